@@ -1,0 +1,12 @@
+//! The Update Manager.
+
+pub mod config;
+pub mod inventory;
+pub mod limits;
+pub mod mqtt;
+pub mod orchestrator;
+pub mod router;
+pub mod shell;
+pub mod text;
+pub mod time;
+pub mod wire;

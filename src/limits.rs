@@ -1,0 +1,99 @@
+//! Every capacity of the program, each with its reason.
+//!
+//! Nothing in the program grows past what stands here: a message that would is
+//! refused, and the refusal names the limit.
+
+/// Domains (and so agents) that one manager serves. A set of them fits 16 bits.
+pub const DOMAINS_MAX: usize = 16;
+
+/// Bytes of a domain's identifier; it becomes part of topics.
+pub const DOMAIN_ID_MAX: usize = 64;
+
+/// Bytes of an activity's identifier, escaped as in JSON. Backends use UUIDs.
+pub const ACTIVITY_ID_MAX: usize = 256;
+
+/// Bytes of a message's payload. A desired state of 256 components with a few
+/// configuration values each fits.
+pub const PAYLOAD_IN_MAX: usize = 256 * 1024;
+
+/// Bytes of a topic that is sent to us. Ours are far shorter; digital-twin
+/// requests carry an id of the asker's.
+pub const TOPIC_IN_MAX: usize = 1024;
+
+/// Bytes of a packet that is sent to us: fixed header, topic, packet id, payload.
+pub const PACKET_IN_MAX: usize = 5 + 2 + TOPIC_IN_MAX + 2 + PAYLOAD_IN_MAX;
+
+/// Bytes of the buffer for packets that are sent to us. With room for one read
+/// past the largest packet, the buffer never has to grow.
+pub const RECEIVE_BUFFER: usize = PACKET_IN_MAX + READ_CHUNK;
+
+/// Bytes asked from the socket at once.
+pub const READ_CHUNK: usize = 16 * 1024;
+
+/// Bytes handed to the socket at once; documents are encoded in pieces of this.
+pub const WRITE_CHUNK: usize = 16 * 1024;
+
+/// Bytes of a too large packet that are looked at per piece while it is skipped.
+pub const SKIP_CHUNK: usize = READ_CHUNK;
+
+/// Nesting of objects and arrays in a message. The deepest of the protocol is 9.
+pub const DEPTH_MAX: usize = 32;
+
+/// Components in one desired state, all domains together.
+pub const COMPONENTS_MAX: usize = 256;
+
+/// Actions of one activity, all domains together.
+pub const ACTIONS_MAX: usize = 256;
+
+/// Bytes of an action's component object as it stands in the message.
+pub const ACTION_COMPONENT_MAX: usize = 384;
+
+/// Bytes of an action's message, escaped as in JSON. The rest is cut off.
+pub const ACTION_MESSAGE_MAX: usize = 512;
+
+/// Bytes of a domain's own words about its failure, escaped. The rest is cut off.
+pub const REASON_MAX: usize = 512;
+
+/// Bytes of one domain's inventory.
+pub const INVENTORY_MAX: usize = 64 * 1024;
+
+/// Bytes of all domains' inventories together.
+pub const INVENTORIES_MAX: usize = 512 * 1024;
+
+/// Requests for the current state that are answered at the same time.
+pub const ROUNDS_MAX: usize = 4;
+
+/// Finished activities that are remembered, to tell a redelivery from a new one.
+pub const FINISHED_MAX: usize = 32;
+
+/// Bytes of messages that wait for the broker's acknowledgement. One feedback
+/// with everything at its limit takes about 260 KiB; the rest is for commands.
+pub const OUTBOUND_BYTES: usize = 384 * 1024;
+
+/// Messages that wait for the broker's acknowledgement: for each domain a
+/// request, a desired state, and commands; the reports of a few activities.
+pub const OUTBOUND_MAX: usize = 128;
+
+/// Bytes of control packets (subscriptions, acknowledgements) that wait for the
+/// link. All subscriptions of 16 domains with the longest names take 7 KiB.
+pub const CONTROL_BYTES: usize = 12 * 1024;
+
+/// Messages from the broker that are not yet acknowledged. Brokers keep far
+/// fewer in flight; past it the manager reads on when it has acknowledged.
+pub const INBOUND_MAX: usize = 256;
+
+/// Effects of one event: for each domain two messages and a notice, and some.
+pub const EFFECTS_MAX: usize = 96;
+
+const _: () = {
+    assert!(DOMAINS_MAX <= 16, "a set of domains is 16 bits");
+    assert!(INVENTORY_MAX <= PAYLOAD_IN_MAX);
+    assert!(INVENTORIES_MAX >= INVENTORY_MAX);
+    assert!(
+        ACTIONS_MAX * (ACTION_COMPONENT_MAX + ACTION_MESSAGE_MAX + 96)
+            + DOMAINS_MAX * (REASON_MAX + DOMAIN_ID_MAX + 16)
+            < OUTBOUND_BYTES - 64 * 1024
+    );
+    assert!(OUTBOUND_MAX >= DOMAINS_MAX * (ROUNDS_MAX + 2) + 16);
+    assert!(EFFECTS_MAX >= 4 * DOMAINS_MAX + 16);
+};

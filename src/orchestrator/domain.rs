@@ -1,0 +1,57 @@
+//! One domain's part in an activity.
+
+use heapless::String;
+
+use super::phase::{Command, Phase, Status};
+use crate::limits::REASON_MAX;
+use crate::time::Tick;
+
+/// A domain that takes part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Domain {
+    /// Where it is.
+    pub state: State,
+    /// Why it failed, if it did.
+    pub failure: Option<Reason>,
+    /// What to say of its clean-up, if that did not go well.
+    pub cleanup: Option<Reason>,
+    /// `UPDATE`s sent again because the agent went back to downloading.
+    pub repeats: u8,
+}
+
+/// Where a domain is in its part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It owes an answer to what starts the phase.
+    Working(Phase),
+    /// It has left the phase well and waits for the others.
+    Ready(Phase),
+    /// It owes an answer to `ROLLBACK`.
+    RollingBack(Wait),
+    /// It owes an answer to `CLEANUP`.
+    CleaningUp(Wait),
+    /// Its part has ended.
+    Done,
+}
+
+/// How long a clean-up or rollback is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Wait {
+    /// Without any feedback it is over then; each feedback moves it.
+    pub quiet: Tick,
+    /// It is over then in any case.
+    pub end: Tick,
+}
+
+/// Why a domain failed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// The agent's own words, escaped as in JSON.
+    Words(String<REASON_MAX>),
+    /// The status with which it failed, without words.
+    Status(Status),
+    /// No answer to the command (`None`: the desired state) in so many milliseconds.
+    Silent(Option<Command>, u64),
+    /// It lists more actions than fit; the limit, and what it bounds.
+    Limit(&'static str, usize),
+}

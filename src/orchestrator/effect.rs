@@ -1,0 +1,88 @@
+//! What the orchestrator wants done.
+
+use heapless::Vec;
+
+use super::ids::DomainIx;
+use super::phase::{Command, Status};
+use crate::limits::EFFECTS_MAX;
+use crate::time::Tick;
+
+/// Something to be done, in the order given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Report this status of the campaign to the backend.
+    Report(Status),
+    /// Give the domain its part of the desired state.
+    Forward(DomainIx),
+    /// Give the domain a command.
+    Send(DomainIx, Command),
+    /// Report the current state of the device, with the campaign's activity.
+    ReportInventory,
+    /// Hand in `Timeout` at this point in time; takes the place of an earlier one.
+    SetTimer(TimerKind, Tick),
+    /// Forget about this timer.
+    StopTimer(TimerKind),
+    /// Tell the one who reads the log.
+    Notice(Notice),
+}
+
+/// The timers of an activity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum TimerKind {
+    /// A phase takes too long.
+    Phase,
+    /// A domain is silent while it cleans up or rolls back.
+    Cleanup,
+    /// The next `RUNNING` may be reported.
+    Feedback,
+}
+
+impl TimerKind {
+    /// All kinds.
+    pub const ALL: [TimerKind; 3] = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Feedback];
+}
+
+/// Worth a log line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// A status that means nothing at this moment.
+    Ignored(DomainIx, Status),
+    /// Actions past a limit were dropped.
+    ActionsDropped(DomainIx),
+    /// The domain has failed; its reason is in the campaign.
+    Failed(DomainIx),
+    /// The domain has not ended its clean-up.
+    NotCleanedUp(DomainIx),
+}
+
+/// Effects of one event, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Effects(Vec<Effect, EFFECTS_MAX>);
+
+impl Effects {
+    /// None.
+    pub fn new() -> Effects {
+        Effects(Vec::new())
+    }
+
+    /// Adds one at the end.
+    ///
+    /// # Panics
+    /// Past `EFFECTS_MAX`, which no event reaches: an invariant of our own.
+    pub fn push(&mut self, effect: Effect) {
+        assert!(self.0.push(effect).is_ok(), "more than {EFFECTS_MAX} effects of one event");
+    }
+
+    /// Takes them all out.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl core::ops::Deref for Effects {
+    type Target = [Effect];
+
+    fn deref(&self) -> &[Effect] {
+        &self.0
+    }
+}

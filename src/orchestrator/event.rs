@@ -1,0 +1,73 @@
+//! What the orchestrator is told.
+
+use super::effect::TimerKind;
+use super::ids::DomainIx;
+use super::phase::{ActionStatus, Status};
+use crate::text::Text;
+
+/// Something that happened. Borrowed from the message that brought it.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The backend wants the device to become this.
+    DesiredState(DesiredState<'a>),
+    /// An agent says how far it is.
+    Feedback(DomainIx, Feedback<'a>),
+    /// The transport and the session are up (true) or down (false).
+    Link(bool),
+    /// A timer ran off that was set with `SetTimer` and not stopped since.
+    Timeout(TimerKind),
+    /// The process is told to end.
+    Terminate,
+}
+
+/// A desired state, as far as its course depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct DesiredState<'a> {
+    /// Its activity, not empty.
+    pub activity: Text<'a>,
+    /// The envelope's timestamp in milliseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// CRC-32 of the payload, to tell a redelivery.
+    pub crc: u32,
+    /// Its domains, in its order, each named once; at most `DOMAINS_MAX`.
+    pub parts: &'a [Part<'a>],
+}
+
+/// A domain that a desired state names.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// As it is named, at most `DOMAIN_ID_MAX` bytes.
+    pub id: Text<'a>,
+    /// The configured domain; none if no agent serves it.
+    pub domain: Option<DomainIx>,
+}
+
+/// An agent's feedback.
+#[derive(Clone, Copy, Debug)]
+pub struct Feedback<'a> {
+    /// The activity that it says it belongs to; may be empty.
+    pub activity: Text<'a>,
+    /// Its status.
+    pub status: Status,
+    /// The agent's words; may be empty.
+    pub message: Text<'a>,
+    /// Actions that it lists: all, those that changed, or none.
+    pub actions: &'a [Action<'a>],
+    /// Whether it lists more actions than `ACTIONS_MAX`; those are not in `actions`.
+    pub past_limit: bool,
+}
+
+/// The planned change of one component, in a feedback.
+#[derive(Clone, Copy, Debug)]
+pub struct Action<'a> {
+    /// Identifier of the component; not empty.
+    pub id: Text<'a>,
+    /// The whole component object as it stands in the message.
+    pub component: &'a str,
+    /// None if it is not known or absent.
+    pub status: Option<ActionStatus>,
+    /// Percent, 0 to 100.
+    pub progress: u8,
+    /// The agent's words; may be empty.
+    pub message: Text<'a>,
+}

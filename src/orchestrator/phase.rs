@@ -1,0 +1,132 @@
+//! The phases of an activity, the commands that start them, and the statuses
+//! that are told of them (protocol.md, "Payloads").
+
+/// A part of an activity that all domains go through together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Phase {
+    /// Agents find out what they would do.
+    Identify,
+    /// Agents fetch what they need.
+    Download,
+    /// Agents install.
+    Update,
+    /// Agents put the new into use.
+    Activate,
+    /// Agents remove what is no longer needed.
+    Cleanup,
+}
+
+/// What an agent is told to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Command {
+    /// Starts [`Phase::Download`].
+    Download,
+    /// Starts [`Phase::Update`].
+    Update,
+    /// Starts [`Phase::Activate`].
+    Activate,
+    /// Undo what was done so far.
+    Rollback,
+    /// Starts [`Phase::Cleanup`]; also ends the part of a domain that failed.
+    Cleanup,
+}
+
+/// Status of an activity, or of a phase, in a feedback.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[allow(missing_docs)]
+pub enum Status {
+    Identifying,
+    Identified,
+    IdentificationFailed,
+    Running,
+    Completed,
+    Incomplete,
+    IncompleteInconsistent,
+    Superseded,
+    Downloading,
+    DownloadSuccess,
+    DownloadFailure,
+    Updating,
+    UpdateSuccess,
+    UpdateFailure,
+    Activating,
+    ActivationSuccess,
+    ActivationFailure,
+    Rollback,
+    RollbackSuccess,
+    RollbackFailure,
+    Cleanup,
+    CleanupSuccess,
+    CleanupFailure,
+    /// One that this program does not know.
+    Unknown,
+}
+
+/// Status of an action in a feedback.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[allow(missing_docs)]
+pub enum ActionStatus {
+    Identified,
+    Downloading,
+    DownloadSuccess,
+    DownloadFailure,
+    Updating,
+    UpdateSuccess,
+    UpdateFailure,
+    Removing,
+    RemovalSuccess,
+    RemovalFailure,
+    Activating,
+    ActivationSuccess,
+    ActivationFailure,
+}
+
+impl Phase {
+    /// The phase that follows; none after the clean-up.
+    pub fn next(self) -> Option<Phase> {
+        match self {
+            Phase::Identify => Some(Phase::Download),
+            Phase::Download => Some(Phase::Update),
+            Phase::Update => Some(Phase::Activate),
+            Phase::Activate => Some(Phase::Cleanup),
+            Phase::Cleanup => None,
+        }
+    }
+
+    /// The command that starts it; the desired state itself starts the first.
+    pub fn command(self) -> Option<Command> {
+        match self {
+            Phase::Identify => None,
+            Phase::Download => Some(Command::Download),
+            Phase::Update => Some(Command::Update),
+            Phase::Activate => Some(Command::Activate),
+            Phase::Cleanup => Some(Command::Cleanup),
+        }
+    }
+
+    /// The status with which an agent says that it succeeded.
+    pub fn success(self) -> Status {
+        match self {
+            Phase::Identify => Status::Identified,
+            Phase::Download => Status::DownloadSuccess,
+            Phase::Update => Status::UpdateSuccess,
+            Phase::Activate => Status::ActivationSuccess,
+            Phase::Cleanup => Status::CleanupSuccess,
+        }
+    }
+}
+
+impl Status {
+    /// Whether it ends in `_FAILURE` or `_FAILED`.
+    pub fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Status::IdentificationFailed
+                | Status::DownloadFailure
+                | Status::UpdateFailure
+                | Status::ActivationFailure
+                | Status::RollbackFailure
+                | Status::CleanupFailure
+        )
+    }
+}
