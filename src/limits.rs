@@ -63,6 +63,9 @@ pub const INVENTORIES_MAX: usize = 512 * 1024;
 /// Requests for the current state that are answered at the same time.
 pub const ROUNDS_MAX: usize = 4;
 
+/// `UPDATE`s sent again in one activity to a domain that went back to downloading.
+pub const UPDATE_REPEATS_MAX: u8 = 2;
+
 /// Finished activities that are remembered, to tell a redelivery from a new one.
 pub const FINISHED_MAX: usize = 32;
 
