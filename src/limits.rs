@@ -63,6 +63,9 @@ pub const INVENTORIES_MAX: usize = 512 * 1024;
 /// Requests for the current state that are answered at the same time.
 pub const ROUNDS_MAX: usize = 4;
 
+/// Activities that one such request is reported with, if more were asked for.
+pub const ROUND_REPORTS_MAX: usize = 4;
+
 /// `UPDATE`s sent again in one activity to a domain that went back to downloading.
 pub const UPDATE_REPEATS_MAX: u8 = 2;
 
