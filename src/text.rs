@@ -7,7 +7,7 @@
 pub struct Text<'a>(&'a str);
 
 impl<'a> Text<'a> {
-    pub(crate) fn of_json(raw: &'a str) -> Text<'a> {
+    pub(crate) fn from_checked(raw: &'a str) -> Text<'a> {
         Text(raw)
     }
     pub fn as_json(&self) -> &'a str {

@@ -79,12 +79,12 @@ impl Rounds {
 
     /// Whether an inventory with this activity answers a request that is open.
     pub fn is_answer(&self, activity: Text<'_>) -> bool {
-        !activity.is_empty() && self.open.iter().any(|round| Text::of_json(&round.asked) == activity)
+        !activity.is_empty() && self.open.iter().any(|round| Text::from_checked(&round.asked) == activity)
     }
 
     /// A domain's inventory came in, and is stored.
     pub fn handle_inventory(&mut self, now: Tick, domain: DomainIx, activity: Text<'_>, out: &mut Effects) {
-        let answers = |round: &Round| !activity.is_empty() && Text::of_json(&round.asked) == activity;
+        let answers = |round: &Round| !activity.is_empty() && Text::from_checked(&round.asked) == activity;
         let Some(newest) = self.open.iter().rposition(answers) else {
             return self.handle_change(now, out);
         };
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     fn text(raw: &str) -> Text<'_> {
-        Text::of_json(raw)
+        Text::from_checked(raw)
     }
 
     fn ix(place: usize) -> DomainIx {

@@ -105,7 +105,7 @@ impl Campaign {
 
     /// Whether `activity` is its identifier.
     pub fn is_activity(&self, activity: Text<'_>) -> bool {
-        Text::of_json(&self.activity) == activity
+        Text::from_checked(&self.activity) == activity
     }
 
     /// The part of a domain, if it takes part.
@@ -231,7 +231,7 @@ impl KnownAction {
     /// Identifier of the component.
     pub fn id(&self) -> Text<'_> {
         let (start, len) = (usize::from(self.id.0), usize::from(self.id.1));
-        Text::of_json(self.component.get(start..start + len).unwrap_or_default())
+        Text::from_checked(self.component.get(start..start + len).unwrap_or_default())
     }
 
     /// The component object as it came.
@@ -241,7 +241,7 @@ impl KnownAction {
 
     /// The agent's words.
     pub fn message(&self) -> Text<'_> {
-        Text::of_json(&self.message)
+        Text::from_checked(&self.message)
     }
 }
 

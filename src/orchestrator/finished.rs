@@ -30,7 +30,7 @@ impl Finished {
         self.0.iter().any(|one| {
             one.timestamp == desired.timestamp
                 && one.crc == desired.crc
-                && Text::of_json(&one.activity) == desired.activity
+                && Text::from_checked(&one.activity) == desired.activity
         })
     }
 }

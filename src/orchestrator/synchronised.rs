@@ -137,7 +137,7 @@ impl Synchronised {
 
     /// Takes the actions in; says which limit one of them passed.
     fn merge(&mut self, now: Tick, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) -> Option<PastLimit> {
-        let mut past_limit = feedback.past_limit.then_some(PastLimit::ACTIONS);
+        let mut past_limit = feedback.past_limit;
         let mut changed = false;
         for action in feedback.actions {
             match self.campaign.actions.merge(domain, action) {

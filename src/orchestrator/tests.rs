@@ -45,7 +45,7 @@ const STATUSES: [Status; 24] = [
 ];
 
 fn text(raw: &str) -> Text<'_> {
-    Text::of_json(raw)
+    Text::from_checked(raw)
 }
 
 fn ix(place: usize) -> DomainIx {
@@ -57,7 +57,7 @@ fn action<'a>(component: &'a str, id: &'a str, status: ActionStatus) -> Action<'
 }
 
 fn feedback<'a>(status: Status, message: &'a str, actions: &'a [Action<'a>]) -> Feedback<'a> {
-    Feedback { activity: text("a-1"), status, message: text(message), actions, past_limit: false }
+    Feedback { activity: text("a-1"), status, message: text(message), actions, past_limit: None }
 }
 
 /// An orchestrator under check, and the story of what it did.
@@ -337,7 +337,7 @@ fn termination_ends_a_running_activity_and_tells_agents_nothing() {
 
 #[test]
 fn actions_past_the_limit_fail_identification_and_are_dropped_later() {
-    let over = Feedback { past_limit: true, ..feedback(Status::Identified, "", &[]) };
+    let over = Feedback { past_limit: Some(campaign::PastLimit::ACTIONS), ..feedback(Status::Identified, "", &[]) };
     let mut course = Course::new(SETTINGS);
     course.apply("a-1", 1, 1).unwrap();
     course.handle(Event::Feedback(ix(0), over)).unwrap();
