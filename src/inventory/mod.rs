@@ -1,1 +1,2 @@
 //! inventory
+pub mod store;
