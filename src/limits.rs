@@ -121,3 +121,15 @@ const _: () = {
     assert!(OUTBOUND_MAX >= DOMAINS_MAX * (ROUNDS_MAX + 2) + 16);
     assert!(EFFECTS_MAX >= 4 * DOMAINS_MAX + 16);
 };
+
+// wire
+
+/// Keys and indices on the way to a place in a message. The longest of the
+/// protocol is `payload.domains[0].components[0].config[0].key`.
+pub const PATH_MAX: usize = 8;
+
+/// Bytes of a domain's topic form: its identifier and `update`.
+pub const TOPIC_FORM_MAX: usize = DOMAIN_ID_MAX + 6;
+
+/// Bytes of a topic of ours: a topic form and at most `/ownerconsentfeedback`.
+pub const TOPIC_OUT_MAX: usize = TOPIC_FORM_MAX + 24;
