@@ -43,6 +43,18 @@ fn an_agent_gets_its_entry_as_it_came_and_just_its_baselines() {
 }
 
 #[test]
+fn the_domain_of_a_component_ends_at_the_first_colon() {
+    let payload = r#"{"domains":[{"id":"a:b"},{"id":"a"}],"baselines":[{"components":["a:b:c"]}]}"#;
+    let message = message(payload);
+    let state = desired_state_of(message.as_bytes()).unwrap();
+    assert_eq!(part(message.as_bytes(), &state, 0), r#"{"domains":[{"id":"a:b"}]}"#);
+    assert_eq!(
+        part(message.as_bytes(), &state, 1),
+        r#"{"baselines":[{"components":["a:b:c"]}],"domains":[{"id":"a"}]}"#
+    );
+}
+
+#[test]
 fn a_part_of_another_message_fails_and_does_not_panic() {
     let message = message(BASELINES);
     let state = desired_state_of(message.as_bytes()).unwrap();

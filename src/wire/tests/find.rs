@@ -8,7 +8,7 @@ use crate::limits::ACTIVITY_ID_MAX;
 fn the_activity_is_found_wherever_it_can_be_read() {
     let deep = [br#"{"activityId":"m","payload":"#.as_slice(), &[b'['; 9000], &[b']'; 9000], b"}"].concat();
     let after = [br#"{"payload":"#.as_slice(), &[b'['; 9000], &[b']'; 9000], br#","activityId":"m"}"#].concat();
-    let cases: [(&[u8], Option<&str>); 34] = [
+    let cases: [(&[u8], Option<&str>); 35] = [
         (br#"{"activityId":"m"}"#, Some("m")),
         (br#" { "x" : {"activityId":"no"} , "activityId" : "m" } "#, Some("m")),
         (br#"{"activityId":"x","payl"#, Some("x")),
@@ -38,6 +38,7 @@ fn the_activity_is_found_wherever_it_can_be_read() {
         (br#"{"activityId":["m"]}"#, None),
         (br#"{"activityId":{"activityId":"m"}}"#, None),
         (br#"{"activityId":"m"#, None),
+        (br#"{"activityId":"a","activityId":"m"#, None),
         (br#"{"activityId":"m\ud800"}"#, None),
         (b"{\"activityId\":\"m\xff\"}", None),
         (b"{\"activityId\":\"m\n\"}", None),
