@@ -133,3 +133,27 @@ pub const TOPIC_FORM_MAX: usize = DOMAIN_ID_MAX + 6;
 
 /// Bytes of a topic of ours: a topic form and at most `/ownerconsentfeedback`.
 pub const TOPIC_OUT_MAX: usize = TOPIC_FORM_MAX + 24;
+// config, logging
+
+/// Bytes of the configuration file. All keys with 16 domains take 4 KiB.
+pub const CONFIG_FILE_MAX: usize = 64 * 1024;
+
+/// Bytes of one configured value. Tokens that serve as passwords take up to 2 KiB;
+/// a string in MQTT ends at 65,535.
+pub const CONFIG_VALUE_MAX: usize = 4096;
+
+/// Hours of the longest duration; Go's durations end there, within the hour.
+pub const CONFIG_DURATION_HOURS_MAX: u64 = 2_562_047;
+
+/// Warnings about the configuration that are kept. More keys than there are.
+pub const CONFIG_WARNINGS_MAX: usize = 64;
+
+/// Bytes of a text from outside in a message about the configuration.
+pub const CONFIG_SHOWN_MAX: usize = 256;
+
+/// Milliseconds of the longest keep alive: 16 bits of seconds [MQTT-3.1.2.10].
+pub const KEEP_ALIVE_MS_MAX: u64 = 65_535_000;
+
+/// Bytes of a line in the log. A domain's own words and an activity's identifier
+/// fit; the rest is cut off.
+pub const LOG_LINE_MAX: usize = 2048;
