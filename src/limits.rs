@@ -97,3 +97,17 @@ const _: () = {
     assert!(OUTBOUND_MAX >= DOMAINS_MAX * (ROUNDS_MAX + 2) + 16);
     assert!(EFFECTS_MAX >= 4 * DOMAINS_MAX + 16);
 };
+
+// mqtt
+
+/// SUBSCRIBEs and UNSUBSCRIBEs that wait for their answers. One covers any
+/// number of topics; a consent's topic comes and goes once per phase.
+pub const REQUESTS_MAX: usize = 64;
+
+const _: () = {
+    // What follows the largest packet in one read fits behind it, and so does
+    // the head of a PUBLISH with the longest topic there can be.
+    assert!(RECEIVE_BUFFER >= PACKET_IN_MAX + READ_CHUNK);
+    assert!(PACKET_IN_MAX > 5 + 2 + 65_535 + 2);
+    assert!(SKIP_CHUNK <= PACKET_IN_MAX);
+};
