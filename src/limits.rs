@@ -157,3 +157,16 @@ pub const KEEP_ALIVE_MS_MAX: u64 = 65_535_000;
 /// Bytes of a line in the log. A domain's own words and an activity's identifier
 /// fit; the rest is cut off.
 pub const LOG_LINE_MAX: usize = 2048;
+// mqtt
+
+/// SUBSCRIBEs and UNSUBSCRIBEs that wait for their answers. One covers any
+/// number of topics; a consent's topic comes and goes once per phase.
+pub const REQUESTS_MAX: usize = 64;
+
+const _: () = {
+    // What follows the largest packet in one read fits behind it, and so does
+    // the head of a PUBLISH with the longest topic there can be.
+    assert!(RECEIVE_BUFFER >= PACKET_IN_MAX + READ_CHUNK);
+    assert!(PACKET_IN_MAX > 5 + 2 + 65_535 + 2);
+    assert!(SKIP_CHUNK <= PACKET_IN_MAX);
+};
