@@ -12,7 +12,7 @@ use crate::orchestrator::campaign::PastLimit;
 use crate::orchestrator::event::{DesiredState, Feedback, Part};
 use crate::orchestrator::ids::DomainIx;
 use crate::orchestrator::{Event, Rejected};
-use crate::text::{Escaped, Text};
+use crate::text::Text;
 use crate::time::Now;
 use crate::wire::status::status_name;
 use crate::wire::topic::Incoming;
