@@ -77,6 +77,7 @@ impl Orchestrator for OneByOne {
                     self.turn_to_next(now, out);
                 }
             }
+            Event::ConsentReply(..) => return Err(Rejected::NotAsked),
             Event::Link(_) => {}
         }
         Ok(())

@@ -7,9 +7,9 @@ use super::broker::{parse_address, without_user_info};
 use super::duration::{parse_duration_ms, BadDuration};
 use super::keys::{AgentId, Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Names, Slot, Source, Values, Warnings};
-use super::{Agent, Broker, Config, Connection, Log, PhaseSet};
+use super::{Agent, Broker, Config, Connection, Log};
 use crate::limits::{CONFIG_VALUE_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, KEEP_ALIVE_MS_MAX};
-use crate::orchestrator::phase::Phase;
+use crate::orchestrator::phase::{Phase, PhaseSet};
 use crate::time::Duration;
 
 /// Settles which domains have an agent: those of the list if there is one,

@@ -19,7 +19,7 @@ pub use broker::Broker;
 pub use unsupported::unsupported;
 pub use values::Warning;
 
-use crate::orchestrator::phase::Phase;
+use crate::orchestrator::phase::PhaseSet;
 use args::{Action, Arguments};
 use values::{Values, Warnings};
 
@@ -133,27 +133,6 @@ pub struct Agent {
     pub read_timeout_ms: u64,
     /// The executable that serves it in a standalone apply; none if empty.
     pub exec: String,
-}
-
-/// A set of phases.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct PhaseSet(u8);
-
-impl PhaseSet {
-    /// Adds `phase`.
-    pub fn insert(&mut self, phase: Phase) {
-        self.0 |= 1 << phase as u8;
-    }
-
-    /// Whether `phase` is in it.
-    pub fn contains(self, phase: Phase) -> bool {
-        self.0 & (1 << phase as u8) != 0
-    }
-
-    /// Whether none is in it.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
 }
 
 /// The configuration, and what is to be said about it.

@@ -2,6 +2,7 @@ use std::ffi::OsString;
 
 use super::values::{Values, Warnings};
 use super::*;
+use crate::orchestrator::phase::Phase;
 
 /// What file text, environment and arguments make together.
 fn gathered(file: &str, env: &[(&str, &str)], args: &[&str]) -> Result<Loaded, Error> {
@@ -318,7 +319,6 @@ fn what_is_not_built_yet_is_named_with_its_key() {
     let reboot = "-containers-reboot-required";
     assert!(lines(&["-things-enabled=0", reboot, "-reboot-enabled=0"]).is_empty());
     for (arg, key) in [
-        ("-owner-consent-commands=update", "ownerConsentCommands"),
         ("-mqtt-conn-broker=tls://x", "connection.broker"),
         (reboot, "agents.containers.rebootRequired"),
         ("-log-file=/x", "log.logFile"),

@@ -10,9 +10,6 @@ pub fn unsupported(config: &Config) -> Vec<String> {
     if config.things_enabled {
         refuse(String::from("thingsEnabled: the digital twin is not built yet; set thingsEnabled to false"));
     }
-    if !config.owner_consent_commands.is_empty() {
-        refuse(String::from("ownerConsentCommands: the owner's consent is not built yet; leave them out"));
-    }
     if let Broker::Tls { .. } = config.connection.broker {
         refuse(String::from("connection.broker: TLS is not built yet; use tcp:// or unix://"));
     }

@@ -22,6 +22,8 @@ pub struct Campaign {
     pub crc: u32,
     /// The phase that the domains are in.
     pub phase: Phase,
+    /// The phase that waits for the owner's consent.
+    pub asking: Option<Phase>,
     /// Its final status, once it has one.
     pub outcome: Option<Status>,
     /// Why it ended if no domain is to blame.
@@ -41,6 +43,10 @@ pub enum Cause {
     NoSupportedDomain,
     /// The process was told to end.
     Terminated,
+    /// The owner refused.
+    ConsentDenied,
+    /// The owner did not answer in so many milliseconds.
+    ConsentLate(u64),
 }
 
 /// An action does not fit: more than `ACTIONS_MAX`, or a component of more than
@@ -69,6 +75,7 @@ impl Campaign {
             timestamp: 0,
             crc: 0,
             phase: Phase::Identify,
+            asking: None,
             outcome: None,
             cause: None,
             domains: Default::default(),
@@ -84,6 +91,7 @@ impl Campaign {
         self.timestamp = desired.timestamp;
         self.crc = desired.crc;
         self.phase = Phase::Identify;
+        self.asking = None;
         self.outcome = None;
         self.cause = None;
         self.domains = Default::default();

@@ -22,6 +22,8 @@ pub struct Check {
     owes: [Option<Phase>; DOMAINS_MAX],
     failed: DomainSet,
     told: Option<Status>,
+    /// The owner's answer is awaited.
+    asking: bool,
     timers: [bool; TimerKind::ALL.len()],
 }
 
@@ -36,6 +38,7 @@ impl Check {
             owes: [None; DOMAINS_MAX],
             failed: DomainSet::EMPTY,
             told: None,
+            asking: false,
             timers: [false; TimerKind::ALL.len()],
         }
     }
@@ -68,7 +71,8 @@ impl Check {
             let known = campaign.actions.iter().all(|action| self.participants.contains(action.domain));
             rule(known, "actions are those of domains that take part")?;
         }
-        let armed = self.timers[TimerKind::Phase as usize] || self.timers[TimerKind::Cleanup as usize];
+        let mut moving = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Consent].into_iter();
+        let armed = moving.any(|kind| self.timers[kind as usize]);
         rule(!self.running || armed, "a running activity has a timer that moves it on")
     }
 
@@ -102,6 +106,7 @@ impl Check {
                     }
                 }
             }
+            Event::ConsentReply(..) => rule(self.asking, "an answer counts for the question that is open")?,
             Event::Link(_) | Event::Terminate => {}
         }
         Ok(())
@@ -123,6 +128,16 @@ impl Check {
             }
             Effect::StopTimer(kind) => {
                 self.timers[kind as usize] = false;
+                Ok(())
+            }
+            Effect::AskConsent(_) => {
+                rule(self.running && !self.asking, "one question at a time")?;
+                self.asking = true;
+                Ok(())
+            }
+            Effect::CloseConsent => {
+                rule(self.asking, "only an open question is closed")?;
+                self.asking = false;
                 Ok(())
             }
             Effect::ReportInventory => rule(!self.running, "the inventory is reported after the end"),
@@ -148,6 +163,7 @@ impl Check {
             let left = |phase: &Phase| *phase == Phase::Cleanup;
             let all_left = self.owes.iter().flatten().all(left);
             rule(terminated || all_left, "an activity ends when every domain has left its phase")?;
+            rule(!self.asking, "no question outlives its activity")?;
             self.running = false;
         }
         Ok(())
@@ -163,6 +179,7 @@ impl Check {
             Command::Cleanup | Command::Rollback => Phase::Cleanup,
         };
         if phase != Phase::Cleanup {
+            rule(!self.asking, "no phase begins before the owner has answered")?;
             rule(!self.failed.contains(domain), "a domain that failed is only cleaned up")?;
             let behind = self.owes.iter().flatten().any(|owed| *owed < phase);
             rule(!self.synchronised || !behind, "no phase begins before every domain has left the last")?;

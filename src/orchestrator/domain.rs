@@ -35,13 +35,15 @@ pub enum State {
     Working(Phase),
     /// It has left the phase well and waits for the others.
     Ready(Phase),
+    /// It owes an answer to `ROLLBACK`.
+    RollingBack(Wait),
     /// It owes an answer to `CLEANUP`.
     CleaningUp(Wait),
     /// Its part has ended.
     Done,
 }
 
-/// How long a clean-up is waited for.
+/// How long a rollback or clean-up is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Wait {
     /// Without any feedback it is over then; each feedback moves it.

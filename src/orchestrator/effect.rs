@@ -3,7 +3,7 @@
 use heapless::Vec;
 
 use super::ids::DomainIx;
-use super::phase::{Command, Status};
+use super::phase::{Command, Phase, Status};
 use crate::limits::EFFECTS_MAX;
 use crate::time::Tick;
 
@@ -16,6 +16,10 @@ pub enum Effect {
     Forward(DomainIx),
     /// Give the domain a command.
     Send(DomainIx, Command),
+    /// Ask the owner whether this phase may begin.
+    AskConsent(Phase),
+    /// The question is closed: answered, late or needless.
+    CloseConsent,
     /// Report the current state of the device, with the campaign's activity.
     ReportInventory,
     /// Hand in `Timeout` at this point in time; takes the place of an earlier one.
@@ -35,11 +39,13 @@ pub enum TimerKind {
     Cleanup,
     /// The next `RUNNING` may be reported.
     Feedback,
+    /// The owner does not answer.
+    Consent,
 }
 
 impl TimerKind {
     /// All kinds.
-    pub const ALL: [TimerKind; 3] = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Feedback];
+    pub const ALL: [TimerKind; 4] = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Feedback, TimerKind::Consent];
 }
 
 /// Worth a log line.

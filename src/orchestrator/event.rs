@@ -13,6 +13,8 @@ pub enum Event<'a> {
     DesiredState(DesiredState<'a>),
     /// An agent says how far it is.
     Feedback(DomainIx, Feedback<'a>),
+    /// The owner answers: the activity, and whether the phase may begin.
+    ConsentReply(Text<'a>, bool),
     /// The transport and the session are up (true) or down (false).
     Link(bool),
     /// A timer ran off that was set with `SetTimer` and not stopped since.

@@ -11,6 +11,9 @@
 //!                                                                  INCOMPLETE
 //! ```
 //!
+//! Where configured, the owner is asked before a phase begins. A refusal turns all
+//! domains back: ROLLBACK, then CLEANUP, then INCOMPLETE.
+//!
 //! [`Orchestrator`] is the boundary: whoever wants another course of an activity
 //! implements it and hands it to the daemon. [`Synchronised`] is ours.
 
@@ -58,6 +61,8 @@ pub enum WaitingOn {
     Nothing,
     /// These domains owe an answer.
     Agents(DomainSet),
+    /// The owner's consent to this phase is awaited.
+    Consent(phase::Phase),
 }
 
 /// A good message at a wrong moment. Nothing has changed.
@@ -75,4 +80,6 @@ pub enum Rejected {
     NotTakingPart,
     /// A feedback of a domain whose part has ended.
     Ended,
+    /// An owner's answer that nobody asked for.
+    NotAsked,
 }

@@ -130,3 +130,36 @@ impl Status {
         )
     }
 }
+
+/// A set of phases.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PhaseSet(u8);
+
+impl PhaseSet {
+    /// No phase.
+    pub const NONE: PhaseSet = PhaseSet(0);
+
+    /// Adds `phase`.
+    pub fn insert(&mut self, phase: Phase) {
+        self.0 |= 1 << phase as u8;
+    }
+
+    /// Whether `phase` is in it.
+    pub fn contains(self, phase: Phase) -> bool {
+        self.0 & (1 << phase as u8) != 0
+    }
+
+    /// Whether none is in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl FromIterator<Phase> for PhaseSet {
+    fn from_iter<I: IntoIterator<Item = Phase>>(phases: I) -> PhaseSet {
+        phases.into_iter().fold(PhaseSet::NONE, |mut set, phase| {
+            set.insert(phase);
+            set
+        })
+    }
+}

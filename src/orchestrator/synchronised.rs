@@ -7,10 +7,11 @@ use super::effect::{Effect, Effects, Notice, TimerKind};
 use super::event::{DesiredState, Event, Feedback};
 use super::finished::Finished;
 use super::ids::{DomainIx, DomainSet};
-use super::phase::{Command, Phase, Status};
+use super::phase::{Command, Phase, PhaseSet, Status};
 use super::running::Running;
 use super::{Orchestrator, Rejected, WaitingOn};
 use crate::limits::UPDATE_REPEATS_MAX;
+use crate::text::Text;
 use crate::time::Tick;
 
 /// How long things are waited for.
@@ -22,6 +23,10 @@ pub struct Settings {
     pub cleanup_timeout_ms: u64,
     /// Between two `RUNNING`, in milliseconds; 0 for none at all.
     pub feedback_interval_ms: u64,
+    /// The phases before which the owner is asked.
+    pub consent: PhaseSet,
+    /// For the owner to answer, in milliseconds.
+    pub consent_timeout_ms: u64,
 }
 
 /// One activity at a time, one phase at a time.
@@ -40,6 +45,7 @@ impl Orchestrator for Synchronised {
         match event {
             Event::DesiredState(desired) => self.handle_desired_state(now, &desired, out),
             Event::Feedback(domain, feedback) => self.handle_feedback(now, domain, &feedback, out),
+            Event::ConsentReply(activity, approved) => self.handle_consent_reply(now, activity, approved, out),
             Event::Timeout(kind) => {
                 self.handle_timeout(now, kind, out);
                 Ok(())
@@ -57,10 +63,11 @@ impl Orchestrator for Synchronised {
     }
 
     fn waiting_on(&self) -> WaitingOn {
-        if self.is_running() {
-            WaitingOn::Agents(self.campaign.domains_in(|s| matches!(s, State::Working(_) | State::CleaningUp(_))))
-        } else {
-            WaitingOn::Nothing
+        let owes = |s| !matches!(s, State::Ready(_) | State::Done);
+        match self.campaign.asking {
+            _ if !self.is_running() => WaitingOn::Nothing,
+            Some(phase) => WaitingOn::Consent(phase),
+            None => WaitingOn::Agents(self.campaign.domains_in(owes)),
         }
     }
 }
@@ -157,7 +164,9 @@ impl Synchronised {
     /// A domain's feedback while it cleans up shows that it is at it.
     fn extend_wait(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
         let quiet = now.after(self.settings.cleanup_timeout_ms);
-        if let Some(State::CleaningUp(wait)) = self.campaign.domain_mut(domain).map(|d| &mut d.state) {
+        if let Some(State::CleaningUp(wait) | State::RollingBack(wait)) =
+            self.campaign.domain_mut(domain).map(|d| &mut d.state)
+        {
             wait.quiet = quiet;
             self.set_cleanup_timer(out);
         }
@@ -174,6 +183,8 @@ impl Synchronised {
                 }
                 self.set(domain, State::Done);
             }
+            // It ends so because it was turned back.
+            (_, Status::Incomplete) if self.campaign.cause.is_some() => self.set(domain, State::Done),
             (_, Status::Incomplete) => {
                 self.fail(domain, Reason::of(status, feedback.message), out);
                 self.set(domain, State::Done);
@@ -191,6 +202,9 @@ impl Synchronised {
             }
             (State::Working(Phase::Update), Status::Downloading | Status::DownloadSuccess) => {
                 self.fall_back(domain, status, out);
+            }
+            (State::RollingBack(_), _) if status == Status::RollbackSuccess || status.is_failure() => {
+                self.clean_up(now, domain, out);
             }
             (State::CleaningUp(_), _) if status == Status::CleanupSuccess => self.set(domain, State::Done),
             (State::CleaningUp(_), _) if status.is_failure() => {
@@ -222,6 +236,8 @@ impl Synchronised {
         }
         match kind {
             TimerKind::Feedback => return self.running.handle_timeout(now, out),
+            TimerKind::Consent if self.campaign.asking.is_none() => return,
+            TimerKind::Consent => self.turn_back(now, Cause::ConsentLate(self.settings.consent_timeout_ms), out),
             TimerKind::Phase => {
                 let phase = self.campaign.phase;
                 for domain in self.campaign.domains_in(|s| s == State::Working(phase)).iter() {
@@ -234,6 +250,11 @@ impl Synchronised {
                 let is_over = |s| matches!(s, State::CleaningUp(wait) if wait.over() <= now);
                 for domain in self.campaign.domains_in(is_over).iter() {
                     self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited), out);
+                }
+                // The self-update agent never answers it: taken as done (agents.md).
+                let is_over = |s| matches!(s, State::RollingBack(wait) if wait.over() <= now);
+                for domain in self.campaign.domains_in(is_over).iter() {
+                    self.clean_up(now, domain, out);
                 }
                 self.set_cleanup_timer(out);
             }
@@ -248,6 +269,54 @@ impl Synchronised {
         }
     }
 
+    fn handle_consent_reply(
+        &mut self,
+        now: Tick,
+        activity: Text<'_>,
+        approved: bool,
+        out: &mut Effects,
+    ) -> Result<(), Rejected> {
+        if !self.is_running() || !self.campaign.is_activity(activity) {
+            return Err(Rejected::WrongActivity);
+        }
+        let phase = self.campaign.asking.ok_or(Rejected::NotAsked)?;
+        if approved {
+            self.close_consent(out);
+            let ready = self.campaign.domains_in(|s| s == State::Ready(self.campaign.phase));
+            self.begin(now, phase, ready, out);
+        } else {
+            self.turn_back(now, Cause::ConsentDenied, out);
+            self.advance(now, out);
+        }
+        Ok(())
+    }
+
+    fn close_consent(&mut self, out: &mut Effects) {
+        if self.campaign.asking.take().is_some() {
+            out.push(Effect::StopTimer(TimerKind::Consent));
+            out.push(Effect::CloseConsent);
+        }
+    }
+
+    /// The domains that wait go no further: what they did is undone, then cleaned
+    /// up. Before the download there is nothing to undo, and no end to wait for.
+    fn turn_back(&mut self, now: Tick, cause: Cause, out: &mut Effects) {
+        self.close_consent(out);
+        self.campaign.cause = Some(cause);
+        let phase = self.campaign.phase;
+        self.campaign.phase = Phase::Cleanup;
+        for domain in self.campaign.domains_in(|s| s == State::Ready(phase)).iter() {
+            if phase == Phase::Identify {
+                out.push(Effect::Send(domain, Command::Cleanup));
+                self.set(domain, State::Done);
+            } else {
+                self.set(domain, State::RollingBack(self.wait(now)));
+                out.push(Effect::Send(domain, Command::Rollback));
+            }
+        }
+        self.set_cleanup_timer(out);
+    }
+
     /// Goes on to the next phase, or to the end, if every domain has left this one.
     fn advance(&mut self, now: Tick, out: &mut Effects) {
         if !self.campaign.domains_in(|s| matches!(s, State::Working(_))).is_empty() {
@@ -255,7 +324,13 @@ impl Synchronised {
         }
         let phase = self.campaign.phase;
         let ready = self.campaign.domains_in(|s| s == State::Ready(phase));
-        if phase == Phase::Identify {
+        if self.campaign.asking.is_some() {
+            if ready.is_empty() {
+                self.close_consent(out);
+            } else {
+                return;
+            }
+        } else if phase == Phase::Identify {
             if self.campaign.has_failed() {
                 return self.finish(Status::IdentificationFailed, out);
             }
@@ -265,9 +340,15 @@ impl Synchronised {
             }
         }
         match phase.next() {
+            Some(next) if !ready.is_empty() && self.settings.consent.contains(next) => {
+                self.campaign.asking = Some(next);
+                out.push(Effect::StopTimer(TimerKind::Phase));
+                out.push(Effect::AskConsent(next));
+                out.push(Effect::SetTimer(TimerKind::Consent, now.after(self.settings.consent_timeout_ms)));
+            }
             Some(next) if !ready.is_empty() => self.begin(now, next, ready, out),
             _ if self.campaign.domains_in(|s| s != State::Done).is_empty() => {
-                let failed = self.campaign.has_failed();
+                let failed = self.campaign.has_failed() || self.campaign.cause.is_some();
                 self.finish(if failed { Status::Incomplete } else { Status::Completed }, out);
             }
             _ => out.push(Effect::StopTimer(TimerKind::Phase)),
@@ -299,10 +380,13 @@ impl Synchronised {
         }
     }
 
-    fn clean_up(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+    fn wait(&self, now: Tick) -> Wait {
         let quiet = now.after(self.settings.cleanup_timeout_ms);
-        let end = now.after(self.settings.phase_timeout_ms);
-        self.set(domain, State::CleaningUp(Wait { quiet, end }));
+        Wait { quiet, end: now.after(self.settings.phase_timeout_ms) }
+    }
+
+    fn clean_up(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        self.set(domain, State::CleaningUp(self.wait(now)));
         out.push(Effect::Send(domain, Command::Cleanup));
         self.set_cleanup_timer(out);
     }
@@ -318,7 +402,7 @@ impl Synchronised {
 
     fn set_cleanup_timer(&self, out: &mut Effects) {
         let wait = |part: &super::domain::Domain| match part.state {
-            State::CleaningUp(wait) => Some(wait.over()),
+            State::CleaningUp(wait) | State::RollingBack(wait) => Some(wait.over()),
             _ => None,
         };
         if let Some(next) = self.campaign.domains.iter().flatten().filter_map(wait).min() {
@@ -347,6 +431,7 @@ impl Synchronised {
 
     fn close(&mut self, outcome: Status, out: &mut Effects) {
         self.running.end(out);
+        self.close_consent(out);
         out.push(Effect::StopTimer(TimerKind::Phase));
         out.push(Effect::StopTimer(TimerKind::Cleanup));
         self.campaign.outcome = Some(outcome);

@@ -10,12 +10,17 @@ use super::domain::Reason;
 use super::effect::{Notice, TimerKind};
 use super::event::{Action, DesiredState, Feedback, Part};
 use super::ids::{DomainIx, DomainSet};
-use super::phase::{ActionStatus, Command, Phase, Status};
+use super::phase::{ActionStatus, Command, Phase, PhaseSet, Status};
 use super::*;
 use crate::text::Text;
 
-const SETTINGS: Settings =
-    Settings { phase_timeout_ms: 600_000, cleanup_timeout_ms: 30_000, feedback_interval_ms: 1000 };
+const SETTINGS: Settings = Settings {
+    phase_timeout_ms: 600_000,
+    cleanup_timeout_ms: 30_000,
+    feedback_interval_ms: 1000,
+    consent: PhaseSet::NONE,
+    consent_timeout_ms: 1_800_000,
+};
 
 const STATUSES: [Status; 24] = [
     Status::Identifying,
@@ -100,6 +105,12 @@ impl Course {
         self.told()
     }
 
+    /// Hands in the owner's answer and says what was done.
+    fn answer(&mut self, approved: bool) -> String {
+        let _ = self.handle(Event::ConsentReply(text("a-1"), approved));
+        self.told()
+    }
+
     fn timeout(&mut self, kind: TimerKind, now: u64) -> String {
         self.now = Tick(now);
         self.handle(Event::Timeout(kind)).unwrap();
@@ -114,6 +125,7 @@ impl Course {
                 Effect::Report(status) => write!(told, "{status:?} "),
                 Effect::Forward(domain) => write!(told, "desiredstate>{} ", domain.place()),
                 Effect::Send(domain, command) => write!(told, "{command:?}>{} ", domain.place()),
+                Effect::AskConsent(phase) => write!(told, "{phase:?}? "),
                 Effect::ReportInventory => write!(told, "inventory "),
                 _ => Ok(()),
             }
@@ -274,6 +286,61 @@ fn once_answered_statuses_are_ignored_but_actions_merged() {
     assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
 }
 
+fn asking(phases: &[Phase]) -> Settings {
+    Settings { consent: phases.iter().copied().collect(), ..SETTINGS }
+}
+
+#[test]
+fn the_owner_is_asked_once_before_each_phase_that_needs_it() {
+    let mut course = Course::new(asking(&[Phase::Download, Phase::Activate]));
+    course.apply("a-1", 1, 2).unwrap();
+    course.say(0, Status::Identified, true);
+    assert_eq!(course.say(1, Status::Identified, true), "Identified Running Download?");
+    assert_eq!(course.orchestrator.waiting_on(), WaitingOn::Consent(Phase::Download));
+    assert_eq!(course.say(1, Status::Downloading, true), "", "agents' feedback goes on being taken");
+    assert_eq!(course.handle(Event::ConsentReply(text("other"), false)), Err(Rejected::WrongActivity));
+    course.now = Tick(1_000_000);
+    assert_eq!(course.answer(true), "Download>0 Download>1");
+    let phase_end = Effect::SetTimer(TimerKind::Phase, Tick(1_600_000));
+    assert!(course.out.contains(&phase_end), "the phase's clock starts after the answer");
+    assert_eq!(course.handle(Event::ConsentReply(text("a-1"), true)), Err(Rejected::NotAsked));
+    course.say(0, Status::DownloadSuccess, true);
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
+    course.say(0, Status::UpdateSuccess, true);
+    assert_eq!(course.say(1, Status::UpdateSuccess, true), "Activate?");
+}
+
+#[test]
+fn refused_before_the_download_agents_clean_up_and_the_activity_ends_at_once() {
+    let mut course = Course::new(asking(&[Phase::Download]));
+    course.apply("a-1", 1, 1).unwrap();
+    course.say(0, Status::Identified, true);
+    assert_eq!(course.answer(false), "Cleanup>0 Incomplete inventory");
+    assert_eq!(course.campaign().cause, Some(Cause::ConsentDenied));
+}
+
+#[test]
+fn refused_or_late_before_another_phase_everything_is_rolled_back_and_cleaned_up() {
+    let mut course = Course::reach(asking(&[Phase::Update]), 2, Phase::Download);
+    course.say(0, Status::DownloadSuccess, true);
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update?");
+    assert_eq!(course.timeout(TimerKind::Consent, 1_800_000), "Rollback>0 Rollback>1");
+    assert_eq!(course.campaign().cause, Some(Cause::ConsentLate(1_800_000)));
+    assert_eq!(course.say(0, Status::RollbackSuccess, true), "Cleanup>0");
+    assert_eq!(course.timeout(TimerKind::Cleanup, 1_830_000), "Cleanup>1", "no feedback to ROLLBACK is taken as done");
+    assert_eq!(course.say(0, Status::Incomplete, true), "");
+    assert_eq!(course.say(1, Status::CleanupSuccess, true), "Incomplete inventory");
+    assert!(!course.campaign().has_failed(), "nobody is to blame but the owner");
+}
+
+#[test]
+fn a_question_is_closed_when_nobody_waits_for_its_answer() {
+    let mut course = Course::reach(asking(&[Phase::Update]), 1, Phase::Download);
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update?");
+    assert_eq!(course.say(0, Status::Completed, true), "Completed inventory");
+    assert!(course.out.contains(&Effect::CloseConsent));
+}
+
 #[test]
 fn running_is_reported_once_in_an_interval_and_only_when_changed() {
     let mut course = Course::reach(SETTINGS, 1, Phase::Download);
@@ -367,18 +434,26 @@ fn an_unknown_action_status_keeps_the_last_one() {
 /// actions, and any timer, with the rules checked on every transition.
 #[test]
 fn every_reachable_state_meets_every_event() {
-    let (states, transitions) = visit(2);
+    let (states, transitions) = visit(SETTINGS, 2);
     assert!(states > 400 && transitions > 40_000, "{states} states, {transitions} transitions");
+}
+
+/// The same with the owner's answers.
+#[test]
+fn every_reachable_state_meets_every_answer_of_the_owner() {
+    let (states, transitions) = visit(asking(&[Phase::Download, Phase::Update, Phase::Activate]), 1);
+    assert!(states > 50 && transitions > 2_500, "{states} states, {transitions} transitions");
 }
 
 /// What tells two states apart.
 fn key(course: &Course) -> String {
     let campaign = course.campaign();
-    let mut key = format!("{:?} {:?} {:?}", campaign.phase, campaign.outcome, course.check);
+    let mut key = format!("{:?} {:?} {:?} {:?}", campaign.phase, campaign.outcome, campaign.cause, course.check);
     for place in 0..3 {
         let Some(part) = campaign.domain(ix(place)) else { continue };
         let state = match part.state {
             domain::State::CleaningUp(_) => "CleaningUp".to_owned(),
+            domain::State::RollingBack(_) => "RollingBack".to_owned(),
             state => format!("{state:?}"),
         };
         let count = campaign.actions.count(ix(place));
@@ -388,8 +463,8 @@ fn key(course: &Course) -> String {
     key
 }
 
-fn visit(domains: usize) -> (usize, usize) {
-    let mut start = Course::new(SETTINGS);
+fn visit(settings: Settings, domains: usize) -> (usize, usize) {
+    let mut start = Course::new(settings);
     start.apply("a-1", 1, domains).unwrap();
     let (mut seen, mut open, mut transitions) = (HashSet::from([key(&start)]), VecDeque::from([start]), 0);
     while let Some(course) = open.pop_front() {
@@ -412,6 +487,11 @@ fn visit(domains: usize) -> (usize, usize) {
         for kind in TimerKind::ALL {
             let mut next = course.clone();
             next.timeout(kind, 10_000_000);
+            meet(next);
+        }
+        for approved in [true, false] {
+            let mut next = course.clone();
+            next.answer(approved);
             meet(next);
         }
         let mut next = course.clone();

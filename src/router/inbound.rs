@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use heapless::Vec;
 
-use super::Router;
+use super::{message, Router};
 use crate::inventory;
 use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX};
 use crate::mqtt::Publish;
@@ -16,7 +16,7 @@ use crate::text::Text;
 use crate::time::Now;
 use crate::wire::status::status_name;
 use crate::wire::topic::Incoming;
-use crate::wire::{activity_of, desired_state, feedback, inventory as wire_inventory, Envelope, Malformed};
+use crate::wire::{activity_of, desired_state, feedback, inventory as wire_inventory, Envelope};
 
 impl Router {
     pub(super) fn handle_publish(&mut self, now: Now, publish: Publish) {
@@ -37,7 +37,8 @@ impl Router {
             Some(Incoming::AgentFeedback(domain)) => self.handle_feedback(now, domain, &topic, &payload),
             Some(Incoming::AgentInventory(domain)) => self.handle_inventory(now, domain, &topic, &payload),
             Some(Incoming::DesiredStateCommand) => log::info!("{topic}: ignored, it is not for the top-level manager"),
-            Some(Incoming::OwnerConsentFeedback) | None => log::warn!("a message to {topic} is none of ours"),
+            Some(Incoming::OwnerConsentFeedback) => self.handle_consent_reply(now, &topic, &payload),
+            None => log::warn!("a message to {topic} is none of ours"),
         }
         if let Some(ack) = ack {
             self.session.acknowledge(ack);
@@ -120,7 +121,7 @@ impl Router {
                 self.rounds.handle_get(now, envelope.activity, self.busy(), &mut effects);
                 self.carry_out_inventory(now, effects);
             }
-            Err(malformed) => note_malformed(topic, bytes, &malformed),
+            Err(malformed) => message::note_malformed(topic, bytes, &malformed),
         }
     }
 
@@ -134,7 +135,7 @@ impl Router {
             Envelope::decode(bytes).and_then(|envelope| Ok((envelope, feedback::decode(&envelope, &mut actions)?)));
         let (envelope, head) = match decoded {
             Ok(decoded) => decoded,
-            Err(malformed) => return note_malformed(topic, bytes, &malformed),
+            Err(malformed) => return message::note_malformed(topic, bytes, &malformed),
         };
         let (activity, name) = (envelope.activity, &self.domains[domain.place()]);
         log::debug!("[{name}] {activity}: says {}, {} actions", status_name(head.status), actions.len());
@@ -162,7 +163,7 @@ impl Router {
             Envelope::decode(bytes).and_then(|envelope| Ok((envelope, wire_inventory::decode(&envelope, name)?)));
         let (envelope, inventory) = match decoded {
             Ok(decoded) => decoded,
-            Err(malformed) => return note_malformed(topic, bytes, &malformed),
+            Err(malformed) => return message::note_malformed(topic, bytes, &malformed),
         };
         let activity = envelope.activity;
         let outdated = self.store.timestamp(domain).is_some_and(|known| envelope.timestamp < known);
@@ -188,14 +189,6 @@ impl Router {
 }
 
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-
-/// One line that names topic, activity and place.
-fn note_malformed(topic: &str, bytes: &[u8], malformed: &Malformed) {
-    match activity_of(bytes).filter(|activity| !activity.is_empty()) {
-        Some(activity) => log::warn!("{topic}: {activity}: message ignored: {malformed}"),
-        None => log::warn!("{topic}: message ignored: {malformed}"),
-    }
-}
 
 /// Shown text as the content of a JSON string.
 fn escape(out: &mut dyn Write, shown: &dyn fmt::Display) -> fmt::Result {

@@ -13,6 +13,7 @@ use crate::orchestrator::Campaign;
 use crate::text::{Escaped, Text};
 use crate::time::Duration;
 use crate::wire::status::{command_name, status_name};
+use crate::wire::{activity_of, Malformed};
 
 /// Why an activity did not go as it should: what is to blame besides the domains,
 /// each domain in its own words, each domain without an agent. Nothing if all is well.
@@ -26,6 +27,10 @@ pub(super) fn write(campaign: &Campaign, domains: &[std::string::String], out: &
             return list.item(|out| out.write_str("the desired state manifest does not contain any supported domain"));
         }
         Some(Cause::Terminated) => list.item(|out| out.write_str("update manager terminated"))?,
+        Some(Cause::ConsentDenied) => list.item(|out| out.write_str("owner consent denied"))?,
+        Some(Cause::ConsentLate(ms)) => {
+            list.item(|out| write!(out, "owner consent not given in {}", Duration(ms)))?;
+        }
         None => {}
     }
     for (part, name) in campaign.domains.iter().zip(domains) {
@@ -87,5 +92,13 @@ struct Logged(String<LOGGED_MAX>);
 impl fmt::Display for Logged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Text::from_checked(&self.0).fmt(f)
+    }
+}
+
+/// One line that names topic, activity and place.
+pub(super) fn note_malformed(topic: &str, bytes: &[u8], malformed: &Malformed) {
+    match activity_of(bytes).filter(|activity| !activity.is_empty()) {
+        Some(activity) => log::warn!("{topic}: {activity}: message ignored: {malformed}"),
+        None => log::warn!("{topic}: message ignored: {malformed}"),
     }
 }

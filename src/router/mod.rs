@@ -4,6 +4,7 @@
 //! call and reads no clock, so a test can drive a whole manager with bytes and
 //! time. It logs, for everybody inside.
 
+mod consent;
 mod ending;
 mod inbound;
 mod message;
@@ -20,6 +21,7 @@ use crate::orchestrator::{Effects, Event, Orchestrator, Rejected};
 use crate::time::{Now, Tick};
 use crate::wire::topic::{Incoming, Topic, TopicError, Topics};
 use crate::wire::ActivityIdFinder;
+use consent::Question;
 use ending::Ending;
 use retained::{Documents, Retained};
 use timers::Timers;
@@ -41,6 +43,7 @@ pub struct Router {
     disconnect_timeout_ms: u64,
     /// Looks for the activity in a message that is too large to hold.
     finder: ActivityIdFinder,
+    question: Option<Question>,
     ending: Ending,
 }
 
@@ -70,6 +73,7 @@ impl Router {
             domains: domains.into_iter().map(str::to_owned).collect(),
             disconnect_timeout_ms: config.connection.disconnect_timeout_ms,
             finder: ActivityIdFinder::new(),
+            question: None,
             ending: Ending::No,
         })
     }
@@ -162,13 +166,14 @@ impl Router {
             SessionEvent::Connected { session_present } => {
                 log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
                 self.subscribe(now);
+                self.ask_again(now);
                 let _ = self.decide(now, Event::Link(true));
                 let mut effects = inventory::Effects::new();
                 self.rounds.handle_link_up(now, self.busy(), &mut effects);
                 self.carry_out_inventory(now, effects);
             }
             SessionEvent::Lost(_) => drop(self.decide(now, Event::Link(false))),
-            SessionEvent::Subscribed { .. } => log::debug!("subscribed"),
+            SessionEvent::Subscribed { packet } => self.publish_question(now, packet),
             SessionEvent::SubscribeRefused { filters, .. } => {
                 let names = self.subscriptions();
                 let refused = filters.iter().filter_map(|place| names.get(usize::from(*place)));

@@ -31,6 +31,8 @@ impl Router {
                 Effect::Report(status) => self.report(now, status),
                 Effect::Forward(domain) => self.forward(now, domain),
                 Effect::Send(domain, command) => self.command(now, domain, command),
+                Effect::AskConsent(phase) => self.ask_consent(now, phase),
+                Effect::CloseConsent => self.close_consent(now),
                 Effect::ReportInventory => self.report_inventory(now),
                 Effect::SetTimer(kind, at) => self.timers.set(kind, Some(at)),
                 Effect::StopTimer(kind) => self.timers.set(kind, None),
@@ -145,7 +147,7 @@ impl Router {
         self.publish(now, Outgoing::Inventory, CURRENT_STATE, &body, Some(INVENTORY), encode::TAIL);
     }
 
-    fn publish(
+    pub(super) fn publish(
         &mut self,
         now: Now,
         outgoing: Outgoing,

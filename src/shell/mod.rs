@@ -33,6 +33,8 @@ pub fn run(config: &Config) -> io::Result<()> {
         phase_timeout_ms: config.phase_timeout_ms,
         cleanup_timeout_ms: config.cleanup_timeout_ms,
         feedback_interval_ms: config.report_feedback_interval_ms,
+        consent: config.owner_consent_commands,
+        consent_timeout_ms: config.owner_consent_timeout_ms,
     };
     run_with(config, Box::new(Synchronised::new(settings)))
 }
