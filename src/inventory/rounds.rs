@@ -77,6 +77,11 @@ impl Rounds {
         self.ask(now, asked, report, busy, out);
     }
 
+    /// Whether no request is open.
+    pub fn is_idle(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Whether an inventory with this activity answers a request that is open.
     pub fn is_answer(&self, activity: Text<'_>) -> bool {
         !activity.is_empty() && self.open.iter().any(|round| Text::from_checked(&round.asked) == activity)

@@ -24,6 +24,8 @@ pub struct Check {
     told: Option<Status>,
     /// The owner's answer is awaited.
     asking: bool,
+    /// A reboot is due and not triggered.
+    rebooting: bool,
     timers: [bool; TimerKind::ALL.len()],
 }
 
@@ -39,6 +41,7 @@ impl Check {
             failed: DomainSet::EMPTY,
             told: None,
             asking: false,
+            rebooting: false,
             timers: [false; TimerKind::ALL.len()],
         }
     }
@@ -80,6 +83,7 @@ impl Check {
         match event {
             Event::DesiredState(desired) => {
                 rule(!self.running, "one activity at a time")?;
+                rule(!self.rebooting, "no activity begins while a reboot is due")?;
                 *self = Check { timers: self.timers, ..Check::new(self.synchronised) };
                 self.participants = desired.parts.iter().filter_map(|part| part.domain).collect();
                 self.running = true;
@@ -107,7 +111,7 @@ impl Check {
                 }
             }
             Event::ConsentReply(..) => rule(self.asking, "an answer counts for the question that is open")?,
-            Event::Link(_) | Event::Terminate => {}
+            Event::Delivered | Event::RebootFailed | Event::Link(_) | Event::Terminate => {}
         }
         Ok(())
     }
@@ -138,6 +142,17 @@ impl Check {
             Effect::CloseConsent => {
                 rule(self.asking, "only an open question is closed")?;
                 self.asking = false;
+                Ok(())
+            }
+            Effect::AwaitDelivery => {
+                rule(self.told == Some(Status::Completed) && !self.running, "only what completed needs a reboot")?;
+                rule(!self.rebooting, "one reboot for an activity")?;
+                self.rebooting = true;
+                Ok(())
+            }
+            Effect::Reboot => {
+                rule(self.rebooting && !self.running, "the host is rebooted only after the end that needs it")?;
+                self.rebooting = false;
                 Ok(())
             }
             Effect::ReportInventory => rule(!self.running, "the inventory is reported after the end"),

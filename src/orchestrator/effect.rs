@@ -20,6 +20,11 @@ pub enum Effect {
     AskConsent(Phase),
     /// The question is closed: answered, late or needless.
     CloseConsent,
+    /// Hand in `Delivered` when the broker has acknowledged every report and the
+    /// current state was reported.
+    AwaitDelivery,
+    /// Reboot the host.
+    Reboot,
     /// Report the current state of the device, with the campaign's activity.
     ReportInventory,
     /// Hand in `Timeout` at this point in time; takes the place of an earlier one.
@@ -41,11 +46,14 @@ pub enum TimerKind {
     Feedback,
     /// The owner does not answer.
     Consent,
+    /// The host is to be rebooted.
+    Reboot,
 }
 
 impl TimerKind {
     /// All kinds.
-    pub const ALL: [TimerKind; 4] = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Feedback, TimerKind::Consent];
+    pub const ALL: [TimerKind; 5] =
+        [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Feedback, TimerKind::Consent, TimerKind::Reboot];
 }
 
 /// Worth a log line.
@@ -59,6 +67,8 @@ pub enum Notice {
     Failed(DomainIx),
     /// The domain has not ended its clean-up.
     NotCleanedUp(DomainIx),
+    /// The activity needs a reboot, and reboots are turned off.
+    RebootDisabled,
 }
 
 /// Effects of one event, in order.

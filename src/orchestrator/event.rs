@@ -17,6 +17,10 @@ pub enum Event<'a> {
     ConsentReply(Text<'a>, bool),
     /// The transport and the session are up (true) or down (false).
     Link(bool),
+    /// What `AwaitDelivery` asked for: every report and the inventory are at the broker.
+    Delivered,
+    /// The reboot was tried, and the host is still up.
+    RebootFailed,
     /// A timer ran off that was set with `SetTimer` and not stopped since.
     Timeout(TimerKind),
     /// The process is told to end.

@@ -25,6 +25,7 @@ pub mod event;
 pub mod finished;
 pub mod ids;
 pub mod phase;
+pub mod reboot;
 mod running;
 mod synchronised;
 #[cfg(test)]
@@ -63,6 +64,10 @@ pub enum WaitingOn {
     Agents(DomainSet),
     /// The owner's consent to this phase is awaited.
     Consent(phase::Phase),
+    /// The broker: the end is to be reported before the host reboots.
+    Link,
+    /// The reboot: it is due, or the host should be going down.
+    Reboot,
 }
 
 /// A good message at a wrong moment. Nothing has changed.
@@ -72,6 +77,8 @@ pub enum Rejected {
     Busy,
     /// A desired state of the activity that runs.
     SameActivity,
+    /// A desired state while a reboot is due.
+    RebootPending,
     /// A desired state that was applied already.
     Redelivered,
     /// A feedback for an activity that does not run.

@@ -8,6 +8,7 @@ use super::event::{DesiredState, Event, Feedback};
 use super::finished::Finished;
 use super::ids::{DomainIx, DomainSet};
 use super::phase::{Command, Phase, PhaseSet, Status};
+use super::reboot::Reboot;
 use super::running::Running;
 use super::{Orchestrator, Rejected, WaitingOn};
 use crate::limits::UPDATE_REPEATS_MAX;
@@ -27,6 +28,12 @@ pub struct Settings {
     pub consent: PhaseSet,
     /// For the owner to answer, in milliseconds.
     pub consent_timeout_ms: u64,
+    /// The domains whose actions take effect with a reboot.
+    pub reboot_required: DomainSet,
+    /// Whether the host may be rebooted.
+    pub reboot_enabled: bool,
+    /// Between the reported end and the reboot, in milliseconds.
+    pub reboot_after_ms: u64,
 }
 
 /// One activity at a time, one phase at a time.
@@ -37,6 +44,7 @@ pub struct Synchronised {
     campaign: Campaign,
     begun: bool,
     running: Running,
+    reboot: Reboot,
     finished: Finished,
 }
 
@@ -54,6 +62,14 @@ impl Orchestrator for Synchronised {
                 self.handle_terminate(out);
                 Ok(())
             }
+            Event::Delivered => {
+                self.reboot.handle_delivered(now, self.settings.reboot_after_ms, out);
+                Ok(())
+            }
+            Event::RebootFailed => {
+                self.reboot.handle_failed();
+                Ok(())
+            }
             Event::Link(_) => Ok(()),
         }
     }
@@ -64,8 +80,14 @@ impl Orchestrator for Synchronised {
 
     fn waiting_on(&self) -> WaitingOn {
         let owes = |s| !matches!(s, State::Ready(_) | State::Done);
+        if !self.is_running() {
+            return match self.reboot {
+                Reboot::None => WaitingOn::Nothing,
+                Reboot::Delivering => WaitingOn::Link,
+                Reboot::Waiting | Reboot::Triggered => WaitingOn::Reboot,
+            };
+        }
         match self.campaign.asking {
-            _ if !self.is_running() => WaitingOn::Nothing,
             Some(phase) => WaitingOn::Consent(phase),
             None => WaitingOn::Agents(self.campaign.domains_in(owes)),
         }
@@ -80,6 +102,7 @@ impl Synchronised {
             campaign: Campaign::new(),
             begun: false,
             running: Running::new(settings.feedback_interval_ms),
+            reboot: Reboot::None,
             finished: Finished::default(),
         }
     }
@@ -100,6 +123,9 @@ impl Synchronised {
         }
         if self.finished.contains(desired) {
             return Err(Rejected::Redelivered);
+        }
+        if self.reboot.is_pending() {
+            return Err(Rejected::RebootPending);
         }
         self.campaign.begin(desired);
         self.begun = true;
@@ -232,9 +258,13 @@ impl Synchronised {
 
     fn handle_timeout(&mut self, now: Tick, kind: TimerKind, out: &mut Effects) {
         if !self.is_running() {
+            if kind == TimerKind::Reboot {
+                self.reboot.handle_timeout(out);
+            }
             return;
         }
         match kind {
+            TimerKind::Reboot => return,
             TimerKind::Feedback => return self.running.handle_timeout(now, out),
             TimerKind::Consent if self.campaign.asking.is_none() => return,
             TimerKind::Consent => self.turn_back(now, Cause::ConsentLate(self.settings.consent_timeout_ms), out),
@@ -427,6 +457,13 @@ impl Synchronised {
     fn finish(&mut self, outcome: Status, out: &mut Effects) {
         self.close(outcome, out);
         out.push(Effect::ReportInventory);
+        let needs_reboot = |domain: &DomainIx| self.campaign.actions.count(*domain) > 0;
+        if outcome == Status::Completed && self.settings.reboot_required.iter().any(|domain| needs_reboot(&domain)) {
+            match self.settings.reboot_enabled {
+                true => self.reboot.begin(out),
+                false => out.push(Effect::Notice(Notice::RebootDisabled)),
+            }
+        }
     }
 
     fn close(&mut self, outcome: Status, out: &mut Effects) {

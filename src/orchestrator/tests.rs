@@ -20,6 +20,9 @@ const SETTINGS: Settings = Settings {
     feedback_interval_ms: 1000,
     consent: PhaseSet::NONE,
     consent_timeout_ms: 1_800_000,
+    reboot_required: DomainSet::EMPTY,
+    reboot_enabled: true,
+    reboot_after_ms: 30_000,
 };
 
 const STATUSES: [Status; 24] = [
@@ -126,6 +129,7 @@ impl Course {
                 Effect::Forward(domain) => write!(told, "desiredstate>{} ", domain.place()),
                 Effect::Send(domain, command) => write!(told, "{command:?}>{} ", domain.place()),
                 Effect::AskConsent(phase) => write!(told, "{phase:?}? "),
+                Effect::Reboot => write!(told, "reboot "),
                 Effect::ReportInventory => write!(told, "inventory "),
                 _ => Ok(()),
             }
@@ -331,6 +335,46 @@ fn refused_or_late_before_another_phase_everything_is_rolled_back_and_cleaned_up
     assert_eq!(course.say(0, Status::Incomplete, true), "");
     assert_eq!(course.say(1, Status::CleanupSuccess, true), "Incomplete inventory");
     assert!(!course.campaign().has_failed(), "nobody is to blame but the owner");
+}
+
+/// An activity of two domains, of which the second needs a reboot, brought to its end.
+fn ended(enabled: bool, second_has_actions: bool) -> Course {
+    let reboot_required = [ix(1)].into_iter().collect();
+    let mut course = Course::new(Settings { reboot_required, reboot_enabled: enabled, ..SETTINGS });
+    course.apply("a-1", 1, 2).unwrap();
+    course.say(1, Status::Identified, second_has_actions);
+    course.say(0, Status::Identified, true);
+    let answers = [Status::DownloadSuccess, Status::UpdateSuccess, Status::ActivationSuccess, Status::CleanupSuccess];
+    for status in answers {
+        course.say(1, status, second_has_actions);
+        course.say(0, status, true);
+    }
+    assert_eq!(course.campaign().outcome, Some(Status::Completed));
+    course
+}
+
+#[test]
+fn the_host_is_rebooted_once_after_everything_is_reported_and_the_delay() {
+    let mut course = ended(true, true);
+    assert!(course.out.contains(&Effect::AwaitDelivery));
+    assert_eq!(course.apply("a-2", 2, 1), Err(Rejected::RebootPending));
+    course.now = Tick(5000);
+    course.handle(Event::Delivered).unwrap();
+    assert!(course.out.contains(&Effect::SetTimer(TimerKind::Reboot, Tick(35_000))));
+    assert_eq!(course.orchestrator.waiting_on(), WaitingOn::Reboot);
+    assert_eq!(course.timeout(TimerKind::Reboot, 35_000), "reboot");
+    assert_eq!(course.timeout(TimerKind::Reboot, 36_000), "");
+    assert_eq!(course.apply("a-2", 2, 1), Err(Rejected::RebootPending));
+    course.handle(Event::RebootFailed).unwrap();
+    assert!(course.apply("a-2", 2, 1).is_ok(), "a reboot that failed leaves the manager working");
+}
+
+#[test]
+fn no_reboot_without_actions_of_a_domain_that_needs_it_or_when_turned_off() {
+    assert!(!ended(true, false).out.contains(&Effect::AwaitDelivery));
+    let course = ended(false, true);
+    assert!(!course.out.contains(&Effect::AwaitDelivery));
+    assert!(course.out.contains(&Effect::Notice(Notice::RebootDisabled)));
 }
 
 #[test]

@@ -109,6 +109,10 @@ impl Router {
                     write!(out, "Another update activity in progress - {running}")
                 });
             }
+            Err(Rejected::RebootPending) => {
+                let ended = self.orchestrator.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
+                self.refuse(now, activity, &|out: &mut dyn Write| write!(out, "reboot pending after {ended}"));
+            }
             Err(Rejected::Redelivered) => log::info!("{activity}: desired state ignored, it was applied already"),
             Err(_) => self.note_repeated(activity),
         }

@@ -44,6 +44,10 @@ pub struct Router {
     /// Looks for the activity in a message that is too large to hold.
     finder: ActivityIdFinder,
     question: Option<Question>,
+    /// The orchestrator wants to know when everything is at the broker.
+    awaits_delivery: bool,
+    /// The shell is to reboot the host.
+    reboot_wanted: bool,
     ending: Ending,
 }
 
@@ -74,6 +78,8 @@ impl Router {
             disconnect_timeout_ms: config.connection.disconnect_timeout_ms,
             finder: ActivityIdFinder::new(),
             question: None,
+            awaits_delivery: false,
+            reboot_wanted: false,
             ending: Ending::No,
         })
     }
@@ -113,6 +119,10 @@ impl Router {
             let Some(event) = self.session.poll_event(now.tick) else { break };
             any = true;
             self.handle_event(now, event);
+        }
+        if self.awaits_delivery && self.session.unacknowledged() == 0 && self.rounds.is_idle() {
+            self.awaits_delivery = false;
+            let _ = self.decide(now, Event::Delivered);
         }
         self.advance_ending(now);
         any
@@ -154,6 +164,17 @@ impl Router {
         }
         self.ending.begin(now.tick, self.session.is_connected());
         self.advance_ending(now);
+    }
+
+    /// Whether the host is to be rebooted now. Said once; if it does not come to
+    /// pass, `handle_reboot_failed`.
+    pub fn poll_reboot(&mut self) -> bool {
+        core::mem::take(&mut self.reboot_wanted)
+    }
+
+    /// The host is still up.
+    pub fn handle_reboot_failed(&mut self, now: Now) {
+        let _ = self.decide(now, Event::RebootFailed);
     }
 
     /// Whether there is nothing more to do before the process ends.

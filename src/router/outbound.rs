@@ -33,6 +33,8 @@ impl Router {
                 Effect::Send(domain, command) => self.command(now, domain, command),
                 Effect::AskConsent(phase) => self.ask_consent(now, phase),
                 Effect::CloseConsent => self.close_consent(now),
+                Effect::AwaitDelivery => self.awaits_delivery = true,
+                Effect::Reboot => self.reboot_wanted = true,
                 Effect::ReportInventory => self.report_inventory(now),
                 Effect::SetTimer(kind, at) => self.timers.set(kind, Some(at)),
                 Effect::StopTimer(kind) => self.timers.set(kind, None),
@@ -176,6 +178,7 @@ impl Router {
             Notice::ActionsDropped(domain) => {
                 log::warn!("[{}] {activity}: actions past the limit are left out", name(domain));
             }
+            Notice::RebootDisabled => log::warn!("{activity}: needs a reboot, and rebootEnabled is false"),
             Notice::Failed(domain) => {
                 if let Some(reason) = part(domain).and_then(|part| part.failure.as_ref()) {
                     let why = message::logged(|out| message::write_reason(reason, out));

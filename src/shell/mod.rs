@@ -13,9 +13,10 @@ use std::task::{Context, Poll};
 
 use async_io::Timer;
 
-use crate::config::Config;
+use crate::config::{Agent, Config};
 use crate::limits::WRITE_CHUNK;
 use crate::mqtt::{LinkWish, Options, Reason};
+use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::{Orchestrator, Settings, Synchronised};
 use crate::router::Router;
 use crate::time::Tick;
@@ -35,8 +36,16 @@ pub fn run(config: &Config) -> io::Result<()> {
         feedback_interval_ms: config.report_feedback_interval_ms,
         consent: config.owner_consent_commands,
         consent_timeout_ms: config.owner_consent_timeout_ms,
+        reboot_required: domains_with(config, |agent| agent.reboot_required),
+        reboot_enabled: config.reboot_enabled,
+        reboot_after_ms: config.reboot_after_ms,
     };
     run_with(config, Box::new(Synchronised::new(settings)))
+}
+
+fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
+    let agents = config.agents.iter().enumerate().filter(|(_, agent)| wanted(agent));
+    agents.filter_map(|(place, _)| DomainIx::new(place)).collect()
 }
 
 /// The same with somebody's own orchestration.

@@ -1,0 +1,52 @@
+//! The reboot after an activity that needs one: first everything is reported, then
+//! a while for people, then it is triggered, once.
+
+use super::effect::{Effect, Effects, TimerKind};
+use crate::time::Tick;
+
+/// How far the reboot is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub enum Reboot {
+    /// None is due.
+    #[default]
+    None,
+    /// The final status and the inventory are not yet at the broker.
+    Delivering,
+    /// It follows when the timer runs off.
+    Waiting,
+    /// The host should be going down.
+    Triggered,
+}
+
+impl Reboot {
+    /// Whether one is due.
+    pub fn is_pending(self) -> bool {
+        self != Reboot::None
+    }
+
+    /// The activity that needs it has ended.
+    pub(super) fn begin(&mut self, out: &mut Effects) {
+        *self = Reboot::Delivering;
+        out.push(Effect::AwaitDelivery);
+    }
+
+    /// Everything is at the broker; it follows `after_ms` later.
+    pub(super) fn handle_delivered(&mut self, now: Tick, after_ms: u64, out: &mut Effects) {
+        if *self == Reboot::Delivering {
+            *self = Reboot::Waiting;
+            out.push(Effect::SetTimer(TimerKind::Reboot, now.after(after_ms)));
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, out: &mut Effects) {
+        if *self == Reboot::Waiting {
+            *self = Reboot::Triggered;
+            out.push(Effect::Reboot);
+        }
+    }
+
+    /// The host is still up: it is not tried again.
+    pub(super) fn handle_failed(&mut self) {
+        *self = Reboot::None;
+    }
+}
