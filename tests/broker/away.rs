@@ -1,0 +1,75 @@
+//! The broker is not there, or not for a while.
+
+use std::time::Duration;
+
+use crate::activity::{COMMANDS, STORY};
+use crate::peers::{desired_state, Peers};
+use crate::processes::{free_port, wait_until, Broker, Manager};
+
+const BOTH: [&str; 2] = ["containers", "self-update"];
+
+#[test]
+fn a_broker_absent_at_start_is_waited_for() {
+    let mut broker = Broker::prepare(free_port("127.0.0.1"), "");
+    let mut manager = Manager::start(&format!("tcp://{}", broker.address()), &BOTH);
+    let refused = || manager.said("cannot connect") > 0;
+    wait_until("the log tells of the absence", Duration::from_secs(5), refused);
+    assert!(manager.is_alive());
+    broker.resume();
+    let mut peers = Peers::connect(&broker.address(), &BOTH);
+    peers.await_manager();
+    peers.apply("act", desired_state(&BOTH, 1));
+    peers.finish("act");
+    assert_eq!(peers.story("act"), STORY);
+}
+
+/// The broker is restarted while both agents owe the answer to `trigger`.
+fn is_restarted_at(trigger: &str) {
+    let mut broker = Broker::start();
+    let mut peers = Peers::connect(&broker.address(), &BOTH);
+    let _manager = Manager::start(&format!("tcp://{}", broker.address()), &BOTH);
+    peers.await_manager();
+    peers.hold(trigger);
+    peers.apply("act", desired_state(&BOTH, 2));
+    while peers.owed() < BOTH.len() {
+        peers.play_until(trigger, |said| said.trigger() == trigger);
+    }
+    broker.stop();
+    broker.resume();
+    peers.await_manager();
+    peers.release();
+    assert_eq!(peers.finish("act").status(), "COMPLETED");
+    peers.settle();
+    assert_eq!(peers.story("act"), STORY);
+    for domain in BOTH {
+        let mut commands = peers.commands(domain, "act");
+        // A command whose acknowledgement was lost with the link comes twice.
+        commands.dedup();
+        assert_eq!(commands, COMMANDS);
+    }
+}
+
+#[test]
+fn a_broker_restarted_while_identifying_delays_the_activity_only() {
+    is_restarted_at("desiredstate");
+}
+
+#[test]
+fn a_broker_restarted_during_the_download_delays_the_activity_only() {
+    is_restarted_at("DOWNLOAD");
+}
+
+#[test]
+fn a_broker_restarted_during_the_update_delays_the_activity_only() {
+    is_restarted_at("UPDATE");
+}
+
+#[test]
+fn a_broker_restarted_during_the_activation_delays_the_activity_only() {
+    is_restarted_at("ACTIVATE");
+}
+
+#[test]
+fn a_broker_restarted_during_the_cleanup_delays_the_activity_only() {
+    is_restarted_at("CLEANUP");
+}
