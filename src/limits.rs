@@ -63,6 +63,12 @@ pub const INVENTORIES_MAX: usize = 512 * 1024;
 /// Requests for the current state that are answered at the same time.
 pub const ROUNDS_MAX: usize = 4;
 
+/// Activities that one such request is reported with, if more were asked for.
+pub const ROUND_REPORTS_MAX: usize = 4;
+
+/// `UPDATE`s sent again in one activity to a domain that went back to downloading.
+pub const UPDATE_REPEATS_MAX: u8 = 2;
+
 /// Finished activities that are remembered, to tell a redelivery from a new one.
 pub const FINISHED_MAX: usize = 32;
 
@@ -77,6 +83,24 @@ pub const OUTBOUND_MAX: usize = 128;
 /// Bytes of control packets (subscriptions, acknowledgements) that wait for the
 /// link. All subscriptions of 16 domains with the longest names take 7 KiB.
 pub const CONTROL_BYTES: usize = 12 * 1024;
+
+/// Bytes that must be free among the messages to the broker before a desired
+/// state is looked at, so that a flood of bad ones cannot push out commands:
+/// each gets an answer.
+pub const ANSWER_ROOM: usize = 16 * 1024;
+
+/// The same in messages: what an activity needs at once, and some.
+pub const ANSWER_ROOM_MESSAGES: usize = 4 * DOMAINS_MAX;
+
+/// Bytes of a peer's text in one log line.
+pub const LOGGED_MAX: usize = 512;
+
+/// Milliseconds that a last report is waited for to be acknowledged when the
+/// process is told to end. With the rest of the good-bye it stays below 2 s.
+pub const DRAIN_MS: u64 = 1000;
+
+/// Milliseconds for the broker to answer the good-bye.
+pub const UNSUBSCRIBE_MS: u64 = 300;
 
 /// Messages from the broker that are not yet acknowledged. Brokers keep far
 /// fewer in flight; past it the manager reads on when it has acknowledged.

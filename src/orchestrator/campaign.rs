@@ -2,19 +2,26 @@
 
 use heapless::{String, Vec};
 
-use super::domain::Domain;
-
-use super::ids::DomainIx;
-use super::phase::{ActionStatus, Status};
+use super::domain::{Domain, Reason, State};
+use super::event::{Action, DesiredState};
+use super::ids::{DomainIx, DomainSet};
+use super::phase::{ActionStatus, Phase, Status};
 use crate::limits::{
     ACTIONS_MAX, ACTION_COMPONENT_MAX, ACTION_MESSAGE_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX,
 };
+use crate::text::Text;
 
 /// One activity, from its acceptance on; kept after its end until the next.
 #[derive(Clone, Debug)]
 pub struct Campaign {
     /// The activity's identifier, escaped as in JSON.
     pub activity: String<ACTIVITY_ID_MAX>,
+    /// The desired state's timestamp, milliseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// CRC-32 of the desired state's payload.
+    pub crc: u32,
+    /// The phase that the domains are in.
+    pub phase: Phase,
     /// Its final status, once it has one.
     pub outcome: Option<Status>,
     /// Why it ended if no domain is to blame.
@@ -36,35 +43,227 @@ pub enum Cause {
     Terminated,
 }
 
+/// An action does not fit: more than `ACTIONS_MAX`, or a component of more than
+/// `ACTION_COMPONENT_MAX` bytes. The limit, and what it bounds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PastLimit(pub &'static str, pub usize);
+
+impl PastLimit {
+    /// More actions than there may be.
+    pub const ACTIONS: PastLimit = PastLimit("actions", ACTIONS_MAX);
+    /// A component that is too large.
+    pub const COMPONENT: PastLimit = PastLimit("bytes of an action's component", ACTION_COMPONENT_MAX);
+}
+
+impl Default for Campaign {
+    fn default() -> Campaign {
+        Campaign::new()
+    }
+}
+
+impl Campaign {
+    /// An empty one. Allocates the actions' place, once.
+    pub fn new() -> Campaign {
+        Campaign {
+            activity: String::new(),
+            timestamp: 0,
+            crc: 0,
+            phase: Phase::Identify,
+            outcome: None,
+            cause: None,
+            domains: Default::default(),
+            unserved: Vec::new(),
+            actions: Actions::new(),
+        }
+    }
+
+    /// Becomes the activity of this desired state, with every domain that has an
+    /// agent identifying.
+    pub fn begin(&mut self, desired: &DesiredState<'_>) {
+        self.activity = cut(desired.activity);
+        self.timestamp = desired.timestamp;
+        self.crc = desired.crc;
+        self.phase = Phase::Identify;
+        self.outcome = None;
+        self.cause = None;
+        self.domains = Default::default();
+        self.unserved.clear();
+        self.actions.clear();
+        for part in desired.parts {
+            match part.domain {
+                Some(domain) => self.domains[domain.place()] = Some(Domain::new(State::Working(Phase::Identify))),
+                // As many parts as places: each is named once.
+                None => drop(self.unserved.push(cut(part.id))),
+            }
+        }
+    }
+
+    /// Whether it has no final status yet.
+    pub fn is_running(&self) -> bool {
+        self.outcome.is_none()
+    }
+
+    /// Whether `activity` is its identifier.
+    pub fn is_activity(&self, activity: Text<'_>) -> bool {
+        Text::from_checked(&self.activity) == activity
+    }
+
+    /// The part of a domain, if it takes part.
+    pub fn domain(&self, domain: DomainIx) -> Option<&Domain> {
+        self.domains[domain.place()].as_ref()
+    }
+
+    /// The part of a domain, if it takes part.
+    pub fn domain_mut(&mut self, domain: DomainIx) -> Option<&mut Domain> {
+        self.domains[domain.place()].as_mut()
+    }
+
+    /// The domains whose state is as asked, in the order of the configuration.
+    pub fn domains_in(&self, wanted: impl Fn(State) -> bool) -> DomainSet {
+        let state_of = |d: &DomainIx| self.domain(*d).map(|domain| domain.state);
+        DomainSet::first(DOMAINS_MAX).iter().filter(|d| state_of(d).is_some_and(&wanted)).collect()
+    }
+
+    /// The domains that take part.
+    pub fn participants(&self) -> DomainSet {
+        self.domains_in(|_| true)
+    }
+
+    /// Whether any domain has failed.
+    pub fn has_failed(&self) -> bool {
+        self.domains.iter().flatten().any(|domain| domain.failure.is_some())
+    }
+}
+
 /// Known actions, in the order in which they first came.
-#[derive(Clone, Debug, Default)]
-pub struct Actions(Vec<KnownAction, ACTIONS_MAX>);
+///
+/// Their place is allocated once: they are the largest thing that an activity
+/// needs, and untouched memory costs nothing.
+#[derive(Clone, Debug)]
+pub struct Actions(std::vec::Vec<KnownAction>);
 
 /// An action as it was last reported.
 #[derive(Clone, Debug)]
 pub struct KnownAction {
     /// Whose it is.
     pub domain: DomainIx,
-    /// Where in `component` its identifier stands.
+    /// Identifier of the component, where it stands in `component`.
     id: (u16, u16),
-    /// The component object as it came.
     component: String<ACTION_COMPONENT_MAX>,
     /// The last status that we know; none if none was ever known.
     pub status: Option<ActionStatus>,
     /// Percent, 0 to 100.
     pub progress: u8,
-    /// Escaped as in JSON, at most `ACTION_MESSAGE_MAX` bytes.
     message: String<ACTION_MESSAGE_MAX>,
 }
 
+impl Default for Actions {
+    fn default() -> Actions {
+        Actions::new()
+    }
+}
+
+impl Actions {
+    /// None yet; allocates the place for `ACTIONS_MAX`.
+    pub fn new() -> Actions {
+        Actions(std::vec::Vec::with_capacity(ACTIONS_MAX))
+    }
+
+    /// Forgets them all.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// How many there are of a domain.
+    pub fn count(&self, domain: DomainIx) -> usize {
+        self.0.iter().filter(|action| action.domain == domain).count()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All, domains as configured, actions as they first came.
+    pub fn iter(&self) -> impl Iterator<Item = &KnownAction> {
+        DomainSet::first(DOMAINS_MAX).iter().flat_map(|domain| self.0.iter().filter(move |a| a.domain == domain))
+    }
+
+    /// Takes an action in as an agent reported it: in the place of the one with
+    /// the same component identifier, else as a new one. A status that is not
+    /// known keeps the last one (agents.md). Says whether anything changed.
+    ///
+    /// # Errors
+    /// It does not fit; nothing has changed.
+    pub fn merge(&mut self, domain: DomainIx, action: &Action<'_>) -> Result<bool, PastLimit> {
+        let known = self.0.iter_mut().find(|known| known.domain == domain && known.id() == action.id);
+        let component = String::try_from(action.component).map_err(|()| PastLimit::COMPONENT)?;
+        let id = place_of(action.component, action.id).ok_or(PastLimit::COMPONENT)?;
+        let message = cut(action.message);
+        let Some(known) = known else {
+            if self.0.len() >= ACTIONS_MAX {
+                return Err(PastLimit::ACTIONS);
+            }
+            let (status, progress) = (action.status, action.progress);
+            self.0.push(KnownAction { domain, id, component, status, progress, message });
+            return Ok(true);
+        };
+        let status = action.status.or(known.status);
+        let changed = known.status != status
+            || known.progress != action.progress
+            || known.message != message
+            || known.component != component;
+        known.status = status;
+        known.progress = action.progress;
+        known.message = message;
+        known.component = component;
+        known.id = id;
+        Ok(changed)
+    }
+}
+
 impl KnownAction {
+    /// Identifier of the component.
+    pub fn id(&self) -> Text<'_> {
+        let (start, len) = (usize::from(self.id.0), usize::from(self.id.1));
+        Text::from_checked(self.component.get(start..start + len).unwrap_or_default())
+    }
+
     /// The component object as it came.
     pub fn component(&self) -> &str {
         &self.component
     }
 
     /// The agent's words.
-    pub fn message(&self) -> &str {
-        &self.message
+    pub fn message(&self) -> Text<'_> {
+        Text::from_checked(&self.message)
+    }
+}
+
+/// Where in the component object its identifier can be read: at any place where
+/// the same text stands.
+fn place_of(component: &str, id: Text<'_>) -> Option<(u16, u16)> {
+    let start = component.find(id.as_json())?;
+    Some((u16::try_from(start).ok()?, u16::try_from(id.as_json().len()).ok()?))
+}
+
+/// The text, cut to what fits.
+pub(super) fn cut<const N: usize>(text: Text<'_>) -> String<N> {
+    String::try_from(text.cut(N).as_json()).unwrap_or_default()
+}
+
+impl Reason {
+    /// The agent's own words, or the status if it has none.
+    pub fn of(status: Status, message: Text<'_>) -> Reason {
+        if message.is_empty() {
+            Reason::Status(status)
+        } else {
+            Reason::Words(cut(message))
+        }
     }
 }

@@ -15,8 +15,17 @@ pub struct Domain {
     pub failure: Option<Reason>,
     /// What to say of its clean-up, if that did not go well.
     pub cleanup: Option<Reason>,
-    /// `UPDATE`s sent again because the agent went back to downloading.
+    /// It has gone back to downloading since the last `UPDATE`.
+    pub fell_back: bool,
+    /// `UPDATE`s sent again because it went back to downloading.
     pub repeats: u8,
+}
+
+impl Domain {
+    /// A part that begins in this state.
+    pub fn new(state: State) -> Domain {
+        Domain { state, failure: None, cleanup: None, fell_back: false, repeats: 0 }
+    }
 }
 
 /// Where a domain is in its part.
@@ -26,21 +35,26 @@ pub enum State {
     Working(Phase),
     /// It has left the phase well and waits for the others.
     Ready(Phase),
-    /// It owes an answer to `ROLLBACK`.
-    RollingBack(Wait),
     /// It owes an answer to `CLEANUP`.
     CleaningUp(Wait),
     /// Its part has ended.
     Done,
 }
 
-/// How long a clean-up or rollback is waited for.
+/// How long a clean-up is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Wait {
     /// Without any feedback it is over then; each feedback moves it.
     pub quiet: Tick,
     /// It is over then in any case.
     pub end: Tick,
+}
+
+impl Wait {
+    /// When it is over, as things stand.
+    pub fn over(self) -> Tick {
+        self.quiet.min(self.end)
+    }
 }
 
 /// Why a domain failed.
@@ -52,6 +66,6 @@ pub enum Reason {
     Status(Status),
     /// No answer to the command (`None`: the desired state) in so many milliseconds.
     Silent(Option<Command>, u64),
-    /// It lists more actions than fit; the limit, and what it bounds.
+    /// It needs more of something than there may be: what, and the limit.
     Limit(&'static str, usize),
 }

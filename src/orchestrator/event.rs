@@ -1,5 +1,6 @@
 //! What the orchestrator is told.
 
+use super::campaign::PastLimit;
 use super::effect::TimerKind;
 use super::ids::DomainIx;
 use super::phase::{ActionStatus, Status};
@@ -53,8 +54,8 @@ pub struct Feedback<'a> {
     pub message: Text<'a>,
     /// Actions that it lists: all, those that changed, or none.
     pub actions: &'a [Action<'a>],
-    /// Whether it lists more actions than `ACTIONS_MAX`; those are not in `actions`.
-    pub past_limit: bool,
+    /// The limit that it passes; what is past it is not in `actions`.
+    pub past_limit: Option<PastLimit>,
 }
 
 /// The planned change of one component, in a feedback.

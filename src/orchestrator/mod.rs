@@ -1,7 +1,78 @@
-//! Decides what is done next. Pure: no I/O, no clock, no allocation, no log.
+//! Decides what is done next. Pure: no I/O, no clock, no log, and no allocation
+//! past its construction. Time comes in as an argument, everything to be done
+//! goes out as a value.
+//!
+//! ```text
+//!   DesiredState            all left it well            all left it well
+//!  ────────────> Identify ────────────────> Download ────────────> ... Cleanup
+//!                   │ any failed               │ a domain failed          │ all
+//!                   v                          v                          v ended
+//!        IDENTIFICATION_FAILED       CLEANUP to it, others go on   COMPLETED or
+//!                                                                  INCOMPLETE
+//! ```
+//!
+//! [`Orchestrator`] is the boundary: whoever wants another course of an activity
+//! implements it and hands it to the daemon. [`Synchronised`] is ours.
+
 pub mod campaign;
+pub mod check;
 pub mod domain;
 pub mod effect;
 pub mod event;
+pub mod finished;
 pub mod ids;
 pub mod phase;
+mod running;
+mod synchronised;
+#[cfg(test)]
+mod tests;
+
+pub use campaign::Campaign;
+pub use effect::{Effect, Effects};
+pub use event::Event;
+pub use synchronised::{Settings, Synchronised};
+
+use crate::time::Tick;
+use ids::DomainSet;
+
+/// The course of an activity.
+pub trait Orchestrator {
+    /// Takes one event in and adds to `out` what is to be done about it, in order.
+    /// The effects are carried out before the next event is handed in.
+    ///
+    /// # Errors
+    /// The event makes no sense at this moment; nothing has changed.
+    fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected>;
+
+    /// The running activity, or the last one; none before the first.
+    fn campaign(&self) -> Option<&Campaign>;
+
+    /// Why the running activity is not done yet.
+    fn waiting_on(&self) -> WaitingOn;
+}
+
+/// What an activity waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WaitingOn {
+    /// No activity runs.
+    Nothing,
+    /// These domains owe an answer.
+    Agents(DomainSet),
+}
+
+/// A good message at a wrong moment. Nothing has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rejected {
+    /// A desired state while another activity runs.
+    Busy,
+    /// A desired state of the activity that runs.
+    SameActivity,
+    /// A desired state that was applied already.
+    Redelivered,
+    /// A feedback for an activity that does not run.
+    WrongActivity,
+    /// A feedback of a domain that takes no part.
+    NotTakingPart,
+    /// A feedback of a domain whose part has ended.
+    Ended,
+}

@@ -1,1 +1,215 @@
-//! router
+//! Brings what comes in to where it is decided about, and what was decided to
+//! where it goes: session -> [`inbound`] -> orchestrator or inventory ->
+//! [`outbound`] -> session. It decides nothing about an activity, makes no system
+//! call and reads no clock, so a test can drive a whole manager with bytes and
+//! time. It logs, for everybody inside.
+
+mod ending;
+mod inbound;
+mod message;
+mod outbound;
+mod retained;
+mod timers;
+
+use crate::config::Config;
+use crate::inventory::store::Store;
+use crate::inventory::{self, Rounds};
+use crate::mqtt::{Event as SessionEvent, LinkWish, Options, Session};
+use crate::orchestrator::ids::DomainSet;
+use crate::orchestrator::{Effects, Event, Orchestrator, Rejected};
+use crate::time::{Now, Tick};
+use crate::wire::topic::{Incoming, Topic, TopicError, Topics};
+use crate::wire::ActivityIdFinder;
+use ending::Ending;
+use retained::{Documents, Retained};
+use timers::Timers;
+
+/// A whole manager but for the system around it.
+pub struct Router {
+    session: Box<Session>,
+    orchestrator: Box<dyn Orchestrator>,
+    timers: Timers,
+    rounds: Rounds,
+    store: Store,
+    desired: Retained,
+    topics: Topics,
+    /// The manager's own domain.
+    manager: String,
+    /// The agents' domains, in the order of the configuration.
+    domains: Vec<String>,
+    clean_session: bool,
+    disconnect_timeout_ms: u64,
+    /// Looks for the activity in a message that is too large to hold.
+    finder: ActivityIdFinder,
+    ending: Ending,
+}
+
+impl Router {
+    /// A manager without a link. Allocates all that it will ever hold.
+    ///
+    /// # Errors
+    /// Two domains would have the same topics, or one can have none; `config` does
+    /// not let such a configuration through.
+    pub fn new<'c>(
+        config: &'c Config,
+        options: Options,
+        orchestrator: Box<dyn Orchestrator>,
+    ) -> Result<Router, TopicError<'c>> {
+        let domains: Vec<&str> = config.agents.iter().map(|agent| agent.domain.as_str()).collect();
+        let read_timeouts: Vec<u64> = config.agents.iter().map(|agent| agent.read_timeout_ms).collect();
+        Ok(Router {
+            topics: Topics::new(&config.domain, &domains)?,
+            clean_session: options.clean_session,
+            session: Session::new(options),
+            orchestrator,
+            timers: Timers::default(),
+            rounds: Rounds::new(&read_timeouts, config.current_state_delay_ms),
+            store: Store::new(),
+            desired: Retained::new(),
+            manager: config.domain.clone(),
+            domains: domains.into_iter().map(str::to_owned).collect(),
+            disconnect_timeout_ms: config.connection.disconnect_timeout_ms,
+            finder: ActivityIdFinder::new(),
+            ending: Ending::No,
+        })
+    }
+
+    /// What is to be done about the transport. Ask after everything else.
+    pub fn poll_link(&mut self, now: Now) -> LinkWish {
+        self.session.poll_link(now.tick)
+    }
+
+    /// The transport is there.
+    pub fn handle_link_up(&mut self, now: Now) {
+        self.session.handle_link_up(now.tick);
+    }
+
+    /// The transport is gone or could not be made.
+    pub fn handle_link_down(&mut self, now: Now) {
+        self.session.handle_link_down(now.tick);
+        self.handle_events(now);
+        self.ending.handle_link_down();
+    }
+
+    /// Where to read into; empty: do not read now.
+    pub fn receive_buffer(&mut self) -> &mut [u8] {
+        self.session.receive_buffer()
+    }
+
+    /// So many bytes were read.
+    pub fn handle_received(&mut self, now: Now, n: usize) {
+        self.session.handle_received(now.tick, n);
+    }
+
+    /// Deals with what was received; whether there was anything.
+    pub fn handle_events(&mut self, now: Now) -> bool {
+        let mut any = false;
+        // What a document is encoded from must not change while it is sent.
+        while !self.session.is_mid_document() {
+            let Some(event) = self.session.poll_event(now.tick) else { break };
+            any = true;
+            self.handle_event(now, event);
+        }
+        self.advance_ending(now);
+        any
+    }
+
+    /// The next bytes for the transport; 0: none for now.
+    pub fn poll_transmit(&mut self, now: Now, out: &mut [u8]) -> usize {
+        let documents = Documents { desired: &self.desired, store: &self.store, manager: &self.manager };
+        self.session.poll_transmit(now.tick, &documents, out)
+    }
+
+    /// When `handle_timeout` is to be called.
+    pub fn poll_timeout(&self) -> Option<Tick> {
+        let due = [self.session.poll_timeout(), self.rounds.poll_timeout(), self.timers.next(), self.ending.next()];
+        due.into_iter().flatten().min()
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Now) {
+        if self.session.poll_timeout().is_some_and(|due| due <= now.tick) {
+            self.session.handle_timeout(now.tick);
+        }
+        let mut effects = inventory::Effects::new();
+        self.rounds.handle_timeout(now.tick, &mut effects);
+        self.carry_out_inventory(now, effects);
+        while let Some(kind) = self.timers.take_due(now.tick) {
+            // A timer of ours makes sense at any moment: nothing to reject.
+            let _ = self.decide(now, Event::Timeout(kind));
+        }
+        self.advance_ending(now);
+    }
+
+    /// The process is told to end: the running activity is reported, the broker
+    /// gets a good-bye. Told twice, it ends at once.
+    pub fn handle_terminate(&mut self, now: Now) {
+        if self.ending.is_no() {
+            log::info!("told to end");
+            let _ = self.decide(now, Event::Terminate);
+        }
+        self.ending.begin(now.tick, self.session.is_connected());
+        self.advance_ending(now);
+    }
+
+    /// Whether there is nothing more to do before the process ends.
+    pub fn is_ended(&self) -> bool {
+        self.ending.is_over()
+    }
+
+    fn handle_event(&mut self, now: Now, event: SessionEvent) {
+        match event {
+            SessionEvent::Connected { session_present } => {
+                log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
+                self.subscribe(now);
+                let _ = self.decide(now, Event::Link(true));
+                let mut effects = inventory::Effects::new();
+                self.rounds.handle_link_up(now, self.busy(), &mut effects);
+                self.carry_out_inventory(now, effects);
+            }
+            SessionEvent::Lost(_) => drop(self.decide(now, Event::Link(false))),
+            SessionEvent::Subscribed { .. } => log::debug!("subscribed"),
+            SessionEvent::SubscribeRefused { filters, .. } => {
+                let names = self.subscriptions();
+                let refused = filters.iter().filter_map(|place| names.get(usize::from(*place)));
+                refused.for_each(|name| log::error!("the broker refuses the subscription to {name}"));
+            }
+            SessionEvent::Unsubscribed { .. } => self.ending.handle_unsubscribed(),
+            SessionEvent::Publish(publish) => self.handle_publish(now, publish),
+            SessionEvent::Oversized { topic, len, part, last, ack } => {
+                self.handle_oversized(now, &topic, len, &part, last);
+                ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
+            }
+        }
+    }
+
+    /// Hands an event to the orchestrator and carries out what it decides.
+    fn decide(&mut self, now: Now, event: Event<'_>) -> Result<(), Rejected> {
+        let mut effects = Effects::new();
+        self.orchestrator.handle(now.tick, event, &mut effects)?;
+        self.carry_out(now, &effects);
+        Ok(())
+    }
+
+    /// The domains that take part in the running activity.
+    fn busy(&self) -> DomainSet {
+        let running = self.orchestrator.campaign().filter(|campaign| campaign.is_running());
+        running.map_or(DomainSet::EMPTY, |campaign| campaign.participants())
+    }
+
+    fn subscriptions(&self) -> Vec<Topic> {
+        self.topics.subscriptions().map(|incoming: Incoming| self.topics.incoming(incoming)).collect()
+    }
+
+    fn subscribe(&mut self, now: Now) {
+        let names = self.subscriptions();
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        self.session.subscribe(now.tick, &names);
+    }
+
+    fn unsubscribe(&mut self, now: Now) {
+        let names = self.subscriptions();
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        self.session.unsubscribe(now.tick, &names);
+    }
+}

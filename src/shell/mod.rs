@@ -1,1 +1,243 @@
-//! shell
+//! The loop, and everything that awaits, reads a clock or makes a system call.
+
+mod clock;
+mod link;
+mod signal;
+
+use std::future::{poll_fn, Future};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use async_io::Timer;
+
+use crate::config::Config;
+use crate::limits::WRITE_CHUNK;
+use crate::mqtt::LinkWish;
+use crate::orchestrator::{Orchestrator, Settings, Synchronised};
+use crate::router::Router;
+use crate::time::Tick;
+use clock::Clock;
+use link::Link;
+use signal::Signals;
+
+/// Serves until the process is told to end, with the orchestration that the
+/// protocol describes. The configuration is one that `config` found good.
+///
+/// # Errors
+/// The system refuses what the loop itself needs: signals or the reactor.
+pub fn run(config: &Config) -> io::Result<()> {
+    let settings = Settings {
+        phase_timeout_ms: config.phase_timeout_ms,
+        cleanup_timeout_ms: config.cleanup_timeout_ms,
+        feedback_interval_ms: config.report_feedback_interval_ms,
+    };
+    run_with(config, Box::new(Synchronised::new(settings)))
+}
+
+/// The same with somebody's own orchestration.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Result<()> {
+    let signals = Signals::block()?;
+    let clock = Clock::start();
+    let router = Router::new(config, orchestrator, clock.now());
+    let pump = Pump {
+        config,
+        router,
+        clock,
+        signals,
+        transport: Transport::Down,
+        out: Unsent { bytes: vec![0; WRITE_CHUNK].into_boxed_slice(), start: 0, end: 0 },
+        timer: Timer::never(),
+        armed: None,
+    };
+    smol::block_on(pump.serve())
+}
+
+type Opening = Pin<Box<dyn Future<Output = io::Result<Link>>>>;
+
+enum Transport {
+    Down,
+    Opening(Opening),
+    Up { link: Link, readable: bool, writable: bool },
+}
+
+/// What was encoded and not yet taken by the socket.
+struct Unsent {
+    bytes: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+/// Moves bytes and time between the system and the router.
+struct Pump<'a> {
+    config: &'a Config,
+    router: Router,
+    clock: Clock,
+    signals: Signals,
+    transport: Transport,
+    out: Unsent,
+    timer: Timer,
+    armed: Option<Tick>,
+}
+
+impl Pump<'_> {
+    async fn serve(mut self) -> io::Result<()> {
+        while !self.router.is_ended() {
+            let now = self.clock.now();
+            if self.router.poll_timeout().is_some_and(|due| due <= now.tick) {
+                self.router.handle_timeout(now);
+            }
+            self.follow_wish();
+            if !self.exchange() {
+                self.arm();
+                poll_fn(|cx| self.poll_wake(cx)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens or closes the transport as the session wants.
+    fn follow_wish(&mut self) {
+        let now = self.clock.now();
+        match (self.router.poll_link(now), &self.transport) {
+            (LinkWish::Open, Transport::Down) => {
+                self.transport = Transport::Opening(Box::pin(Link::open(self.config.connection.broker.kind.clone())));
+            }
+            (LinkWish::Close(reason), _) => {
+                log::warn!("connection closed: {reason}");
+                self.close();
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self) {
+        self.transport = Transport::Down;
+        self.out.start = 0;
+        self.out.end = 0;
+        self.router.handle_link_down(self.clock.now());
+    }
+
+    /// Reads, handles and writes what is there; whether there may be more.
+    fn exchange(&mut self) -> bool {
+        let result = self.receive().and_then(|received| Ok(self.send()? || received));
+        match result {
+            Ok(more) => more,
+            Err(error) => {
+                log::warn!("connection lost: {error}");
+                self.close();
+                true
+            }
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<bool> {
+        let mut received = false;
+        if let Transport::Up { link, readable, .. } = &mut self.transport {
+            let buffer = self.router.receive_buffer();
+            if *readable && !buffer.is_empty() {
+                match link.read(buffer) {
+                    Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the broker")),
+                    Ok(n) => {
+                        *readable = n == buffer.len();
+                        received = true;
+                        self.router.handle_received(self.clock.now(), n);
+                    }
+                    Err(error) if is_passing(&error) => *readable = false,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(self.router.handle_events(self.clock.now()) || received)
+    }
+
+    fn send(&mut self) -> io::Result<bool> {
+        let Transport::Up { link, writable, .. } = &mut self.transport else { return Ok(false) };
+        let out = &mut self.out;
+        let mut sent = false;
+        while *writable {
+            if out.start == out.end {
+                out.start = 0;
+                out.end = self.router.poll_transmit(self.clock.now(), &mut out.bytes);
+                if out.end == 0 {
+                    break;
+                }
+            }
+            match link.write(&out.bytes[out.start..out.end]) {
+                Ok(n) => {
+                    out.start += n;
+                    sent = true;
+                }
+                Err(error) if is_passing(&error) => *writable = false,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Sets the timer, if what is waited for has changed.
+    fn arm(&mut self) {
+        let due = self.router.poll_timeout();
+        if due != self.armed {
+            self.armed = due;
+            match due.and_then(|due| self.clock.instant(due)) {
+                Some(instant) => self.timer.set_at(instant),
+                None => self.timer = Timer::never(),
+            }
+        }
+    }
+
+    /// Ready when something has happened.
+    fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut wake = Poll::Pending;
+        if self.signals.poll(cx).is_ready() {
+            self.router.handle_terminate(self.clock.now());
+            wake = Poll::Ready(());
+        }
+        if Pin::new(&mut self.timer).poll(cx).is_ready() {
+            self.armed = None;
+            wake = Poll::Ready(());
+        }
+        match &mut self.transport {
+            Transport::Down => {}
+            Transport::Opening(opening) => {
+                if let Poll::Ready(result) = opening.as_mut().poll(cx) {
+                    self.opened(result);
+                    wake = Poll::Ready(());
+                }
+            }
+            Transport::Up { link, readable, writable } => {
+                if !*readable && link.poll_readable(cx).is_ready() {
+                    *readable = true;
+                    wake = Poll::Ready(());
+                }
+                if !*writable && link.poll_writable(cx).is_ready() {
+                    *writable = true;
+                    wake = Poll::Ready(());
+                }
+            }
+        }
+        wake
+    }
+
+    fn opened(&mut self, result: io::Result<Link>) {
+        match result {
+            Ok(link) => {
+                self.transport = Transport::Up { link, readable: true, writable: true };
+                self.router.handle_link_up(self.clock.now());
+            }
+            Err(error) => {
+                log::warn!("cannot connect to {}: {error}", self.config.connection.broker);
+                self.close();
+            }
+        }
+    }
+}
+
+/// Whether the same call may succeed later.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

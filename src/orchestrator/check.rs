@@ -1,0 +1,181 @@
+//! What holds of every course of an activity, whatever comes in. Every test calls
+//! it after every step; it stands apart from the machine and trusts only events
+//! and effects.
+
+use super::campaign::Campaign;
+use super::effect::{Effect, Effects, TimerKind};
+use super::event::Event;
+use super::ids::{DomainIx, DomainSet};
+use super::phase::{Command, Phase, Status};
+use super::Rejected;
+use crate::limits::DOMAINS_MAX;
+
+/// Follows an orchestrator and says when it breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Check {
+    /// Whether the domains are to go through each phase together.
+    synchronised: bool,
+    running: bool,
+    begun: bool,
+    participants: DomainSet,
+    /// What each domain owes an answer to.
+    owes: [Option<Phase>; DOMAINS_MAX],
+    failed: DomainSet,
+    told: Option<Status>,
+    timers: [bool; TimerKind::ALL.len()],
+}
+
+impl Check {
+    /// For an orchestrator whose domains go through each phase together, or not.
+    pub fn new(synchronised: bool) -> Check {
+        Check {
+            synchronised,
+            running: false,
+            begun: false,
+            participants: DomainSet::EMPTY,
+            owes: [None; DOMAINS_MAX],
+            failed: DomainSet::EMPTY,
+            told: None,
+            timers: [false; TimerKind::ALL.len()],
+        }
+    }
+
+    /// Whether an activity runs.
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// Takes one step in: the event, the answer and the effects, and the campaign
+    /// after it.
+    ///
+    /// # Errors
+    /// The rule that was broken.
+    pub fn step(
+        &mut self,
+        event: &Event<'_>,
+        result: Result<(), Rejected>,
+        out: &Effects,
+        campaign: Option<&Campaign>,
+    ) -> Result<(), &'static str> {
+        if result.is_err() {
+            rule(out.is_empty(), "nothing is done about what is rejected")?;
+        } else {
+            self.take_in(event)?;
+        }
+        out.iter().try_for_each(|effect| self.effect(effect, matches!(event, Event::Terminate)))?;
+        if let Some(campaign) = campaign {
+            rule(campaign.is_running() == self.running, "an activity ends with its final status")?;
+            let known = campaign.actions.iter().all(|action| self.participants.contains(action.domain));
+            rule(known, "actions are those of domains that take part")?;
+        }
+        let armed = self.timers[TimerKind::Phase as usize] || self.timers[TimerKind::Cleanup as usize];
+        rule(!self.running || armed, "a running activity has a timer that moves it on")
+    }
+
+    fn take_in(&mut self, event: &Event<'_>) -> Result<(), &'static str> {
+        match event {
+            Event::DesiredState(desired) => {
+                rule(!self.running, "one activity at a time")?;
+                *self = Check { timers: self.timers, ..Check::new(self.synchronised) };
+                self.participants = desired.parts.iter().filter_map(|part| part.domain).collect();
+                self.running = true;
+                self.begun = true;
+            }
+            Event::Feedback(domain, feedback) => {
+                let owed = &mut self.owes[domain.place()];
+                let failure = feedback.status.is_failure() || feedback.status == Status::Incomplete;
+                let success = owed.is_some_and(|phase| feedback.status == phase.success());
+                if owed.is_some_and(|phase| phase != Phase::Cleanup) && failure {
+                    self.failed.insert(*domain);
+                }
+                if failure || success || feedback.status == Status::Completed {
+                    *owed = None;
+                }
+            }
+            Event::Timeout(kind) => {
+                self.timers[*kind as usize] = false;
+                for domain in self.participants.iter() {
+                    let owed = &mut self.owes[domain.place()];
+                    if *kind == TimerKind::Phase && owed.is_some_and(|phase| phase != Phase::Cleanup) {
+                        self.failed.insert(domain);
+                        *owed = None;
+                    }
+                }
+            }
+            Event::Link(_) | Event::Terminate => {}
+        }
+        Ok(())
+    }
+
+    fn effect(&mut self, effect: &Effect, terminated: bool) -> Result<(), &'static str> {
+        match *effect {
+            Effect::Report(status) => self.report(status, terminated),
+            Effect::Forward(domain) => {
+                rule(self.running, "nothing is forwarded after the final status")?;
+                rule(self.participants.contains(domain), "only domains that take part are spoken to")?;
+                self.owes[domain.place()] = Some(Phase::Identify);
+                Ok(())
+            }
+            Effect::Send(domain, command) => self.command(domain, command),
+            Effect::SetTimer(kind, _) => {
+                self.timers[kind as usize] = true;
+                Ok(())
+            }
+            Effect::StopTimer(kind) => {
+                self.timers[kind as usize] = false;
+                Ok(())
+            }
+            Effect::ReportInventory => rule(!self.running, "the inventory is reported after the end"),
+            Effect::Notice(_) => Ok(()),
+        }
+    }
+
+    fn report(&mut self, status: Status, terminated: bool) -> Result<(), &'static str> {
+        rule(self.begun, "nothing is reported before the first activity")?;
+        rule(self.running, "nothing is reported after the final status")?;
+        let in_order = match status {
+            Status::Identifying => self.told.is_none(),
+            Status::Identified => self.told == Some(Status::Identifying),
+            Status::Running => matches!(self.told, Some(Status::Identified | Status::Running)),
+            Status::IdentificationFailed => self.told == Some(Status::Identifying),
+            Status::Completed => self.failed.is_empty(),
+            Status::Incomplete => true,
+            _ => false,
+        };
+        rule(in_order, "the statuses come in the order of the protocol")?;
+        self.told = Some(status);
+        if matches!(status, Status::IdentificationFailed | Status::Completed | Status::Incomplete) {
+            let left = |phase: &Phase| *phase == Phase::Cleanup;
+            let all_left = self.owes.iter().flatten().all(left);
+            rule(terminated || all_left, "an activity ends when every domain has left its phase")?;
+            self.running = false;
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, domain: DomainIx, command: Command) -> Result<(), &'static str> {
+        rule(self.running, "nothing is commanded after the final status")?;
+        rule(self.participants.contains(domain), "only domains that take part are spoken to")?;
+        let phase = match command {
+            Command::Download => Phase::Download,
+            Command::Update => Phase::Update,
+            Command::Activate => Phase::Activate,
+            Command::Cleanup | Command::Rollback => Phase::Cleanup,
+        };
+        if phase != Phase::Cleanup {
+            rule(!self.failed.contains(domain), "a domain that failed is only cleaned up")?;
+            let behind = self.owes.iter().flatten().any(|owed| *owed < phase);
+            rule(!self.synchronised || !behind, "no phase begins before every domain has left the last")?;
+        }
+        self.owes[domain.place()] = Some(phase);
+        Ok(())
+    }
+}
+
+fn rule(holds: bool, what: &'static str) -> Result<(), &'static str> {
+    if holds {
+        Ok(())
+    } else {
+        Err(what)
+    }
+}

@@ -1,0 +1,375 @@
+//! The course of an activity as Eclipse Kanto's backends and agents know it: all
+//! domains go through each phase together (protocol.md, "The activity").
+
+use super::campaign::{Campaign, Cause, PastLimit};
+use super::domain::{Reason, State, Wait};
+use super::effect::{Effect, Effects, Notice, TimerKind};
+use super::event::{DesiredState, Event, Feedback};
+use super::finished::Finished;
+use super::ids::{DomainIx, DomainSet};
+use super::phase::{Command, Phase, Status};
+use super::running::Running;
+use super::{Orchestrator, Rejected, WaitingOn};
+use crate::limits::UPDATE_REPEATS_MAX;
+use crate::time::Tick;
+
+/// How long things are waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// For a domain to leave a phase, in milliseconds.
+    pub phase_timeout_ms: u64,
+    /// For any feedback to `CLEANUP`, in milliseconds.
+    pub cleanup_timeout_ms: u64,
+    /// Between two `RUNNING`, in milliseconds; 0 for none at all.
+    pub feedback_interval_ms: u64,
+}
+
+/// One activity at a time, one phase at a time.
+#[derive(Clone, Debug)]
+pub struct Synchronised {
+    settings: Settings,
+    /// The running activity or the last one; without meaning while `begun` is false.
+    campaign: Campaign,
+    begun: bool,
+    running: Running,
+    finished: Finished,
+}
+
+impl Orchestrator for Synchronised {
+    fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
+        match event {
+            Event::DesiredState(desired) => self.handle_desired_state(now, &desired, out),
+            Event::Feedback(domain, feedback) => self.handle_feedback(now, domain, &feedback, out),
+            Event::Timeout(kind) => {
+                self.handle_timeout(now, kind, out);
+                Ok(())
+            }
+            Event::Terminate => {
+                self.handle_terminate(out);
+                Ok(())
+            }
+            Event::Link(_) => Ok(()),
+        }
+    }
+
+    fn campaign(&self) -> Option<&Campaign> {
+        self.begun.then_some(&self.campaign)
+    }
+
+    fn waiting_on(&self) -> WaitingOn {
+        if self.is_running() {
+            WaitingOn::Agents(self.campaign.domains_in(|s| matches!(s, State::Working(_) | State::CleaningUp(_))))
+        } else {
+            WaitingOn::Nothing
+        }
+    }
+}
+
+impl Synchronised {
+    /// One that has not seen an activity yet.
+    pub fn new(settings: Settings) -> Synchronised {
+        Synchronised {
+            settings,
+            campaign: Campaign::new(),
+            begun: false,
+            running: Running::new(settings.feedback_interval_ms),
+            finished: Finished::default(),
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        self.begun && self.campaign.is_running()
+    }
+
+    fn handle_desired_state(
+        &mut self,
+        now: Tick,
+        desired: &DesiredState<'_>,
+        out: &mut Effects,
+    ) -> Result<(), Rejected> {
+        if self.is_running() {
+            let same = self.campaign.is_activity(desired.activity);
+            return Err(if same { Rejected::SameActivity } else { Rejected::Busy });
+        }
+        if self.finished.contains(desired) {
+            return Err(Rejected::Redelivered);
+        }
+        self.campaign.begin(desired);
+        self.begun = true;
+        let domains = self.campaign.participants();
+        if domains.is_empty() {
+            self.campaign.cause = Some(Cause::NoSupportedDomain);
+            self.close(Status::Incomplete, out);
+            return Ok(());
+        }
+        out.push(Effect::Report(Status::Identifying));
+        domains.iter().for_each(|domain| out.push(Effect::Forward(domain)));
+        out.push(Effect::SetTimer(TimerKind::Phase, now.after(self.settings.phase_timeout_ms)));
+        Ok(())
+    }
+
+    fn handle_feedback(
+        &mut self,
+        now: Tick,
+        domain: DomainIx,
+        feedback: &Feedback<'_>,
+        out: &mut Effects,
+    ) -> Result<(), Rejected> {
+        if !self.is_running() || !self.campaign.is_activity(feedback.activity) {
+            return Err(Rejected::WrongActivity);
+        }
+        let state = self.campaign.domain(domain).ok_or(Rejected::NotTakingPart)?.state;
+        if state == State::Done {
+            return Err(Rejected::Ended);
+        }
+        let past_limit = self.merge(now, domain, feedback, out);
+        self.extend_wait(now, domain, out);
+        match past_limit {
+            Some(PastLimit(what, max)) if state == State::Working(Phase::Identify) && is_identified(feedback) => {
+                self.fail(domain, Reason::Limit(what, max), out);
+                self.set(domain, State::Done);
+            }
+            _ => self.answer(now, domain, state, feedback, out),
+        }
+        self.advance(now, out);
+        Ok(())
+    }
+
+    /// Takes the actions in; says which limit one of them passed.
+    fn merge(&mut self, now: Tick, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) -> Option<PastLimit> {
+        let mut past_limit = feedback.past_limit;
+        let mut changed = false;
+        for action in feedback.actions {
+            match self.campaign.actions.merge(domain, action) {
+                Ok(this) => changed |= this,
+                Err(limit) => past_limit = past_limit.or(Some(limit)),
+            }
+        }
+        if changed {
+            self.running.changed(now, out);
+        }
+        if past_limit.is_some() {
+            out.push(Effect::Notice(Notice::ActionsDropped(domain)));
+        }
+        past_limit
+    }
+
+    /// A domain's feedback while it cleans up shows that it is at it.
+    fn extend_wait(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        let quiet = now.after(self.settings.cleanup_timeout_ms);
+        if let Some(State::CleaningUp(wait)) = self.campaign.domain_mut(domain).map(|d| &mut d.state) {
+            wait.quiet = quiet;
+            self.set_cleanup_timer(out);
+        }
+    }
+
+    /// What the status means for the domain.
+    fn answer(&mut self, now: Tick, domain: DomainIx, state: State, feedback: &Feedback<'_>, out: &mut Effects) {
+        let status = feedback.status;
+        match (state, status) {
+            (_, Status::Completed) => {
+                // The self-update agent takes no further desired state before that.
+                if state == State::Working(Phase::Identify) && self.campaign.actions.count(domain) == 0 {
+                    out.push(Effect::Send(domain, Command::Cleanup));
+                }
+                self.set(domain, State::Done);
+            }
+            (_, Status::Incomplete) => {
+                self.fail(domain, Reason::of(status, feedback.message), out);
+                self.set(domain, State::Done);
+            }
+            (_, Status::IncompleteInconsistent | Status::Superseded | Status::Unknown) => {
+                out.push(Effect::Notice(Notice::Ignored(domain, status)));
+            }
+            (State::Working(phase), _) if status == phase.success() => {
+                let idle = phase == Phase::Identify && self.campaign.actions.count(domain) == 0;
+                self.set(domain, if idle { State::Done } else { State::Ready(phase) });
+            }
+            (State::Working(phase), _) if status.is_failure() => {
+                self.fail(domain, Reason::of(status, feedback.message), out);
+                self.drop_out(now, domain, phase, out);
+            }
+            (State::Working(Phase::Update), Status::Downloading | Status::DownloadSuccess) => {
+                self.fall_back(domain, status, out);
+            }
+            (State::CleaningUp(_), _) if status == Status::CleanupSuccess => self.set(domain, State::Done),
+            (State::CleaningUp(_), _) if status.is_failure() => {
+                self.end_cleanup(domain, Reason::of(status, feedback.message), out);
+            }
+            _ if is_answer(status) => out.push(Effect::Notice(Notice::Ignored(domain, status))),
+            _ => {}
+        }
+    }
+
+    /// The self-update agent may download again during `UPDATE` and then waits for
+    /// a second one (agents.md).
+    fn fall_back(&mut self, domain: DomainIx, status: Status, out: &mut Effects) {
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        if status == Status::Downloading {
+            part.fell_back = true;
+        } else if part.fell_back && part.repeats < UPDATE_REPEATS_MAX {
+            part.fell_back = false;
+            part.repeats += 1;
+            out.push(Effect::Send(domain, Command::Update));
+        } else {
+            out.push(Effect::Notice(Notice::Ignored(domain, status)));
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Tick, kind: TimerKind, out: &mut Effects) {
+        if !self.is_running() {
+            return;
+        }
+        match kind {
+            TimerKind::Feedback => return self.running.handle_timeout(now, out),
+            TimerKind::Phase => {
+                let phase = self.campaign.phase;
+                for domain in self.campaign.domains_in(|s| s == State::Working(phase)).iter() {
+                    self.fail(domain, Reason::Silent(phase.command(), self.settings.phase_timeout_ms), out);
+                    self.drop_out(now, domain, phase, out);
+                }
+            }
+            TimerKind::Cleanup => {
+                let waited = self.settings.cleanup_timeout_ms.min(self.settings.phase_timeout_ms);
+                let is_over = |s| matches!(s, State::CleaningUp(wait) if wait.over() <= now);
+                for domain in self.campaign.domains_in(is_over).iter() {
+                    self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited), out);
+                }
+                self.set_cleanup_timer(out);
+            }
+        }
+        self.advance(now, out);
+    }
+
+    fn handle_terminate(&mut self, out: &mut Effects) {
+        if self.is_running() {
+            self.campaign.cause = Some(Cause::Terminated);
+            self.close(Status::Incomplete, out);
+        }
+    }
+
+    /// Goes on to the next phase, or to the end, if every domain has left this one.
+    fn advance(&mut self, now: Tick, out: &mut Effects) {
+        if !self.campaign.domains_in(|s| matches!(s, State::Working(_))).is_empty() {
+            return;
+        }
+        let phase = self.campaign.phase;
+        let ready = self.campaign.domains_in(|s| s == State::Ready(phase));
+        if phase == Phase::Identify {
+            if self.campaign.has_failed() {
+                return self.finish(Status::IdentificationFailed, out);
+            }
+            out.push(Effect::Report(Status::Identified));
+            if !ready.is_empty() {
+                self.running.begin(now, out);
+            }
+        }
+        match phase.next() {
+            Some(next) if !ready.is_empty() => self.begin(now, next, ready, out),
+            _ if self.campaign.domains_in(|s| s != State::Done).is_empty() => {
+                let failed = self.campaign.has_failed();
+                self.finish(if failed { Status::Incomplete } else { Status::Completed }, out);
+            }
+            _ => out.push(Effect::StopTimer(TimerKind::Phase)),
+        }
+    }
+
+    /// Begins a phase in the domains that left the one before well.
+    fn begin(&mut self, now: Tick, phase: Phase, ready: DomainSet, out: &mut Effects) {
+        self.campaign.phase = phase;
+        if phase == Phase::Cleanup {
+            out.push(Effect::StopTimer(TimerKind::Phase));
+            ready.iter().for_each(|domain| self.clean_up(now, domain, out));
+            return;
+        }
+        for domain in ready.iter() {
+            self.set(domain, State::Working(phase));
+            if let Some(command) = phase.command() {
+                out.push(Effect::Send(domain, command));
+            }
+        }
+        out.push(Effect::SetTimer(TimerKind::Phase, now.after(self.settings.phase_timeout_ms)));
+    }
+
+    /// A domain that has failed in a phase takes no further part.
+    fn drop_out(&mut self, now: Tick, domain: DomainIx, phase: Phase, out: &mut Effects) {
+        match phase {
+            Phase::Identify => self.set(domain, State::Done),
+            _ => self.clean_up(now, domain, out),
+        }
+    }
+
+    fn clean_up(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        let quiet = now.after(self.settings.cleanup_timeout_ms);
+        let end = now.after(self.settings.phase_timeout_ms);
+        self.set(domain, State::CleaningUp(Wait { quiet, end }));
+        out.push(Effect::Send(domain, Command::Cleanup));
+        self.set_cleanup_timer(out);
+    }
+
+    /// A clean-up that failed or never ended does not undo an update (better.md).
+    fn end_cleanup(&mut self, domain: DomainIx, reason: Reason, out: &mut Effects) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.cleanup = Some(reason);
+            part.state = State::Done;
+            out.push(Effect::Notice(Notice::NotCleanedUp(domain)));
+        }
+    }
+
+    fn set_cleanup_timer(&self, out: &mut Effects) {
+        let wait = |part: &super::domain::Domain| match part.state {
+            State::CleaningUp(wait) => Some(wait.over()),
+            _ => None,
+        };
+        if let Some(next) = self.campaign.domains.iter().flatten().filter_map(wait).min() {
+            out.push(Effect::SetTimer(TimerKind::Cleanup, next));
+        }
+    }
+
+    fn fail(&mut self, domain: DomainIx, reason: Reason, out: &mut Effects) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.failure.get_or_insert(reason);
+            out.push(Effect::Notice(Notice::Failed(domain)));
+        }
+    }
+
+    fn set(&mut self, domain: DomainIx, state: State) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.state = state;
+        }
+    }
+
+    /// The end of an activity that agents took part in.
+    fn finish(&mut self, outcome: Status, out: &mut Effects) {
+        self.close(outcome, out);
+        out.push(Effect::ReportInventory);
+    }
+
+    fn close(&mut self, outcome: Status, out: &mut Effects) {
+        self.running.end(out);
+        out.push(Effect::StopTimer(TimerKind::Phase));
+        out.push(Effect::StopTimer(TimerKind::Cleanup));
+        self.campaign.outcome = Some(outcome);
+        self.finished.remember(&self.campaign.activity, self.campaign.timestamp, self.campaign.crc);
+        out.push(Effect::Report(outcome));
+    }
+}
+
+fn is_identified(feedback: &Feedback<'_>) -> bool {
+    feedback.status == Status::Identified
+}
+
+/// Whether a status claims the end of something, so that it is worth a log line
+/// when it means nothing.
+fn is_answer(status: Status) -> bool {
+    status.is_failure()
+        || matches!(
+            status,
+            Status::Identified
+                | Status::DownloadSuccess
+                | Status::UpdateSuccess
+                | Status::ActivationSuccess
+                | Status::RollbackSuccess
+                | Status::CleanupSuccess
+        )
+}

@@ -1,0 +1,430 @@
+//! The synchronised orchestrator in every state it can reach, and its course in
+//! the cases that people know.
+
+use std::collections::{HashSet, VecDeque};
+use std::fmt::Write;
+
+use super::campaign::Cause;
+use super::check::Check;
+use super::domain::Reason;
+use super::effect::{Notice, TimerKind};
+use super::event::{Action, DesiredState, Feedback, Part};
+use super::ids::{DomainIx, DomainSet};
+use super::phase::{ActionStatus, Command, Phase, Status};
+use super::*;
+use crate::text::Text;
+
+const SETTINGS: Settings =
+    Settings { phase_timeout_ms: 600_000, cleanup_timeout_ms: 30_000, feedback_interval_ms: 1000 };
+
+const STATUSES: [Status; 24] = [
+    Status::Identifying,
+    Status::Identified,
+    Status::IdentificationFailed,
+    Status::Running,
+    Status::Completed,
+    Status::Incomplete,
+    Status::IncompleteInconsistent,
+    Status::Superseded,
+    Status::Downloading,
+    Status::DownloadSuccess,
+    Status::DownloadFailure,
+    Status::Updating,
+    Status::UpdateSuccess,
+    Status::UpdateFailure,
+    Status::Activating,
+    Status::ActivationSuccess,
+    Status::ActivationFailure,
+    Status::Rollback,
+    Status::RollbackSuccess,
+    Status::RollbackFailure,
+    Status::Cleanup,
+    Status::CleanupSuccess,
+    Status::CleanupFailure,
+    Status::Unknown,
+];
+
+fn text(raw: &str) -> Text<'_> {
+    Text::from_checked(raw)
+}
+
+fn ix(place: usize) -> DomainIx {
+    DomainIx::new(place).unwrap()
+}
+
+fn action<'a>(component: &'a str, id: &'a str, status: ActionStatus) -> Action<'a> {
+    Action { id: text(id), component, status: Some(status), progress: 0, message: Text::default() }
+}
+
+fn feedback<'a>(status: Status, message: &'a str, actions: &'a [Action<'a>]) -> Feedback<'a> {
+    Feedback { activity: text("a-1"), status, message: text(message), actions, past_limit: None }
+}
+
+/// An orchestrator under check, and the story of what it did.
+#[derive(Clone)]
+struct Course {
+    orchestrator: Synchronised,
+    check: Check,
+    now: Tick,
+    out: Effects,
+}
+
+impl Course {
+    fn new(settings: Settings) -> Course {
+        Course { orchestrator: Synchronised::new(settings), check: Check::new(true), now: Tick(0), out: Effects::new() }
+    }
+
+    fn handle(&mut self, event: Event<'_>) -> Result<(), Rejected> {
+        self.out.clear();
+        let result = self.orchestrator.handle(self.now, event, &mut self.out);
+        if let Err(rule) = self.check.step(&event, result, &self.out, self.orchestrator.campaign()) {
+            panic!("broken: {rule}\nafter {event:?}: {result:?} {:?}\n{:?}", self.out, self.orchestrator.campaign());
+        }
+        result
+    }
+
+    /// Hands in a desired state for the first `n` domains, and says what was done.
+    fn apply(&mut self, activity: &str, timestamp: i64, n: usize) -> Result<String, Rejected> {
+        let names = ["d0", "d1", "d2"];
+        let parts: Vec<Part> = (0..n).map(|i| Part { id: text(names[i]), domain: Some(ix(i)) }).collect();
+        let desired = DesiredState { activity: text(activity), timestamp, crc: 7, parts: &parts };
+        self.handle(Event::DesiredState(desired))?;
+        Ok(self.told())
+    }
+
+    /// Hands in a feedback with one action, or none, and says what was done.
+    fn say(&mut self, domain: usize, status: Status, with_action: bool) -> String {
+        let actions = [action(r#"{"id":"x","version":"1"}"#, "x", ActionStatus::Identified)];
+        let actions = if with_action { &actions[..] } else { &[] };
+        let _ = self.handle(Event::Feedback(ix(domain), feedback(status, "", actions)));
+        self.told()
+    }
+
+    fn timeout(&mut self, kind: TimerKind, now: u64) -> String {
+        self.now = Tick(now);
+        self.handle(Event::Timeout(kind)).unwrap();
+        self.told()
+    }
+
+    /// What was done in the last step, timers and notices aside.
+    fn told(&self) -> String {
+        let mut told = String::new();
+        for effect in self.out.iter() {
+            match effect {
+                Effect::Report(status) => write!(told, "{status:?} "),
+                Effect::Forward(domain) => write!(told, "desiredstate>{} ", domain.place()),
+                Effect::Send(domain, command) => write!(told, "{command:?}>{} ", domain.place()),
+                Effect::ReportInventory => write!(told, "inventory "),
+                _ => Ok(()),
+            }
+            .unwrap();
+        }
+        told.trim_end().to_owned()
+    }
+
+    fn campaign(&self) -> &Campaign {
+        self.orchestrator.campaign().unwrap()
+    }
+
+    /// Through identification and the phases before `phase`, with all well.
+    fn reach(settings: Settings, domains: usize, phase: Phase) -> Course {
+        let mut course = Course::new(settings);
+        course.apply("a-1", 1, domains).unwrap();
+        let answers = [Status::Identified, Status::DownloadSuccess, Status::UpdateSuccess, Status::ActivationSuccess];
+        for status in &answers[..phase as usize] {
+            (0..domains).for_each(|domain| drop(course.say(domain, *status, true)));
+        }
+        assert_eq!(course.campaign().phase, phase);
+        course
+    }
+}
+
+#[test]
+fn all_domains_go_through_each_phase_together() {
+    let mut course = Course::new(SETTINGS);
+    assert_eq!(course.apply("a-1", 1, 2).unwrap(), "Identifying desiredstate>0 desiredstate>1");
+    assert_eq!(course.say(0, Status::Identified, true), "");
+    assert_eq!(course.say(1, Status::Identified, true), "Identified Running Download>0 Download>1");
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0 Update>1");
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "");
+    assert_eq!(course.say(1, Status::UpdateSuccess, true), "Activate>0 Activate>1");
+    assert_eq!(course.say(0, Status::ActivationSuccess, true), "");
+    assert_eq!(course.say(1, Status::ActivationSuccess, true), "Cleanup>0 Cleanup>1");
+    assert_eq!(course.say(0, Status::CleanupSuccess, true), "");
+    assert_eq!(course.say(1, Status::Completed, true), "Completed inventory");
+    assert_eq!(
+        course.handle(Event::Feedback(ix(1), feedback(Status::Completed, "", &[]))),
+        Err(Rejected::WrongActivity)
+    );
+}
+
+#[test]
+fn a_domain_that_fails_is_cleaned_up_and_the_others_go_on() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Download);
+    assert_eq!(course.say(0, Status::DownloadFailure, true), "Cleanup>0");
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>1");
+    assert_eq!(course.say(0, Status::CleanupSuccess, true), "");
+    assert_eq!(course.say(1, Status::UpdateSuccess, true), "Activate>1");
+    assert_eq!(course.say(1, Status::ActivationSuccess, true), "Cleanup>1");
+    assert_eq!(course.say(1, Status::CleanupSuccess, true), "Incomplete inventory");
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(Reason::Status(Status::DownloadFailure)));
+}
+
+#[test]
+fn the_last_one_to_fail_does_not_hold_up_the_others() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Update);
+    assert_eq!(course.say(1, Status::UpdateSuccess, true), "");
+    assert_eq!(course.say(0, Status::DownloadFailure, true), "Cleanup>0 Activate>1");
+}
+
+#[test]
+fn nobody_is_commanded_when_one_cannot_identify() {
+    let mut course = Course::new(SETTINGS);
+    course.apply("a-1", 1, 2).unwrap();
+    assert_eq!(course.say(0, Status::IdentificationFailed, false), "");
+    assert_eq!(course.say(1, Status::Identified, true), "IdentificationFailed inventory");
+}
+
+#[test]
+fn a_domain_without_actions_is_done() {
+    let mut course = Course::new(SETTINGS);
+    course.apply("a-1", 1, 2).unwrap();
+    assert_eq!(course.say(0, Status::Identified, false), "");
+    assert_eq!(course.say(1, Status::Identified, true), "Identified Running Download>1");
+    let mut course = Course::new(SETTINGS);
+    course.apply("a-1", 1, 1).unwrap();
+    assert_eq!(course.say(0, Status::Identified, false), "Identified Completed inventory");
+}
+
+#[test]
+fn completed_in_answer_to_the_desired_state_gets_one_cleanup_only_without_actions() {
+    let mut course = Course::new(SETTINGS);
+    course.apply("a-1", 1, 1).unwrap();
+    assert_eq!(course.say(0, Status::Completed, false), "Cleanup>0 Identified Completed inventory");
+    let mut course = Course::new(SETTINGS);
+    course.apply("a-1", 1, 1).unwrap();
+    assert_eq!(course.say(0, Status::Completed, true), "Identified Completed inventory");
+}
+
+#[test]
+fn early_finals_end_the_domains_part() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Update);
+    assert_eq!(course.say(0, Status::Completed, true), "");
+    assert_eq!(course.say(1, Status::UpdateSuccess, true), "Activate>1");
+    assert_eq!(course.say(1, Status::Incomplete, true), "Incomplete inventory");
+}
+
+#[test]
+fn silent_domains_have_failed_at_the_phase_timeout() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Update);
+    course.say(1, Status::UpdateSuccess, true);
+    assert_eq!(course.timeout(TimerKind::Phase, 600_000), "Cleanup>0 Activate>1");
+    let silent = Reason::Silent(Some(Command::Update), 600_000);
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(silent));
+    let mut course = Course::new(SETTINGS);
+    course.apply("a-1", 1, 2).unwrap();
+    course.say(1, Status::Identified, true);
+    assert_eq!(course.timeout(TimerKind::Phase, 600_000), "IdentificationFailed inventory");
+}
+
+#[test]
+fn a_cleanup_without_feedback_ends_and_does_not_undo_the_update() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Cleanup);
+    assert!(course.out.contains(&Effect::SetTimer(TimerKind::Cleanup, Tick(30_000))));
+    course.now = Tick(20_000);
+    course.say(0, Status::Cleanup, false);
+    assert!(course.out.contains(&Effect::SetTimer(TimerKind::Cleanup, Tick(50_000))), "any feedback extends the wait");
+    assert_eq!(course.timeout(TimerKind::Cleanup, 49_999), "");
+    assert_eq!(course.timeout(TimerKind::Cleanup, 50_000), "Completed inventory");
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().cleanup, Some(Reason::Silent(Some(Command::Cleanup), 30_000)));
+}
+
+#[test]
+fn feedback_extends_a_cleanup_to_the_phase_timeout_at_most() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Cleanup);
+    for minute in 1..=30 {
+        course.now = Tick(minute * 20_000);
+        course.say(0, Status::Cleanup, false);
+    }
+    assert!(course.out.contains(&Effect::SetTimer(TimerKind::Cleanup, Tick(600_000))));
+    assert_eq!(course.timeout(TimerKind::Cleanup, 600_000), "Completed inventory");
+}
+
+#[test]
+fn update_is_sent_again_only_after_downloading_and_at_most_twice() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "", "a late answer is not a fall-back");
+    for sent in ["Update>0", "Update>0", ""] {
+        assert_eq!(course.say(0, Status::Downloading, true), "");
+        assert_eq!(course.say(0, Status::DownloadSuccess, true), sent);
+    }
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
+}
+
+#[test]
+fn once_answered_statuses_are_ignored_but_actions_merged() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Download);
+    course.say(0, Status::DownloadSuccess, true);
+    let late = [action(r#"{"id":"late"}"#, "late", ActionStatus::Identified)];
+    course.handle(Event::Feedback(ix(0), feedback(Status::DownloadFailure, "", &late))).unwrap();
+    assert_eq!(course.told(), "");
+    assert!(course.out.contains(&Effect::Notice(Notice::Ignored(ix(0), Status::DownloadFailure))));
+    assert_eq!(course.campaign().actions.count(ix(0)), 2);
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
+}
+
+#[test]
+fn running_is_reported_once_in_an_interval_and_only_when_changed() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    let progress = |progress| Action { progress, ..action(r#"{"id":"x"}"#, "x", ActionStatus::Downloading) };
+    for percent in [10, 20, 30] {
+        course.now = Tick(u64::from(percent) * 10);
+        course.handle(Event::Feedback(ix(0), feedback(Status::Downloading, "", &[progress(percent)]))).unwrap();
+        assert_eq!(course.told(), "");
+    }
+    assert_eq!(course.timeout(TimerKind::Feedback, 1000), "Running");
+    course.now = Tick(3500);
+    course.handle(Event::Feedback(ix(0), feedback(Status::Downloading, "", &[progress(30)]))).unwrap();
+    assert!(course.out.is_empty(), "unchanged: no timer, no report");
+    course.handle(Event::Feedback(ix(0), feedback(Status::Downloading, "", &[progress(40)]))).unwrap();
+    assert!(course.out.contains(&Effect::SetTimer(TimerKind::Feedback, Tick(4000))));
+}
+
+#[test]
+fn an_interval_of_zero_means_no_running() {
+    let mut course = Course::new(Settings { feedback_interval_ms: 0, ..SETTINGS });
+    course.apply("a-1", 1, 1).unwrap();
+    assert_eq!(course.say(0, Status::Identified, true), "Identified Download>0");
+    assert_eq!(course.say(0, Status::Downloading, true), "");
+}
+
+#[test]
+fn another_desired_state_is_rejected_while_one_is_applied() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    assert_eq!(course.apply("a-2", 2, 1), Err(Rejected::Busy));
+    assert_eq!(course.apply("a-1", 3, 1), Err(Rejected::SameActivity));
+}
+
+#[test]
+fn a_redelivery_is_told_from_a_new_activity_by_its_timestamp() {
+    let mut course = Course::new(SETTINGS);
+    course.apply("a-1", 1, 1).unwrap();
+    course.say(0, Status::IdentificationFailed, false);
+    assert_eq!(course.apply("a-1", 1, 1), Err(Rejected::Redelivered));
+    assert_eq!(course.apply("a-1", 2, 1).unwrap(), "Identifying desiredstate>0");
+}
+
+#[test]
+fn a_desired_state_without_a_served_domain_ends_at_once() {
+    let mut course = Course::new(SETTINGS);
+    let parts = [Part { id: text("nobody"), domain: None }];
+    let desired = DesiredState { activity: text("a-1"), timestamp: 1, crc: 7, parts: &parts };
+    course.handle(Event::DesiredState(desired)).unwrap();
+    assert_eq!(course.told(), "Incomplete");
+    assert_eq!(course.campaign().cause, Some(Cause::NoSupportedDomain));
+}
+
+#[test]
+fn termination_ends_a_running_activity_and_tells_agents_nothing() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Update);
+    course.handle(Event::Terminate).unwrap();
+    assert_eq!(course.told(), "Incomplete");
+    assert_eq!(course.campaign().cause, Some(Cause::Terminated));
+    course.handle(Event::Terminate).unwrap();
+    assert_eq!(course.told(), "");
+}
+
+#[test]
+fn actions_past_the_limit_fail_identification_and_are_dropped_later() {
+    let over = Feedback { past_limit: Some(campaign::PastLimit::ACTIONS), ..feedback(Status::Identified, "", &[]) };
+    let mut course = Course::new(SETTINGS);
+    course.apply("a-1", 1, 1).unwrap();
+    course.handle(Event::Feedback(ix(0), over)).unwrap();
+    assert_eq!(course.told(), "IdentificationFailed inventory");
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(Reason::Limit("actions", 256)));
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    course.handle(Event::Feedback(ix(0), Feedback { status: Status::DownloadSuccess, ..over })).unwrap();
+    assert_eq!(course.told(), "Update>0");
+    assert!(course.out.contains(&Effect::Notice(Notice::ActionsDropped(ix(0)))));
+}
+
+#[test]
+fn an_unknown_action_status_keeps_the_last_one() {
+    let mut actions = campaign::Actions::new();
+    let known = action(r#"{"id":"x"}"#, "x", ActionStatus::Downloading);
+    assert_eq!(actions.merge(ix(0), &known), Ok(true));
+    assert_eq!(actions.merge(ix(0), &known), Ok(false));
+    assert_eq!(actions.merge(ix(0), &Action { status: None, progress: 5, ..known }), Ok(true));
+    let kept = actions.iter().next().unwrap();
+    assert_eq!((kept.status, kept.progress), (Some(ActionStatus::Downloading), 5));
+    assert_eq!(actions.merge(ix(1), &known), Ok(true), "the same component of another domain is another action");
+    let long = format!(r#"{{"id":"y","x":"{}"}}"#, "z".repeat(400));
+    assert!(actions.merge(ix(0), &action(&long, "y", ActionStatus::Identified)).is_err());
+}
+
+/// Every state that two domains can reach by any status, with and without
+/// actions, and any timer, with the rules checked on every transition.
+#[test]
+fn every_reachable_state_meets_every_event() {
+    let (states, transitions) = visit(2);
+    assert!(states > 400 && transitions > 40_000, "{states} states, {transitions} transitions");
+}
+
+/// What tells two states apart.
+fn key(course: &Course) -> String {
+    let campaign = course.campaign();
+    let mut key = format!("{:?} {:?} {:?}", campaign.phase, campaign.outcome, course.check);
+    for place in 0..3 {
+        let Some(part) = campaign.domain(ix(place)) else { continue };
+        let state = match part.state {
+            domain::State::CleaningUp(_) => "CleaningUp".to_owned(),
+            state => format!("{state:?}"),
+        };
+        let count = campaign.actions.count(ix(place));
+        let failed = part.failure.is_some();
+        write!(key, " {state} {count} {failed} {} {}", part.fell_back, part.repeats).unwrap();
+    }
+    key
+}
+
+fn visit(domains: usize) -> (usize, usize) {
+    let mut start = Course::new(SETTINGS);
+    start.apply("a-1", 1, domains).unwrap();
+    let (mut seen, mut open, mut transitions) = (HashSet::from([key(&start)]), VecDeque::from([start]), 0);
+    while let Some(course) = open.pop_front() {
+        let mut meet = |next: Course| {
+            transitions += 1;
+            if next.check.is_running() && seen.insert(key(&next)) {
+                open.push_back(next);
+            }
+        };
+        for domain in 0..domains {
+            for status in STATUSES {
+                for with_action in [false, true] {
+                    let mut next = course.clone();
+                    next.now = Tick(0);
+                    next.say(domain, status, with_action);
+                    meet(next);
+                }
+            }
+        }
+        for kind in TimerKind::ALL {
+            let mut next = course.clone();
+            next.timeout(kind, 10_000_000);
+            meet(next);
+        }
+        let mut next = course.clone();
+        next.handle(Event::Terminate).unwrap();
+        meet(next);
+    }
+    (seen.len(), transitions)
+}
+
+#[test]
+fn sets_of_domains_are_iterated_in_order() {
+    let set: DomainSet = [ix(9), ix(2)].into_iter().collect();
+    assert_eq!(set.iter().map(DomainIx::place).collect::<Vec<_>>(), [2, 9]);
+    assert_eq!(set.without([ix(2)].into_iter().collect()).len(), 1);
+    assert!(DomainIx::new(16).is_none());
+}

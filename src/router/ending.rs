@@ -1,0 +1,78 @@
+//! The good-bye: the last report is acknowledged, the subscriptions are ended if
+//! the session is clean, then DISCONNECT. Each step has its own short limit, so
+//! that a broker that is gone holds nothing up.
+
+use super::Router;
+use crate::limits::{DRAIN_MS, UNSUBSCRIBE_MS};
+use crate::time::{Now, Tick};
+
+/// How far the good-bye is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    No,
+    Draining(Tick),
+    Unsubscribing(Tick),
+    Leaving,
+    Disconnecting(Tick),
+    Over,
+}
+
+impl Ending {
+    pub(super) fn is_no(self) -> bool {
+        self == Ending::No
+    }
+
+    pub(super) fn is_over(self) -> bool {
+        self == Ending::Over
+    }
+
+    pub(super) fn next(self) -> Option<Tick> {
+        match self {
+            Ending::Draining(until) | Ending::Unsubscribing(until) | Ending::Disconnecting(until) => Some(until),
+            Ending::No | Ending::Leaving | Ending::Over => None,
+        }
+    }
+
+    pub(super) fn begin(&mut self, now: Tick, connected: bool) {
+        *self = match self {
+            Ending::No if connected => Ending::Draining(now.after(DRAIN_MS)),
+            _ => Ending::Over,
+        };
+    }
+
+    pub(super) fn handle_unsubscribed(&mut self) {
+        if matches!(self, Ending::Unsubscribing(_)) {
+            *self = Ending::Leaving;
+        }
+    }
+
+    pub(super) fn handle_link_down(&mut self) {
+        if !self.is_no() {
+            *self = Ending::Over;
+        }
+    }
+}
+
+impl Router {
+    pub(super) fn advance_ending(&mut self, now: Now) {
+        match self.ending {
+            Ending::Draining(until) if self.session.unacknowledged() == 0 || until <= now.tick => {
+                if self.clean_session {
+                    self.unsubscribe(now);
+                    self.ending = Ending::Unsubscribing(now.tick.after(UNSUBSCRIBE_MS));
+                } else {
+                    self.leave(now);
+                }
+            }
+            Ending::Unsubscribing(until) if until <= now.tick => self.leave(now),
+            Ending::Leaving => self.leave(now),
+            Ending::Disconnecting(until) if until <= now.tick => self.ending = Ending::Over,
+            _ => {}
+        }
+    }
+
+    fn leave(&mut self, now: Now) {
+        self.session.disconnect(now.tick);
+        self.ending = Ending::Disconnecting(now.tick.after(self.disconnect_timeout_ms));
+    }
+}

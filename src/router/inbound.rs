@@ -1,0 +1,203 @@
+//! From messages to events.
+
+use core::fmt::{self, Write};
+
+use heapless::Vec;
+
+use super::{message, Router};
+use crate::inventory;
+use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX};
+use crate::mqtt::Publish;
+use crate::orchestrator::campaign::PastLimit;
+use crate::orchestrator::event::{DesiredState, Feedback, Part};
+use crate::orchestrator::ids::DomainIx;
+use crate::orchestrator::{Event, Rejected};
+use crate::text::{Escaped, Text};
+use crate::time::Now;
+use crate::wire::status::status_name;
+use crate::wire::topic::Incoming;
+use crate::wire::{activity_of, desired_state, feedback, inventory as wire_inventory, Envelope, Malformed};
+
+impl Router {
+    pub(super) fn handle_publish(&mut self, now: Now, publish: Publish) {
+        let Publish { topic, payload, ack, .. } = publish;
+        if !self.ending.is_no() {
+            // Not acknowledged: a session that outlives us brings it again.
+            return;
+        }
+        match self.topics.classify(&topic) {
+            Some(Incoming::DesiredState) => {
+                if !self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) {
+                    log::error!("a desired state is not taken: too many messages wait for the broker");
+                    return;
+                }
+                self.handle_desired_state(now, &payload);
+            }
+            Some(Incoming::CurrentStateGet) => self.handle_get(now, &topic, &payload),
+            Some(Incoming::AgentFeedback(domain)) => self.handle_feedback(now, domain, &topic, &payload),
+            Some(Incoming::AgentInventory(domain)) => self.handle_inventory(now, domain, &topic, &payload),
+            Some(Incoming::DesiredStateCommand) => log::info!("{topic}: ignored, it is not for the top-level manager"),
+            Some(Incoming::OwnerConsentFeedback) | None => log::warn!("a message to {topic} is none of ours"),
+        }
+        if let Some(ack) = ack {
+            self.session.acknowledge(ack);
+        }
+    }
+
+    /// A part of a message that is past `PAYLOAD_IN_MAX`, or past the topic's bound.
+    pub(super) fn handle_oversized(&mut self, now: Now, topic: &str, len: usize, part: &[u8], last: bool) {
+        self.finder.push(part);
+        if !last {
+            return;
+        }
+        let finder = core::mem::take(&mut self.finder);
+        let what = self.topics.classify(topic);
+        match finder.activity().filter(|activity| !activity.is_empty() && what == Some(Incoming::DesiredState)) {
+            Some(activity) if self.runs(activity) => self.note_repeated(activity),
+            Some(activity) if self.ending.is_no() => self.refuse(now, activity, &|out: &mut dyn Write| {
+                write!(out, "the desired state has {len} bytes, at most {PAYLOAD_IN_MAX} are taken")
+            }),
+            _ => log::warn!("{topic}: a message of {len} bytes is skipped, at most {PAYLOAD_IN_MAX} are taken"),
+        }
+    }
+
+    fn handle_desired_state(&mut self, now: Now, bytes: &[u8]) {
+        let decoded = Envelope::decode(bytes).and_then(|envelope| {
+            let state = desired_state::decode(&envelope)?;
+            Ok((envelope, state))
+        });
+        match decoded {
+            Ok((envelope, _)) if envelope.activity.is_empty() => {
+                log::error!("a desired state without an activity id is refused");
+            }
+            Ok((envelope, state)) => self.apply(now, bytes, &envelope, state),
+            Err(malformed) => match activity_of(bytes).filter(|activity| !activity.is_empty()) {
+                Some(activity) if self.runs(activity) => self.note_repeated(activity),
+                Some(activity) => self.refuse(now, activity, &|out: &mut dyn Write| escape(out, &malformed)),
+                None => log::error!("a desired state is refused: {malformed}"),
+            },
+        }
+    }
+
+    fn apply(&mut self, now: Now, bytes: &[u8], envelope: &Envelope<'_>, state: desired_state::DesiredState) {
+        let mut parts: Vec<Part<'_>, DOMAINS_MAX> = Vec::new();
+        for place in 0..state.domains() {
+            if let Some(id) = state.domain_id(bytes, place) {
+                let known = self.domains.iter().position(|name| id.eq_str(name));
+                // No more domains than places: `decode` sees to it.
+                let _ = parts.push(Part { id, domain: known.and_then(DomainIx::new) });
+            }
+        }
+        let activity = envelope.activity;
+        let crc = CRC.checksum(bytes);
+        let desired = DesiredState { activity, timestamp: envelope.timestamp, crc, parts: &parts };
+        let mut effects = crate::orchestrator::Effects::new();
+        match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut effects) {
+            Ok(()) => {
+                for part in parts.iter().filter(|part| part.domain.is_none()) {
+                    log::warn!("{activity}: no agent for domain {}", part.id);
+                }
+                self.discard_parts();
+                self.desired.keep(bytes, state, parts.iter().map(|part| part.domain));
+                self.carry_out(now, &effects);
+            }
+            Err(Rejected::Busy) => {
+                let running =
+                    self.orchestrator.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
+                self.refuse(now, activity, &|out: &mut dyn Write| {
+                    write!(out, "Another update activity in progress - {running}")
+                });
+            }
+            Err(Rejected::Redelivered) => log::info!("{activity}: desired state ignored, it was applied already"),
+            Err(_) => self.note_repeated(activity),
+        }
+    }
+
+    fn handle_get(&mut self, now: Now, topic: &str, bytes: &[u8]) {
+        match Envelope::decode(bytes) {
+            Ok(envelope) => {
+                let mut effects = inventory::Effects::new();
+                self.rounds.handle_get(now, envelope.activity, self.busy(), &mut effects);
+                self.carry_out_inventory(now, effects);
+            }
+            Err(malformed) => note_malformed(topic, bytes, &malformed),
+        }
+    }
+
+    fn handle_feedback(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8]) {
+        if bytes.is_empty() {
+            // The self-update agent sends that after a success (agents.md).
+            return log::debug!("{topic}: empty message ignored");
+        }
+        let mut actions: Vec<_, ACTIONS_MAX> = Vec::new();
+        let decoded =
+            Envelope::decode(bytes).and_then(|envelope| Ok((envelope, feedback::decode(&envelope, &mut actions)?)));
+        let (envelope, head) = match decoded {
+            Ok(decoded) => decoded,
+            Err(malformed) => return note_malformed(topic, bytes, &malformed),
+        };
+        let (activity, name) = (envelope.activity, &self.domains[domain.place()]);
+        log::debug!("[{name}] {activity}: says {}, {} actions", status_name(head.status), actions.len());
+        let feedback = Feedback {
+            activity,
+            status: head.status,
+            message: head.message,
+            actions: &actions,
+            past_limit: head.past_limit.map(|(what, max)| PastLimit(what, max)),
+        };
+        if let Err(rejected) = self.decide(now, Event::Feedback(domain, feedback)) {
+            let why = match rejected {
+                Rejected::NotTakingPart => "the domain takes no part",
+                Rejected::Ended => "the domain's part has ended",
+                _ => "no such activity runs",
+            };
+            let name = &self.domains[domain.place()];
+            log::info!("[{name}] {activity}: {} ignored, {why}", status_name(head.status));
+        }
+    }
+
+    fn handle_inventory(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8]) {
+        let name = &self.domains[domain.place()];
+        let decoded =
+            Envelope::decode(bytes).and_then(|envelope| Ok((envelope, wire_inventory::decode(&envelope, name)?)));
+        let (envelope, inventory) = match decoded {
+            Ok(decoded) => decoded,
+            Err(malformed) => return note_malformed(topic, bytes, &malformed),
+        };
+        let activity = envelope.activity;
+        let outdated = self.store.timestamp(domain).is_some_and(|known| envelope.timestamp < known);
+        if outdated && !self.rounds.is_answer(activity) {
+            return log::info!("[{name}] {activity}: inventory ignored, a newer one is known");
+        }
+        match self.store.put(domain, &inventory, envelope.timestamp) {
+            Ok(()) => log::debug!("[{name}] {activity}: inventory"),
+            Err(limit) => log::error!("[{name}] {activity}: inventory refused: {limit}"),
+        }
+        let mut effects = inventory::Effects::new();
+        self.rounds.handle_inventory(now.tick, domain, activity, &mut effects);
+        self.carry_out_inventory(now, effects);
+    }
+
+    fn runs(&self, activity: Text<'_>) -> bool {
+        self.orchestrator.campaign().is_some_and(|running| running.is_running() && running.is_activity(activity))
+    }
+
+    fn note_repeated(&self, activity: Text<'_>) {
+        log::info!("{activity}: desired state ignored, this activity runs already");
+    }
+}
+
+const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
+/// One line that names topic, activity and place.
+fn note_malformed(topic: &str, bytes: &[u8], malformed: &Malformed) {
+    match activity_of(bytes).filter(|activity| !activity.is_empty()) {
+        Some(activity) => log::warn!("{topic}: {activity}: message ignored: {malformed}"),
+        None => log::warn!("{topic}: message ignored: {malformed}"),
+    }
+}
+
+/// Shown text as the content of a JSON string.
+fn escape(out: &mut dyn Write, shown: &dyn fmt::Display) -> fmt::Result {
+    write!(crate::text::Escaping(out), "{shown}")
+}

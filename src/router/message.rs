@@ -1,0 +1,91 @@
+//! The final message of an activity, in words for people. Written as the content
+//! of a JSON string.
+
+use core::fmt::{self, Write};
+
+use heapless::String;
+
+use crate::limits::LOGGED_MAX;
+use crate::orchestrator::campaign::Cause;
+use crate::orchestrator::domain::Reason;
+use crate::orchestrator::phase::Command;
+use crate::orchestrator::Campaign;
+use crate::text::{Escaped, Text};
+use crate::time::Duration;
+use crate::wire::status::{command_name, status_name};
+
+/// Why an activity did not go as it should: what is to blame besides the domains,
+/// each domain in its own words, each domain without an agent. Nothing if all is well.
+///
+/// # Errors
+/// `out` fails.
+pub(super) fn write(campaign: &Campaign, domains: &[std::string::String], out: &mut dyn Write) -> fmt::Result {
+    let mut list = List { out, separator: "" };
+    match campaign.cause {
+        Some(Cause::NoSupportedDomain) => {
+            return list.item(|out| out.write_str("the desired state manifest does not contain any supported domain"));
+        }
+        Some(Cause::Terminated) => list.item(|out| out.write_str("update manager terminated"))?,
+        None => {}
+    }
+    for (part, name) in campaign.domains.iter().zip(domains) {
+        let Some(part) = part else { continue };
+        let silent = |reason: &&Reason| part.failure.is_none() || matches!(reason, Reason::Silent(..));
+        for reason in part.failure.iter().chain(part.cleanup.as_ref().filter(silent)) {
+            list.item(|out| {
+                write!(out, "[{}] ", Escaped(name))?;
+                write_reason(reason, out)
+            })?;
+        }
+    }
+    for name in &campaign.unserved {
+        list.item(|out| write!(out, "no agent for domain {name}"))?;
+    }
+    Ok(())
+}
+
+/// Why one domain failed.
+///
+/// # Errors
+/// `out` fails.
+pub(super) fn write_reason(reason: &Reason, out: &mut dyn Write) -> fmt::Result {
+    match reason {
+        Reason::Words(words) => out.write_str(words),
+        Reason::Status(status) => out.write_str(status_name(*status)),
+        Reason::Silent(command, ms) => write!(out, "no answer to {} in {}", owed(*command), Duration(*ms)),
+        Reason::Limit(what, max) => write!(out, "more than {max} {what}"),
+    }
+}
+
+fn owed(command: Option<Command>) -> &'static str {
+    command.map_or("the desired state", command_name)
+}
+
+struct List<'w> {
+    out: &'w mut dyn Write,
+    separator: &'static str,
+}
+
+impl List<'_> {
+    fn item(&mut self, write: impl Fn(&mut dyn Write) -> fmt::Result) -> fmt::Result {
+        self.out.write_str(self.separator)?;
+        self.separator = "; ";
+        write(self.out)
+    }
+}
+
+/// What `write` writes, for a log line: unescaped, bounded, harmless to a terminal.
+pub(super) fn logged(write: impl Fn(&mut dyn Write) -> fmt::Result) -> impl fmt::Display {
+    let mut text = String::<LOGGED_MAX>::new();
+    // What does not fit is left out of the log.
+    let _ = write(&mut text);
+    Logged(text)
+}
+
+struct Logged(String<LOGGED_MAX>);
+
+impl fmt::Display for Logged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Text::from_checked(&self.0).fmt(f)
+    }
+}

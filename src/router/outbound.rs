@@ -1,0 +1,205 @@
+//! From effects to messages.
+
+use core::fmt;
+
+use super::retained::{self, part, INVENTORY};
+use super::{message, Router};
+use crate::inventory;
+use crate::mqtt::{Class, Message, Write};
+use crate::orchestrator::campaign::KnownAction;
+use crate::orchestrator::effect::Notice;
+use crate::orchestrator::ids::{DomainIx, DomainSet};
+use crate::orchestrator::phase::{Command, Status};
+use crate::orchestrator::{Campaign, Effect, Effects};
+use crate::text::Text;
+use crate::time::Now;
+use crate::wire::encode::{self, ActionView};
+use crate::wire::status::{action_status_for_backend, command_name, status_for_backend, status_name};
+use crate::wire::topic::Outgoing;
+
+/// Of `RUNNING` only the newest is of interest.
+const RUNNING: Class = Class::Newest(0);
+
+/// Of current states only the newest is of interest.
+const CURRENT_STATE: Class = Class::Newest(1);
+
+impl Router {
+    /// Does what the orchestrator wants done.
+    pub(super) fn carry_out(&mut self, now: Now, effects: &Effects) {
+        for effect in effects.iter() {
+            match *effect {
+                Effect::Report(status) => self.report(now, status),
+                Effect::Forward(domain) => self.forward(now, domain),
+                Effect::Send(domain, command) => self.command(now, domain, command),
+                Effect::ReportInventory => self.report_inventory(now),
+                Effect::SetTimer(kind, at) => self.timers.set(kind, Some(at)),
+                Effect::StopTimer(kind) => self.timers.set(kind, None),
+                Effect::Notice(notice) => self.notice(notice),
+            }
+        }
+    }
+
+    /// Does what the inventory's rounds want done.
+    pub(super) fn carry_out_inventory(&mut self, now: Now, effects: inventory::Effects) {
+        for effect in &effects {
+            match effect {
+                inventory::Effect::Ask(domains, activity) => self.ask(now, *domains, Text::from_checked(activity)),
+                inventory::Effect::Report(activity) => self.publish_inventory(now, Text::from_checked(activity)),
+            }
+        }
+    }
+
+    /// Answers a desired state that is not applied. `words` writes why, as the
+    /// content of a JSON string.
+    pub(super) fn refuse(&mut self, now: Now, activity: Text<'_>, words: Write<'_>) {
+        log::warn!("{activity}: desired state refused: {}", message::logged(words));
+        let body = |out: &mut dyn fmt::Write| {
+            encode::head(out, activity, now.wall)?;
+            encode::feedback_head(out, Status::IdentificationFailed, Some(words))
+        };
+        self.publish(now, Outgoing::Feedback, Class::Keep, &body, None, "}}");
+    }
+
+    fn report(&mut self, now: Now, status: Status) {
+        let Some(campaign) = self.orchestrator.campaign() else { return };
+        let activity = Text::from_checked(&campaign.activity);
+        let words = |out: &mut dyn fmt::Write| message::write(campaign, &self.domains, out);
+        let mut length = encode::Count::default();
+        // Counting cannot fail.
+        let _ = words(&mut length);
+        let explained = campaign.outcome.is_some() && length.bytes > 0;
+        let told = status_name(status_for_backend(status));
+        match explained {
+            true => log::info!("{activity}: {told}: {}", message::logged(words)),
+            false => log::info!("{activity}: {told}"),
+        }
+        let words: Write<'_> = &words;
+        let body = |out: &mut dyn fmt::Write| {
+            encode::head(out, activity, now.wall)?;
+            encode::feedback_head(out, status_for_backend(status), explained.then_some(words))
+        };
+        let detail = |out: &mut dyn fmt::Write| encode::feedback_actions(out, campaign.actions.iter().map(view));
+        let class = if status == Status::Running { RUNNING } else { Class::Keep };
+        let topic = self.topics.outgoing(Outgoing::Feedback);
+        let message = Message {
+            topic: &topic,
+            retain: false,
+            class,
+            body: &body,
+            detail: Some(&detail),
+            document: None,
+            tail: "}}",
+        };
+        if let Err(error) = self.session.publish(now.tick, message) {
+            log::error!("{activity}: {told} is lost: {error}");
+        }
+    }
+
+    fn forward(&mut self, now: Now, domain: DomainIx) {
+        let Some(campaign) = self.orchestrator.campaign() else { return };
+        let activity = campaign.activity.clone();
+        let activity = Text::from_checked(&activity);
+        log::info!("[{}] {activity}: desired state", self.domains[domain.place()]);
+        let body = |out: &mut dyn fmt::Write| encode::head(out, activity, now.wall);
+        self.publish(now, Outgoing::AgentDesiredState(domain), Class::Keep, &body, Some(part(domain)), encode::TAIL);
+    }
+
+    fn command(&mut self, now: Now, domain: DomainIx, command: Command) {
+        let Some(campaign) = self.orchestrator.campaign() else { return };
+        let activity = campaign.activity.clone();
+        let activity = Text::from_checked(&activity);
+        log::info!("[{}] {activity}: {}", self.domains[domain.place()], command_name(command));
+        let body = |out: &mut dyn fmt::Write| {
+            encode::head(out, activity, now.wall)?;
+            encode::command(out, command)
+        };
+        self.publish(now, Outgoing::AgentCommand(domain), Class::Keep, &body, None, encode::TAIL);
+    }
+
+    fn report_inventory(&mut self, now: Now) {
+        let Some(campaign) = self.orchestrator.campaign() else { return };
+        let activity = campaign.activity.clone();
+        let mut effects = inventory::Effects::new();
+        self.rounds.handle_get(now, Text::from_checked(&activity), self.busy(), &mut effects);
+        self.carry_out_inventory(now, effects);
+    }
+
+    fn ask(&mut self, now: Now, domains: DomainSet, activity: Text<'_>) {
+        if !self.session.is_connected() {
+            // The next connection asks all agents anyway.
+            return;
+        }
+        let body = |out: &mut dyn fmt::Write| {
+            encode::head(out, activity, now.wall)?;
+            out.write_str(encode::NULL)
+        };
+        for domain in domains.iter() {
+            log::debug!("[{}] {activity}: asked for its inventory", self.domains[domain.place()]);
+            self.publish(now, Outgoing::AgentCurrentStateGet(domain), Class::LinkBound, &body, None, encode::TAIL);
+        }
+    }
+
+    fn publish_inventory(&mut self, now: Now, activity: Text<'_>) {
+        log::info!("{activity}: inventory reported");
+        let body = |out: &mut dyn fmt::Write| encode::head(out, activity, now.wall);
+        self.publish(now, Outgoing::Inventory, CURRENT_STATE, &body, Some(INVENTORY), encode::TAIL);
+    }
+
+    fn publish(
+        &mut self,
+        now: Now,
+        outgoing: Outgoing,
+        class: Class,
+        body: Write<'_>,
+        document: Option<crate::mqtt::Document>,
+        tail: &'static str,
+    ) {
+        let topic = self.topics.outgoing(outgoing);
+        let retain = outgoing == Outgoing::Inventory;
+        let message = Message { topic: &topic, retain, class, body, detail: None, document, tail };
+        if let Err(error) = self.session.publish(now.tick, message) {
+            log::error!("a message to {topic} is lost: {error}");
+        }
+    }
+
+    fn notice(&self, notice: Notice) {
+        let Some(campaign) = self.orchestrator.campaign() else { return };
+        let activity = Text::from_checked(&campaign.activity);
+        let name = |domain: DomainIx| &self.domains[domain.place()];
+        let part = |domain: DomainIx| campaign.domain(domain);
+        match notice {
+            Notice::Ignored(domain, status) => {
+                log::info!("[{}] {activity}: {} ignored, it answers nothing", name(domain), status_name(status));
+            }
+            Notice::ActionsDropped(domain) => {
+                log::warn!("[{}] {activity}: actions past the limit are left out", name(domain));
+            }
+            Notice::Failed(domain) => {
+                if let Some(reason) = part(domain).and_then(|part| part.failure.as_ref()) {
+                    let why = message::logged(|out| message::write_reason(reason, out));
+                    log::warn!("[{}] {activity}: failed: {why}", name(domain));
+                }
+            }
+            Notice::NotCleanedUp(domain) => {
+                if let Some(reason) = part(domain).and_then(|part| part.cleanup.as_ref()) {
+                    let why = message::logged(|out| message::write_reason(reason, out));
+                    log::warn!("[{}] {activity}: not cleaned up: {why}", name(domain));
+                }
+            }
+        }
+    }
+
+    /// Forgets about parts of the desired state that are still to be sent.
+    pub(super) fn discard_parts(&mut self) {
+        self.session.discard_documents(retained::is_part);
+    }
+}
+
+fn view(action: &KnownAction) -> ActionView<'_> {
+    ActionView {
+        component: action.component(),
+        status: action.status.map(action_status_for_backend),
+        progress: action.progress,
+        message: action.message().as_json(),
+    }
+}

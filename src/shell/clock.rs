@@ -1,0 +1,28 @@
+//! The only place that reads the clocks.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::time::{Now, Tick};
+
+/// The monotonic clock, from its creation on, and the wall clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// Starts at tick 0.
+    pub fn start() -> Clock {
+        Clock(Instant::now())
+    }
+
+    /// What the clocks show. A wall clock before 1970 shows 0.
+    pub fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { tick: Tick(self.0.elapsed().as_millis() as u64), wall: wall.as_millis() as u64 }
+    }
+
+    /// The point in time that a tick stands for; none if it is too far away.
+    pub fn instant(&self, tick: Tick) -> Option<Instant> {
+        // Rounded up, so that the tick has come when the timer runs off.
+        self.0.checked_add(std::time::Duration::from_millis(tick.0))
+    }
+}

@@ -1,0 +1,50 @@
+//! SIGTERM and SIGINT as something to wait for.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::mem::{size_of, MaybeUninit};
+use std::os::fd::FromRawFd;
+use std::task::{Context, Poll};
+
+use async_io::Async;
+
+/// Receives the signals that end the process.
+pub struct Signals(Async<File>);
+
+impl Signals {
+    /// Blocks the signals in this thread and those that it starts, so it comes
+    /// before the first timer or socket: the reactor's thread would take them.
+    ///
+    /// # Errors
+    /// The system's, if it has no `signalfd`.
+    pub fn block() -> io::Result<Signals> {
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: the set is initialised by sigemptyset before it is used, and the
+        // descriptor, if it is one, is owned by nobody else.
+        let file = unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGTERM);
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGINT);
+            if libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            let fd = libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            File::from_raw_fd(fd)
+        };
+        Async::new_nonblocking(file).map(Signals)
+    }
+
+    /// Ready when a signal has come since the last call.
+    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.0.poll_readable(cx).is_ready() {
+            let mut info = [0; size_of::<libc::signalfd_siginfo>()];
+            if self.0.get_ref().read(&mut info).is_ok() {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+}
