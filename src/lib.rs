@@ -3,6 +3,7 @@
 pub mod config;
 pub mod inventory;
 pub mod limits;
+pub mod logging;
 pub mod mqtt;
 pub mod orchestrator;
 pub mod router;

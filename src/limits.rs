@@ -121,3 +121,52 @@ const _: () = {
     assert!(OUTBOUND_MAX >= DOMAINS_MAX * (ROUNDS_MAX + 2) + 16);
     assert!(EFFECTS_MAX >= 4 * DOMAINS_MAX + 16);
 };
+
+// wire
+
+/// Keys and indices on the way to a place in a message. The longest of the
+/// protocol is `payload.domains[0].components[0].config[0].key`.
+pub const PATH_MAX: usize = 8;
+
+/// Bytes of a domain's topic form: its identifier and `update`.
+pub const TOPIC_FORM_MAX: usize = DOMAIN_ID_MAX + 6;
+
+/// Bytes of a topic of ours: a topic form and at most `/ownerconsentfeedback`.
+pub const TOPIC_OUT_MAX: usize = TOPIC_FORM_MAX + 24;
+// config, logging
+
+/// Bytes of the configuration file. All keys with 16 domains take 4 KiB.
+pub const CONFIG_FILE_MAX: usize = 64 * 1024;
+
+/// Bytes of one configured value. Tokens that serve as passwords take up to 2 KiB;
+/// a string in MQTT ends at 65,535.
+pub const CONFIG_VALUE_MAX: usize = 4096;
+
+/// Hours of the longest duration; Go's durations end there, within the hour.
+pub const CONFIG_DURATION_HOURS_MAX: u64 = 2_562_047;
+
+/// Warnings about the configuration that are kept. More keys than there are.
+pub const CONFIG_WARNINGS_MAX: usize = 64;
+
+/// Bytes of a text from outside in a message about the configuration.
+pub const CONFIG_SHOWN_MAX: usize = 256;
+
+/// Milliseconds of the longest keep alive: 16 bits of seconds [MQTT-3.1.2.10].
+pub const KEEP_ALIVE_MS_MAX: u64 = 65_535_000;
+
+/// Bytes of a line in the log. A domain's own words and an activity's identifier
+/// fit; the rest is cut off.
+pub const LOG_LINE_MAX: usize = 2048;
+// mqtt
+
+/// SUBSCRIBEs and UNSUBSCRIBEs that wait for their answers. One covers any
+/// number of topics; a consent's topic comes and goes once per phase.
+pub const REQUESTS_MAX: usize = 64;
+
+const _: () = {
+    // What follows the largest packet in one read fits behind it, and so does
+    // the head of a PUBLISH with the longest topic there can be.
+    assert!(RECEIVE_BUFFER >= PACKET_IN_MAX + READ_CHUNK);
+    assert!(PACKET_IN_MAX > 5 + 2 + 65_535 + 2);
+    assert!(SKIP_CHUNK <= PACKET_IN_MAX);
+};

@@ -1,1 +1,74 @@
-fn main() {}
+//! Understands the arguments, then does what they ask for.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use update_manager::config::{self, show, Config, Error, Order};
+use update_manager::{logging, shell};
+
+/// The arguments or what they name cannot be used.
+const EXIT_FAILURE: u8 = 1;
+/// The arguments are wrong.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let mut args = Vec::new();
+    for (place, arg) in std::env::args_os().enumerate().skip(1) {
+        match arg.into_string() {
+            Ok(arg) => args.push(arg),
+            Err(_) => return complain(&format!("argument {place} is not UTF-8"), EXIT_USAGE),
+        }
+    }
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match config::load(&args, &|name| std::env::var_os(name)) {
+        Ok(Order::Help) => print(&show::help()),
+        Ok(Order::Version) => print(concat!("update-manager ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Order::CheckConfig(loaded)) => match show::check_config(&loaded) {
+            (text, true) => print(&text),
+            (text, false) => {
+                print(&text);
+                ExitCode::from(EXIT_FAILURE)
+            }
+        },
+        Ok(Order::Run(loaded)) => {
+            logging::start(loaded.config.log.level);
+            for warning in &loaded.warnings {
+                log::warn!("{warning}");
+            }
+            let missing = config::unsupported(&loaded.config);
+            for line in &missing {
+                log::error!("{line}");
+            }
+            match missing.is_empty() {
+                true => run(&loaded.config),
+                false => ExitCode::from(EXIT_FAILURE),
+            }
+        }
+        Err(Error::Config(message)) => complain(&message, EXIT_FAILURE),
+        Err(Error::Usage(message)) => {
+            complain(&format!("{message}\nupdate-manager --help shows all flags"), EXIT_USAGE)
+        }
+    }
+}
+
+fn run(config: &Config) -> ExitCode {
+    match shell::run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error.to_string(), EXIT_FAILURE),
+    }
+}
+
+/// Prints to standard output. Says so if that fails, unlike `print!`, which panics.
+fn print(text: &str) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => complain(&format!("cannot write to standard output: {e}"), EXIT_FAILURE),
+    }
+}
+
+/// Says what is wrong on standard error, if anybody hears it.
+fn complain(message: &str, code: u8) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "update-manager: {message}");
+    ExitCode::from(code)
+}

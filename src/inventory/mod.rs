@@ -2,5 +2,6 @@
 //! reported (protocol.md, "When the current state is reported").
 
 mod rounds;
+pub mod store;
 
 pub use rounds::{ActivityId, Effect, Effects, Rounds};

@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use heapless::Vec;
 
-use super::{message, Router};
+use super::Router;
 use crate::inventory;
 use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX};
 use crate::mqtt::Publish;
@@ -12,7 +12,7 @@ use crate::orchestrator::campaign::PastLimit;
 use crate::orchestrator::event::{DesiredState, Feedback, Part};
 use crate::orchestrator::ids::DomainIx;
 use crate::orchestrator::{Event, Rejected};
-use crate::text::{Escaped, Text};
+use crate::text::Text;
 use crate::time::Now;
 use crate::wire::status::status_name;
 use crate::wire::topic::Incoming;

@@ -10,7 +10,7 @@ use crate::orchestrator::campaign::KnownAction;
 use crate::orchestrator::effect::Notice;
 use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::phase::{Command, Status};
-use crate::orchestrator::{Campaign, Effect, Effects};
+use crate::orchestrator::{Effect, Effects};
 use crate::text::Text;
 use crate::time::Now;
 use crate::wire::encode::{self, ActionView};

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use async_io::Async;
 
-use crate::config::BrokerKind;
+use crate::config::Broker;
 
 /// An open connection.
 pub enum Link {
@@ -22,10 +22,10 @@ impl Link {
     ///
     /// # Errors
     /// The system's: the last address's, or that of the name's look-up.
-    pub async fn open(broker: BrokerKind) -> io::Result<Link> {
+    pub async fn open(broker: Broker) -> io::Result<Link> {
         match broker {
-            BrokerKind::Unix { path } => Async::<UnixStream>::connect(path).await.map(Link::Unix),
-            BrokerKind::Tcp { host, port } => {
+            Broker::Unix { path } => Async::<UnixStream>::connect(path).await.map(Link::Unix),
+            Broker::Tcp { host, port } => {
                 let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
                 for address in addresses(host, port).await? {
                     match Async::<TcpStream>::connect(address).await {
@@ -39,7 +39,7 @@ impl Link {
                 }
                 Err(last)
             }
-            BrokerKind::Tls { .. } => Err(io::Error::new(io::ErrorKind::Unsupported, "TLS is not built in")),
+            Broker::Tls { .. } => Err(io::Error::new(io::ErrorKind::Unsupported, "TLS is not built in")),
         }
     }
 

@@ -4,7 +4,9 @@ mod clock;
 mod link;
 mod signal;
 
+use std::collections::hash_map::RandomState;
 use std::future::{poll_fn, Future};
+use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,7 +15,7 @@ use async_io::Timer;
 
 use crate::config::Config;
 use crate::limits::WRITE_CHUNK;
-use crate::mqtt::LinkWish;
+use crate::mqtt::{LinkWish, Options};
 use crate::orchestrator::{Orchestrator, Settings, Synchronised};
 use crate::router::Router;
 use crate::time::Tick;
@@ -42,7 +44,9 @@ pub fn run(config: &Config) -> io::Result<()> {
 pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Result<()> {
     let signals = Signals::block()?;
     let clock = Clock::start();
-    let router = Router::new(config, orchestrator, clock.now());
+    let options = options(config);
+    options.check().map_err(invalid)?;
+    let router = Router::new(config, options, orchestrator).map_err(invalid)?;
     let pump = Pump {
         config,
         router,
@@ -54,6 +58,34 @@ pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Res
         armed: None,
     };
     smol::block_on(pump.serve())
+}
+
+fn invalid(error: impl std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
+}
+
+/// How to speak to the broker. Without a configured client id, it and the jitter
+/// differ from start to start.
+fn options(config: &Config) -> Options {
+    let connection = &config.connection;
+    let random = RandomState::new().build_hasher().finish();
+    // At most 23 letters and digits are what every broker takes [MQTT-3.1.3-5].
+    let client_id = match connection.client_id.as_str() {
+        "" => format!("um{random:016x}"),
+        configured => configured.to_owned(),
+    };
+    Options {
+        client_id,
+        username: Some(connection.username.clone()),
+        password: Some(connection.password.clone()),
+        keep_alive_s: (connection.keep_alive_ms / 1000).min(u64::from(u16::MAX)) as u16,
+        clean_session: connection.clean_session,
+        connect_timeout_ms: connection.connect_timeout_ms,
+        ack_timeout_ms: connection.ack_timeout_ms,
+        subscribe_timeout_ms: connection.subscribe_timeout_ms,
+        unsubscribe_timeout_ms: connection.unsubscribe_timeout_ms,
+        seed: random,
+    }
 }
 
 type Opening = Pin<Box<dyn Future<Output = io::Result<Link>>>>;
@@ -104,7 +136,7 @@ impl Pump<'_> {
         let now = self.clock.now();
         match (self.router.poll_link(now), &self.transport) {
             (LinkWish::Open, Transport::Down) => {
-                self.transport = Transport::Opening(Box::pin(Link::open(self.config.connection.broker.kind.clone())));
+                self.transport = Transport::Opening(Box::pin(Link::open(self.config.connection.broker.clone())));
             }
             (LinkWish::Close(reason), _) => {
                 log::warn!("connection closed: {reason}");

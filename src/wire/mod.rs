@@ -1,1 +1,22 @@
-//! wire
+//! Bytes <-> domain types, borrowed (protocol.md). No decisions, no heap, no
+//! recursion: a message is first checked in full, then walked through, and what
+//! is only passed on stays as it came.
+
+pub mod desired_state;
+pub mod encode;
+pub mod envelope;
+pub mod feedback;
+pub mod find;
+pub mod inventory;
+pub mod malformed;
+pub mod node;
+pub mod scan;
+pub mod status;
+#[cfg(test)]
+mod tests;
+pub mod topic;
+
+pub use envelope::Envelope;
+pub use find::{activity_of, ActivityIdFinder};
+pub use malformed::Malformed;
+pub use scan::Span;

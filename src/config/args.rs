@@ -1,0 +1,287 @@
+//! The arguments. The table's flags are read here, as Go's `flag` reads them,
+//! since argh knows neither `-flag` nor `--flag=value`, wants each flag once, and
+//! has no flags named at run time. What is left, the subcommand and what belongs
+//! to it, is argh's.
+
+use argh::{FromArgs, SubCommands};
+
+use super::duration::{parse_bool, parse_number};
+use super::keys::{Id, Key, Kind, AGENT_KEYS, KEYS};
+use super::values::{shown, Slot, Source, Values, Warnings};
+
+/// Brings every update agent of a gateway to one desired state over MQTT.
+#[derive(FromArgs, Debug)]
+struct TopLevel {
+    /// print the version and end
+    #[argh(switch)]
+    version: bool,
+
+    /// show the configuration, where each value comes from, and what is wrong
+    #[argh(switch)]
+    check_config: bool,
+
+    #[argh(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(FromArgs, Debug)]
+#[argh(subcommand)]
+enum Command {
+    Run(Run),
+    CheckConfig(CheckConfig),
+}
+
+/// Run the manager; the default.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "run")]
+struct Run {}
+
+/// The same as --check-config.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "check-config")]
+struct CheckConfig {}
+
+/// What the program is asked to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Show all flags.
+    Help,
+    /// Show the version.
+    Version,
+    /// Show the configuration.
+    CheckConfig,
+    /// Do its work.
+    Run,
+}
+
+/// Which of the table's flags one is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Flag {
+    /// By its place in [`KEYS`].
+    Key(usize),
+    /// Of a domain, by its place in [`AGENT_KEYS`].
+    Agent(String, usize),
+}
+
+/// The arguments, understood.
+pub struct Arguments {
+    /// What to do.
+    pub action: Action,
+    /// The table's flags with their values, as given.
+    flags: Vec<(Flag, String)>,
+    /// The first of those arguments that are ignored.
+    ignored: Option<String>,
+}
+
+/// Reads the arguments, without the program's name.
+///
+/// # Errors
+/// What is wrong, for an exit code of 2: a flag that there is not, or a value
+/// that it cannot have.
+pub fn parse(args: &[&str]) -> Result<Arguments, String> {
+    let mut reading = Reading::default();
+    let mut rest = args;
+    while let Some((&arg, after)) = rest.split_first() {
+        rest = after;
+        let is_flag = arg.len() > 1 && arg.starts_with('-');
+        if is_flag && arg != "--" {
+            reading.take_flag(arg, &mut rest)?;
+        } else if !is_flag && !reading.has_command && is_command(arg) {
+            reading.has_command = true;
+            reading.top.push(arg.to_string());
+        } else if reading.has_command {
+            reading.top.push(arg.to_string());
+        } else if !is_flag && reading.first {
+            match arg {
+                "help" => reading.help = true,
+                _ => return Err(format!("there is no subcommand {}", shown(arg))),
+            }
+        } else {
+            // As Go: flags end here, and nobody looks at the words that follow.
+            reading.ignored = if is_flag { rest.first() } else { Some(&arg) }.map(|arg| arg.to_string());
+            break;
+        }
+        reading.first = false;
+        if reading.help {
+            return Ok(Arguments { action: Action::Help, flags: Vec::new(), ignored: None });
+        }
+    }
+    reading.finish()
+}
+
+/// The usage and the subcommands, from argh.
+pub fn usage() -> String {
+    match TopLevel::from_args(&["update-manager"], &["--help"]) {
+        Err(early) => early.output,
+        Ok(_) => String::new(),
+    }
+}
+
+fn is_command(arg: &str) -> bool {
+    Command::COMMANDS.iter().any(|command| command.name == arg)
+}
+
+struct Reading {
+    flags: Vec<(Flag, String)>,
+    /// For argh.
+    top: Vec<String>,
+    version: bool,
+    check_config: bool,
+    help: bool,
+    has_command: bool,
+    /// Whether no argument has been read yet.
+    first: bool,
+    ignored: Option<String>,
+}
+
+impl Default for Reading {
+    fn default() -> Reading {
+        Reading {
+            flags: Vec::new(),
+            top: Vec::new(),
+            version: false,
+            check_config: false,
+            help: false,
+            has_command: false,
+            first: true,
+            ignored: None,
+        }
+    }
+}
+
+impl Reading {
+    /// Takes the flag `arg`, and its value from `rest` if it stands there.
+    fn take_flag(&mut self, arg: &str, rest: &mut &[&str]) -> Result<(), String> {
+        let body = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-')).unwrap_or(arg);
+        if body.is_empty() || body.starts_with(['-', '=']) {
+            return Err(format!("bad flag syntax: {}", shown(arg)));
+        }
+        let (name, value) = match body.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (body, None),
+        };
+        let switch = match name {
+            "version" => Some(&mut self.version),
+            "check-config" => Some(&mut self.check_config),
+            "help" | "h" => Some(&mut self.help),
+            _ => None,
+        };
+        if let Some(switch) = switch {
+            *switch = parse_bool(value.unwrap_or("true")).ok_or_else(|| bad_value(name, value, Kind::Bool))?;
+            return Ok(());
+        }
+        let Some((flag, key)) = find(name) else {
+            if !self.has_command {
+                return Err(format!("there is no flag --{}", shown(name)));
+            }
+            // The subcommand's: argh knows it.
+            self.top.push(format!("--{name}"));
+            self.top.extend(value.map(String::from));
+            return Ok(());
+        };
+        let value = match (value, key.kind) {
+            (Some(value), _) => value,
+            (None, Kind::Bool) => "true",
+            (None, _) => {
+                let (&value, after) = rest.split_first().ok_or_else(|| format!("the flag --{name} needs a value"))?;
+                *rest = after;
+                value
+            }
+        };
+        let value = match key.kind {
+            Kind::Bool => parse_bool(value).map(|value| value.to_string()),
+            Kind::Number => parse_number(value).map(|value| value.to_string()),
+            _ => Some(value.to_string()),
+        }
+        .ok_or_else(|| bad_value(name, Some(value), key.kind))?;
+        self.flags.push((flag, value));
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Arguments, String> {
+        for (given, name) in [(self.version, "--version"), (self.check_config, "--check-config")] {
+            if given {
+                self.top.insert(0, name.to_string());
+            }
+        }
+        let words: Vec<&str> = self.top.iter().map(String::as_str).collect();
+        let top =
+            TopLevel::from_args(&["update-manager"], &words).map_err(|early| early.output.trim_end().to_string())?;
+        let action = match top.command {
+            _ if top.version => Action::Version,
+            _ if top.check_config => Action::CheckConfig,
+            Some(Command::CheckConfig(CheckConfig {})) => Action::CheckConfig,
+            Some(Command::Run(Run {})) | None => Action::Run,
+        };
+        Ok(Arguments { action, flags: self.flags, ignored: self.ignored })
+    }
+}
+
+/// The table's flag of that name. Whether its domain is served is not known yet.
+fn find(name: &str) -> Option<(Flag, &'static Key)> {
+    if let Some(place) = KEYS.iter().position(|key| key.flag == name) {
+        return Some((Flag::Key(place), &KEYS[place]));
+    }
+    AGENT_KEYS.iter().enumerate().filter(|(_, key)| !key.flag.is_empty()).find_map(|(place, key)| {
+        let domain = name.strip_suffix(key.flag)?.strip_suffix('-').filter(|domain| !domain.is_empty())?;
+        Some((Flag::Agent(domain.to_string(), place), key))
+    })
+}
+
+fn bad_value(name: &str, value: Option<&str>, kind: Kind) -> String {
+    let expected = if kind == Kind::Bool { "true or false" } else { "a whole number" };
+    format!("the flag --{} takes {expected}, not {}", shown(name), shown(value.unwrap_or("nothing")))
+}
+
+/// Without values, which may be secret.
+impl core::fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.action.fmt(f)
+    }
+}
+
+impl Arguments {
+    /// The path of the file; none if it is empty or not given.
+    pub fn config_file(&self) -> Option<&str> {
+        let is_path = |flag: &Flag| *flag == Flag::Key(Id::ConfigFile as usize);
+        let (_, path) = self.flags.iter().rev().find(|(flag, _)| is_path(flag))?;
+        (!path.is_empty()).then_some(path)
+    }
+
+    /// Puts the flags of [`KEYS`] into `values`, the last one of each. An
+    /// empty list of commands counts as not given, as in the reference.
+    pub fn apply(&self, values: &mut Values) {
+        for (flag, text) in &self.flags {
+            match flag {
+                Flag::Key(place) if KEYS[*place].kind == Kind::Commands && text.is_empty() => {}
+                Flag::Key(place) => values.slots[*place] = Slot { text: text.clone(), source: Source::Flag },
+                Flag::Agent(..) => {}
+            }
+        }
+    }
+
+    /// Puts the flags of domains into `values`, whose domains are known by now.
+    ///
+    /// # Errors
+    /// If there is no such domain, for an exit code of 2.
+    pub fn apply_to_agents(&self, values: &mut Values) -> Result<(), String> {
+        for (flag, text) in &self.flags {
+            let Flag::Agent(domain, place) = flag else { continue };
+            let agent = values.agents.iter_mut().flatten().find(|agent| agent.domain == *domain);
+            let Some(agent) = agent else {
+                let flag = format!("{domain}-{}", AGENT_KEYS[*place].flag);
+                return Err(format!("there is no flag --{}, since there is no such domain", shown(&flag)));
+            };
+            agent.slots[*place] = Slot { text: text.clone(), source: Source::Flag };
+        }
+        Ok(())
+    }
+
+    /// Warns of arguments that are ignored.
+    pub fn warn(&self, warnings: &mut Warnings) {
+        if let Some(arg) = &self.ignored {
+            let reason = "is neither flag nor subcommand; it and what follows is ignored";
+            warnings.push(format!("argument {arg}"), String::from("arguments"), reason.to_string());
+        }
+    }
+}

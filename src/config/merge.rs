@@ -1,0 +1,313 @@
+//! From values as text to the configuration. Where the reference warns and takes
+//! the default, so does this; the values are left as they are in effect.
+
+use log::LevelFilter;
+
+use super::broker::{parse_address, without_user_info};
+use super::duration::{parse_duration_ms, BadDuration};
+use super::keys::{AgentId, Id, Key, Kind, AGENT_KEYS, KEYS};
+use super::values::{shown, AgentValues, Names, Slot, Source, Values, Warnings};
+use super::{Agent, Broker, Config, Connection, Log, PhaseSet};
+use crate::limits::{CONFIG_VALUE_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, KEEP_ALIVE_MS_MAX};
+use crate::orchestrator::phase::Phase;
+use crate::time::Duration;
+
+/// Settles which domains have an agent: those of the list if there is one,
+/// otherwise those of the file, otherwise the default.
+///
+/// # Errors
+/// If there are more than [`DOMAINS_MAX`], or one cannot be part of a topic, or
+/// two would have the same topics.
+pub fn settle_domains(values: &mut Values) -> Result<(), String> {
+    let list = values.get(Id::Domains).clone();
+    let given = matches!(list.source, Source::Env | Source::Flag);
+    let mut names: Vec<&str> = Vec::new();
+    for name in list.text.split(',').map(str::trim).filter(|name| given && !name.is_empty()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let mut of_file = values.agents.take();
+    let agents = if !names.is_empty() {
+        let mut known = of_file.unwrap_or_default();
+        let mut take = |name: &&str| match known.iter().position(|agent| agent.domain == **name) {
+            Some(place) => known.swap_remove(place),
+            None => AgentValues::new(name),
+        };
+        // One past the limit is enough to refuse them.
+        names.iter().take(DOMAINS_MAX + 1).map(&mut take).collect()
+    } else {
+        // An empty list is as good as none.
+        values.get_mut(Id::Domains).source = values.agents_source;
+        of_file.take().unwrap_or_else(|| vec![AgentValues::new(KEYS[Id::Domains as usize].default)])
+    };
+    let count = names.len().max(agents.len());
+    if count > DOMAINS_MAX {
+        return Err(format!("there are {count} domains; at most {DOMAINS_MAX} are served"));
+    }
+    let own = &values.get(Id::Domain).text;
+    check_domain(own).map_err(|reason| format!("the manager's own domain {:?} {reason}", shown(own)))?;
+    for (place, agent) in agents.iter().enumerate() {
+        let refuse = |reason: String| format!("the domain {:?} {reason}", shown(&agent.domain));
+        check_domain(&agent.domain).map_err(refuse)?;
+        let others = core::iter::once(own).chain(agents[..place].iter().map(|other| &other.domain));
+        for other in others {
+            if topic_form(other) == topic_form(&agent.domain) {
+                return Err(refuse(format!("has the same topics as the domain {:?}", shown(other))));
+            }
+        }
+    }
+    let names: Vec<&str> = agents.iter().map(|agent| agent.domain.as_str()).collect();
+    values.get_mut(Id::Domains).text = names.join(",");
+    values.agents = Some(agents);
+    Ok(())
+}
+
+/// Whether `domain` can be part of topics.
+fn check_domain(domain: &str) -> Result<(), String> {
+    if domain.is_empty() {
+        return Err(String::from("is empty"));
+    }
+    if domain.len() > DOMAIN_ID_MAX {
+        return Err(format!("is longer than {DOMAIN_ID_MAX} bytes"));
+    }
+    match domain.chars().find(|c| matches!(c, '/' | '+' | '#' | '\0')) {
+        Some(c) => Err(format!("has the character {:?}, which a part of a topic cannot have", shown(&c.to_string()))),
+        None => Ok(()),
+    }
+}
+
+/// What is in the domain's topics for it (protocol.md, "Topics").
+fn topic_form(domain: &str) -> String {
+    let plain = domain.replace('-', "");
+    match plain.ends_with("update") {
+        true => plain,
+        false => plain + "update",
+    }
+}
+
+/// Builds the configuration. Afterwards `values` are what is in effect.
+///
+/// # Errors
+/// If a value is too long or has a NUL, or the broker's address is wrong.
+pub fn resolve(values: &mut Values, warnings: &mut Warnings) -> Result<Config, String> {
+    check_texts(values)?;
+    let agents = values.agents.iter_mut().flatten().map(|agent| resolve_agent(agent, warnings)).collect();
+    let broker = resolve_broker(values)?;
+    let mut all = Resolving { values, warnings };
+    Ok(Config {
+        log: Log {
+            level: all.level(),
+            file: all.text(Id::LogFile),
+            file_size_mb: all.number(Id::LogFileSize),
+            file_count: all.number(Id::LogFileCount),
+            file_max_age_days: all.number(Id::LogFileMaxAge),
+        },
+        connection: all.connection(broker),
+        domain: all.text(Id::Domain),
+        things_enabled: all.is_true(Id::ThingsEnabled),
+        agents,
+        reboot_enabled: all.is_true(Id::RebootEnabled),
+        reboot_after_ms: all.duration(Id::RebootAfter),
+        reboot_command: all.text(Id::RebootCommand),
+        report_feedback_interval_ms: all.duration(Id::ReportFeedbackInterval),
+        current_state_delay_ms: all.duration(Id::CurrentStateDelay),
+        phase_timeout_ms: all.duration(Id::PhaseTimeout),
+        cleanup_timeout_ms: all.duration(Id::CleanupTimeout),
+        owner_consent_commands: all.commands(),
+        owner_consent_timeout_ms: all.duration(Id::OwnerConsentTimeout),
+        state_dir: all.text(Id::StateDir),
+        console_socket: all.text(Id::ConsoleSocket),
+        console_group: all.text(Id::ConsoleGroup),
+        console_control: all.is_true(Id::ConsoleControl),
+    })
+}
+
+/// Refuses values that are too long, or that no string in MQTT and no path can have.
+fn check_texts(values: &Values) -> Result<(), String> {
+    let check = |names: Names<'_>, slot: &Slot| {
+        let wrong = if slot.text.contains('\0') {
+            String::from("has a NUL in it")
+        } else if slot.text.len() > CONFIG_VALUE_MAX {
+            format!("is longer than {CONFIG_VALUE_MAX} bytes")
+        } else {
+            return Ok(());
+        };
+        Err(format!("{} ({}) {wrong}", shown(&names.path()), names.source(slot.source)))
+    };
+    for (key, slot) in KEYS.iter().zip(&values.slots) {
+        check(Names { key, domain: None }, slot)?;
+    }
+    for agent in values.agents.iter().flatten() {
+        for (key, slot) in AGENT_KEYS.iter().zip(&agent.slots) {
+            check(Names { key, domain: Some(&agent.domain) }, slot)?;
+        }
+    }
+    let topic = values.get(Id::StatusTopic);
+    match topic.text.contains(['+', '#']) {
+        true => Err(format!("connection.statusTopic {:?} has a wildcard", shown(&topic.text))),
+        false => Ok(()),
+    }
+}
+
+/// Reads the broker's address. What it says of user and password goes before
+/// their keys, as in the reference's MQTT library.
+fn resolve_broker(values: &mut Values) -> Result<Broker, String> {
+    let slot = values.get_mut(Id::Broker);
+    let address = parse_address(&slot.text).map_err(|reason| {
+        let names = Names { key: &KEYS[Id::Broker as usize], domain: None };
+        let text = shown(without_user_info(&slot.text));
+        format!("connection.broker ({}), {text:?}: {reason}", names.source(slot.source))
+    })?;
+    slot.text = address.broker.to_string();
+    for (id, text) in [(Id::Username, &address.username), (Id::Password, &address.password)] {
+        if let (Some(text), true) = (text, address.username.is_some()) {
+            *values.get_mut(id) = Slot { text: text.clone(), source: Source::Address };
+        }
+    }
+    Ok(address.broker)
+}
+
+fn resolve_agent(agent: &mut AgentValues, warnings: &mut Warnings) -> Agent {
+    let AgentValues { domain, slots } = agent;
+    let place = AgentId::ReadTimeout as usize;
+    let names = Names { key: &AGENT_KEYS[place], domain: Some(domain) };
+    let read_timeout_ms = resolve_duration(names, &mut slots[place], warnings);
+    Agent {
+        domain: agent.domain.clone(),
+        reboot_required: agent.get(AgentId::RebootRequired).text == "true",
+        read_timeout_ms,
+        exec: agent.get(AgentId::Exec).text.clone(),
+    }
+}
+
+/// The default of `key`, for a value that is wrong.
+fn fall_back(names: Names<'_>, slot: &mut Slot, warnings: &mut Warnings, what: &str) {
+    warnings.of_key(names, slot.source, format!("{what}; {} is taken", names.key.default));
+    *slot = Slot { text: names.key.default.to_string(), source: Source::Default };
+}
+
+/// Milliseconds of a duration; its default, with a warning, if it is wrong.
+fn resolve_duration(names: Names<'_>, slot: &mut Slot, warnings: &mut Warnings) -> u64 {
+    let ms = match parse_duration_ms(&slot.text) {
+        Ok(ms) => ms,
+        Err(BadDuration::Empty) if names.key.kind == Kind::Interval => {
+            warnings.of_key(names, slot.source, String::from("is empty; 0s is taken"));
+            0
+        }
+        Err(bad) => {
+            let value = if slot.text.is_empty() { String::new() } else { format!("{:?} ", shown(&slot.text)) };
+            fall_back(names, slot, warnings, &format!("{value}{}", bad.reason()));
+            parse_duration_ms(names.key.default).unwrap_or(0)
+        }
+    };
+    slot.text = Duration(ms).to_string();
+    ms
+}
+
+struct Resolving<'a> {
+    values: &'a mut Values,
+    warnings: &'a mut Warnings,
+}
+
+impl Resolving<'_> {
+    fn names(id: Id) -> Names<'static> {
+        let key: &'static Key = &KEYS[id as usize];
+        Names { key, domain: None }
+    }
+
+    fn text(&self, id: Id) -> String {
+        self.values.get(id).text.clone()
+    }
+
+    fn is_true(&self, id: Id) -> bool {
+        self.values.get(id).text == "true"
+    }
+
+    fn duration(&mut self, id: Id) -> u64 {
+        resolve_duration(Self::names(id), self.values.get_mut(id), self.warnings)
+    }
+
+    fn number(&mut self, id: Id) -> u32 {
+        let names = Self::names(id);
+        let slot = self.values.get_mut(id);
+        slot.text.parse().unwrap_or_else(|_| {
+            let what = format!("{} is not 0 to {}", shown(&slot.text), u32::MAX);
+            fall_back(names, slot, self.warnings, &what);
+            names.key.default.parse().unwrap_or(0)
+        })
+    }
+
+    fn level(&mut self) -> LevelFilter {
+        let slot = self.values.get_mut(Id::LogLevel);
+        slot.text.make_ascii_uppercase();
+        match slot.text.as_str() {
+            "ERROR" => LevelFilter::Error,
+            "WARN" => LevelFilter::Warn,
+            "INFO" => LevelFilter::Info,
+            "DEBUG" => LevelFilter::Debug,
+            "TRACE" => LevelFilter::Trace,
+            text => {
+                let what = format!("{:?} is no level (ERROR, WARN, INFO, DEBUG, TRACE)", shown(text));
+                fall_back(Self::names(Id::LogLevel), slot, self.warnings, &what);
+                LevelFilter::Info
+            }
+        }
+    }
+
+    fn commands(&mut self) -> PhaseSet {
+        let id = Id::OwnerConsentCommands;
+        let mut set = PhaseSet::default();
+        let slot = self.values.get_mut(id);
+        let given = slot.text.to_ascii_lowercase();
+        for name in given.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            match name {
+                "download" => set.insert(Phase::Download),
+                "update" => set.insert(Phase::Update),
+                "activate" => set.insert(Phase::Activate),
+                _ => {
+                    let reason = format!("{:?} is none of download, update, activate; it is ignored", shown(name));
+                    self.warnings.of_key(Self::names(id), slot.source, reason);
+                }
+            }
+        }
+        let names = [(Phase::Download, "download"), (Phase::Update, "update"), (Phase::Activate, "activate")];
+        let in_effect: Vec<&str> =
+            names.iter().filter(|(phase, _)| set.contains(*phase)).map(|(_, name)| *name).collect();
+        slot.text = in_effect.join(",");
+        set
+    }
+
+    fn keep_alive(&mut self) -> u64 {
+        let ms = self.duration(Id::KeepAlive);
+        if ms <= KEEP_ALIVE_MS_MAX {
+            return ms;
+        }
+        let longest = Duration(KEEP_ALIVE_MS_MAX).to_string();
+        let slot = self.values.get_mut(Id::KeepAlive);
+        let reason = format!("is longer than MQTT allows; {longest} is taken");
+        self.warnings.of_key(Self::names(Id::KeepAlive), slot.source, reason);
+        slot.text = longest;
+        KEEP_ALIVE_MS_MAX
+    }
+
+    fn connection(&mut self, broker: Broker) -> Connection {
+        Connection {
+            broker,
+            keep_alive_ms: self.keep_alive(),
+            disconnect_timeout_ms: self.duration(Id::DisconnectTimeout),
+            username: self.text(Id::Username),
+            password: self.text(Id::Password),
+            connect_timeout_ms: self.duration(Id::ConnectTimeout),
+            ack_timeout_ms: self.duration(Id::AckTimeout),
+            subscribe_timeout_ms: self.duration(Id::SubscribeTimeout),
+            unsubscribe_timeout_ms: self.duration(Id::UnsubscribeTimeout),
+            ca_cert: self.text(Id::CaCert),
+            cert: self.text(Id::Cert),
+            key: self.text(Id::PrivateKey),
+            client_id: self.text(Id::ClientId),
+            clean_session: self.is_true(Id::CleanSession),
+            status_topic: self.text(Id::StatusTopic),
+        }
+    }
+}

@@ -1,0 +1,329 @@
+use std::ffi::OsString;
+
+use super::values::{Values, Warnings};
+use super::*;
+
+/// What file text, environment and arguments make together.
+fn gathered(file: &str, env: &[(&str, &str)], args: &[&str]) -> Result<Loaded, Error> {
+    let lookup = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
+    let arguments = args::parse(args).map_err(Error::Usage)?;
+    let (mut values, mut warnings) = (Values::new(), Warnings::default());
+    arguments.warn(&mut warnings);
+    file::apply(file, &mut values, &mut warnings).map_err(|fault| {
+        let (line, column) = json::line_and_column(file, fault.at);
+        Error::Config(format!("{line}:{column} {}", fault.what))
+    })?;
+    gather_over(values, warnings, &arguments, &lookup)
+}
+
+fn warnings(file: &str, env: &[(&str, &str)], args: &[&str]) -> Vec<String> {
+    gathered(file, env, args).unwrap().warnings.iter().map(Warning::to_string).collect()
+}
+
+fn domains(file: &str, env: &[(&str, &str)], args: &[&str]) -> Vec<String> {
+    gathered(file, env, args).unwrap().config.agents.into_iter().map(|agent| agent.domain).collect()
+}
+
+fn error(file: &str, env: &[(&str, &str)], args: &[&str]) -> String {
+    match gathered(file, env, args).unwrap_err() {
+        Error::Config(message) => message,
+        Error::Usage(message) => format!("usage: {message}"),
+    }
+}
+
+#[test]
+fn every_default_is_as_the_key_would_take_it() {
+    let loaded = gathered("{}", &[], &[]).unwrap();
+    assert_eq!(loaded.warnings, []);
+    for (key, slot) in keys::KEYS.iter().zip(&loaded.values.slots) {
+        assert_eq!((slot.text.as_str(), slot.source), (key.default, values::Source::Default), "{}", key.flag);
+    }
+}
+
+#[test]
+fn names_of_keys_are_unique_and_variables_named_like_flags() {
+    for (place, key) in keys::KEYS.iter().enumerate() {
+        for other in &keys::KEYS[..place] {
+            assert_ne!(key.flag, other.flag);
+            assert!(key.file.is_empty() || key.file != other.file, "{}", key.file);
+        }
+        assert!(key.env.is_empty() || key.env == key.flag.to_uppercase().replace('-', "_"), "{}", key.env);
+    }
+}
+
+#[test]
+fn the_later_source_wins() {
+    let file = r#"{"phaseTimeout": "1m", "log": {"logFileSize": 3}}"#;
+    let env = [("PHASE_TIMEOUT", "2m"), ("LOG_FILE_SIZE", "4")];
+    let args = ["-phase-timeout", "3m", "--log-file-size=0x5"];
+    for (env, args, phase, size) in
+        [(&env[..0], &args[..0], 60_000, 3), (&env, &args[..0], 120_000, 4), (&env, &args, 180_000, 5)]
+    {
+        let config = gathered(file, env, args).unwrap().config;
+        assert_eq!((config.phase_timeout_ms, config.log.file_size_mb), (phase, size));
+    }
+}
+
+#[test]
+fn a_bad_number_or_boolean_of_the_environment_leaves_what_is_below() {
+    let file = "{\"rebootEnabled\": false,\n\"log\": {\"logFileCount\": 9}}";
+    let env = [("REBOOT_ENABLED", "yes"), ("LOG_FILE_COUNT", "0x1")];
+    let loaded = gathered(file, &env, &[]).unwrap();
+    assert_eq!((loaded.config.reboot_enabled, loaded.config.log.file_count), (false, 9));
+    assert_eq!(
+        warnings(file, &env, &[]),
+        [
+            "log.logFileCount (environment LOG_FILE_COUNT): \"0x1\" is no whole number; 9 (file line 2) is taken",
+            "rebootEnabled (environment REBOOT_ENABLED): \"yes\" is no boolean; false (file line 1) is taken",
+        ]
+    );
+}
+
+#[test]
+fn a_bad_duration_takes_the_default_whatever_is_below() {
+    let file = r#"{"phaseTimeout": "1m", "agents": {"a-b": {"readTimeout": "2s"}}}"#;
+    let env = [("PHASE_TIMEOUT", "soon"), ("A_B_READ_TIMEOUT", "-1s")];
+    let loaded = gathered(file, &env, &["-reboot-after="]).unwrap();
+    let config = &loaded.config;
+    assert_eq!((config.phase_timeout_ms, config.agents[0].read_timeout_ms), (600_000, 60_000));
+    assert_eq!(config.reboot_after_ms, 30_000);
+    assert_eq!(
+        warnings(file, &env, &["-reboot-after="]),
+        [
+            "agents.a-b.readTimeout (environment A_B_READ_TIMEOUT): \"-1s\" is negative; 1m is taken",
+            "rebootAfter (flag --reboot-after): is empty; 30s is taken",
+            "phaseTimeout (environment PHASE_TIMEOUT): \"soon\" is no duration (such as 90s, 1m30s, 250ms); \
+             10m is taken",
+        ]
+    );
+}
+
+#[test]
+fn an_empty_interval_is_zero_and_a_bad_one_the_default() {
+    for (value, interval, delay) in [("", 0, 0), ("0s", 0, 0), ("x", 60_000, 30_000)] {
+        let env = [("REPORT_FEEDBACK_INTERVAL", value), ("CURRENT_STATE_DELAY", value)];
+        let config = gathered("{}", &env, &[]).unwrap().config;
+        assert_eq!((config.report_feedback_interval_ms, config.current_state_delay_ms), (interval, delay));
+    }
+}
+
+#[test]
+fn levels_and_commands_are_taken_in_any_case_and_unknown_ones_warned_about() {
+    let args = ["--log-level=dEbUg", "--owner-consent-commands", " Update, ,DOWNLOAD,reboot,rollback"];
+    let config = gathered("{}", &[], &args).unwrap().config;
+    assert_eq!(config.log.level, LevelFilter::Debug);
+    let commands = config.owner_consent_commands;
+    assert!(commands.contains(Phase::Download) && commands.contains(Phase::Update));
+    assert!(!commands.contains(Phase::Activate) && !commands.contains(Phase::Cleanup));
+    assert_eq!(warnings("{}", &[], &args).len(), 2);
+    let loaded = gathered(r#"{"log": {"logLevel": "loud"}, "ownerConsentCommands": ["x", null]}"#, &[], &[]).unwrap();
+    assert_eq!((loaded.config.log.level, loaded.config.owner_consent_commands.is_empty()), (LevelFilter::Info, true));
+    assert_eq!(loaded.warnings.len(), 2);
+}
+
+#[test]
+fn an_empty_flag_for_commands_counts_as_not_given() {
+    let file = r#"{"ownerConsentCommands": ["activate"]}"#;
+    for (flag, asked) in [("-owner-consent-commands=", true), ("-owner-consent-commands=,", false)] {
+        let config = gathered(file, &[], &[flag]).unwrap().config;
+        assert_eq!(config.owner_consent_commands.contains(Phase::Activate), asked, "{flag}");
+    }
+}
+
+#[test]
+fn the_list_of_domains_decides_which_agents_there_are_and_their_order() {
+    let file = r#"{"agents": {"b": {"readTimeout": "2s"}, "a": {}, "c": null}}"#;
+    assert_eq!(domains(file, &[], &[]), ["b", "a", "c"]);
+    assert_eq!(domains("{}", &[], &[]), ["containers"]);
+    assert_eq!(domains(r#"{"agents": null}"#, &[], &[]), ["containers"]);
+    assert!(domains(r#"{"agents": {}}"#, &[], &[]).is_empty());
+    assert_eq!(domains(r#"{"agents": {}}"#, &[("DOMAINS", "x")], &[]), ["x"]);
+    assert_eq!(domains(file, &[("DOMAINS", " ,")], &[]), ["b", "a", "c"]);
+    assert_eq!(domains(file, &[("DOMAINS", "x")], &["-domains="]), ["b", "a", "c"]);
+    let loaded = gathered(file, &[("DOMAINS", "z")], &["--domains", " d , b,,d "]).unwrap();
+    let agents: Vec<_> = loaded.config.agents.iter().map(|a| (a.domain.as_str(), a.read_timeout_ms)).collect();
+    assert_eq!(agents, [("d", 60_000), ("b", 2_000)]);
+    assert_eq!(loaded.values.get(keys::Id::Domains).source, values::Source::Flag);
+}
+
+#[test]
+fn domains_past_the_limit_or_unfit_for_topics_are_refused_by_name() {
+    let list = |n: usize| (0..n).map(|i| format!("d{i}")).collect::<Vec<_>>().join(",");
+    assert_eq!(domains("{}", &[("DOMAINS", &list(16))], &[]).len(), 16);
+    assert_eq!(error("{}", &[("DOMAINS", &list(17))], &[]), "there are 17 domains; at most 16 are served");
+    let long = "x".repeat(65);
+    for (domain, part) in [("a/b", "'/'"), ("a+", "+"), ("#", "#"), (long.as_str(), "longer than 64 bytes")] {
+        let message = error("{}", &[], &["--domains", domain]);
+        assert!(message.contains(domain) && message.contains(part.trim_matches('\'')), "{message}");
+        assert!(error("{}", &[("DOMAIN", domain)], &[]).contains("own domain"), "{domain}");
+    }
+    assert_eq!(domains("{}", &[], &["--domains", &long[..64]]).len(), 1);
+    assert!(error(r#"{"agents": {"": {}}}"#, &[], &[]).contains("is empty"));
+    assert!(error(r#"{"agents": {"a\u0000": {}}}"#, &[], &[]).contains("\\u{0}"));
+    assert!(error("{}", &[], &["--domains=self-update,self"]).contains("same topics as the domain \"self-update\""));
+    assert!(error("{}", &[], &["--domains=device"]).contains("same topics as the domain \"device\""));
+}
+
+#[test]
+fn keys_of_the_file_match_in_any_case_and_the_last_one_counts() {
+    let file = "{\"PHASETIMEOUT\": \"1m\", \"LOG\": {\"loglevel\": \"WARN\"},\n \"phaseTimeout\": \"2m\",\
+        \"Agents\": {\"A\": {\"READTIMEOUT\": \"3s\", \"rebootRequired\": true}, \"A\": {\"readTimeout\": \"4s\"}}}";
+    let loaded = gathered(file, &[], &[]).unwrap();
+    assert_eq!((loaded.config.phase_timeout_ms, loaded.config.log.level), (120_000, LevelFilter::Warn));
+    let agent = &loaded.config.agents[0];
+    assert_eq!((agent.domain.as_str(), agent.read_timeout_ms, agent.reboot_required), ("A", 4_000, false));
+    let shown: Vec<_> = loaded.warnings.iter().map(|w| (w.key.as_str(), w.source.as_str())).collect();
+    assert_eq!(shown, [("phaseTimeout", "file line 2 column 18"), ("Agents.A", "file line 2 column 91")]);
+}
+
+#[test]
+fn unknown_keys_are_warned_about_once_with_their_path_and_place() {
+    let file =
+        "{\"x\": {\"y\": {\"z\": 1}},\n\"connection\": {\"port\": [1]},\n\"agents\": {\"a\": {\"name\": 2}},\"\": 1}";
+    let loaded = gathered(file, &[], &[]).unwrap();
+    let shown: Vec<_> = loaded.warnings.iter().map(|w| (w.key.as_str(), w.source.as_str())).collect();
+    assert_eq!(
+        shown,
+        [
+            ("x", "file line 1 column 7"),
+            ("connection.port", "file line 2 column 24"),
+            ("agents.a.name", "file line 3 column 26"),
+            ("", "file line 3 column 34"),
+        ]
+    );
+    let many: Vec<_> = (0..500).map(|i| format!("\"k{i}\": 0")).collect();
+    assert_eq!(gathered(&format!("{{{}}}", many.join(",")), &[], &[]).unwrap().warnings.len(), 65);
+}
+
+#[test]
+fn null_changes_nothing() {
+    for file in ["null", r#"{"log": null, "domain": null, "rebootEnabled": null, "ownerConsentCommands": null}"#] {
+        let loaded = gathered(file, &[], &[]).unwrap();
+        assert_eq!((loaded.config, loaded.warnings), (gathered("{}", &[], &[]).unwrap().config, vec![]));
+    }
+}
+
+#[test]
+fn a_value_of_another_type_is_refused_with_key_and_place() {
+    for (file, message) in [
+        ("[]", "1:1 the configuration must be an object, not an array"),
+        ("{\n \"domain\": 1}", "2:12 domain must be a string, not a number"),
+        (r#"{"log": "x"}"#, "1:9 log must be an object, not a string"),
+        (r#"{"log": {"logFileSize": "2"}}"#, "1:25 log.logFileSize must be a number, not a string"),
+        (r#"{"log": {"logFileSize": 2.0}}"#, "1:25 log.logFileSize must be a whole number, not 2.0"),
+        (r#"{"thingsEnabled": "false"}"#, "1:19 thingsEnabled must be a boolean, not a string"),
+        (r#"{"phaseTimeout": 600}"#, "1:18 phaseTimeout must be a string, not a number"),
+        (r#"{"ownerConsentCommands": "update"}"#, "1:26 ownerConsentCommands must be an array, not a string"),
+        (r#"{"ownerConsentCommands": [true]}"#, "1:27 ownerConsentCommands.0 must be a string, not a boolean"),
+        (r#"{"agents": []}"#, "1:12 agents must be an object, not an array"),
+        (r#"{"agents": {"a": true}}"#, "1:18 agents.a must be an object, not a boolean"),
+        (r#"{"agents": {"a": {"rebootRequired": 1}}}"#, "1:37 agents.a.rebootRequired must be a boolean, not a number"),
+        ("\u{feff}{}", "1:1 the file begins with a byte order mark, which JSON has not"),
+        ("{", "1:2 a key in quotes is expected"),
+    ] {
+        assert_eq!(error(file, &[], &[]), message);
+    }
+}
+
+#[test]
+fn flags_are_taken_in_gos_forms_and_the_last_one_wins() {
+    let level = |args: &[&str]| gathered("{}", &[], args).unwrap().config.log.level;
+    for args in [
+        &["-log-level", "WARN"][..],
+        &["--log-level", "WARN"],
+        &["-log-level=WARN"],
+        &["--log-level=WARN"],
+        &["--log-level", "x", "-log-level=WARN"],
+        &["-log-level=WARN", "--"],
+        &["-log-level=WARN", "--", "--log-level=INFO"],
+        &["run", "--log-level", "WARN"],
+        &["-log-level=WARN", "run"],
+    ] {
+        assert_eq!(level(args), LevelFilter::Warn, "{args:?}");
+    }
+    for (arg, enabled) in [("-reboot-enabled", true), ("--reboot-enabled=F", false), ("-reboot-enabled=0", false)] {
+        assert_eq!(gathered("{}", &[], &[arg]).unwrap().config.reboot_enabled, enabled, "{arg}");
+    }
+}
+
+#[test]
+fn a_boolean_does_not_take_the_next_argument() {
+    let args = ["--reboot-enabled", "false", "--log-level=WARN"];
+    let loaded = gathered("{}", &[], &args).unwrap();
+    assert_eq!((loaded.config.reboot_enabled, loaded.config.log.level), (true, LevelFilter::Info));
+    assert_eq!(loaded.warnings[0].key, "argument false");
+}
+
+#[test]
+fn wrong_arguments_are_usage_errors_that_name_them() {
+    for (args, part) in [
+        (&["--nonsense"][..], "--nonsense"),
+        (&["-x"], "--x"),
+        (&["---log-level", "x"], "---log-level"),
+        (&["-=x"], "-=x"),
+        (&["--log-level"], "--log-level needs a value"),
+        (&["--things-enabled=maybe"], "--things-enabled takes true or false, not maybe"),
+        (&["--version=x"], "--version takes true or false"),
+        (&["--log-file-size=big"], "--log-file-size takes a whole number, not big"),
+        (&["--log-file-size", "-"], "--log-file-size takes"),
+        (&["--nobody-read-timeout=1s"], "--nobody-read-timeout, since there is no such domain"),
+        (&["--containers-exec=x"], "--containers-exec"),
+        (&["--read-timeout=1s"], "--read-timeout"),
+        (&["strat"], "no subcommand strat"),
+        (&["run", "strat"], "strat"),
+        (&["run", "--nonsense=1"], "--nonsense"),
+        (&["run", "check-config"], "check-config"),
+    ] {
+        let message = error("{}", &[], args);
+        assert!(message.starts_with("usage: ") && message.contains(part), "{args:?}: {message}");
+    }
+}
+
+#[test]
+fn flags_of_domains_reach_the_domains_in_effect() {
+    let args = ["-domains", "my-os", "--my-os-read-timeout", "5s", "-my-os-reboot-required"];
+    let agent = gathered("{}", &[], &args).unwrap().config.agents.remove(0);
+    assert_eq!((agent.read_timeout_ms, agent.reboot_required), (5_000, true));
+}
+
+#[test]
+fn user_info_of_the_broker_goes_before_the_keys() {
+    let env = [("MQTT_CONN_BROKER", "tcp://me:secret@host"), ("MQTT_CONN_USERNAME", "other")];
+    let loaded = gathered("{}", &env, &[]).unwrap();
+    let connection = &loaded.config.connection;
+    assert_eq!((connection.username.as_str(), connection.password.as_str()), ("me", "secret"));
+    assert!(!show::check_config(&loaded).0.contains("secret"));
+    assert!(!format!("{loaded:?}").contains("secret"));
+    let message = error("{}", &[("MQTT_CONN_BROKER", "tcp://me:secret@host:x")], &[]);
+    assert!(message.contains("host:x") && message.contains("MQTT_CONN_BROKER") && !message.contains("secret"));
+}
+
+#[test]
+fn values_that_no_packet_can_carry_are_refused() {
+    let long = "x".repeat(crate::limits::CONFIG_VALUE_MAX + 1);
+    let message = error("{}", &[("MQTT_CONN_PASSWORD", &long)], &[]);
+    assert_eq!(message, "connection.password (environment MQTT_CONN_PASSWORD) is longer than 4096 bytes");
+    assert!(error(r#"{"stateDir": "a\u0000"}"#, &[], &[]).contains("stateDir (file line 1) has a NUL"));
+    assert!(error("{}", &[], &["-mqtt-conn-status-topic=a/#"]).contains("wildcard"));
+    let loaded = gathered("{}", &[], &["-mqtt-conn-keep-alive=24h", "-log-file-count=-1"]).unwrap();
+    assert_eq!(loaded.config.connection.keep_alive_ms, crate::limits::KEEP_ALIVE_MS_MAX);
+    assert_eq!((loaded.config.log.file_count, loaded.warnings.len()), (5, 2));
+}
+
+#[test]
+fn what_is_not_built_yet_is_named_with_its_key() {
+    let lines = |args: &[&str]| unsupported(&gathered("{}", &[], args).unwrap().config);
+    assert!(lines(&[])[0].contains("set thingsEnabled to false"));
+    assert!(lines(&["-things-enabled=false"]).is_empty());
+    let reboot = "-containers-reboot-required";
+    assert!(lines(&["-things-enabled=0", reboot, "-reboot-enabled=0"]).is_empty());
+    for (arg, key) in [
+        ("-owner-consent-commands=update", "ownerConsentCommands"),
+        ("-mqtt-conn-broker=tls://x", "connection.broker"),
+        (reboot, "agents.containers.rebootRequired"),
+        ("-log-file=/x", "log.logFile"),
+    ] {
+        let lines = lines(&["-things-enabled=false", arg]);
+        assert!(lines.len() == 1 && lines[0].starts_with(key), "{lines:?}");
+    }
+}

@@ -1,0 +1,338 @@
+//! Messages to the broker, kept until it has acknowledged them, in order.
+
+use core::fmt;
+
+use super::codec;
+use super::message::{Class, Document, Documents, Message, PublishError, Write};
+use super::window::{Count, Window};
+use crate::limits::{OUTBOUND_BYTES, OUTBOUND_MAX};
+use crate::time::Tick;
+
+/// A document was not the same when it was encoded again, or failed to encode.
+#[derive(Debug)]
+pub(super) struct DocumentChanged;
+
+/// One message. Its topic, body and detail stand one after the other in the
+/// arena, behind those of all earlier entries.
+struct Entry {
+    topic: usize,
+    body: usize,
+    detail: usize,
+    document: Option<Document>,
+    tail: &'static str,
+    retain: bool,
+    class: Class,
+    /// 0 until it is first begun to be sent; from then on the same.
+    id: u16,
+    /// Whether it was begun on an earlier link too [MQTT-3.3.1-1].
+    dup: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Queued,
+    /// Begun: bytes handed out, and bytes of the document.
+    Sending {
+        done: usize,
+        document: usize,
+    },
+    /// Handed out completely at this time.
+    Sent(Tick),
+}
+
+impl Entry {
+    fn stored(&self) -> usize {
+        self.topic + self.body + self.detail
+    }
+
+    fn is_sending(&self) -> bool {
+        matches!(self.state, State::Sending { .. })
+    }
+
+    /// Whether it may be dropped for want of room.
+    fn is_evictable(&self) -> bool {
+        matches!(self.class, Class::Newest(_)) && !self.is_sending()
+    }
+
+    /// Bytes of detail that may be dropped for want of room.
+    fn spare_detail(&self) -> usize {
+        if self.is_sending() || self.is_evictable() {
+            0
+        } else {
+            self.detail
+        }
+    }
+}
+
+/// Bytes that `write` writes.
+///
+/// # Panics
+/// If it fails: there is nothing that could.
+fn count(write: Write<'_>) -> usize {
+    let mut bytes = Count(0);
+    assert!(write(&mut bytes).is_ok(), "a message can be written");
+    bytes.0
+}
+
+/// The messages.
+pub(super) struct Outbound {
+    /// What of it is used stands at its front, in the order of `entries`.
+    arena: Vec<u8>,
+    used: usize,
+    /// At most `OUTBOUND_MAX`, at most one of them partly sent. Sent ones come
+    /// before queued ones.
+    entries: Vec<Entry>,
+    /// Whether both sides forget a lost session, so that nothing need be sent again.
+    clean_session: bool,
+}
+
+impl Outbound {
+    pub fn new(clean_session: bool) -> Outbound {
+        // Zeroed by the allocator, page by page when first used.
+        let arena = vec![0; OUTBOUND_BYTES];
+        Outbound { arena, used: 0, entries: Vec::with_capacity(OUTBOUND_MAX), clean_session }
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether so many messages with so many stored bytes in all would be taken
+    /// without loss of more than `Newest` ones.
+    pub fn has_room(&self, bytes: usize, messages: usize) -> bool {
+        let evictable = || self.entries.iter().filter(|e| e.is_evictable());
+        let free = OUTBOUND_BYTES - self.used + evictable().map(Entry::stored).sum::<usize>();
+        bytes <= free && messages <= OUTBOUND_MAX - self.entries.len() + evictable().count()
+    }
+
+    /// Adds a message at the end. Superseded ones go, and if room is short what
+    /// may be dropped.
+    pub fn publish(&mut self, message: &Message<'_>, is_connected: bool) -> Result<(), PublishError> {
+        codec::check_topic(message.topic).map_err(PublishError::Topic)?;
+        let body = count(message.body);
+        let short = message.topic.len() + body;
+        let detail = message.detail.map_or(0, count);
+        // A message without its detail is better than none.
+        let (need, detail) = if self.is_obtainable(short + detail, message.class) {
+            (short + detail, message.detail.filter(|_| detail > 0))
+        } else if self.is_obtainable(short, message.class) {
+            (short, None)
+        } else {
+            return Err(PublishError::Full);
+        };
+        if let Class::Newest(key) = message.class {
+            self.drop_superseded(key, is_connected);
+        }
+        self.make_room(need);
+        let start = self.used;
+        self.append(&|out: &mut dyn fmt::Write| out.write_str(message.topic));
+        self.append(message.body);
+        if let Some(detail) = detail {
+            self.append(detail);
+        }
+        assert_eq!(self.used - start, need, "a message writes the same text each time");
+        self.entries.push(Entry {
+            topic: message.topic.len(),
+            body,
+            detail: need - short,
+            document: message.document,
+            tail: message.tail,
+            retain: message.retain,
+            class: message.class,
+            id: 0,
+            dup: false,
+            state: State::Queued,
+        });
+        Ok(())
+    }
+
+    fn append(&mut self, write: Write<'_>) {
+        let mut out = Window::new(0, &mut self.arena[self.used..]);
+        let result = write(&mut out);
+        self.used += out.seen();
+        assert!(result.is_ok(), "a message writes the same text each time");
+    }
+
+    /// Whether [`make_room`](Self::make_room) would succeed.
+    fn is_obtainable(&self, need: usize, class: Class) -> bool {
+        let details = if class == Class::Keep { self.entries.iter().map(Entry::spare_detail).sum() } else { 0 };
+        self.has_room(need.saturating_sub(details), 1)
+    }
+
+    /// Drops what may be dropped, oldest first, until there is room.
+    fn make_room(&mut self, need: usize) {
+        while self.entries.len() >= OUTBOUND_MAX || OUTBOUND_BYTES - self.used < need {
+            if let Some(place) = self.entries.iter().position(Entry::is_evictable) {
+                self.remove(place);
+            } else if let Some(place) = self.entries.iter().position(|e| e.spare_detail() > 0) {
+                let at = self.start_of(place) + self.entries[place].topic + self.entries[place].body;
+                let len = core::mem::take(&mut self.entries[place].detail);
+                self.cut_out(at, len);
+            } else {
+                break;
+            }
+        }
+        assert!(
+            self.entries.len() < OUTBOUND_MAX && OUTBOUND_BYTES - self.used >= need,
+            "room was reckoned before it is made"
+        );
+    }
+
+    /// Drops those whose place a newer one with the same key takes now.
+    fn drop_superseded(&mut self, key: u8, is_connected: bool) {
+        for place in (0..self.entries.len()).rev() {
+            let e = &self.entries[place];
+            let replaced = e.class == Class::Newest(key)
+                && e.state == State::Queued
+                && (e.id == 0 || self.clean_session)
+                && (e.document.is_none() || !is_connected);
+            if replaced {
+                self.remove(place);
+            }
+        }
+    }
+
+    /// Takes out what the broker acknowledges. An id that nothing waits for is
+    /// that of a dropped message.
+    pub fn handle_ack(&mut self, id: u16) {
+        if let Some(place) = self.entries.iter().position(|e| e.id == id && matches!(e.state, State::Sent(_))) {
+            self.remove(place);
+        }
+    }
+
+    /// Takes out messages with such a document. One that is partly sent is sent
+    /// to its end, but on this link only.
+    pub fn discard(&mut self, which: impl Fn(Document) -> bool) {
+        for place in (0..self.entries.len()).rev() {
+            let e = &mut self.entries[place];
+            if !e.document.is_some_and(&which) {
+                continue;
+            }
+            if e.is_sending() {
+                e.class = Class::LinkBound;
+            } else {
+                self.remove(place);
+            }
+        }
+    }
+
+    /// The link is lost: what was sent is to be sent again [MQTT-4.4.0-1], but
+    /// what is bound to the link goes, and all but the newest of each key.
+    pub fn handle_loss(&mut self) {
+        for e in &mut self.entries {
+            e.state = State::Queued;
+        }
+        let mut kept = [false; 256];
+        for place in (0..self.entries.len()).rev() {
+            let e = &self.entries[place];
+            let goes = match e.class {
+                Class::Keep => false,
+                Class::LinkBound => true,
+                Class::Newest(key) => {
+                    core::mem::replace(&mut kept[usize::from(key)], true) && (e.id == 0 || self.clean_session)
+                }
+            };
+            if goes {
+                self.remove(place);
+            }
+        }
+    }
+
+    fn remove(&mut self, place: usize) {
+        let (at, len) = (self.start_of(place), self.entries[place].stored());
+        self.entries.remove(place);
+        self.cut_out(at, len);
+    }
+
+    /// Where in the arena its topic begins.
+    fn start_of(&self, place: usize) -> usize {
+        self.entries[..place].iter().map(Entry::stored).sum()
+    }
+
+    fn cut_out(&mut self, at: usize, len: usize) {
+        self.arena.copy_within(at + len..self.used, at);
+        self.used -= len;
+    }
+
+    /// Whether a message with this packet id is kept.
+    pub fn has_id(&self, id: u16) -> bool {
+        self.entries.iter().any(|e| e.id == id)
+    }
+
+    /// Whether a message is partly sent.
+    pub fn is_sending(&self) -> bool {
+        self.entries.iter().any(Entry::is_sending)
+    }
+
+    /// Whether a message with a document is partly sent.
+    pub fn is_mid_document(&self) -> bool {
+        self.entries.iter().any(|e| e.is_sending() && e.document.is_some())
+    }
+
+    /// When the oldest message that waits for its acknowledgement was handed out.
+    pub fn oldest_sent(&self) -> Option<Tick> {
+        self.entries.iter().find_map(|e| match e.state {
+            State::Sent(at) => Some(at),
+            _ => None,
+        })
+    }
+
+    /// Begins with the next message, if there is one. `free_id` becomes the
+    /// packet id of one that was never begun before.
+    pub fn start(&mut self, free_id: u16, documents: &dyn Documents) -> Result<(), DocumentChanged> {
+        let Some(e) = self.entries.iter_mut().find(|e| e.state == State::Queued) else { return Ok(()) };
+        let mut document = Count(0);
+        if let Some(which) = e.document {
+            documents.write(which, &mut document).map_err(|_| DocumentChanged)?;
+        }
+        e.dup = e.id != 0;
+        if e.id == 0 {
+            e.id = free_id;
+        }
+        e.state = State::Sending { done: 0, document: document.0 };
+        Ok(())
+    }
+
+    /// Whether the next message to begin with was never begun before, if there
+    /// is one.
+    pub fn next_is_new(&self) -> Option<bool> {
+        self.entries.iter().find(|e| e.state == State::Queued).map(|e| e.id == 0)
+    }
+
+    /// Writes the next bytes of the partly sent message to `out`; 0 if there is
+    /// no such message. Handed out completely, it waits for its acknowledgement.
+    pub fn write(&mut self, now: Tick, documents: &dyn Documents, out: &mut [u8]) -> Result<usize, DocumentChanged> {
+        let Some(place) = self.entries.iter().position(Entry::is_sending) else { return Ok(0) };
+        let at = self.start_of(place);
+        let e = &mut self.entries[place];
+        let State::Sending { done, document } = e.state else { return Ok(0) };
+        let stored = &self.arena[at..at + e.stored()];
+        let (topic, text) = stored.split_at(e.topic);
+        let remaining = 2 + e.topic + 2 + text.len() + document + e.tail.len();
+        let (header, header_len) = codec::publish_header(e.dup, e.retain, remaining);
+        let total = header_len + remaining;
+
+        let len = out.len().min(total - done);
+        let is_end = done + len == total;
+        let mut window = Window::new(done, &mut out[..len]);
+        window.put(&header[..header_len]);
+        window.put(&(e.topic as u16).to_be_bytes());
+        window.put(topic);
+        window.put(&e.id.to_be_bytes());
+        window.put(text);
+        if let Some(which) = e.document.filter(|_| !window.is_full()) {
+            // Before the end, an error only says that the window is full.
+            let result = documents.write(which, &mut window);
+            if is_end && (result.is_err() || window.seen() != total - e.tail.len()) {
+                return Err(DocumentChanged);
+            }
+        }
+        window.put(e.tail.as_bytes());
+        if !window.is_full() {
+            return Err(DocumentChanged);
+        }
+        e.state = if is_end { State::Sent(now) } else { State::Sending { done: done + len, document } };
+        Ok(len)
+    }
+}

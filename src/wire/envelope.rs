@@ -1,0 +1,52 @@
+//! The envelope of every message (protocol.md, "Envelope").
+
+use super::malformed::{Key, Malformed, What};
+use super::node::{self, Node};
+use super::scan::Span;
+use crate::limits::ACTIVITY_ID_MAX;
+use crate::text::Text;
+
+/// A message without its payload's meaning. The whole message was checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    /// Its activity; empty if absent or null. At most `ACTIVITY_ID_MAX` bytes.
+    pub activity: Text<'a>,
+    /// Milliseconds since the Unix epoch; 0 if absent or null.
+    pub timestamp: i64,
+    payload: Option<Node<'a>>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Decodes a whole message. Its timestamp has to be written as an integer,
+    /// as the reference wants it too: `1.0` and `1e3` are malformed.
+    ///
+    /// # Errors
+    /// It is no JSON, not an object, or a key of the envelope has a wrong type,
+    /// stands twice or is past its limit. [`activity_of`](super::activity_of) may
+    /// still find its activity.
+    pub fn decode(bytes: &'a [u8]) -> Result<Envelope<'a>, Malformed> {
+        let [activity, timestamp, payload] =
+            Node::document(bytes)?.fields([Key::ActivityId, Key::Timestamp, Key::Payload])?;
+        if let Some(node) = activity.filter(|node| node.raw().len() > ACTIVITY_ID_MAX + 2) {
+            return Err(node.error(What::Longer(ACTIVITY_ID_MAX as u32)));
+        }
+        Ok(Envelope {
+            activity: node::string(activity)?,
+            timestamp: timestamp.map_or(Ok(0), |node| node.leaf("is not an integer of 64 bits"))?,
+            payload: payload.map(Node::object).transpose()?,
+        })
+    }
+
+    /// Where its payload stands in the message; none if absent or null.
+    pub fn payload(&self) -> Option<Span> {
+        self.payload.map(|node| node.span())
+    }
+
+    /// Its payload, which has to be there; `noun` says what it is.
+    ///
+    /// # Errors
+    /// It is absent or null.
+    pub(super) fn require(&self, noun: &'static str) -> Result<Node<'a>, Malformed> {
+        self.payload.ok_or_else(|| Malformed::new(What::Missing(noun), Default::default(), 0))
+    }
+}

@@ -1,0 +1,93 @@
+//! A domain's inventory (protocol.md, "Payloads", "The aggregated inventory").
+
+use core::fmt::{self, Write};
+
+use super::envelope::Envelope;
+use super::malformed::{Key, Malformed};
+use super::node::{self, Node};
+use crate::text::Text;
+
+/// An inventory, as far as it goes into the aggregate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inventory<'a> {
+    /// The hardware nodes as they came, without the brackets around them.
+    pub hardware: &'a str,
+    /// The software nodes, likewise.
+    pub software: &'a str,
+    /// The associations, likewise.
+    pub associations: &'a str,
+    /// Identifier of the root node; none without software nodes.
+    pub root: Option<Text<'a>>,
+}
+
+/// Decodes the payload of `domain`'s inventory.
+///
+/// # Errors
+/// It is missing, or something that the backend has to read has a wrong type or
+/// lacks its identifier.
+pub fn decode<'a>(envelope: &Envelope<'a>, domain: &str) -> Result<Inventory<'a>, Malformed> {
+    let payload = envelope.require("inventory")?;
+    let [hardware, software, associations] =
+        payload.fields([Key::HardwareNodes, Key::SoftwareNodes, Key::Associations])?;
+    for node in node::elements(hardware)? {
+        decode_node(node, domain)?;
+    }
+    let (mut first, mut root) = (None, None);
+    for node in node::elements(software)? {
+        let (id, is_root) = decode_node(node, domain)?;
+        first = first.or(Some(id));
+        root = root.or(is_root.then_some(id));
+    }
+    for association in node::elements(associations)? {
+        let [source, target] = association.fields([Key::SourceId, Key::TargetId])?;
+        source.ok_or_else(|| association.missing(Key::SourceId))?.string()?;
+        target.ok_or_else(|| association.missing(Key::TargetId))?.string()?;
+    }
+    Ok(Inventory {
+        hardware: content(hardware),
+        software: content(software),
+        associations: content(associations),
+        root: root.or(first),
+    })
+}
+
+/// Its identifier, and whether it is of type `APPLICATION` with a parameter that
+/// says that it is the root of `domain`.
+fn decode_node<'a>(node: Node<'a>, domain: &str) -> Result<(Text<'a>, bool), Malformed> {
+    let [id, version, name, kind, addressable, parameters] =
+        node.fields([Key::Id, Key::Version, Key::Name, Key::Type, Key::Addressable, Key::Parameters])?;
+    let id = id.ok_or_else(|| node.missing(Key::Id))?.string()?;
+    node::string(version)?;
+    node::string(name)?;
+    addressable.map_or(Ok(false), |node| node.leaf("is neither true nor false"))?;
+    let mut names_domain = false;
+    for parameter in node::elements(parameters)? {
+        let parameter = parameter.key_value()?;
+        names_domain |= parameter.key().eq_str("domain") && parameter.value().eq_str(domain);
+    }
+    Ok((id, node::string(kind)?.eq_str("APPLICATION") && names_domain))
+}
+
+/// What stands between the brackets of an array; empty if it has no element.
+fn content(array: Option<Node<'_>>) -> &str {
+    let raw = array.map_or("", |array| array.raw());
+    raw.strip_prefix('[').and_then(|raw| raw.strip_suffix(']')).unwrap_or("").trim()
+}
+
+/// Encodes the payload as an agent does.
+///
+/// # Errors
+/// `out` fails.
+pub fn encode(out: &mut dyn Write, inventory: &Inventory<'_>) -> fmt::Result {
+    let arrays = [
+        (Key::HardwareNodes, inventory.hardware),
+        (Key::SoftwareNodes, inventory.software),
+        (Key::Associations, inventory.associations),
+    ];
+    let mut before = '{';
+    for (key, elements) in arrays.iter().filter(|(_, elements)| !elements.is_empty()) {
+        write!(out, "{before}\"{}\":[{elements}]", key.name())?;
+        before = ',';
+    }
+    out.write_str(if before == '{' { "{}" } else { "}" })
+}

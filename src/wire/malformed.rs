@@ -1,0 +1,160 @@
+//! What is wrong with a message, and where.
+
+use core::fmt;
+
+use heapless::String;
+
+use super::scan::Span;
+use crate::limits::{DOMAIN_ID_MAX, PATH_MAX};
+use crate::text::Text;
+
+macro_rules! keys {
+    ($($key:ident = $name:literal,)*) => {
+        /// A key of the protocol (protocol.md, "Payloads").
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[allow(missing_docs)]
+        pub enum Key { $($key,)* }
+
+        const NAMES: &[&str] = &[$($name,)*];
+    };
+}
+
+keys! {
+    ActivityId = "activityId",
+    Timestamp = "timestamp",
+    Payload = "payload",
+    Baselines = "baselines",
+    Title = "title",
+    Description = "description",
+    Preconditions = "preconditions",
+    Components = "components",
+    Domains = "domains",
+    Id = "id",
+    Version = "version",
+    Config = "config",
+    Status = "status",
+    Message = "message",
+    Actions = "actions",
+    Component = "component",
+    Progress = "progress",
+    HardwareNodes = "hardwareNodes",
+    SoftwareNodes = "softwareNodes",
+    Associations = "associations",
+    SourceId = "sourceId",
+    TargetId = "targetId",
+    Name = "name",
+    Type = "type",
+    Addressable = "addressable",
+    Parameters = "parameters",
+}
+
+impl Key {
+    /// As it is spelled on the wire.
+    pub fn name(self) -> &'static str {
+        NAMES[self as usize]
+    }
+}
+
+/// A place in a document, as the keys and indices that lead to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Path {
+    /// A key, or an index if its highest bit is set.
+    steps: [u16; PATH_MAX],
+    len: u8,
+}
+
+const INDEX: u16 = 0x8000;
+
+impl Path {
+    /// The member `key` of it.
+    pub fn key(self, key: Key) -> Path {
+        self.step(key as u16)
+    }
+
+    /// The element `index` of it, from 0.
+    pub fn index(self, index: usize) -> Path {
+        self.step(index.min(usize::from(!INDEX)) as u16 | INDEX)
+    }
+
+    fn step(mut self, step: u16) -> Path {
+        if let Some(free) = self.steps.get_mut(usize::from(self.len)) {
+            *free = step;
+            self.len += 1;
+        }
+        self
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps = self.steps.iter().take(usize::from(self.len));
+        for (n, step) in steps.enumerate() {
+            match NAMES.get(usize::from(*step)) {
+                Some(name) if n == 0 => f.write_str(name)?,
+                Some(name) => write!(f, ".{name}")?,
+                None => write!(f, "[{}]", step & !INDEX)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum What {
+    /// As the rest of a sentence about the place.
+    Is(&'static str),
+    /// It takes more bytes than this.
+    Longer(u32),
+    /// It has more of these than fit.
+    More(u32, &'static str),
+    /// The message lacks this.
+    Missing(&'static str),
+}
+
+/// A message that is not as the protocol wants it: what, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Malformed {
+    /// What is wrong.
+    pub what: What,
+    /// Where; empty if the message is no JSON.
+    pub path: Path,
+    /// Where, in bytes from the start of the message.
+    pub offset: u32,
+    /// The domain that is at fault, escaped as in JSON; empty if none is.
+    pub domain: String<DOMAIN_ID_MAX>,
+}
+
+impl Malformed {
+    /// The error `what` at `path`, `offset` bytes from the start.
+    pub fn new(what: What, path: Path, offset: usize) -> Malformed {
+        Malformed { what, path, offset: u32::try_from(offset).unwrap_or(u32::MAX), domain: String::new() }
+    }
+
+    /// The same error with what stands at `span` as its place in the message.
+    pub(super) fn at(self, span: Span) -> Malformed {
+        Malformed { offset: span.start, ..self }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let What::Missing(noun) = self.what {
+            return write!(f, "{noun} is missing");
+        }
+        match self.path.len {
+            0 => f.write_str("message ")?,
+            _ => write!(f, "{} ", self.path)?,
+        }
+        match self.what {
+            What::Is(predicate) => f.write_str(predicate)?,
+            What::Longer(bytes) => write!(f, "is longer than {bytes} bytes")?,
+            What::More(limit, noun) => write!(f, "has more than {limit} {noun}")?,
+            What::Missing(_) => {}
+        }
+        if !self.domain.is_empty() {
+            write!(f, " {}", Text::from_checked(&self.domain))?;
+        }
+        write!(f, " (byte {})", self.offset)
+    }
+}

@@ -1,0 +1,279 @@
+//! Walks through a document that was checked.
+
+use serde::Deserialize;
+
+use super::malformed::{Key, Malformed, Path, What};
+use super::scan::{self, Span};
+use crate::text::Text;
+
+/// A value in a document that was checked, and how one gets to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'a> {
+    text: &'a str,
+    span: Span,
+    path: Path,
+}
+
+/// A string key and a string value: configuration of a component or domain, a
+/// parameter of a node. What is null or left out is none.
+#[derive(Deserialize, Clone, Copy, Debug)]
+pub struct KeyValue<'a> {
+    /// Escaped as in JSON.
+    #[serde(borrow)]
+    key: Option<&'a str>,
+    #[serde(borrow)]
+    value: Option<&'a str>,
+}
+
+impl<'a> KeyValue<'a> {
+    /// Its key.
+    pub fn key(&self) -> Text<'a> {
+        Text::from_checked(self.key.unwrap_or(""))
+    }
+
+    /// Its value.
+    pub fn value(&self) -> Text<'a> {
+        Text::from_checked(self.value.unwrap_or(""))
+    }
+}
+
+impl<'a> Node<'a> {
+    /// The document in `bytes`.
+    ///
+    /// # Errors
+    /// It is none: see [`scan::check`].
+    pub fn document(bytes: &'a [u8]) -> Result<Node<'a>, Malformed> {
+        let text = scan::check(bytes)?;
+        let start = skip_blanks(text.as_bytes(), 0);
+        Ok(Node::checked(text, Span::new(start, text.trim_end().len())))
+    }
+
+    /// The value at `span` in a text that was checked before.
+    pub(super) fn checked(text: &'a str, span: Span) -> Node<'a> {
+        Node { text, span, path: Path::default() }
+    }
+
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// As it stands in the message.
+    pub fn raw(&self) -> &'a str {
+        self.span.of(self.text)
+    }
+
+    /// The error `what`, here.
+    pub fn error(&self, what: What) -> Malformed {
+        Malformed::new(what, self.path, self.span.start as usize)
+    }
+
+    /// The error that its member `key` is missing.
+    pub fn missing(&self, key: Key) -> Malformed {
+        Malformed::new(What::Is("is missing"), self.path.key(key), self.span.start as usize)
+    }
+
+    /// It, if it is an object.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn object(self) -> Result<Node<'a>, Malformed> {
+        match self.raw().starts_with('{') {
+            true => Ok(self),
+            false => Err(self.error(What::Is("is not an object"))),
+        }
+    }
+
+    /// Its members with these keys, in the order of `keys`; those that are null
+    /// or absent are none. Keys match in exact case; others are skipped.
+    ///
+    /// # Errors
+    /// It is not an object, or has one of these keys twice.
+    pub fn fields<const N: usize>(self, keys: [Key; N]) -> Result<[Option<Node<'a>>; N], Malformed> {
+        let mut fields = [None; N];
+        self.object()?.collect(&keys, &mut fields)?;
+        Ok(fields.map(|field| field.filter(|node| node.raw() != "null")))
+    }
+
+    fn collect(self, keys: &[Key], fields: &mut [Option<Node<'a>>]) -> Result<(), Malformed> {
+        for (name, node) in self.members() {
+            let Some(place) = keys.iter().position(|key| name.eq_str(key.name())) else {
+                continue;
+            };
+            let node = Node { path: self.path.key(keys[place]), ..node };
+            if fields[place].replace(node).is_some() {
+                return Err(node.error(What::Is("stands twice")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The members of an object, in order. Their path is the object's.
+    pub fn members(self) -> Members<'a> {
+        Members(Elements { node: self, at: self.span.start as usize + 1, index: 0 })
+    }
+
+    /// The elements of an array, in order.
+    ///
+    /// # Errors
+    /// It is not an array.
+    pub fn elements(self) -> Result<Elements<'a>, Malformed> {
+        match self.raw().starts_with('[') {
+            true => Ok(Elements { node: self, at: self.span.start as usize + 1, index: 0 }),
+            false => Err(self.error(What::Is("is not an array"))),
+        }
+    }
+
+    /// The content of a string.
+    ///
+    /// # Errors
+    /// It is not a string.
+    pub fn string(self) -> Result<Text<'a>, Malformed> {
+        let content = self.raw().strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+        content.map(Text::from_checked).ok_or_else(|| self.error(What::Is("is not a string")))
+    }
+
+    /// The content of a string that has at least one character.
+    ///
+    /// # Errors
+    /// It is empty, or not a string.
+    pub fn name(self) -> Result<Text<'a>, Malformed> {
+        let text = self.string()?;
+        match text.is_empty() {
+            true => Err(self.error(What::Is("is empty"))),
+            false => Ok(text),
+        }
+    }
+
+    /// Its value as serde reads it, without nesting of its own.
+    ///
+    /// # Errors
+    /// `otherwise` says what it should be.
+    pub fn leaf<T: Deserialize<'a>>(self, otherwise: &'static str) -> Result<T, Malformed> {
+        match serde_json_core::from_str(self.raw()) {
+            Ok((value, used)) if used == self.raw().len() => Ok(value),
+            _ => Err(self.error(What::Is(otherwise))),
+        }
+    }
+
+    /// A string key with a string value.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn key_value(self) -> Result<KeyValue<'a>, Malformed> {
+        self.object()?.leaf("is not one string key with one string value")
+    }
+}
+
+/// The elements of `node`; none if that is none.
+///
+/// # Errors
+/// It is not an array.
+pub fn elements(node: Option<Node<'_>>) -> Result<impl Iterator<Item = Node<'_>>, Malformed> {
+    Ok(node.map(Node::elements).transpose()?.into_iter().flatten())
+}
+
+/// The content of `node`; empty if that is none.
+///
+/// # Errors
+/// It is not a string.
+pub fn string(node: Option<Node<'_>>) -> Result<Text<'_>, Malformed> {
+    node.map_or(Ok(Text::EMPTY), Node::string)
+}
+
+/// The elements of an array.
+#[derive(Clone, Debug)]
+pub struct Elements<'a> {
+    node: Node<'a>,
+    at: usize,
+    index: usize,
+}
+
+impl<'a> Elements<'a> {
+    /// The next value before the closing bracket, past `separator`.
+    fn value(&mut self, separator: u8) -> Option<Node<'a>> {
+        let bytes = self.node.text.as_bytes();
+        let mut start = skip_blanks(bytes, self.at);
+        if bytes.get(start) == Some(&separator) {
+            start = skip_blanks(bytes, start + 1);
+        }
+        if start >= self.node.span.end() || matches!(bytes[start], b']' | b'}') {
+            return None;
+        }
+        self.at = value_end(bytes, start);
+        Some(Node { span: Span::new(start, self.at), ..self.node })
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Node<'a>;
+
+    fn next(&mut self) -> Option<Node<'a>> {
+        let value = self.value(b',')?;
+        let path = self.node.path.index(self.index);
+        self.index += 1;
+        Some(Node { path, ..value })
+    }
+}
+
+/// The members of an object: the key and the value.
+#[derive(Clone, Debug)]
+pub struct Members<'a>(Elements<'a>);
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (Text<'a>, Node<'a>);
+
+    fn next(&mut self) -> Option<(Text<'a>, Node<'a>)> {
+        let key = self.0.value(b',')?.string().ok()?;
+        Some((key, self.0.value(b':')?))
+    }
+}
+
+fn skip_blanks(bytes: &[u8], at: usize) -> usize {
+    let blank = |b: &&u8| matches!(**b, b' ' | b'\t' | b'\r' | b'\n');
+    at + bytes.get(at..).unwrap_or(&[]).iter().take_while(blank).count()
+}
+
+/// Where the value ends that starts at `start`, in a document that was checked.
+fn value_end(bytes: &[u8], start: usize) -> usize {
+    let mut depth = 0;
+    let mut at = start;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => at = string_end(bytes, at),
+            b'{' | b'[' => {
+                depth += 1;
+                at += 1;
+            }
+            b'}' | b']' => {
+                depth -= 1;
+                at += 1;
+            }
+            // Inside an object or array, or the first byte of a number or word.
+            _ => {
+                at += 1;
+                let ends = |b: &u8| matches!(b, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n');
+                if depth == 0 && !bytes.get(at).is_some_and(|b| !ends(b)) {
+                    return at;
+                }
+                continue;
+            }
+        }
+        if depth <= 0 {
+            return at;
+        }
+    }
+    bytes.len()
+}
+
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}

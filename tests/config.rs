@@ -1,0 +1,382 @@
+//! The real binary's configuration, against the table of configuration.md.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A key of configuration.md: its three names, its default, another value as it is
+/// written in the file, as text, and as it is then shown.
+struct Row(&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
+
+const ROWS: &[Row] = &[
+    Row("log.logLevel", "log-level", "LOG_LEVEL", "INFO", r#""debug""#, "debug", "DEBUG"),
+    Row("log.logFile", "log-file", "LOG_FILE", "", r#""/x/y.log""#, "/x/y.log", "/x/y.log"),
+    Row("log.logFileSize", "log-file-size", "LOG_FILE_SIZE", "2", "3", "3", "3"),
+    Row("log.logFileCount", "log-file-count", "LOG_FILE_COUNT", "5", "6", "6", "6"),
+    Row("log.logFileMaxAge", "log-file-max-age", "LOG_FILE_MAX_AGE", "28", "0", "0", "0"),
+    Row(
+        "connection.broker",
+        "mqtt-conn-broker",
+        "MQTT_CONN_BROKER",
+        "tcp://localhost:1883",
+        r#""mqtt://host:99""#,
+        "mqtt://host:99",
+        "tcp://host:99",
+    ),
+    Row("connection.keepAlive", "mqtt-conn-keep-alive", "MQTT_CONN_KEEP_ALIVE", "20s", r#""90s""#, "90s", "1m30s"),
+    Row(
+        "connection.disconnectTimeout",
+        "mqtt-conn-disconnect-timeout",
+        "MQTT_CONN_DISCONNECT_TIMEOUT",
+        "250ms",
+        r#""0.5s""#,
+        "0.5s",
+        "500ms",
+    ),
+    Row("connection.username", "mqtt-conn-username", "MQTT_CONN_USERNAME", "", r#""me \u00e9""#, "me é", "me é"),
+    Row("connection.password", "mqtt-conn-password", "MQTT_CONN_PASSWORD", "", r#""hunter2""#, "hunter2", "***"),
+    Row(
+        "connection.connectTimeout",
+        "mqtt-conn-connect-timeout",
+        "MQTT_CONN_CONNECT_TIMEOUT",
+        "30s",
+        r#""1h""#,
+        "1h",
+        "1h",
+    ),
+    Row(
+        "connection.acknowledgeTimeout",
+        "mqtt-conn-ack-timeout",
+        "MQTT_CONN_ACK_TIMEOUT",
+        "15s",
+        r#""1m""#,
+        "1m",
+        "1m",
+    ),
+    Row("connection.subscribeTimeout", "mqtt-conn-sub-timeout", "MQTT_CONN_SUB_TIMEOUT", "15s", r#""2m""#, "2m", "2m"),
+    Row(
+        "connection.unsubscribeTimeout",
+        "mqtt-conn-unsub-timeout",
+        "MQTT_CONN_UNSUB_TIMEOUT",
+        "5s",
+        r#""3m""#,
+        "3m",
+        "3m",
+    ),
+    Row("connection.caCert", "mqtt-conn-ca-cert", "MQTT_CONN_CA_CERT", "", r#""/ca.pem""#, "/ca.pem", "/ca.pem"),
+    Row("connection.cert", "mqtt-conn-cert", "MQTT_CONN_CERT", "", r#""/cert.pem""#, "/cert.pem", "/cert.pem"),
+    Row("connection.key", "mqtt-conn-key", "MQTT_CONN_KEY", "", r#""/key.pem""#, "/key.pem", "/key.pem"),
+    Row("domain", "domain", "DOMAIN", "device", r#""gateway""#, "gateway", "gateway"),
+    Row("thingsEnabled", "things-enabled", "THINGS_ENABLED", "true", "false", "0", "false"),
+    Row("rebootEnabled", "reboot-enabled", "REBOOT_ENABLED", "true", "false", "F", "false"),
+    Row("rebootAfter", "reboot-after", "REBOOT_AFTER", "30s", r#""1m""#, "1m", "1m"),
+    Row("reportFeedbackInterval", "report-feedback-interval", "REPORT_FEEDBACK_INTERVAL", "1m", r#""0s""#, "0", "0s"),
+    Row("currentStateDelay", "current-state-delay", "CURRENT_STATE_DELAY", "30s", r#""1ms""#, "1ms", "1ms"),
+    Row("phaseTimeout", "phase-timeout", "PHASE_TIMEOUT", "10m", r#""1h2m3.5s""#, "1h2m3.5s", "1h2m3s500ms"),
+    Row(
+        "ownerConsentCommands",
+        "owner-consent-commands",
+        "",
+        "",
+        r#"["UPDATE", "download"]"#,
+        "Update,download",
+        "download,update",
+    ),
+    Row("ownerConsentTimeout", "owner-consent-timeout", "OWNER_CONSENT_TIMEOUT", "30m", r#""4m""#, "4m", "4m"),
+    Row("cleanupTimeout", "cleanup-timeout", "CLEANUP_TIMEOUT", "30s", r#""5s""#, "5s", "5s"),
+    Row(
+        "rebootCommand",
+        "reboot-command",
+        "REBOOT_COMMAND",
+        "",
+        r#""systemctl reboot""#,
+        "systemctl reboot",
+        "systemctl reboot",
+    ),
+    Row("stateDir", "state-dir", "STATE_DIR", "/var/lib/update-manager", r#""""#, "", ""),
+    Row("consoleSocket", "console-socket", "CONSOLE_SOCKET", "/run/update-manager/console.sock", r#""/c""#, "/c", "/c"),
+    Row("consoleGroup", "console-group", "CONSOLE_GROUP", "", r#""adm""#, "adm", "adm"),
+    Row("consoleControl", "console-control", "CONSOLE_CONTROL", "true", "false", "false", "false"),
+    Row("connection.clientId", "mqtt-conn-client-id", "MQTT_CONN_CLIENT_ID", "", r#""gw-1""#, "gw-1", "gw-1"),
+    Row(
+        "connection.cleanSession",
+        "mqtt-conn-clean-session",
+        "MQTT_CONN_CLEAN_SESSION",
+        "true",
+        "false",
+        "FALSE",
+        "false",
+    ),
+    Row(
+        "connection.statusTopic",
+        "mqtt-conn-status-topic",
+        "MQTT_CONN_STATUS_TOPIC",
+        "",
+        r#""um/status""#,
+        "um/status",
+        "um/status",
+    ),
+    Row("agents.my-os.rebootRequired", "my-os-reboot-required", "MY_OS_REBOOT_REQUIRED", "false", "true", "1", "true"),
+    Row("agents.my-os.readTimeout", "my-os-read-timeout", "MY_OS_READ_TIMEOUT", "1m", r#""9s""#, "9s", "9s"),
+    Row("agents.my-os.exec", "", "", "", r#""/usr/bin/agent""#, "", "/usr/bin/agent"),
+];
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(env: &[(&str, &str)], args: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_update-manager"))
+        .env_clear()
+        .envs(env.iter().copied())
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// What `--check-config` says; the twin is off, so that nothing else is wrong.
+fn check(env: &[(&str, &str)], args: &[&str]) -> Ran {
+    run(env, &[&["--check-config", "--things-enabled=false"], args].concat())
+}
+
+/// A file that is there as long as this is.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, content: &[u8]) -> File {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.json", std::process::id()));
+        std::fs::write(&path, content).unwrap();
+        File(path)
+    }
+
+    fn flag(&self) -> String {
+        format!("--config-file={}", self.0.display())
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn shown(text: &str) -> &str {
+    if text.is_empty() {
+        "\"\""
+    } else {
+        text
+    }
+}
+
+/// The file with just this key.
+fn file_with(key: &str, value: &str) -> String {
+    key.rsplit('.').fold(value.to_string(), |inside, name| format!("{{\"{name}\": {inside}}}"))
+}
+
+fn assert_line(ran: &Ran, line: &str) {
+    assert!(ran.out.lines().any(|l| l == line), "no line {line:?} in:\n{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn every_key_has_its_default_and_is_taken_from_file_environment_and_flag() {
+    let domains = ("DOMAINS", "my-os");
+    let defaults = run(&[domains], &["--check-config"]);
+    for &Row(key, flag, env, default, in_file, text, effective) in ROWS {
+        let file = File::new(&format!("row-{key}"), file_with(key, in_file).as_bytes());
+        let effective = shown(effective);
+        assert_line(&defaults, &format!("{key} = {} (default)", shown(default)));
+
+        let ran = run(&[domains], &["--check-config", &file.flag()]);
+        assert_line(&ran, &format!("{key} = {effective} (file line 1)"));
+        assert!(!ran.out.contains("warning"), "{key}: {}", ran.out);
+
+        // Whatever the file says, the environment wins over it, and the flag over both.
+        if !env.is_empty() {
+            let ran = run(&[domains, (env, text)], &["--check-config", &file.flag()]);
+            assert_line(&ran, &format!("{key} = {effective} (environment {env})"));
+            assert!(!ran.out.contains("warning"), "{key}: {}", ran.out);
+        }
+        if !flag.is_empty() {
+            let other = if default.is_empty() { "other" } else { default };
+            let variables = [domains, (env, other)];
+            let variables = if env.is_empty() { &variables[..1] } else { &variables };
+            let ran = run(variables, &["--check-config", &file.flag(), &format!("-{flag}={text}")]);
+            assert_line(&ran, &format!("{key} = {effective} (flag --{flag})"));
+            assert!(!ran.out.contains("warning"), "{key}: {}", ran.out);
+        }
+    }
+}
+
+#[test]
+fn the_configuration_of_an_installed_system_is_accepted() {
+    let file = File::new(
+        "installed",
+        br#"{"log": {"logLevel": "DEBUG"}, "domain": "device", "thingsEnabled": false,
+        "agents": {"self-update": {"rebootRequired": false, "readTimeout": "20s"}, "containers": {"readTimeout": "30s"}}}"#,
+    );
+    let ran = run(&[], &["-check-config", "-config-file", file.0.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+    assert_line(&ran, "domains = self-update,containers (file line 2)");
+    assert_line(&ran, "agents.self-update.readTimeout = 20s (file line 2)");
+}
+
+#[test]
+fn bad_values_are_warned_about_with_key_source_and_reason() {
+    for (env, args, warning) in [
+        (("PHASE_TIMEOUT", "5"), "", "phaseTimeout (environment PHASE_TIMEOUT): \"5\" is no duration"),
+        (("PHASE_TIMEOUT", "-5s"), "", "phaseTimeout (environment PHASE_TIMEOUT): \"-5s\" is negative; 10m"),
+        (("REBOOT_AFTER", ""), "", "rebootAfter (environment REBOOT_AFTER): is empty; 30s is taken"),
+        (("CURRENT_STATE_DELAY", ""), "", "currentStateDelay (environment CURRENT_STATE_DELAY): is empty; 0s"),
+        (("LOG_FILE_SIZE", "big"), "", "log.logFileSize (environment LOG_FILE_SIZE): \"big\" is no whole number; 2"),
+        (("REBOOT_ENABLED", ""), "", "rebootEnabled (environment REBOOT_ENABLED): \"\" is no boolean; true"),
+        (("LOG_LEVEL", "loud\n"), "", "log.logLevel (environment LOG_LEVEL): \"LOUD\\n\" is no level"),
+        (("A", ""), "--owner-consent-commands=jump", "ownerConsentCommands (flag --owner-consent-commands): \"jump\""),
+        (("CONTAINERS_READ_TIMEOUT", "x"), "", "agents.containers.readTimeout (environment CONTAINERS_READ_TIMEOUT)"),
+    ] {
+        let args: Vec<&str> = Some(args).filter(|arg| !arg.is_empty()).into_iter().collect();
+        let ran = check(&[env], &args);
+        assert_eq!(ran.code, 1, "{env:?}");
+        let found = ran.out.lines().any(|line| line.starts_with(&format!("warning: {warning}")));
+        assert!(found, "no {warning:?} in:\n{}", ran.out);
+    }
+}
+
+#[test]
+fn without_a_complaint_the_check_succeeds() {
+    let ran = check(&[], &[]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(!ran.out.contains("warning") && !ran.out.contains("error"));
+    assert_eq!(run(&[("THINGS_ENABLED", "false")], &["check-config"]).code, 0);
+}
+
+#[test]
+fn what_stops_the_reference_stops_us_with_its_exit_code() {
+    let deep = format!("{{\"x\": {}", "[".repeat(65_000));
+    let cases: [(&str, &[u8], &str); 6] = [
+        ("empty", b"", "line 1 column 1"),
+        ("half", b"{\"domain\": ", "it ends too early"),
+        ("mark", b"\xef\xbb\xbf{}", "byte order mark"),
+        ("type", b"{\n\"phaseTimeout\": 5}", "line 2 column 17: phaseTimeout must be a string"),
+        ("large", &[b' '; 65_537], "larger than 65536 bytes"),
+        ("deep", deep.as_bytes(), "nested deeper than 32"),
+    ];
+    for (name, content, part) in cases {
+        let file = File::new(name, content);
+        let ran = check(&[], &[&file.flag()]);
+        assert!(ran.code == 1 && ran.err.contains(part) && ran.err.contains(name), "{name}: {}", ran.err);
+    }
+    for path in ["/nowhere/config.json", "/"] {
+        let ran = check(&[], &["--config-file", path]);
+        assert!(ran.code == 1 && ran.err.contains("cannot read the file"), "{}", ran.err);
+    }
+    for args in [&["--nonsense"][..], &["-phase-timeout"], &["-log-file-size=x"], &["--reboot-enabled=x"], &["frob"]] {
+        let ran = run(&[], args);
+        assert!(ran.code == 2 && ran.out.is_empty() && ran.err.contains("--help"), "{args:?}: {}", ran.err);
+    }
+    for broker in ["ws://host:80", "wss://host", "http://host", "tcp://", "tcp://host:x"] {
+        let ran = check(&[("MQTT_CONN_BROKER", broker)], &[]);
+        assert!(ran.code == 1 && ran.err.contains("connection.broker"), "{broker}: {}", ran.err);
+    }
+}
+
+#[test]
+fn sixteen_domains_are_served_and_seventeen_refused() {
+    let agents = |n: usize| (0..n).map(|i| format!("\"d{i}\": {{}}")).collect::<Vec<_>>().join(",");
+    let file = File::new("sixteen", format!("{{\"agents\": {{{}}}}}", agents(16)).as_bytes());
+    assert_eq!(check(&[], &[&file.flag()]).code, 0);
+    let file = File::new("seventeen", format!("{{\"agents\": {{{}}}}}", agents(17)).as_bytes());
+    let ran = check(&[], &[&file.flag()]);
+    assert!(ran.code == 1 && ran.err.contains("17 domains; at most 16"), "{}", ran.err);
+    assert_eq!(check(&[("DOMAINS", "d3")], &[&file.flag()]).code, 0);
+}
+
+#[test]
+fn secrets_are_never_printed() {
+    let file = File::new("secret", br#"{"connection": {"password": "hunter2", "broker": "tcp://me:hunter2@h"}}"#);
+    let broker = "tcp://me:hunter2@host:x";
+    let flag = file.flag();
+    for (env, args) in [
+        (&[("MQTT_CONN_PASSWORD", "hunter2")][..], &["--check-config"][..]),
+        (&[], &["--check-config", &flag]),
+        (&[], &["--check-config", "--mqtt-conn-password", "hunter2"]),
+        (&[], &["--check-config", "--mqtt-conn-password=hunter2", "--nonsense"]),
+        (&[("MQTT_CONN_BROKER", broker)], &["--check-config"]),
+        (&[("LOG_LEVEL", "TRACE")], &[&flag]),
+    ] {
+        let ran = run(env, args);
+        assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{args:?}: {}{}", ran.out, ran.err);
+    }
+    let ran = check(&[], &[&flag]);
+    assert_line(&ran, "connection.password = *** (the address of the broker)");
+    assert_line(&ran, "connection.broker = tcp://h:1883 (file line 1)");
+}
+
+#[test]
+fn help_lists_every_flag_with_its_default_within_80_columns() {
+    for arg in ["--help", "-help", "-h", "help"] {
+        let ran = run(&[], &[arg]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        assert!(ran.out.lines().all(|line| line.chars().count() <= 80));
+        for &Row(_, flag, _, default, ..) in ROWS.iter().filter(|row| !row.1.is_empty()) {
+            let flag = flag.replace("my-os", "<domain>");
+            let default = if default.is_empty() { "empty" } else { default };
+            let line = ran.out.lines().find(|line| line.starts_with(&format!("  --{flag} ")));
+            assert!(line.is_some_and(|line| line.ends_with(&format!("(default {default})"))), "{flag}: {line:?}");
+        }
+        assert!(ran.out.contains("--config-file") && ran.out.contains("--version"));
+    }
+}
+
+#[test]
+fn the_version_is_printed_whatever_else_is_there() {
+    for args in [&["--version"][..], &["-version"], &["--log-level=x", "--version", "--config-file=/nowhere"]] {
+        let ran = run(&[], args);
+        assert_eq!((ran.code, ran.out.as_str()), (0, "update-manager 0.1.0\n"));
+    }
+}
+
+#[test]
+fn what_is_not_built_yet_ends_the_run_with_a_clear_line() {
+    let ran = run(&[], &[]);
+    assert_eq!(ran.code, 1);
+    let line = ran.err.lines().next().unwrap();
+    assert!(line.contains("Z ERROR thingsEnabled") && line.ends_with("set thingsEnabled to false"), "{line}");
+    let ran = run(&[], &["--check-config"]);
+    assert!(ran.code == 1 && ran.out.contains("error: thingsEnabled"), "{}", ran.out);
+}
+
+#[test]
+fn the_level_of_the_log_is_the_configured_one_whatever_rust_log_says() {
+    let lines = |level| {
+        let ran = run(&[("PHASE_TIMEOUT", "x"), ("LOG_LEVEL", level), ("RUST_LOG", "off")], &[]);
+        (ran.err.contains(" WARN  phaseTimeout"), ran.err.contains(" ERROR thingsEnabled"))
+    };
+    assert_eq!(lines("INFO"), (true, true));
+    assert_eq!(lines("error"), (false, true));
+}
+
+#[test]
+fn output_that_cannot_be_written_ends_in_an_exit_code_not_a_panic() {
+    for (args, redirection) in [
+        ("--help", ">/dev/full"),
+        ("--check-config --things-enabled=false", ">/dev/full"),
+        ("--check-config --things-enabled=false", ">/dev/full 2>/dev/full"),
+        ("", "2>&-"),
+        ("", "2>/dev/full"),
+    ] {
+        let command = format!("exec \"$0\" {args} {redirection}");
+        let status = Command::new("/bin/sh")
+            .env_clear()
+            .args(["-c", &command, env!("CARGO_BIN_EXE_update-manager")])
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(1), "{command}");
+    }
+}
