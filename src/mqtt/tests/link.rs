@@ -185,7 +185,7 @@ fn subscriptions_are_answered_filter_by_filter() {
         peer.feed(&[0x90, 5, 0, a as u8, 0x80, 1, 0x80]),
         [Event::SubscribeRefused { packet: a, filters: vec![0, 2] }]
     );
-    assert_eq!(peer.feed(&ack(0xb0, b)), [Event::Unsubscribed { packet: b }]);
+    assert_eq!(peer.feed(&small(0xb0, b)), [Event::Unsubscribed { packet: b }]);
     assert_eq!(peer.feed(&[0x90, 3, 0, c as u8, 0]), [Event::Subscribed { packet: c }]);
     assert_eq!(peer.feed(&[0x90, 3, 0, c as u8, 0]), []);
     let d = peer.session.subscribe(peer.now, &["e"]);

@@ -167,12 +167,13 @@ fn connack(session_present: bool, code: u8) -> Vec<u8> {
     vec![0x20, 2, u8::from(session_present), code]
 }
 
-fn ack(first: u8, id: u16) -> Vec<u8> {
+/// A packet that is just a packet id.
+fn small(first: u8, id: u16) -> Vec<u8> {
     vec![first, 2, (id >> 8) as u8, id as u8]
 }
 
 fn puback(id: u16) -> Vec<u8> {
-    ack(0x40, id)
+    small(0x40, id)
 }
 
 fn incoming(topic: &str, qos: QoS, id: u16, dup: bool, payload: &[u8]) -> Vec<u8> {
