@@ -121,7 +121,7 @@ impl Activity {
         let fails = fails || command == "ROLLBACK" && ["", "ROLLBACK"].contains(&self.reached);
         self.activated = self.activated && command == "CLEANUP";
         self.running = Some(Running { phase, baseline: baseline.into(), fails });
-        for i in self.members(baseline) {
+        for i in self.members(baseline).into_iter().filter(|_| phase.per_component) {
             self.actions[i].percent = 0;
         }
     }
@@ -189,8 +189,8 @@ impl Action {
 
     /// Whether it went well; one that is to fail does so half-way.
     fn advance(&mut self, running: &Running) -> bool {
-        let Phase { command, interim, success, failure, .. } = running.phase;
-        let [working, done, failed] = match (self.removes, *command) {
+        let &Phase { command, interim, success, failure, .. } = running.phase;
+        let [working, done, failed] = match (self.removes, command) {
             (true, "UPDATE") => ["REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE"],
             _ => [interim, success, failure],
         };

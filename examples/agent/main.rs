@@ -63,7 +63,7 @@ fn main() -> std::io::Result<()> {
 impl Agent {
     fn serve(&mut self) -> std::io::Result<()> {
         let topics = ["desiredstate", "desiredstate/command", "currentstate/get"].map(|sub| self.topic(sub));
-        self.client.subscribe(&topics.each_ref().map(String::as_str))?;
+        self.client.subscribe(&topics)?;
         self.say("ready");
         let mut greeted = 0;
         loop {

@@ -66,7 +66,11 @@ fn run(flags: Flags) -> std::io::Result<bool> {
     let mut client = Client::connect(&flags.broker, &format!("backend-{}", std::process::id()))?;
     let state = topic(&flags.domain, "currentstate");
     // A backend hears the first two; the commands show the phases as they begin.
-    client.subscribe(&[&topic(&flags.domain, "desiredstatefeedback"), &state, "+/desiredstate/command"])?;
+    client.subscribe(&[
+        topic(&flags.domain, "desiredstatefeedback"),
+        state.clone(),
+        "+/desiredstate/command".into(),
+    ])?;
     println!("desired state {}", flags.activity);
     for domain in list(&desired, "domains") {
         for component in list(domain, "components") {

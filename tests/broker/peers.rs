@@ -90,7 +90,7 @@ impl Peers {
         client.subscribe(&[FEEDBACK, STATE]).unwrap();
         for domain in domains {
             let topics = ["desiredstate", "desiredstate/command", "currentstate/get"].map(|sub| topic(domain, sub));
-            client.subscribe(&topics.each_ref().map(String::as_str)).unwrap();
+            client.subscribe(&topics).unwrap();
         }
         let agents = domains.iter().map(|&d| Agent { domain: d.to_owned(), components: Vec::new() }).collect();
         Peers { client, agents, said: Vec::new(), held: String::new(), owed: Vec::new(), probes: 0 }
@@ -183,11 +183,6 @@ impl Peers {
         let topic = topic(domain, "desiredstate/command");
         let sent = self.said.iter().filter(|said| said.topic == topic && said.activity() == activity);
         sent.map(Said::trigger).collect()
-    }
-
-    /// Says goodbye, with all acknowledged.
-    pub fn disconnect(self) {
-        self.client.disconnect();
     }
 
     fn tell(&self) -> String {

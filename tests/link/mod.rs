@@ -67,8 +67,8 @@ impl Client {
     ///
     /// # Errors
     /// `TimedOut` if it does not.
-    pub fn subscribe(&mut self, filters: &[&str]) -> io::Result<()> {
-        self.filters.extend(filters.iter().map(|&filter| filter.to_owned()));
+    pub fn subscribe(&mut self, filters: &[impl AsRef<str>]) -> io::Result<()> {
+        self.filters.extend(filters.iter().map(|filter| filter.as_ref().to_owned()));
         self.resubscribe();
         self.pump_until(PATIENCE, |client| !client.subscribing)
     }
