@@ -90,13 +90,13 @@ fn take_part(text: &str) -> Result<(u64, &str), BadDuration> {
     }
     ns = ns.checked_mul(unit_ns).ok_or(BadDuration::TooLong)?;
     // Each digit's place is a tenth of the one before; an hour ends after 13 of them.
-    let mut place_ns = unit_ns as u128 * 1_000;
-    let mut fraction_ns: u128 = 0;
+    let mut place_ns = unit_ns * 1_000;
+    let mut fraction_ns: u64 = 0;
     for digit in fraction.bytes() {
         place_ns /= 10;
-        fraction_ns += place_ns * u128::from(digit - b'0');
+        fraction_ns += place_ns * u64::from(digit - b'0');
     }
-    let ns = ns.checked_add((fraction_ns / 1_000) as u64).ok_or(BadDuration::TooLong)?;
+    let ns = ns.checked_add(fraction_ns / 1_000).ok_or(BadDuration::TooLong)?;
     Ok((ns, rest))
 }
 
@@ -136,8 +136,8 @@ pub fn parse_number(text: &str) -> Option<i64> {
     if signed_digits || underscores {
         return None;
     }
-    let value = i128::from_str_radix(&rest.replace('_', ""), radix).ok()?;
-    i64::try_from(if negative { -value } else { value }).ok()
+    let sign = if negative { "-" } else { "" };
+    i64::from_str_radix(&(sign.to_string() + &rest.replace('_', "")), radix).ok()
 }
 
 #[cfg(test)]

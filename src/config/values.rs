@@ -129,7 +129,7 @@ impl Names<'_> {
     pub fn env(self) -> String {
         match self.domain {
             Some(domain) if !self.key.env.is_empty() => {
-                format!("{}_{}", domain.to_uppercase().replace('-', "_"), self.key.env)
+                format!("{}_{}", domain.to_ascii_uppercase().replace('-', "_"), self.key.env)
             }
             _ => self.key.env.to_string(),
         }

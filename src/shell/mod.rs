@@ -15,7 +15,7 @@ use async_io::Timer;
 
 use crate::config::Config;
 use crate::limits::WRITE_CHUNK;
-use crate::mqtt::{LinkWish, Options};
+use crate::mqtt::{LinkWish, Options, Reason};
 use crate::orchestrator::{Orchestrator, Settings, Synchronised};
 use crate::router::Router;
 use crate::time::Tick;
@@ -123,7 +123,7 @@ impl Pump<'_> {
                 self.router.handle_timeout(now);
             }
             self.follow_wish();
-            if !self.exchange() {
+            if !self.exchange() && !self.router.is_ended() {
                 self.arm();
                 poll_fn(|cx| self.poll_wake(cx)).await;
             }
@@ -139,7 +139,10 @@ impl Pump<'_> {
                 self.transport = Transport::Opening(Box::pin(Link::open(self.config.connection.broker.clone())));
             }
             (LinkWish::Close(reason), _) => {
-                log::warn!("connection closed: {reason}");
+                match reason {
+                    Reason::Disconnected => log::info!("disconnected"),
+                    _ => log::warn!("connection closed: {reason}"),
+                }
                 self.close();
             }
             _ => {}
