@@ -3,13 +3,32 @@
 //!
 //!     cargo run --example one_by_one -- --config-file config.json
 
-use update_manager::config::{self, Parsed};
+use std::error::Error;
+
+use update_manager::config::{self, Order};
 use update_manager::orchestrator::domain::{Reason, State};
 use update_manager::orchestrator::effect::TimerKind;
 use update_manager::orchestrator::ids::DomainIx;
 use update_manager::orchestrator::phase::{Phase, Status};
 use update_manager::orchestrator::{Campaign, Effect, Effects, Event, Orchestrator, Rejected, WaitingOn};
 use update_manager::time::Tick;
+use update_manager::{logging, shell};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match config::load(&args, &|name| std::env::var_os(name)) {
+        Ok(Order::Run(loaded)) => {
+            let config = loaded.config;
+            logging::start(config.log.level);
+            let phase_timeout_ms = config.phase_timeout_ms;
+            let course = OneByOne { campaign: Campaign::new(), begun: false, phase_timeout_ms };
+            Ok(shell::run_with(&config, Box::new(course))?)
+        }
+        Ok(_) => Err("takes the manager's flags to run, no others".into()),
+        Err(config::Error::Usage(why) | config::Error::Config(why)) => Err(why.into()),
+    }
+}
 
 struct OneByOne {
     campaign: Campaign,
@@ -44,7 +63,8 @@ impl Orchestrator for OneByOne {
                 } else if status == Status::Completed || (status == phase.success() && phase == Phase::Cleanup) {
                     self.end(domain, None);
                 } else if status == phase.success() {
-                    return Ok(self.begin(now, domain, phase.next(), out));
+                    self.begin(now, domain, phase.next(), out);
+                    return Ok(());
                 } else {
                     return Ok(());
                 }

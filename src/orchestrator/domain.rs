@@ -58,6 +58,8 @@ impl Wait {
 }
 
 /// Why a domain failed.
+// As large as its words: the core does not allocate, so they cannot be boxed.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
     /// The agent's own words, escaped as in JSON.
