@@ -108,3 +108,16 @@ fn a_retained_desired_state_is_applied_once_also_over_a_reconnection() {
     peers.settle();
     assert_eq!(peers.story("act"), STORY);
 }
+
+#[test]
+fn somebodys_own_orchestration_takes_one_domain_after_the_other() {
+    let broker = Broker::start();
+    let mut peers = Peers::connect(&broker.address(), &BOTH);
+    let _manager = Manager::start_example("one_by_one", &format!("tcp://{}", broker.address()), &BOTH);
+    peers.await_manager();
+    peers.apply("act", desired_state(&BOTH, 2));
+    assert_eq!(peers.finish("act").status(), "COMPLETED");
+    let sent = peers.said.iter().filter(|said| COMMANDS.contains(&said.trigger())).map(|said| said.topic.as_str());
+    let topics = ["containersupdate/desiredstate/command", "selfupdate/desiredstate/command"];
+    assert_eq!(sent.collect::<Vec<_>>(), topics.map(|topic| [topic; 4]).concat());
+}

@@ -2,11 +2,11 @@
 
 use serde_json::{json, Value};
 
-use crate::link::envelope::{envelope, list};
-use crate::peers::{desired_state, Peers};
-use crate::processes::{Broker, Manager};
+use crate::link::envelope::{envelope, list, text};
+use crate::peers::{desired_state, Peers, PATIENCE};
+use crate::processes::{wait_until, Broker, Manager};
 use crate::raw;
-use update_manager::limits::{COMPONENTS_MAX, DOMAINS_MAX, PAYLOAD_IN_MAX};
+use update_manager::limits::{COMPONENTS_MAX, DOMAINS_MAX, INVENTORIES_MAX, INVENTORY_MAX, PAYLOAD_IN_MAX};
 
 const DESIRED_STATE: &str = "deviceupdate/desiredstate";
 
@@ -101,4 +101,49 @@ fn one_domain_past_16_is_refused() {
     let (_broker, _manager, mut peers) = world(served);
     peers.apply("act", desired_state(&domains, 1));
     assert_refused(&mut peers, "act", DOMAINS_MAX, desired_state(served, 1));
+}
+
+/// A domain's inventory of exactly `len` bytes, without the envelope.
+fn inventory(domain: &str, len: usize) -> Value {
+    let make = |name: String| json!({ "softwareNodes": [{ "id": format!("{domain}-node"), "name": name }] });
+    let bare = make(String::new()).to_string().len();
+    make("x".repeat(len - bare))
+}
+
+/// As the agent, reports an inventory that nobody asked for.
+fn report(peers: &mut Peers, domain: &str, len: usize) {
+    let message = envelope("", inventory(domain, len));
+    peers.publish(&format!("{domain}update/currentstate"), &message, false);
+    peers.flush();
+}
+
+fn nodes(state: &Value) -> Vec<String> {
+    list(state, "softwareNodes").iter().map(|node| text(node, "id").to_owned()).collect()
+}
+
+#[test]
+fn inventories_of_64_kib_make_an_aggregate_of_512_kib_and_no_more() {
+    let count = INVENTORIES_MAX / INVENTORY_MAX;
+    let names: Vec<String> = (0..=count).map(|i| format!("d{i}")).collect();
+    let domains: Vec<&str> = names.iter().map(String::as_str).collect();
+    let broker = Broker::start();
+    // Nobody answers as an agent, so that just what is reported here is known.
+    let mut peers = Peers::connect(&broker.address(), &[]);
+    let config = json!({ "currentStateDelay": "300ms" });
+    let manager = Manager::start_with(&format!("tcp://{}", broker.address()), &domains, config);
+    peers.await_manager();
+    for domain in &domains[..count] {
+        report(&mut peers, domain, INVENTORY_MAX);
+    }
+    let full: Vec<String> =
+        ["device-update-manager".into()].into_iter().chain((0..count).map(|i| format!("d{i}-node"))).collect();
+    let state = peers.play_until("the aggregate", |said| said.is_state_of("") && nodes(said.payload()) == full);
+    assert!(state.raw.len() > INVENTORIES_MAX);
+    // What the lists hold is counted, not the keys and brackets around them.
+    report(&mut peers, &names[0], INVENTORY_MAX + 64);
+    report(&mut peers, &names[count], 1024);
+    wait_until("both refusals are logged", PATIENCE, || manager.said("inventory refused") == 2);
+    report(&mut peers, &names[0], 100);
+    let state = peers.play_until("the next aggregate", |said| said.is_state_of("") && said.raw.len() < state.raw.len());
+    assert_eq!(nodes(state.payload()), full);
 }

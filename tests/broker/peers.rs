@@ -101,6 +101,11 @@ impl Peers {
         self.client.publish(topic, payload, retain);
     }
 
+    /// Waits until the broker has all that was published.
+    pub fn flush(&mut self) {
+        self.client.flush(PATIENCE).unwrap();
+    }
+
     /// As the backend: applies a desired state.
     pub fn apply(&mut self, activity: &str, desired: Value) {
         self.publish("deviceupdate/desiredstate", &envelope(activity, desired), false);

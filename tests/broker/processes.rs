@@ -168,6 +168,18 @@ impl Manager {
 
     /// The same, with keys of `config` in place of the tests' own.
     pub fn start_with(broker: &str, domains: &[&str], config: Value) -> Manager {
+        Manager::start_program(Path::new(env!("CARGO_BIN_EXE_update-manager")), broker, domains, config)
+    }
+
+    /// An example in the manager's place.
+    pub fn start_example(name: &str, broker: &str, domains: &[&str]) -> Manager {
+        let target = Path::new(env!("CARGO_BIN_EXE_update-manager")).parent().unwrap();
+        let program = target.join("examples").join(name);
+        assert!(program.exists(), "this needs the examples: cargo build --examples");
+        Manager::start_program(&program, broker, domains, json!({}))
+    }
+
+    fn start_program(program: &Path, broker: &str, domains: &[&str], config: Value) -> Manager {
         let folder = Folder::new();
         fs::create_dir(folder.file("state")).unwrap();
         let agents: Value = domains.iter().map(|&d| (d.to_owned(), json!({ "readTimeout": "2s" }))).collect();
@@ -191,7 +203,7 @@ impl Manager {
         }
         fs::write(folder.file("config.json"), all.to_string()).unwrap();
         let log = File::create(folder.file("log")).unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_update-manager"))
+        let process = Command::new(program)
             .arg("--config-file")
             .arg(folder.file("config.json"))
             // Whatever happens, this machine is not rebooted.
