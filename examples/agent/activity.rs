@@ -150,7 +150,7 @@ impl Activity {
         let status = if success { phase.success } else { phase.failure };
         let mut feedback = json!({ "status": status, "actions": self.show(baseline) });
         if !success {
-            feedback["message"] = format!("{} fails {}", self.domain, phase.command).into();
+            feedback["message"] = format!("{} fails, as it was told to", phase.command).into();
         }
         if phase.command == "CLEANUP" {
             let end = if self.activated { "COMPLETED" } else { "INCOMPLETE" };

@@ -104,7 +104,7 @@ impl Agent {
             return;
         }
         if self.flags.fail == "identify" {
-            let words = format!("{} cannot identify the changes", self.flags.domain);
+            let words = "identification fails, as it was told to";
             return self.feedback(id, json!({ "status": "IDENTIFICATION_FAILED", "message": words }));
         }
         self.feedback(id, json!({ "status": "IDENTIFYING" }));
