@@ -1,0 +1,156 @@
+//! A backend: applies a desired state and shows what becomes of it.
+//!
+//!     cargo run --example backend -- --broker localhost:1883 desired-state.json
+//!
+//! Plain text, 80 columns. Ends with 0 if the activity ends COMPLETED.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use argh::FromArgs;
+use serde_json::Value;
+
+use link::envelope::{envelope, list, now_ms, text, topic};
+use link::Client;
+
+#[path = "../../tests/link/mod.rs"]
+mod link;
+mod tree;
+
+/// Applies a desired state and shows what becomes of it.
+#[derive(FromArgs)]
+struct Flags {
+    /// the broker's address (default: localhost:1883)
+    #[argh(option, default = "String::from(\"localhost:1883\")")]
+    broker: String,
+    /// the manager's own domain (default: device)
+    #[argh(option, default = "String::from(\"device\")")]
+    domain: String,
+    /// the activity's identifier (default: one made of the time)
+    #[argh(option, default = "format!(\"activity-{}\", now_ms())")]
+    activity: String,
+    /// seconds until it gives up (default: 60)
+    #[argh(option, default = "60")]
+    timeout: u64,
+    /// file with the desired state: an object with baselines and domains
+    #[argh(positional)]
+    file: String,
+}
+
+/// One activity as it is shown.
+struct Show {
+    flags: Flags,
+    start: Instant,
+    /// Status and progress of each component, as last shown.
+    shown: HashMap<String, (String, u64)>,
+    /// Commands already shown.
+    commands: Vec<String>,
+    outcome: Option<String>,
+}
+
+fn main() -> ExitCode {
+    match run(argh::from_env()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("backend: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: Flags) -> std::io::Result<bool> {
+    let desired: Value = serde_json::from_str(&std::fs::read_to_string(&flags.file)?)?;
+    let mut client = Client::connect(&flags.broker, &format!("backend-{}", std::process::id()))?;
+    let state = topic(&flags.domain, "currentstate");
+    // A backend hears the first two; the commands show the phases as they begin.
+    client.subscribe(&[
+        topic(&flags.domain, "desiredstatefeedback"),
+        state.clone(),
+        "+/desiredstate/command".into(),
+    ])?;
+    println!("desired state {}", flags.activity);
+    for domain in list(&desired, "domains") {
+        for component in list(domain, "components") {
+            println!("  {:<40} {}", component_name(text(domain, "id"), component), text(component, "version"));
+        }
+    }
+    let end = Duration::from_secs(flags.timeout);
+    // The broker keeps the last current state: with it the manager is there.
+    if client.next(end).is_none() {
+        return Err(std::io::Error::new(ErrorKind::TimedOut, "no manager has reported a current state"));
+    }
+    client.publish(&topic(&flags.domain, "desiredstate"), &envelope(&flags.activity, desired), false);
+    let mut show = Show { flags, start: Instant::now(), shown: HashMap::new(), commands: Vec::new(), outcome: None };
+    println!("\n   time");
+    while let Some(left) = end.checked_sub(show.start.elapsed()) {
+        let Some((topic, payload)) = client.next(left) else { break };
+        let message: Value = serde_json::from_str(&payload).unwrap_or_default();
+        if text(&message, "activityId") != show.flags.activity {
+            continue;
+        }
+        let payload = &message["payload"];
+        match topic.rsplit('/').next() {
+            Some("command") => show.command(text(payload, "command")),
+            Some("desiredstatefeedback") => show.feedback(payload),
+            _ if topic == state && show.outcome.is_some() => {
+                println!("\ncurrent state");
+                tree::print(payload);
+                client.disconnect();
+                return Ok(show.outcome.as_deref() == Some("COMPLETED"));
+            }
+            _ => {}
+        }
+    }
+    show.line(&format!("given up after {} s", show.flags.timeout));
+    Ok(false)
+}
+
+fn component_name(domain: &str, component: &Value) -> String {
+    format!("{domain}:{}", text(component, "id"))
+}
+
+impl Show {
+    fn line(&self, words: &str) {
+        println!("{:>6.2}s  {words}", self.start.elapsed().as_secs_f64());
+    }
+
+    fn command(&mut self, command: &str) {
+        if !self.commands.iter().any(|shown| shown == command) {
+            self.line(command);
+            self.commands.push(command.to_owned());
+        }
+    }
+
+    fn feedback(&mut self, payload: &Value) {
+        for action in list(payload, "actions") {
+            self.action(action);
+        }
+        let status = text(payload, "status");
+        if status == "RUNNING" {
+            return;
+        }
+        let message = text(payload, "message");
+        self.line(format!("{status}  {message}").trim_end());
+        if ["COMPLETED", "INCOMPLETE", "IDENTIFICATION_FAILED"].contains(&status) {
+            self.outcome = Some(status.to_owned());
+        }
+    }
+
+    /// Shows an action, if it has changed.
+    fn action(&mut self, action: &Value) {
+        let component = &action["component"];
+        let (id, status) = (text(component, "id"), text(action, "status"));
+        let percent = action["progress"].as_u64().unwrap_or_default().min(100);
+        let now = (status.to_owned(), percent);
+        if self.shown.get(id) != Some(&now) {
+            let filled = percent as usize / 10;
+            let bar = format!("{}{}", "#".repeat(filled), ".".repeat(10 - filled));
+            let name = format!("{id} {}", text(component, "version"));
+            self.line(&format!("  {name:<33.33} {status:<17.17} {bar} {percent:>3}%"));
+            self.shown.insert(id.to_owned(), now);
+        }
+    }
+}

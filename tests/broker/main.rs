@@ -1,0 +1,17 @@
+//! The manager's own binary against a real mosquitto: what only a real broker
+//! shows. Backend and agents are played by the tests, over the same session code.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../link/mod.rs"]
+mod link;
+
+mod activity;
+mod away;
+mod ending;
+mod limits;
+mod listeners;
+mod peers;
+mod processes;
+mod raw;
+mod soak;

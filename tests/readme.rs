@@ -1,0 +1,40 @@
+//! The README says what is so.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::process::Command;
+
+use update_manager::limits;
+
+const README: &str = include_str!("../README.md");
+
+#[test]
+fn the_limits_table_has_the_programs_limits() {
+    macro_rules! named {
+        ($($limit:ident)*) => { [$((stringify!($limit), limits::$limit)),*] };
+    }
+    let limits = named! {
+        DOMAINS_MAX DOMAIN_ID_MAX ACTIVITY_ID_MAX PAYLOAD_IN_MAX DEPTH_MAX COMPONENTS_MAX ACTIONS_MAX
+        ACTION_COMPONENT_MAX ACTION_MESSAGE_MAX INVENTORY_MAX INVENTORIES_MAX ROUNDS_MAX FINISHED_MAX
+        OUTBOUND_BYTES CONFIG_FILE_MAX
+    };
+    let rows = README.lines().filter(|line| line.contains("_MAX`) |") || line.contains("_BYTES`) |"));
+    assert_eq!(rows.count(), limits.len());
+    for (name, value) in limits {
+        assert!(README.contains(&format!("(`{name}`) | {value} |")), "the README has another {name} than {value}");
+    }
+}
+
+#[test]
+fn the_first_configuration_is_a_good_one() {
+    let (_, rest) = README.split_once("`config.json`:\n\n```json\n").unwrap();
+    let (config, _) = rest.split_once("```").unwrap();
+    let file = std::env::temp_dir().join(format!("um-readme-{}.json", std::process::id()));
+    std::fs::write(&file, config).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_update-manager"));
+    let checked = command.env_clear().arg("--check-config").arg("--config-file").arg(&file).output().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let shown = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success(), "{shown}{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(shown.contains("self-update"), "{shown}");
+}
