@@ -264,7 +264,7 @@ fn what_stops_the_reference_stops_us_with_its_exit_code() {
         ("mark", b"\xef\xbb\xbf{}", "byte order mark"),
         ("type", b"{\n\"phaseTimeout\": 5}", "line 2 column 17: phaseTimeout must be a string"),
         ("large", &[b' '; 65_537], "larger than 65536 bytes"),
-        ("deep", deep.as_bytes(), "nested deeper than 32"),
+        ("deep", deep.as_bytes(), "more than 32 levels"),
     ];
     for (name, content, part) in cases {
         let file = File::new(name, content);
@@ -283,6 +283,14 @@ fn what_stops_the_reference_stops_us_with_its_exit_code() {
         let ran = check(&[("MQTT_CONN_BROKER", broker)], &[]);
         assert!(ran.code == 1 && ran.err.contains("connection.broker"), "{broker}: {}", ran.err);
     }
+}
+
+#[test]
+fn what_is_not_utf_8_is_replaced_with_a_warning() {
+    let file = File::new("latin", b"{\"domain\": \"caf\xe9\"}");
+    let ran = check(&[], &[&file.flag()]);
+    assert_line(&ran, "domain = caf\u{fffd} (file line 1)");
+    assert!(ran.code == 1 && ran.out.contains("is not UTF-8 from byte 15 on"), "{}", ran.out);
 }
 
 #[test]

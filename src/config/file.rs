@@ -5,10 +5,35 @@ use std::fs::File;
 use std::io::Read;
 
 use super::duration::parse_decimal;
-use super::json::{self, Fault, Value};
-use super::keys::{Id, Key, Kind, AGENT_KEYS, KEYS};
+use super::keys::{Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Slot, Source, Values, Warnings};
 use crate::limits::CONFIG_FILE_MAX;
+use crate::text::Text;
+use crate::wire::node::Node;
+use crate::wire::Malformed;
+
+/// What is wrong with the file, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// Bytes from the start.
+    pub at: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl From<Malformed> for Fault {
+    fn from(malformed: Malformed) -> Fault {
+        Fault { at: malformed.offset as usize, what: format!("it {}", malformed.what) }
+    }
+}
+
+/// Line and column of the byte `at`, both from 1; columns in characters.
+pub fn line_and_column(text: &str, at: usize) -> (u32, u32) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    (line as u32, column as u32)
+}
 
 /// Reads the file at `path` into `values`.
 ///
@@ -26,7 +51,7 @@ pub fn load(path: &str, values: &mut Values, warnings: &mut Warnings) -> Result<
         warnings.push(path.to_string(), String::from("file"), reason);
     }
     apply(&text, values, warnings).map_err(|Fault { at, what }| {
-        let (line, column) = json::line_and_column(&text, at);
+        let (line, column) = line_and_column(&text, at);
         format!("the file {}, line {line} column {column}: {what}", shown(path))
     })
 }
@@ -42,180 +67,173 @@ fn read_bounded(path: &str) -> std::io::Result<Vec<u8>> {
 /// # Errors
 /// As [`load`].
 pub fn apply(text: &str, values: &mut Values, warnings: &mut Warnings) -> Result<(), Fault> {
-    if text.starts_with('\u{feff}') {
-        return Err(Fault { at: 0, what: String::from("the file begins with a byte order mark, which JSON has not") });
-    }
-    let mut filling = Filling { text, values, warnings, seen: Vec::new() };
-    json::read(text, &mut |path, at, value| filling.take(path, at, value))
+    Reading { text, warnings }.take_section("", Node::document(text.as_bytes())?, values)
 }
 
-struct Filling<'a> {
+const TWICE: &str = "is given more than once; the last one counts";
+const UNKNOWN: &str = "is no key of the configuration; it is ignored";
+
+/// Paths are as the file spells them.
+struct Reading<'a> {
     text: &'a str,
-    values: &'a mut Values,
     warnings: &'a mut Warnings,
-    /// Paths of keys that have been given, their fixed parts in lower case.
-    seen: Vec<String>,
 }
 
-impl Filling<'_> {
-    /// Takes one value. Whether what it holds is wanted.
-    fn take(&mut self, path: &[String], at: usize, value: Value<'_>) -> Result<bool, Fault> {
-        let Some((first, rest)) = path.split_first() else {
-            return container(path, at, value, Value::Object);
+impl Reading<'_> {
+    /// Takes a section, or the whole file, which is the section without a name.
+    fn take_section(&mut self, section: &str, node: Node<'_>, values: &mut Values) -> Result<(), Fault> {
+        for (path, name, node) in members(section, node)? {
+            let is_here = |key: &Key| {
+                let (of, key) = key.file.split_once('.').unwrap_or(("", key.file));
+                !key.is_empty() && of.eq_ignore_ascii_case(section) && key.eq_ignore_ascii_case(&name)
+            };
+            let is_inside = |key: &Key| key.file.split_once('.').is_some_and(|(of, _)| of.eq_ignore_ascii_case(&path));
+            if let Some(place) = KEYS.iter().position(is_here) {
+                self.set(&mut values.slots[place], &KEYS[place], &path, node)?;
+            } else if path.eq_ignore_ascii_case("agents") {
+                self.take_agents(&path, node, values)?;
+            } else if KEYS.iter().any(is_inside) {
+                let mut inside = KEYS.iter().zip(&values.slots).filter(|(key, _)| is_inside(key));
+                if inside.any(|(_, slot)| slot.source != Source::Default) {
+                    self.warn(&path, node, TWICE);
+                }
+                self.take_section(&path, node, values)?;
+            } else {
+                self.warn(&path, node, UNKNOWN);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_agents(&mut self, path: &str, node: Node<'_>, values: &mut Values) -> Result<(), Fault> {
+        if values.agents_source != Source::Default {
+            self.warn(path, node, TWICE);
+        }
+        let members = members(path, node)?;
+        if node.raw() == "null" {
+            (values.agents, values.agents_source) = (None, Source::Default);
+            return Ok(());
+        }
+        values.agents_source = self.source(node);
+        let agents = values.agents.get_or_insert_with(Vec::new);
+        for (path, domain, node) in members {
+            let mut agent = AgentValues::new(&domain);
+            self.take_agent(&path, node, &mut agent)?;
+            match agents.iter_mut().find(|earlier| earlier.domain == domain) {
+                // As Go: the later one stands alone.
+                Some(earlier) => {
+                    self.warn(&path, node, TWICE);
+                    *earlier = agent;
+                }
+                None => agents.push(agent),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_agent(&mut self, path: &str, node: Node<'_>, agent: &mut AgentValues) -> Result<(), Fault> {
+        for (path, name, node) in members(path, node)? {
+            match AGENT_KEYS.iter().position(|key| key.file.eq_ignore_ascii_case(&name)) {
+                Some(place) => self.set(&mut agent.slots[place], &AGENT_KEYS[place], &path, node)?,
+                None => self.warn(&path, node, UNKNOWN),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a value into its slot; null changes nothing, as in Go.
+    fn set(&mut self, slot: &mut Slot, key: &Key, path: &str, node: Node<'_>) -> Result<(), Fault> {
+        let wanted = match key.kind {
+            Kind::Commands => "an array",
+            Kind::Bool => "a boolean",
+            Kind::Number => "a number",
+            _ => "a string",
         };
-        if first.eq_ignore_ascii_case("agents") {
-            return self.take_agents(rest, path, at, value);
+        if !is_given(path, node, wanted)? {
+            return Ok(());
         }
-        if let Some(place) = KEYS.iter().position(|key| is_path_of(key, path)) {
-            self.note(path, at, path.join(".").to_ascii_lowercase());
-            let slot = &mut self.values.slots[place];
-            return set(slot, &KEYS[place], path, at, line(self.text, at), value);
+        if slot.source != Source::Default {
+            self.warn(path, node, TWICE);
         }
-        let is_section = |key: &Key| key.file.split_once('.').is_some_and(|(name, _)| name.eq_ignore_ascii_case(first));
-        if rest.is_empty() && KEYS.iter().any(is_section) {
-            self.note(path, at, first.to_ascii_lowercase());
-            return container(path, at, value, Value::Object);
-        }
-        let commands = &KEYS[Id::OwnerConsentCommands as usize];
-        if is_path_of(commands, core::slice::from_ref(first)) {
-            return add_command(self.values.get_mut(Id::OwnerConsentCommands), path, at, value);
-        }
-        self.warn_unknown(path, at);
-        Ok(false)
+        let raw = node.raw();
+        let text = match key.kind {
+            Kind::Commands => commands(path, node)?,
+            Kind::Bool => raw.to_string(),
+            Kind::Number => match parse_decimal(raw) {
+                Some(number) => number.to_string(),
+                None => return Err(fault(path, node, &format!("a whole number, not {}", shown(raw)))),
+            },
+            _ => plain(node.string()?),
+        };
+        *slot = Slot { text, source: self.source(node) };
+        Ok(())
     }
 
-    /// Takes a value of or below `agents`; `rest` is its path from there.
-    fn take_agents(&mut self, rest: &[String], path: &[String], at: usize, value: Value<'_>) -> Result<bool, Fault> {
-        let line = line(self.text, at);
-        match rest {
-            [] => {
-                self.note(path, at, String::from("agents"));
-                let null = value == Value::Null;
-                let inside = container(path, at, value, Value::Object)?;
-                self.values.agents_source = if null { Source::Default } else { Source::File(line) };
-                match null {
-                    true => self.values.agents = None,
-                    false => drop(self.values.agents.get_or_insert_with(Vec::new)),
-                }
-                Ok(inside)
-            }
-            [domain] => {
-                self.note(path, at, format!("agents.{domain}"));
-                let inside = container(path, at, value, Value::Object)?;
-                let fresh = AgentValues::new(domain);
-                let agents = self.values.agents.get_or_insert_with(Vec::new);
-                match agents.iter_mut().find(|agent| agent.domain == *domain) {
-                    // As Go: the later one stands alone.
-                    Some(agent) => *agent = fresh,
-                    None => agents.push(fresh),
-                }
-                Ok(inside)
-            }
-            [domain, key] => {
-                let Some(place) = AGENT_KEYS.iter().position(|k| k.file.eq_ignore_ascii_case(key)) else {
-                    self.warn_unknown(path, at);
-                    return Ok(false);
-                };
-                self.note(path, at, format!("agents.{domain}.{}", AGENT_KEYS[place].file));
-                let agents = self.values.agents.get_or_insert_with(Vec::new);
-                match agents.iter_mut().find(|agent| agent.domain == *domain) {
-                    Some(agent) => set(&mut agent.slots[place], &AGENT_KEYS[place], path, at, line, value),
-                    None => Ok(false),
-                }
-            }
-            _ => Ok(false),
-        }
+    fn source(&self, node: Node<'_>) -> Source {
+        Source::File(line_and_column(self.text, node.span().start as usize).0)
     }
 
-    /// Remembers that a known key was given, and warns if it was before.
-    fn note(&mut self, path: &[String], at: usize, plain: String) {
-        // A domain that is given anew brings all its keys anew.
-        if self.seen.contains(&plain) {
-            let below = format!("{plain}.");
-            self.seen.retain(|seen| !(plain.starts_with("agents.") && seen.starts_with(&below)));
-            self.warn(path, at, "is given more than once; the last one counts");
-        } else {
-            self.seen.push(plain);
-        }
-    }
-
-    fn warn_unknown(&mut self, path: &[String], at: usize) {
-        self.warn(path, at, "is no key of the configuration; it is ignored");
-    }
-
-    fn warn(&mut self, path: &[String], at: usize, reason: &str) {
-        let (line, column) = json::line_and_column(self.text, at);
-        self.warnings.push(path.join("."), format!("file line {line} column {column}"), reason.to_string());
+    fn warn(&mut self, path: &str, node: Node<'_>, reason: &str) {
+        let (line, column) = line_and_column(self.text, node.span().start as usize);
+        self.warnings.push(path.to_string(), format!("file line {line} column {column}"), reason.to_string());
     }
 }
 
-fn line(text: &str, at: usize) -> u32 {
-    json::line_and_column(text, at).0
+/// The path of what has this name in `path`.
+fn below(path: &str, name: &str) -> String {
+    match path.is_empty() {
+        true => name.to_string(),
+        false => format!("{path}.{name}"),
+    }
 }
 
-fn is_path_of(key: &Key, path: &[String]) -> bool {
-    let mut parts = key.file.split('.');
-    !key.file.is_empty()
-        && path.iter().all(|name| parts.next().is_some_and(|part| part.eq_ignore_ascii_case(name)))
-        && parts.next().is_none()
+fn fault(path: &str, node: Node<'_>, must_be: &str) -> Fault {
+    let path = if path.is_empty() { "the configuration" } else { path };
+    Fault { at: node.span().start as usize, what: format!("{} must be {must_be}", shown(path)) }
 }
 
-fn wrong_type(path: &[String], at: usize, value: &Value<'_>, expected: &str) -> Fault {
-    let found = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::Text(_) => "a string",
-        Value::Object => "an object",
-        Value::Array => "an array",
+/// Whether it is not null.
+///
+/// # Errors
+/// It is, but not `wanted`.
+fn is_given(path: &str, node: Node<'_>, wanted: &str) -> Result<bool, Fault> {
+    let found = match node.raw().as_bytes().first() {
+        Some(b'n') => return Ok(false),
+        Some(b't' | b'f') => "a boolean",
+        Some(b'"') => "a string",
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        _ => "a number",
     };
-    let path = if path.is_empty() { String::from("the configuration") } else { path.join(".") };
-    Fault { at, what: format!("{} must be {expected}, not {found}", shown(&path)) }
-}
-
-/// Accepts a value of the wanted kind, and null as if it were not there.
-fn container(path: &[String], at: usize, value: Value<'_>, wanted: Value<'_>) -> Result<bool, Fault> {
-    let expected = if wanted == Value::Array { "an array" } else { "an object" };
-    match value {
-        Value::Null => Ok(false),
-        value if value == wanted => Ok(true),
-        value => Err(wrong_type(path, at, &value, expected)),
+    match found == wanted {
+        true => Ok(true),
+        false => Err(fault(path, node, &format!("{wanted}, not {found}"))),
     }
 }
 
-/// Puts a value into its slot; null changes nothing, as in Go.
-fn set(slot: &mut Slot, key: &Key, path: &[String], at: usize, line: u32, value: Value<'_>) -> Result<bool, Fault> {
-    let text = match (key.kind, value) {
-        (_, Value::Null) => return Ok(false),
-        (Kind::Commands, value) => {
-            container(path, at, value, Value::Array)?;
-            String::new()
-        }
-        (Kind::Bool, Value::Bool(value)) => value.to_string(),
-        (Kind::Bool, value) => return Err(wrong_type(path, at, &value, "a boolean")),
-        (Kind::Number, Value::Number(digits)) => match parse_decimal(digits) {
-            Some(number) => number.to_string(),
-            None => return Err(Fault { at, what: format!("{} must be a whole number, not {digits}", path.join(".")) }),
-        },
-        (Kind::Number, value) => return Err(wrong_type(path, at, &value, "a number")),
-        (_, Value::Text(text)) => text,
-        (_, value) => return Err(wrong_type(path, at, &value, "a string")),
-    };
-    *slot = Slot { text, source: Source::File(line) };
-    Ok(key.kind == Kind::Commands)
+/// The members of an object: path, name, value; null has none.
+fn members<'a>(path: &'a str, node: Node<'a>) -> Result<impl Iterator<Item = (String, String, Node<'a>)> + 'a, Fault> {
+    let members = is_given(path, node, "an object")?.then(|| node.members());
+    Ok(members.into_iter().flatten().map(move |(name, node)| {
+        let name = plain(name);
+        (below(path, &name), name, node)
+    }))
 }
 
-/// Adds an element of the array `ownerConsentCommands`.
-fn add_command(slot: &mut Slot, path: &[String], at: usize, value: Value<'_>) -> Result<bool, Fault> {
-    match value {
-        Value::Null => {}
-        Value::Text(text) => {
-            if !slot.text.is_empty() {
-                slot.text.push(',');
+fn plain(text: Text<'_>) -> String {
+    text.chars().collect()
+}
+
+/// The strings of the array `ownerConsentCommands`, with commas.
+fn commands(path: &str, node: Node<'_>) -> Result<String, Fault> {
+    let mut commands = String::new();
+    for (place, node) in node.elements()?.enumerate() {
+        if is_given(&below(path, &place.to_string()), node, "a string")? {
+            if !commands.is_empty() {
+                commands.push(',');
             }
-            slot.text.push_str(&text);
+            commands.push_str(&plain(node.string()?));
         }
-        value => return Err(wrong_type(path, at, &value, "a string")),
     }
-    Ok(false)
+    Ok(commands)
 }

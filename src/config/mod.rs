@@ -6,7 +6,6 @@ pub mod broker;
 pub mod duration;
 pub mod env;
 pub mod file;
-pub mod json;
 pub mod keys;
 pub mod merge;
 pub mod show;

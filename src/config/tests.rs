@@ -11,7 +11,7 @@ fn gathered(file: &str, env: &[(&str, &str)], args: &[&str]) -> Result<Loaded, E
     let (mut values, mut warnings) = (Values::new(), Warnings::default());
     arguments.warn(&mut warnings);
     file::apply(file, &mut values, &mut warnings).map_err(|fault| {
-        let (line, column) = json::line_and_column(file, fault.at);
+        let (line, column) = file::line_and_column(file, fault.at);
         Error::Config(format!("{line}:{column} {}", fault.what))
     })?;
     gather_over(values, warnings, &arguments, &lookup)
@@ -219,11 +219,59 @@ fn a_value_of_another_type_is_refused_with_key_and_place() {
         (r#"{"agents": []}"#, "1:12 agents must be an object, not an array"),
         (r#"{"agents": {"a": true}}"#, "1:18 agents.a must be an object, not a boolean"),
         (r#"{"agents": {"a": {"rebootRequired": 1}}}"#, "1:37 agents.a.rebootRequired must be a boolean, not a number"),
-        ("\u{feff}{}", "1:1 the file begins with a byte order mark, which JSON has not"),
-        ("{", "1:2 a key in quotes is expected"),
+        ("\u{feff}{}", "1:1 it has a byte order mark"),
+        ("", "1:1 it is empty"),
+        ("{", "1:2 it ends too early"),
+        ("{a:1}", "1:2 it is not JSON: a key is expected"),
+        ("{} {}", "1:4 it goes on after its end"),
+        ("{\n\"domain\": \"\u{e9}\tx\"}", "2:13 it has a raw control character in a string"),
+        (r#"{"domain": "a\ud83d"}"#, "1:14 it has half of a surrogate pair in a string"),
     ] {
         assert_eq!(error(file, &[], &[]), message);
     }
+}
+
+#[test]
+fn a_file_that_is_no_json_is_refused_as_a_whole_before_any_value_is_looked_at() {
+    assert_eq!(error(r#"{"domain": 1, "stateDir"}"#, &[], &[]), "1:25 it is not JSON: a colon is expected");
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let nested = |n: usize| format!("{{\"x\": {}{}}}", "[".repeat(n), "]".repeat(n));
+    assert_eq!(warnings(&nested(31), &[], &[]).len(), 1);
+    assert_eq!(error(&nested(32), &[], &[]), "1:38 it has more than 32 levels");
+}
+
+#[test]
+fn escapes_of_keys_and_values_are_undone() {
+    let file = r#"{"\u0064omain": "\ud83d\ude00\"", "agents": {"\u0061": {"e\u0078ec": "\/x"}}}"#;
+    let config = gathered(file, &[], &[]).unwrap().config;
+    assert_eq!((config.domain.as_str(), config.agents[0].exec.as_str()), ("\u{1f600}\"", "/x"));
+    assert_eq!(config.agents[0].domain, "a");
+}
+
+#[test]
+fn a_dot_in_a_key_leads_nowhere() {
+    let file = r#"{"log.logLevel": "WARN", "log": {"log.logLevel": "WARN", "domain": "x"}, "agents.a": {}}"#;
+    assert_eq!(warnings(file, &[], &[]).len(), 4);
+    assert_eq!(gathered(file, &[], &[]).unwrap().config, gathered("{}", &[], &[]).unwrap().config);
+}
+
+#[test]
+fn a_section_given_twice_is_warned_about_and_merged() {
+    let file = r#"{"log": {"logLevel": "WARN"}, "LOG": {"logFileSize": 7}, "agents": {"a": {}}, "agents": {"b": {}}}"#;
+    let loaded = gathered(file, &[], &[]).unwrap();
+    assert_eq!((loaded.config.log.level, loaded.config.log.file_size_mb), (LevelFilter::Warn, 7));
+    assert_eq!(domains(file, &[], &[]), ["a", "b"]);
+    let shown: Vec<_> = loaded.warnings.iter().map(|w| (w.key.as_str(), w.source.as_str())).collect();
+    assert_eq!(shown, [("LOG", "file line 1 column 38"), ("agents", "file line 1 column 89")]);
+}
+
+#[test]
+fn places_are_lines_and_columns_from_one() {
+    assert_eq!(file::line_and_column("a\n\u{e9}b", 4), (2, 2));
+    assert_eq!(file::line_and_column("", 0), (1, 1));
 }
 
 #[test]

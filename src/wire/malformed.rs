@@ -112,6 +112,17 @@ pub enum What {
     Missing(&'static str),
 }
 
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Is(predicate) => f.write_str(predicate),
+            What::Longer(bytes) => write!(f, "is longer than {bytes} bytes"),
+            What::More(limit, noun) => write!(f, "has more than {limit} {noun}"),
+            What::Missing(noun) => write!(f, "{noun} is missing"),
+        }
+    }
+}
+
 /// A message that is not as the protocol wants it: what, and where.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Malformed {
@@ -139,19 +150,12 @@ impl Malformed {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let What::Missing(noun) = self.what {
-            return write!(f, "{noun} is missing");
-        }
-        match self.path.len {
-            0 => f.write_str("message ")?,
+        match (self.what, self.path.len) {
+            (What::Missing(_), _) => return self.what.fmt(f),
+            (_, 0) => f.write_str("message ")?,
             _ => write!(f, "{} ", self.path)?,
         }
-        match self.what {
-            What::Is(predicate) => f.write_str(predicate)?,
-            What::Longer(bytes) => write!(f, "is longer than {bytes} bytes")?,
-            What::More(limit, noun) => write!(f, "has more than {limit} {noun}")?,
-            What::Missing(_) => {}
-        }
+        self.what.fmt(f)?;
         if !self.domain.is_empty() {
             write!(f, " {}", Text::from_checked(&self.domain))?;
         }
