@@ -287,6 +287,9 @@ pub(super) fn write_connect(options: &Options, out: &mut BytesMut) {
     let mut connect = v4::Connect::new(options.client_id.as_str());
     connect.keep_alive = options.keep_alive_s;
     connect.clean_session = options.clean_session;
+    if let Some(will) = &options.will {
+        connect.last_will = Some(v4::LastWill::new(&will.topic, will.payload.as_str(), QoS::AtLeastOnce, true));
+    }
     if let Some(name) = &options.username {
         connect.set_login(name.as_str(), options.password.as_deref().unwrap_or_default());
     }

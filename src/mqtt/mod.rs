@@ -61,6 +61,6 @@ mod tests;
 pub use acks::Ack;
 pub use event::{Event, LinkWish, Publish, Status};
 pub use message::{Class, Document, Documents, Message, PublishError, Write};
-pub use options::Options;
+pub use options::{Options, Will};
 pub use reason::{Malformed, Reason};
 pub use session::Session;

@@ -23,8 +23,19 @@ pub struct Options {
     pub subscribe_timeout_ms: u64,
     /// Milliseconds for the answer to an UNSUBSCRIBE; 0: no limit.
     pub unsubscribe_timeout_ms: u64,
+    /// What the broker publishes, retained, when it loses us.
+    pub will: Option<Will>,
     /// Seed of the jitter of reconnections; should differ from device to device.
     pub seed: u64,
+}
+
+/// The last will (3.1.2.5): retained, QoS 1.
+#[derive(Clone)]
+pub struct Will {
+    /// Not empty, at most 65,535 bytes, no wildcards, no NUL.
+    pub topic: String,
+    /// At most 65,535 bytes.
+    pub payload: String,
 }
 
 impl Options {
@@ -40,6 +51,7 @@ impl Options {
             ack_timeout_ms: 15_000,
             subscribe_timeout_ms: 15_000,
             unsubscribe_timeout_ms: 5_000,
+            will: None,
             seed: 0,
         }
     }

@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use super::{message, Router};
+use super::Router;
 use crate::mqtt::Class;
 use crate::orchestrator::phase::{Command, Phase};
 use crate::orchestrator::{Event, Rejected};
@@ -72,7 +72,7 @@ impl Router {
         let decoded = Envelope::decode(bytes).and_then(|envelope| Ok((envelope.activity, consent::decode(&envelope)?)));
         let (activity, answer) = match decoded {
             Ok(decoded) => decoded,
-            Err(malformed) => return message::note_malformed(topic, bytes, &malformed),
+            Err(malformed) => return self.ignore_malformed(topic, bytes, &malformed),
         };
         if !self.question.as_ref().is_some_and(|question| question.is_published) {
             return log::info!("{activity}: owner's answer ignored, nothing was asked");

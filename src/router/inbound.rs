@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use heapless::Vec;
 
-use super::{message, Router};
+use super::Router;
 use crate::inventory;
 use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX};
 use crate::mqtt::Publish;
@@ -16,7 +16,7 @@ use crate::text::Text;
 use crate::time::Now;
 use crate::wire::status::status_name;
 use crate::wire::topic::Incoming;
-use crate::wire::{activity_of, desired_state, feedback, inventory as wire_inventory, Envelope};
+use crate::wire::{activity_of, desired_state, feedback, inventory as wire_inventory, Envelope, Malformed};
 
 impl Router {
     pub(super) fn handle_publish(&mut self, now: Now, publish: Publish) {
@@ -72,7 +72,7 @@ impl Router {
                 log::error!("a desired state without an activity id is refused");
             }
             Ok((envelope, state)) => self.apply(now, bytes, &envelope, state),
-            Err(malformed) => match activity_of(bytes).filter(|activity| !activity.is_empty()) {
+            Err(malformed) => match activity_of(bytes) {
                 Some(activity) if self.runs(activity) => self.note_repeated(activity),
                 Some(activity) => self.refuse(now, activity, &|out: &mut dyn Write| escape(out, &malformed)),
                 None => log::error!("a desired state is refused: {malformed}"),
@@ -125,7 +125,7 @@ impl Router {
                 self.rounds.handle_get(now, envelope.activity, self.busy(), &mut effects);
                 self.carry_out_inventory(now, effects);
             }
-            Err(malformed) => message::note_malformed(topic, bytes, &malformed),
+            Err(malformed) => self.ignore_malformed(topic, bytes, &malformed),
         }
     }
 
@@ -139,7 +139,7 @@ impl Router {
             Envelope::decode(bytes).and_then(|envelope| Ok((envelope, feedback::decode(&envelope, &mut actions)?)));
         let (envelope, head) = match decoded {
             Ok(decoded) => decoded,
-            Err(malformed) => return message::note_malformed(topic, bytes, &malformed),
+            Err(malformed) => return self.ignore_malformed(topic, bytes, &malformed),
         };
         let (activity, name) = (envelope.activity, &self.domains[domain.place()]);
         log::debug!("[{name}] {activity}: says {}, {} actions", status_name(head.status), actions.len());
@@ -167,7 +167,7 @@ impl Router {
             Envelope::decode(bytes).and_then(|envelope| Ok((envelope, wire_inventory::decode(&envelope, name)?)));
         let (envelope, inventory) = match decoded {
             Ok(decoded) => decoded,
-            Err(malformed) => return message::note_malformed(topic, bytes, &malformed),
+            Err(malformed) => return self.ignore_malformed(topic, bytes, &malformed),
         };
         let activity = envelope.activity;
         let outdated = self.store.timestamp(domain).is_some_and(|known| envelope.timestamp < known);
@@ -181,6 +181,15 @@ impl Router {
         let mut effects = inventory::Effects::new();
         self.rounds.handle_inventory(now.tick, domain, activity, &mut effects);
         self.carry_out_inventory(now, effects);
+    }
+
+    /// One line that names topic, activity and place.
+    pub(super) fn ignore_malformed(&mut self, topic: &str, bytes: &[u8], malformed: &Malformed) {
+        self.refused = self.refused.saturating_add(1);
+        match activity_of(bytes) {
+            Some(activity) => log::warn!("{topic}: {activity}: message ignored: {malformed}"),
+            None => log::warn!("{topic}: message ignored: {malformed}"),
+        }
     }
 
     fn runs(&self, activity: Text<'_>) -> bool {

@@ -13,7 +13,6 @@ use crate::orchestrator::Campaign;
 use crate::text::{Escaped, Text};
 use crate::time::Duration;
 use crate::wire::status::{command_name, status_name};
-use crate::wire::{activity_of, Malformed};
 
 /// Why an activity did not go as it should: what is to blame besides the domains,
 /// each domain in its own words, each domain without an agent. Nothing if all is well.
@@ -92,13 +91,5 @@ struct Logged(String<LOGGED_MAX>);
 impl fmt::Display for Logged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Text::from_checked(&self.0).fmt(f)
-    }
-}
-
-/// One line that names topic, activity and place.
-pub(super) fn note_malformed(topic: &str, bytes: &[u8], malformed: &Malformed) {
-    match activity_of(bytes).filter(|activity| !activity.is_empty()) {
-        Some(activity) => log::warn!("{topic}: {activity}: message ignored: {malformed}"),
-        None => log::warn!("{topic}: message ignored: {malformed}"),
     }
 }

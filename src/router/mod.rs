@@ -1,6 +1,6 @@
 //! Brings what comes in to where it is decided about, and what was decided to
-//! where it goes: session -> [`inbound`] -> orchestrator or inventory ->
-//! [`outbound`] -> session. It decides nothing about an activity, makes no system
+//! where it goes: session -> `inbound` -> orchestrator or inventory ->
+//! `outbound` -> session. It decides nothing about an activity, makes no system
 //! call and reads no clock, so a test can drive a whole manager with bytes and
 //! time. It logs, for everybody inside.
 
@@ -10,6 +10,7 @@ mod inbound;
 mod message;
 mod outbound;
 mod retained;
+mod status;
 mod timers;
 
 use crate::config::Config;
@@ -24,6 +25,8 @@ use crate::wire::ActivityIdFinder;
 use consent::Question;
 use ending::Ending;
 use retained::{Documents, Retained};
+pub use status::will;
+use status::Status;
 use timers::Timers;
 
 /// A whole manager but for the system around it.
@@ -46,6 +49,9 @@ pub struct Router {
     question: Option<Question>,
     /// The orchestrator wants to know when everything is at the broker.
     awaits_delivery: bool,
+    status: Option<Status>,
+    /// Messages that were refused, or ignored as malformed.
+    refused: u32,
     /// The shell is to reboot the host.
     reboot_wanted: bool,
     ending: Ending,
@@ -61,6 +67,7 @@ impl Router {
         config: &'c Config,
         options: Options,
         orchestrator: Box<dyn Orchestrator>,
+        now: Now,
     ) -> Result<Router, TopicError<'c>> {
         let domains: Vec<&str> = config.agents.iter().map(|agent| agent.domain.as_str()).collect();
         let read_timeouts: Vec<u64> = config.agents.iter().map(|agent| agent.read_timeout_ms).collect();
@@ -79,6 +86,8 @@ impl Router {
             finder: ActivityIdFinder::new(),
             question: None,
             awaits_delivery: false,
+            refused: 0,
+            status: Status::new(&config.connection.status_topic, now),
             reboot_wanted: false,
             ending: Ending::No,
         })
@@ -161,6 +170,7 @@ impl Router {
         if self.ending.is_no() {
             log::info!("told to end");
             let _ = self.decide(now, Event::Terminate);
+            self.publish_status(now, false);
         }
         self.ending.begin(now.tick, self.session.is_connected());
         self.advance_ending(now);
@@ -188,6 +198,7 @@ impl Router {
                 log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
                 self.subscribe(now);
                 self.ask_again(now);
+                self.publish_status(now, true);
                 let _ = self.decide(now, Event::Link(true));
                 let mut effects = inventory::Effects::new();
                 self.rounds.handle_link_up(now, self.busy(), &mut effects);

@@ -56,6 +56,7 @@ impl Router {
     /// Answers a desired state that is not applied. `words` writes why, as the
     /// content of a JSON string.
     pub(super) fn refuse(&mut self, now: Now, activity: Text<'_>, words: Write<'_>) {
+        self.refused = self.refused.saturating_add(1);
         log::warn!("{activity}: desired state refused: {}", message::logged(words));
         let body = |out: &mut dyn fmt::Write| {
             encode::head(out, activity, now.wall)?;

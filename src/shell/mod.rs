@@ -18,7 +18,7 @@ use crate::limits::WRITE_CHUNK;
 use crate::mqtt::{LinkWish, Options, Reason};
 use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::{Orchestrator, Settings, Synchronised};
-use crate::router::Router;
+use crate::router::{will, Router};
 use crate::time::Tick;
 use clock::Clock;
 use link::Link;
@@ -57,7 +57,7 @@ pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Res
     let clock = Clock::start();
     let options = options(config);
     options.check().map_err(invalid)?;
-    let router = Router::new(config, options, orchestrator).map_err(invalid)?;
+    let router = Router::new(config, options, orchestrator, clock.now()).map_err(invalid)?;
     let pump = Pump {
         config,
         router,
@@ -95,6 +95,7 @@ fn options(config: &Config) -> Options {
         ack_timeout_ms: connection.ack_timeout_ms,
         subscribe_timeout_ms: connection.subscribe_timeout_ms,
         unsubscribe_timeout_ms: connection.unsubscribe_timeout_ms,
+        will: will(&connection.status_topic),
         seed: random,
     }
 }

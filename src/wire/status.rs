@@ -1,6 +1,8 @@
 //! How statuses and commands are spelled (protocol.md, "Payloads"), and which of
 //! them backends know.
 
+use core::fmt;
+
 use crate::orchestrator::phase::{ActionStatus, Command, Status};
 use crate::text::Text;
 
@@ -99,6 +101,20 @@ pub fn command_name(command: Command) -> &'static str {
         Command::Rollback => "ROLLBACK",
         Command::Cleanup => "CLEANUP",
     }
+}
+
+/// The manager's own status (configuration.md, `statusTopic`); `counts` are seconds
+/// since the start, connections after the first, and messages refused.
+///
+/// # Errors
+/// `out` fails.
+pub fn encode_presence(out: &mut dyn fmt::Write, online: bool, counts: Option<[u64; 3]>) -> fmt::Result {
+    let status = if online { "online" } else { "offline" };
+    write!(out, "{{\"status\":\"{status}\",\"version\":\"{}\"", env!("CARGO_PKG_VERSION"))?;
+    if let Some([uptime_s, reconnects, refused]) = counts {
+        write!(out, ",\"uptimeS\":{uptime_s},\"reconnects\":{reconnects},\"refused\":{refused}")?;
+    }
+    out.write_char('}')
 }
 
 #[cfg(test)]

@@ -1,0 +1,54 @@
+//! Whether the manager is there, told on a topic of its own (`statusTopic`):
+//! retained, `online` with each connection, `offline` with the good-bye or, as the
+//! last will, from the broker.
+
+use core::fmt;
+
+use super::Router;
+use crate::mqtt::{Class, Message, Will};
+use crate::time::{Now, Tick};
+use crate::wire::status::encode_presence;
+
+/// Of statuses only the newest is of interest.
+const STATUS: Class = Class::Newest(2);
+
+/// What the broker says when it loses us; none without a topic.
+pub fn will(topic: &str) -> Option<Will> {
+    let mut payload = String::new();
+    // Writing to a string cannot fail.
+    let _ = encode_presence(&mut payload, false, None);
+    (!topic.is_empty()).then(|| Will { topic: topic.to_owned(), payload })
+}
+
+/// What is told of the manager itself.
+pub(super) struct Status {
+    topic: String,
+    started: Tick,
+}
+
+impl Status {
+    pub(super) fn new(topic: &str, now: Now) -> Option<Status> {
+        (!topic.is_empty()).then(|| Status { topic: topic.to_owned(), started: now.tick })
+    }
+}
+
+impl Router {
+    pub(super) fn publish_status(&mut self, now: Now, online: bool) {
+        let Some(status) = &self.status else { return };
+        let uptime_s = now.tick.since(status.started) / 1000;
+        let counts = [uptime_s, u64::from(self.session.status().reconnects), u64::from(self.refused)];
+        let body = |out: &mut dyn fmt::Write| encode_presence(out, online, Some(counts));
+        let message = Message {
+            topic: &status.topic,
+            retain: true,
+            class: STATUS,
+            body: &body,
+            detail: None,
+            document: None,
+            tail: "",
+        };
+        if let Err(error) = self.session.publish(now.tick, message) {
+            log::error!("a message to {} is lost: {error}", status.topic);
+        }
+    }
+}
