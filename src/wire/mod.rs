@@ -2,6 +2,7 @@
 //! recursion: a message is first checked in full, then walked through, and what
 //! is only passed on stays as it came.
 
+pub mod consent;
 pub mod desired_state;
 pub mod encode;
 pub mod envelope;

@@ -9,6 +9,7 @@ use crate::orchestrator::event::Action;
 use crate::text::Text;
 
 mod agreement;
+mod consent;
 mod damage;
 mod exchange;
 mod find;
