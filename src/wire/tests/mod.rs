@@ -18,6 +18,7 @@ mod identity;
 mod limits;
 mod refusal;
 mod request;
+mod told;
 
 /// An envelope around `payload`.
 fn message(payload: &str) -> String {

@@ -2,6 +2,7 @@
 //! told. Bytes <-> domain types, as in the rest of `wire`; what a request holds is
 //! decoded by the code that decodes it in plain mode.
 
+pub mod encode;
 mod identity;
 mod request;
 mod topic;
