@@ -7,9 +7,6 @@ use super::{Broker, Config};
 pub fn unsupported(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
     let mut refuse = |line: String| lines.push(line);
-    if config.things_enabled {
-        refuse(String::from("thingsEnabled: the digital twin is not built yet; set thingsEnabled to false"));
-    }
     if let Broker::Tls { .. } = config.connection.broker {
         refuse(String::from("connection.broker: TLS is not built yet; use tcp:// or unix://"));
     }
