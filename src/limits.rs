@@ -170,3 +170,19 @@ const _: () = {
     assert!(PACKET_IN_MAX > 5 + 2 + 65_535 + 2);
     assert!(SKIP_CHUNK <= PACKET_IN_MAX);
 };
+
+// logging, files
+
+/// Old log files, also when the configuration sets no limit (0): with the default
+/// size they take 2 GB, and finding the newest takes 8 KB.
+pub const LOG_FILES_OLD_MAX: u64 = 1000;
+
+/// Megabytes of a log file when the configuration says 0, as in the reference.
+pub const LOG_FILE_MB_UNSET: u64 = 100;
+
+/// Milliseconds until a log file that cannot be written is tried again.
+pub const LOG_RETRY_MS: u64 = 10_000;
+
+/// Milliseconds between two looks for log files that are too old: a day, the unit
+/// of their age.
+pub const LOG_PRUNE_MS: u64 = 86_400_000;

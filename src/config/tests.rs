@@ -321,7 +321,6 @@ fn what_is_not_built_yet_is_named_with_its_key() {
         ("-owner-consent-commands=update", "ownerConsentCommands"),
         ("-mqtt-conn-broker=tls://x", "connection.broker"),
         (reboot, "agents.containers.rebootRequired"),
-        ("-log-file=/x", "log.logFile"),
     ] {
         let lines = lines(&["-things-enabled=false", arg]);
         assert!(lines.len() == 1 && lines[0].starts_with(key), "{lines:?}");

@@ -24,8 +24,5 @@ pub fn unsupported(config: &Config) -> Vec<String> {
             ));
         }
     }
-    if !config.log.file.is_empty() {
-        refuse(String::from("log.logFile: the log file is not built yet; leave it empty for standard error"));
-    }
     lines
 }
