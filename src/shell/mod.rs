@@ -21,7 +21,7 @@ use crate::router::Router;
 use crate::time::Tick;
 use clock::Clock;
 use link::Link;
-use signal::Signals;
+use signal::{Signal, Signals};
 
 /// Serves until the process is told to end, with the orchestration that the
 /// protocol describes. The configuration is one that `config` found good.
@@ -228,8 +228,11 @@ impl Pump<'_> {
     /// Ready when something has happened.
     fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut wake = Poll::Pending;
-        if self.signals.poll(cx).is_ready() {
-            self.router.handle_terminate(self.clock.now());
+        if let Poll::Ready(signal) = self.signals.poll(cx) {
+            match signal {
+                Signal::End => self.router.handle_terminate(self.clock.now()),
+                Signal::Reopen => crate::logging::reopen(),
+            }
             wake = Poll::Ready(());
         }
         if Pin::new(&mut self.timer).poll(cx).is_ready() {
