@@ -186,3 +186,20 @@ pub const LOG_RETRY_MS: u64 = 10_000;
 /// Milliseconds between two looks for log files that are too old: a day, the unit
 /// of their age.
 pub const LOG_PRUNE_MS: u64 = 86_400_000;
+
+// reboot
+
+/// Milliseconds that a reboot command has to bring the host down.
+pub const REBOOT_COMMAND_MS: u64 = 60_000;
+
+/// Milliseconds that `sync` may take before a reboot goes on without it.
+pub const REBOOT_SYNC_MS: u64 = 10_000;
+
+/// Milliseconds that the kernel has for its sync and for its remount.
+pub const REBOOT_PAUSE_MS: u64 = 1000;
+
+/// Milliseconds after which a reboot that was triggered has failed.
+pub const REBOOT_FAILED_MS: u64 = 5000;
+
+/// Milliseconds between two looks whether a reboot command or `sync` is over.
+pub const REBOOT_LOOK_MS: u64 = 100;

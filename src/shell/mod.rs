@@ -2,6 +2,7 @@
 
 mod clock;
 mod link;
+pub mod reboot;
 mod signal;
 
 use std::collections::hash_map::RandomState;
