@@ -189,3 +189,36 @@ pub const REQUEST_FILTER_MAX: usize = 9 + THING_ID_MAX + 6;
 /// Bytes of the topic of an answer: as the request's, with a status of three
 /// digits in place of the operation, which may have none.
 pub const ANSWER_TOPIC_MAX: usize = TOPIC_IN_MAX + 3;
+
+// logging, files
+
+/// Old log files, also when the configuration sets no limit (0): with the default
+/// size they take 2 GB, and finding the newest takes 8 KB.
+pub const LOG_FILES_OLD_MAX: u64 = 1000;
+
+/// Megabytes of a log file when the configuration says 0, as in the reference.
+pub const LOG_FILE_MB_UNSET: u64 = 100;
+
+/// Milliseconds until a log file that cannot be written is tried again.
+pub const LOG_RETRY_MS: u64 = 10_000;
+
+/// Milliseconds between two looks for log files that are too old: a day, the unit
+/// of their age.
+pub const LOG_PRUNE_MS: u64 = 86_400_000;
+
+// reboot
+
+/// Milliseconds that a reboot command has to bring the host down.
+pub const REBOOT_COMMAND_MS: u64 = 60_000;
+
+/// Milliseconds that `sync` may take before a reboot goes on without it.
+pub const REBOOT_SYNC_MS: u64 = 10_000;
+
+/// Milliseconds that the kernel has for its sync and for its remount.
+pub const REBOOT_PAUSE_MS: u64 = 1000;
+
+/// Milliseconds after which a reboot that was triggered has failed.
+pub const REBOOT_FAILED_MS: u64 = 5000;
+
+/// Milliseconds between two looks whether a reboot command or `sync` is over.
+pub const REBOOT_LOOK_MS: u64 = 100;

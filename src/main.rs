@@ -31,7 +31,7 @@ fn main() -> ExitCode {
             }
         },
         Ok(Order::Run(loaded)) => {
-            logging::start(loaded.config.log.level);
+            logging::start(&loaded.config.log);
             for warning in &loaded.warnings {
                 log::warn!("{warning}");
             }

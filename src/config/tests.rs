@@ -366,11 +366,8 @@ fn what_is_not_built_yet_is_named_with_its_key() {
     assert!(lines(&["-things-enabled=false"]).is_empty());
     let reboot = "-containers-reboot-required";
     assert!(lines(&["-things-enabled=0", reboot, "-reboot-enabled=0"]).is_empty());
-    for (arg, key) in [
-        ("-mqtt-conn-broker=tls://x", "connection.broker"),
-        (reboot, "agents.containers.rebootRequired"),
-        ("-log-file=/x", "log.logFile"),
-    ] {
+    for (arg, key) in [("-mqtt-conn-broker=tls://x", "connection.broker"), (reboot, "agents.containers.rebootRequired")]
+    {
         let lines = lines(&["-things-enabled=false", arg]);
         assert!(lines.len() == 1 && lines[0].starts_with(key), "{lines:?}");
     }

@@ -10,16 +10,5 @@ pub fn unsupported(config: &Config) -> Vec<String> {
     if let Broker::Tls { .. } = config.connection.broker {
         refuse(String::from("connection.broker: TLS is not built yet; use tcp:// or unix://"));
     }
-    if config.reboot_enabled {
-        for agent in config.agents.iter().filter(|agent| agent.reboot_required) {
-            refuse(format!(
-                "agents.{}.rebootRequired: the reboot is not built yet; set it or rebootEnabled to false",
-                agent.domain
-            ));
-        }
-    }
-    if !config.log.file.is_empty() {
-        refuse(String::from("log.logFile: the log file is not built yet; leave it empty for standard error"));
-    }
     lines
 }
