@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             for warning in &loaded.warnings {
                 log::warn!("{warning}");
             }
-            let missing = config::unsupported(&loaded.config);
+            let missing = config::unusable(&loaded.config);
             for line in &missing {
                 log::error!("{line}");
             }

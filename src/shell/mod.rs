@@ -90,8 +90,9 @@ fn options(config: &Config) -> Options {
     };
     Options {
         client_id,
+        // A password alone is not sent [MQTT-3.1.2-22], as with the reference.
+        password: (!connection.username.is_empty()).then(|| connection.password.clone()),
         username: Some(connection.username.clone()),
-        password: Some(connection.password.clone()),
         keep_alive_s: (connection.keep_alive_ms / 1000).min(u64::from(u16::MAX)) as u16,
         clean_session: connection.clean_session,
         connect_timeout_ms: connection.connect_timeout_ms,
