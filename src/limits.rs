@@ -170,3 +170,16 @@ const _: () = {
     assert!(PACKET_IN_MAX > 5 + 2 + 65_535 + 2);
     assert!(SKIP_CHUNK <= PACKET_IN_MAX);
 };
+
+// shell::tls
+
+/// Bytes of the file with the authorities to trust. Debian's with all that there
+/// are takes 220 KB.
+pub const TLS_CA_FILE_MAX: usize = 512 * 1024;
+
+/// Bytes of the file with our certificate, and of that with its key. What TLS
+/// allows to be shown is less.
+pub const TLS_OWN_FILE_MAX: usize = 64 * 1024;
+
+/// Bytes that wait encrypted for the socket, but for a record's head and tail.
+pub const TLS_OUT_MAX: usize = WRITE_CHUNK;

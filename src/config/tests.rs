@@ -319,6 +319,7 @@ fn what_is_not_built_yet_is_named_with_its_key() {
     assert!(lines(&["-things-enabled=0", reboot, "-reboot-enabled=0"]).is_empty());
     for (arg, key) in [
         ("-owner-consent-commands=update", "ownerConsentCommands"),
+        #[cfg(not(feature = "tls"))]
         ("-mqtt-conn-broker=tls://x", "connection.broker"),
         (reboot, "agents.containers.rebootRequired"),
         ("-log-file=/x", "log.logFile"),

@@ -13,8 +13,8 @@ pub fn unsupported(config: &Config) -> Vec<String> {
     if !config.owner_consent_commands.is_empty() {
         refuse(String::from("ownerConsentCommands: the owner's consent is not built yet; leave them out"));
     }
-    if let Broker::Tls { .. } = config.connection.broker {
-        refuse(String::from("connection.broker: TLS is not built yet; use tcp:// or unix://"));
+    if cfg!(not(feature = "tls")) && matches!(config.connection.broker, Broker::Tls { .. }) {
+        refuse(String::from("connection.broker: this program is built without TLS; use tcp:// or unix://"));
     }
     if config.reboot_enabled {
         for agent in config.agents.iter().filter(|agent| agent.reboot_required) {
