@@ -222,3 +222,16 @@ pub const REBOOT_FAILED_MS: u64 = 5000;
 
 /// Milliseconds between two looks whether a reboot command or `sync` is over.
 pub const REBOOT_LOOK_MS: u64 = 100;
+
+// shell::tls
+
+/// Bytes of the file with the authorities to trust. Debian's with all that there
+/// are takes 220 KB.
+pub const TLS_CA_FILE_MAX: usize = 512 * 1024;
+
+/// Bytes of the file with our certificate, and of that with its key. What TLS
+/// allows to be shown is less.
+pub const TLS_OWN_FILE_MAX: usize = 64 * 1024;
+
+/// Bytes that wait encrypted for the socket, but for a record's head and tail.
+pub const TLS_OUT_MAX: usize = WRITE_CHUNK;

@@ -4,6 +4,8 @@ mod clock;
 mod link;
 mod reboot;
 mod signal;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::collections::hash_map::RandomState;
 use std::future::{poll_fn, Future};
@@ -30,7 +32,8 @@ use signal::{Signal, Signals};
 /// protocol describes. The configuration is one that `config` found good.
 ///
 /// # Errors
-/// The system refuses what the loop itself needs: signals or the reactor.
+/// A file that the connection needs cannot be used, or the system refuses what the
+/// loop itself needs: signals or the reactor.
 pub fn run(config: &Config) -> io::Result<()> {
     let settings = Settings {
         phase_timeout_ms: config.phase_timeout_ms,
@@ -55,6 +58,7 @@ fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
 /// # Errors
 /// As [`run`].
 pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Result<()> {
+    link::check(&config.connection).map_err(invalid)?;
     let signals = Signals::block()?;
     let clock = Clock::start();
     let options = options(config);
@@ -167,7 +171,7 @@ impl Pump<'_> {
         let now = self.clock.now();
         match (self.router.poll_link(now), &self.transport) {
             (LinkWish::Open, Transport::Down) => {
-                self.transport = Transport::Opening(Box::pin(Link::open(self.config.connection.broker.clone())));
+                self.transport = Transport::Opening(Box::pin(Link::open(self.config.connection.clone())));
             }
             (LinkWish::Close(reason), _) => {
                 match reason {
