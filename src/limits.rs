@@ -125,8 +125,8 @@ const _: () = {
 // wire
 
 /// Keys and indices on the way to a place in a message. The longest of the
-/// protocol is `payload.domains[0].components[0].config[0].key`.
-pub const PATH_MAX: usize = 8;
+/// protocol is `value.desiredState.domains[0].components[0].config[0].key`.
+pub const PATH_MAX: usize = 9;
 
 /// Bytes of a domain's topic form: its identifier and `update`.
 pub const TOPIC_FORM_MAX: usize = DOMAIN_ID_MAX + 6;
@@ -170,3 +170,55 @@ const _: () = {
     assert!(PACKET_IN_MAX > 5 + 2 + 65_535 + 2);
     assert!(SKIP_CHUNK <= PACKET_IN_MAX);
 };
+// wire::things
+
+/// Bytes of a thing's identifier. Ditto allows 256 characters, which in practice
+/// are ASCII.
+pub const THING_ID_MAX: usize = 256;
+
+/// Bytes of a tenant's identifier. Hono's are UUIDs and short names.
+pub const TENANT_ID_MAX: usize = 256;
+
+/// Bytes of a request's correlation id, escaped as in JSON. It goes into the
+/// answer; backends use UUIDs.
+pub const CORRELATION_ID_MAX: usize = 512;
+
+/// Bytes of a filter for requests: `command//<thing id>/req/#`.
+pub const REQUEST_FILTER_MAX: usize = 9 + THING_ID_MAX + 6;
+
+/// Bytes of the topic of an answer: as the request's, with a status of three
+/// digits in place of the operation, which may have none.
+pub const ANSWER_TOPIC_MAX: usize = TOPIC_IN_MAX + 3;
+
+// logging, files
+
+/// Old log files, also when the configuration sets no limit (0): with the default
+/// size they take 2 GB, and finding the newest takes 8 KB.
+pub const LOG_FILES_OLD_MAX: u64 = 1000;
+
+/// Megabytes of a log file when the configuration says 0, as in the reference.
+pub const LOG_FILE_MB_UNSET: u64 = 100;
+
+/// Milliseconds until a log file that cannot be written is tried again.
+pub const LOG_RETRY_MS: u64 = 10_000;
+
+/// Milliseconds between two looks for log files that are too old: a day, the unit
+/// of their age.
+pub const LOG_PRUNE_MS: u64 = 86_400_000;
+
+// reboot
+
+/// Milliseconds that a reboot command has to bring the host down.
+pub const REBOOT_COMMAND_MS: u64 = 60_000;
+
+/// Milliseconds that `sync` may take before a reboot goes on without it.
+pub const REBOOT_SYNC_MS: u64 = 10_000;
+
+/// Milliseconds that the kernel has for its sync and for its remount.
+pub const REBOOT_PAUSE_MS: u64 = 1000;
+
+/// Milliseconds after which a reboot that was triggered has failed.
+pub const REBOOT_FAILED_MS: u64 = 5000;
+
+/// Milliseconds between two looks whether a reboot command or `sync` is over.
+pub const REBOOT_LOOK_MS: u64 = 100;

@@ -31,11 +31,11 @@ fn main() -> ExitCode {
             }
         },
         Ok(Order::Run(loaded)) => {
-            logging::start(loaded.config.log.level);
+            logging::start(&loaded.config.log);
             for warning in &loaded.warnings {
                 log::warn!("{warning}");
             }
-            let missing = config::unsupported(&loaded.config);
+            let missing = config::unusable(&loaded.config);
             for line in &missing {
                 log::error!("{line}");
             }

@@ -9,13 +9,13 @@ pub mod file;
 pub mod keys;
 pub mod merge;
 pub mod show;
-pub mod unsupported;
+pub mod unusable;
 pub mod values;
 
 use log::LevelFilter;
 
 pub use broker::Broker;
-pub use unsupported::unsupported;
+pub use unusable::unusable;
 pub use values::Warning;
 
 use crate::orchestrator::phase::PhaseSet;

@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 
 use super::args;
 use super::keys::{Key, Kind, AGENT_KEYS, KEYS};
-use super::unsupported::unsupported;
+use super::unusable::unusable;
 use super::values::{masked, shown, Names, Slot};
 use super::Loaded;
 
@@ -54,7 +54,7 @@ pub fn check_config(loaded: &Loaded) -> (String, bool) {
     for warning in &loaded.warnings {
         let _ = writeln!(out, "warning: {warning}");
     }
-    let errors = unsupported(&loaded.config);
+    let errors = unusable(&loaded.config);
     for error in &errors {
         let _ = writeln!(out, "error: {}", shown(error));
     }

@@ -5,20 +5,24 @@
 
 use core::fmt;
 
+use super::backend::{Backend, Frame};
+use super::outbound::message_to;
 use super::Router;
 use crate::mqtt::Class;
 use crate::orchestrator::phase::{Command, Phase};
 use crate::orchestrator::{Event, Rejected};
 use crate::text::Text;
 use crate::time::Now;
-use crate::wire::consent::{self, Answer};
+use crate::wire::consent::{self, ConsentReply};
 use crate::wire::status::command_name;
 use crate::wire::topic::{Incoming, Outgoing};
-use crate::wire::{encode, Envelope};
+use crate::wire::Envelope;
 
 /// An open question.
 pub(super) struct Question {
     command: Command,
+    /// A UUID, by which a twin's answer is known.
+    id: String,
     /// The SUBSCRIBE that its publication waits for.
     packet: u16,
     is_published: bool,
@@ -27,45 +31,70 @@ pub(super) struct Question {
 impl Router {
     pub(super) fn ask_consent(&mut self, now: Now, phase: Phase) {
         let Some(command) = phase.command() else { return };
-        let packet = self.subscribe_to_answer(now);
-        self.question = Some(Question { command, packet, is_published: false });
+        let id = self.uuid();
+        self.question = Some(Question { command, id, packet: 0, is_published: false });
+        self.ask_again(now);
     }
 
     /// A new connection knows nothing of the question; its answer may be lost.
     pub(super) fn ask_again(&mut self, now: Now) {
-        if let Some(Question { command, .. }) = self.question {
-            let packet = self.subscribe_to_answer(now);
-            self.question = Some(Question { command, packet, is_published: false });
+        let Some(question) = &mut self.question else { return };
+        question.is_published = false;
+        if self.twin.is_some() {
+            // A twin's answer comes among its requests, which are subscribed to.
+            return self.publish_question(now);
         }
+        let topic = self.topics.incoming(Incoming::OwnerConsentFeedback);
+        question.packet = self.session.subscribe(now.tick, &[&topic]);
     }
 
     pub(super) fn close_consent(&mut self, now: Now) {
-        if self.question.take().is_some() {
+        if self.question.take().is_some() && self.twin.is_none() {
             let topic = self.topics.incoming(Incoming::OwnerConsentFeedback);
             self.session.unsubscribe(now.tick, &[&topic]);
         }
     }
 
-    fn subscribe_to_answer(&mut self, now: Now) -> u16 {
-        let topic = self.topics.incoming(Incoming::OwnerConsentFeedback);
-        self.session.subscribe(now.tick, &[&topic])
+    /// A SUBSCRIBE was acknowledged; perhaps the question waited for it.
+    pub(super) fn handle_subscribed(&mut self, now: Now, packet: u16) {
+        if self.question.as_ref().is_some_and(|question| question.packet == packet) {
+            self.publish_question(now);
+        }
     }
 
-    /// A SUBSCRIBE was acknowledged; perhaps the question waited for it.
-    pub(super) fn publish_question(&mut self, now: Now, packet: u16) {
-        let waits = |question: &&mut Question| question.packet == packet && !question.is_published;
-        let Some(question) = self.question.as_mut().filter(waits) else { return };
+    fn publish_question(&mut self, now: Now) {
+        let Some(backend) = self.backend() else { return };
+        let Some(question) = self.question.as_mut().filter(|question| !question.is_published) else { return };
         let Some(campaign) = self.orchestrator.campaign() else { return };
         question.is_published = true;
-        let command = question.command;
+        let (command, id) = (question.command, question.id.clone());
         let activity = campaign.activity.clone();
         let activity = Text::from_checked(&activity);
         log::info!("{activity}: the owner is asked for consent to {}", command_name(command));
-        let body = |out: &mut dyn fmt::Write| {
-            encode::head(out, activity, now.wall)?;
-            encode::command(out, command)
+        let frame = Frame { backend: &backend, activity, timestamp: now.wall };
+        let body = |out: &mut dyn fmt::Write| frame.consent(out, &id, command);
+        let topic = backend.topic(&self.topics, Outgoing::OwnerConsent);
+        self.send(now, message_to(&topic, Class::Keep, &body));
+    }
+
+    /// The UUID of the question that the owner of a twin was asked, if one is open.
+    pub(super) fn question_id(&self) -> Option<String> {
+        let published = self.question.as_ref().filter(|question| question.is_published);
+        published.filter(|_| matches!(self.backend(), Some(Backend::Thing(_)))).map(|question| question.id.clone())
+    }
+
+    /// A random UUID (RFC 9562, version 4), from a xorshift that was seeded by the
+    /// system: it has to differ, not to be a secret.
+    fn uuid(&mut self) -> String {
+        let mut word = || {
+            self.random ^= self.random << 13;
+            self.random ^= self.random >> 7;
+            self.random ^= self.random << 17;
+            self.random
         };
-        self.publish(now, Outgoing::OwnerConsent, Class::Keep, &body, None, encode::TAIL);
+        let (high, low) = (word() & !0xf000 | 0x4000, word() >> 2 | 1 << 63);
+        let (a, b, c) = (high >> 32, high >> 16 & 0xffff, high & 0xffff);
+        format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", low >> 48, low & 0xffff_ffff_ffff)
     }
 
     pub(super) fn handle_consent_reply(&mut self, now: Now, topic: &str, bytes: &[u8]) {
@@ -78,9 +107,9 @@ impl Router {
             return log::info!("{activity}: owner's answer ignored, nothing was asked");
         }
         let approved = match answer {
-            Answer::Approved => true,
-            Answer::Denied => false,
-            Answer::Unknown => return log::warn!("{activity}: owner's answer ignored, its status is unknown"),
+            ConsentReply::Approved => true,
+            ConsentReply::Denied => false,
+            ConsentReply::Unknown => return log::warn!("{activity}: owner's answer ignored, its status is unknown"),
         };
         match self.decide(now, Event::ConsentReply(activity, approved)) {
             Ok(()) => {}

@@ -16,7 +16,7 @@ use crate::text::Text;
 use crate::time::Now;
 use crate::wire::status::status_name;
 use crate::wire::topic::Incoming;
-use crate::wire::{activity_of, desired_state, feedback, inventory as wire_inventory, Envelope, Malformed};
+use crate::wire::{activity_of, desired_state, feedback, inventory as wire_inventory, things, Envelope, Malformed};
 
 impl Router {
     pub(super) fn handle_publish(&mut self, now: Now, publish: Publish) {
@@ -25,23 +25,42 @@ impl Router {
             // Not acknowledged: a session that outlives us brings it again.
             return;
         }
-        match self.topics.classify(&topic) {
-            Some(Incoming::DesiredState) => {
-                if !self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) {
-                    log::error!("a desired state is not taken: too many messages wait for the broker");
-                    return;
-                }
-                self.handle_desired_state(now, &payload);
-            }
-            Some(Incoming::CurrentStateGet) => self.handle_get(now, &topic, &payload),
-            Some(Incoming::AgentFeedback(domain)) => self.handle_feedback(now, domain, &topic, &payload),
-            Some(Incoming::AgentInventory(domain)) => self.handle_inventory(now, domain, &topic, &payload),
-            Some(Incoming::DesiredStateCommand) => log::info!("{topic}: ignored, it is not for the top-level manager"),
-            Some(Incoming::OwnerConsentFeedback) => self.handle_consent_reply(now, &topic, &payload),
+        match self.classify(&topic) {
+            Some(Origin::Edge) => self.handle_edge_response(now, &topic, &payload),
+            Some(Origin::Thing(request)) => self.handle_request(now, &request, &payload),
+            Some(Origin::Plain(incoming)) => self.handle_plain(now, incoming, &topic, &payload),
             None => log::warn!("a message to {topic} is none of ours"),
         }
         if let Some(ack) = ack {
             self.session.acknowledge(ack);
+        }
+    }
+
+    /// What came in, by its topic. As a twin the plain topics of the backend are
+    /// none of ours.
+    fn classify<'t>(&self, topic: &'t str) -> Option<Origin<'t>> {
+        let Some(twin) = &self.twin else { return self.topics.classify(topic).map(Origin::Plain) };
+        match things::Incoming::classify(topic, twin.identity.as_deref()) {
+            Some(things::Incoming::EdgeResponse) => Some(Origin::Edge),
+            Some(things::Incoming::Request(request)) => Some(Origin::Thing(request)),
+            None => self.topics.classify(topic).filter(is_agents).map(Origin::Plain),
+        }
+    }
+
+    fn handle_plain(&mut self, now: Now, incoming: Incoming, topic: &str, payload: &[u8]) {
+        match incoming {
+            Incoming::DesiredState => {
+                if !self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) {
+                    log::error!("a desired state is not taken: too many messages wait for the broker");
+                    return;
+                }
+                self.handle_desired_state(now, payload);
+            }
+            Incoming::CurrentStateGet => self.handle_get(now, topic, payload),
+            Incoming::AgentFeedback(domain) => self.handle_feedback(now, domain, topic, payload),
+            Incoming::AgentInventory(domain) => self.handle_inventory(now, domain, topic, payload),
+            Incoming::DesiredStateCommand => log::info!("{topic}: ignored, it is not for the top-level manager"),
+            Incoming::OwnerConsentFeedback => self.handle_consent_reply(now, topic, payload),
         }
     }
 
@@ -52,7 +71,11 @@ impl Router {
             return;
         }
         let finder = core::mem::take(&mut self.finder);
-        let what = self.topics.classify(topic);
+        let what = match self.classify(topic) {
+            Some(Origin::Thing(request)) => return self.refuse_oversized(now, &request, len),
+            Some(Origin::Plain(incoming)) => Some(incoming),
+            Some(Origin::Edge) | None => None,
+        };
         match finder.activity().filter(|activity| !activity.is_empty() && what == Some(Incoming::DesiredState)) {
             Some(activity) if self.runs(activity) => self.note_repeated(activity),
             Some(activity) if self.ending.is_no() => self.refuse(now, activity, &|out: &mut dyn Write| {
@@ -80,7 +103,14 @@ impl Router {
         }
     }
 
-    fn apply(&mut self, now: Now, bytes: &[u8], envelope: &Envelope<'_>, state: desired_state::DesiredState) {
+    /// Hands a desired state to the orchestrator; `bytes` is its whole message.
+    pub(super) fn apply(
+        &mut self,
+        now: Now,
+        bytes: &[u8],
+        envelope: &Envelope<'_>,
+        state: desired_state::DesiredState,
+    ) {
         let mut parts: Vec<Part<'_>, DOMAINS_MAX> = Vec::new();
         for place in 0..state.domains() {
             if let Some(id) = state.domain_id(bytes, place) {
@@ -90,7 +120,9 @@ impl Router {
             }
         }
         let activity = envelope.activity;
-        let crc = CRC.checksum(bytes);
+        // Of the payload alone: a redelivered request may have other headers.
+        let content = envelope.payload().and_then(|span| bytes.get(span.start as usize..span.end()));
+        let crc = CRC.checksum(content.unwrap_or_default());
         let desired = DesiredState { activity, timestamp: envelope.timestamp, crc, parts: &parts };
         let mut effects = crate::orchestrator::Effects::new();
         match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut effects) {
@@ -192,7 +224,7 @@ impl Router {
         }
     }
 
-    fn runs(&self, activity: Text<'_>) -> bool {
+    pub(super) fn runs(&self, activity: Text<'_>) -> bool {
         self.orchestrator.campaign().is_some_and(|running| running.is_running() && running.is_activity(activity))
     }
 
@@ -201,9 +233,20 @@ impl Router {
     }
 }
 
+/// Where a message comes from.
+enum Origin<'t> {
+    Edge,
+    Thing(things::RequestTopic<'t>),
+    Plain(Incoming),
+}
+
+pub(super) fn is_agents(incoming: &Incoming) -> bool {
+    matches!(incoming, Incoming::AgentFeedback(_) | Incoming::AgentInventory(_))
+}
+
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
 /// Shown text as the content of a JSON string.
-fn escape(out: &mut dyn Write, shown: &dyn fmt::Display) -> fmt::Result {
+pub(super) fn escape(out: &mut dyn Write, shown: &dyn fmt::Display) -> fmt::Result {
     write!(crate::text::Escaping(out), "{shown}")
 }

@@ -4,6 +4,7 @@
 //! call and reads no clock, so a test can drive a whole manager with bytes and
 //! time. It logs, for everybody inside.
 
+mod backend;
 mod consent;
 mod ending;
 mod inbound;
@@ -12,6 +13,7 @@ mod outbound;
 mod retained;
 mod status;
 mod timers;
+mod twin;
 
 use crate::config::Config;
 use crate::inventory::store::Store;
@@ -20,7 +22,8 @@ use crate::mqtt::{Event as SessionEvent, LinkWish, Options, Session};
 use crate::orchestrator::ids::DomainSet;
 use crate::orchestrator::{Effects, Event, Orchestrator, Rejected};
 use crate::time::{Now, Tick};
-use crate::wire::topic::{Incoming, Topic, TopicError, Topics};
+use crate::wire::things;
+use crate::wire::topic::{Incoming, TopicError, Topics};
 use crate::wire::ActivityIdFinder;
 use consent::Question;
 use ending::Ending;
@@ -28,6 +31,7 @@ use retained::{Documents, Retained};
 pub use status::will;
 use status::Status;
 use timers::Timers;
+use twin::Twin;
 
 /// A whole manager but for the system around it.
 pub struct Router {
@@ -47,6 +51,10 @@ pub struct Router {
     /// Looks for the activity in a message that is too large to hold.
     finder: ActivityIdFinder,
     question: Option<Question>,
+    /// None: the backend speaks on the plain topics.
+    twin: Option<Twin>,
+    /// Of ids of our own.
+    random: u64,
     /// The orchestrator wants to know when everything is at the broker.
     awaits_delivery: bool,
     status: Option<Status>,
@@ -71,6 +79,7 @@ impl Router {
     ) -> Result<Router, TopicError<'c>> {
         let domains: Vec<&str> = config.agents.iter().map(|agent| agent.domain.as_str()).collect();
         let read_timeouts: Vec<u64> = config.agents.iter().map(|agent| agent.read_timeout_ms).collect();
+        let seed = options.seed;
         Ok(Router {
             topics: Topics::new(&config.domain, &domains)?,
             clean_session: options.clean_session,
@@ -85,6 +94,8 @@ impl Router {
             disconnect_timeout_ms: config.connection.disconnect_timeout_ms,
             finder: ActivityIdFinder::new(),
             question: None,
+            twin: config.things_enabled.then(Twin::default),
+            random: seed | 1,
             awaits_delivery: false,
             refused: 0,
             status: Status::new(&config.connection.status_topic, now),
@@ -197,15 +208,19 @@ impl Router {
             SessionEvent::Connected { session_present } => {
                 log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
                 self.subscribe(now);
-                self.ask_again(now);
                 self.publish_status(now, true);
                 let _ = self.decide(now, Event::Link(true));
-                let mut effects = inventory::Effects::new();
-                self.rounds.handle_link_up(now, self.busy(), &mut effects);
-                self.carry_out_inventory(now, effects);
+                if self.twin.is_some() {
+                    self.ask_edge(now);
+                } else {
+                    let mut effects = inventory::Effects::new();
+                    self.rounds.handle_link_up(now, self.busy(), &mut effects);
+                    self.carry_out_inventory(now, effects);
+                    self.ask_again(now);
+                }
             }
             SessionEvent::Lost(_) => drop(self.decide(now, Event::Link(false))),
-            SessionEvent::Subscribed { packet } => self.publish_question(now, packet),
+            SessionEvent::Subscribed { packet } => self.handle_subscribed(now, packet),
             SessionEvent::SubscribeRefused { filters, .. } => {
                 let names = self.subscriptions();
                 let refused = filters.iter().filter_map(|place| names.get(usize::from(*place)));
@@ -234,8 +249,14 @@ impl Router {
         running.map_or(DomainSet::EMPTY, |campaign| campaign.participants())
     }
 
-    fn subscriptions(&self) -> Vec<Topic> {
-        self.topics.subscriptions().map(|incoming: Incoming| self.topics.incoming(incoming)).collect()
+    fn subscriptions(&self) -> Vec<String> {
+        let name = |incoming: Incoming| self.topics.incoming(incoming).as_str().to_owned();
+        let plain = self.topics.subscriptions();
+        let Some(twin) = &self.twin else { return plain.map(name).collect() };
+        let edge = std::iter::once(things::EDGE_RESPONSE.to_owned());
+        let requests = twin.identity.iter().flat_map(|identity| things::RequestTopic::filters(identity));
+        let requests = requests.map(|filter| filter.as_str().to_owned());
+        edge.chain(requests).chain(plain.filter(inbound::is_agents).map(name)).collect()
     }
 
     fn subscribe(&mut self, now: Now) {

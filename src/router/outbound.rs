@@ -2,10 +2,11 @@
 
 use core::fmt;
 
+use super::backend::Frame;
 use super::retained::{self, part, INVENTORY};
 use super::{message, Router};
 use crate::inventory;
-use crate::mqtt::{Class, Message, Write};
+use crate::mqtt::{Class, Document, Message, Write};
 use crate::orchestrator::campaign::KnownAction;
 use crate::orchestrator::effect::Notice;
 use crate::orchestrator::ids::{DomainIx, DomainSet};
@@ -58,45 +59,47 @@ impl Router {
     pub(super) fn refuse(&mut self, now: Now, activity: Text<'_>, words: Write<'_>) {
         self.refused = self.refused.saturating_add(1);
         log::warn!("{activity}: desired state refused: {}", message::logged(words));
+        let Some(backend) = self.backend() else { return };
+        let frame = Frame { backend: &backend, activity, timestamp: now.wall };
         let body = |out: &mut dyn fmt::Write| {
-            encode::head(out, activity, now.wall)?;
+            frame.feedback(out)?;
             encode::feedback_head(out, Status::IdentificationFailed, Some(words))
         };
-        self.publish(now, Outgoing::Feedback, Class::Keep, &body, None, "}}");
+        let topic = backend.topic(&self.topics, Outgoing::Feedback);
+        let tail = backend.feedback_tail();
+        self.send(now, Message { tail, ..message_to(&topic, Class::Keep, &body) });
     }
 
-    fn report(&mut self, now: Now, status: Status) {
+    pub(super) fn report(&mut self, now: Now, status: Status) {
         let Some(campaign) = self.orchestrator.campaign() else { return };
+        let Some(backend) = self.backend() else {
+            let activity = campaign.activity.clone();
+            return self.wait_for_identity(Text::from_checked(&activity), status);
+        };
         let activity = Text::from_checked(&campaign.activity);
         let words = |out: &mut dyn fmt::Write| message::write(campaign, &self.domains, out);
         let mut length = encode::Count::default();
         // Counting cannot fail.
         let _ = words(&mut length);
         let explained = campaign.outcome.is_some() && length.bytes > 0;
-        let told = status_name(status_for_backend(status));
+        let status = status_for_backend(status);
         match explained {
-            true => log::info!("{activity}: {told}: {}", message::logged(words)),
-            false => log::info!("{activity}: {told}"),
+            true => log::info!("{activity}: {}: {}", status_name(status), message::logged(words)),
+            false => log::info!("{activity}: {}", status_name(status)),
         }
         let words: Write<'_> = &words;
+        let frame = Frame { backend: &backend, activity, timestamp: now.wall };
         let body = |out: &mut dyn fmt::Write| {
-            encode::head(out, activity, now.wall)?;
-            encode::feedback_head(out, status_for_backend(status), explained.then_some(words))
+            frame.feedback(out)?;
+            encode::feedback_head(out, status, explained.then_some(words))
         };
         let detail = |out: &mut dyn fmt::Write| encode::feedback_actions(out, campaign.actions.iter().map(view));
         let class = if status == Status::Running { RUNNING } else { Class::Keep };
-        let topic = self.topics.outgoing(Outgoing::Feedback);
-        let message = Message {
-            topic: &topic,
-            retain: false,
-            class,
-            body: &body,
-            detail: Some(&detail),
-            document: None,
-            tail: "}}",
-        };
+        let topic = backend.topic(&self.topics, Outgoing::Feedback);
+        let tail = backend.feedback_tail();
+        let message = Message { detail: Some(&detail), tail, ..message_to(&topic, class, &body) };
         if let Err(error) = self.session.publish(now.tick, message) {
-            log::error!("{activity}: {told} is lost: {error}");
+            log::error!("{activity}: {} is lost: {error}", status_name(status));
         }
     }
 
@@ -106,7 +109,7 @@ impl Router {
         let activity = Text::from_checked(&activity);
         log::info!("[{}] {activity}: desired state", self.domains[domain.place()]);
         let body = |out: &mut dyn fmt::Write| encode::head(out, activity, now.wall);
-        self.publish(now, Outgoing::AgentDesiredState(domain), Class::Keep, &body, Some(part(domain)), encode::TAIL);
+        self.publish(now, Outgoing::AgentDesiredState(domain), Class::Keep, &body, Some(part(domain)));
     }
 
     fn command(&mut self, now: Now, domain: DomainIx, command: Command) {
@@ -118,7 +121,7 @@ impl Router {
             encode::head(out, activity, now.wall)?;
             encode::command(out, command)
         };
-        self.publish(now, Outgoing::AgentCommand(domain), Class::Keep, &body, None, encode::TAIL);
+        self.publish(now, Outgoing::AgentCommand(domain), Class::Keep, &body, None);
     }
 
     fn report_inventory(&mut self, now: Now) {
@@ -140,30 +143,32 @@ impl Router {
         };
         for domain in domains.iter() {
             log::debug!("[{}] {activity}: asked for its inventory", self.domains[domain.place()]);
-            self.publish(now, Outgoing::AgentCurrentStateGet(domain), Class::LinkBound, &body, None, encode::TAIL);
+            self.publish(now, Outgoing::AgentCurrentStateGet(domain), Class::LinkBound, &body, None);
         }
     }
 
     fn publish_inventory(&mut self, now: Now, activity: Text<'_>) {
+        // A twin that learns who it is asks for all inventories anyway.
+        let Some(backend) = self.backend() else { return };
         log::info!("{activity}: inventory reported");
-        let body = |out: &mut dyn fmt::Write| encode::head(out, activity, now.wall);
-        self.publish(now, Outgoing::Inventory, CURRENT_STATE, &body, Some(INVENTORY), encode::TAIL);
+        let manager = self.manager.clone();
+        let frame = Frame { backend: &backend, activity, timestamp: now.wall };
+        let body = |out: &mut dyn fmt::Write| frame.inventory(out, &manager);
+        let topic = backend.topic(&self.topics, Outgoing::Inventory);
+        let (retain, tail) = (backend.retains_inventory(), backend.inventory_tail());
+        let message = message_to(&topic, CURRENT_STATE, &body);
+        self.send(now, Message { retain, document: Some(INVENTORY), tail, ..message });
     }
 
-    pub(super) fn publish(
-        &mut self,
-        now: Now,
-        outgoing: Outgoing,
-        class: Class,
-        body: Write<'_>,
-        document: Option<crate::mqtt::Document>,
-        tail: &'static str,
-    ) {
+    /// Sends a message to an agent.
+    fn publish(&mut self, now: Now, outgoing: Outgoing, class: Class, body: Write<'_>, document: Option<Document>) {
         let topic = self.topics.outgoing(outgoing);
-        let retain = outgoing == Outgoing::Inventory;
-        let message = Message { topic: &topic, retain, class, body, detail: None, document, tail };
+        self.send(now, Message { document, tail: encode::TAIL, ..message_to(&topic, class, body) });
+    }
+
+    pub(super) fn send(&mut self, now: Now, message: Message<'_>) {
         if let Err(error) = self.session.publish(now.tick, message) {
-            log::error!("a message to {topic} is lost: {error}");
+            log::error!("a message to {} is lost: {error}", message.topic);
         }
     }
 
@@ -199,6 +204,11 @@ impl Router {
     pub(super) fn discard_parts(&mut self) {
         self.session.discard_documents(retained::is_part);
     }
+}
+
+/// A message that is its body alone.
+pub(super) fn message_to<'a>(topic: &'a str, class: Class, body: Write<'a>) -> Message<'a> {
+    Message { topic, retain: false, class, body, detail: None, document: None, tail: "" }
 }
 
 fn view(action: &KnownAction) -> ActionView<'_> {

@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use super::outbound::message_to;
 use super::Router;
 use crate::mqtt::{Class, Message, Will};
 use crate::time::{Now, Tick};
@@ -38,17 +39,7 @@ impl Router {
         let uptime_s = now.tick.since(status.started) / 1000;
         let counts = [uptime_s, u64::from(self.session.status().reconnects), u64::from(self.refused)];
         let body = |out: &mut dyn fmt::Write| encode_presence(out, online, Some(counts));
-        let message = Message {
-            topic: &status.topic,
-            retain: true,
-            class: STATUS,
-            body: &body,
-            detail: None,
-            document: None,
-            tail: "",
-        };
-        if let Err(error) = self.session.publish(now.tick, message) {
-            log::error!("a message to {} is lost: {error}", status.topic);
-        }
+        let topic = status.topic.clone();
+        self.send(now, Message { retain: true, ..message_to(&topic, STATUS, &body) });
     }
 }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod link;
+mod reboot;
 mod signal;
 
 use std::collections::hash_map::RandomState;
@@ -22,7 +23,8 @@ use crate::router::{will, Router};
 use crate::time::Tick;
 use clock::Clock;
 use link::Link;
-use signal::Signals;
+use reboot::{Outcome, Rebooter};
+use signal::{Signal, Signals};
 
 /// Serves until the process is told to end, with the orchestration that the
 /// protocol describes. The configuration is one that `config` found good.
@@ -67,6 +69,7 @@ pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Res
         out: Unsent { bytes: vec![0; WRITE_CHUNK].into_boxed_slice(), start: 0, end: 0 },
         timer: Timer::never(),
         armed: None,
+        rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
     };
     smol::block_on(pump.serve())
 }
@@ -87,8 +90,9 @@ fn options(config: &Config) -> Options {
     };
     Options {
         client_id,
+        // A password alone is not sent [MQTT-3.1.2-22], as with the reference.
+        password: (!connection.username.is_empty()).then(|| connection.password.clone()),
         username: Some(connection.username.clone()),
-        password: Some(connection.password.clone()),
         keep_alive_s: (connection.keep_alive_ms / 1000).min(u64::from(u16::MAX)) as u16,
         clean_session: connection.clean_session,
         connect_timeout_ms: connection.connect_timeout_ms,
@@ -125,6 +129,7 @@ struct Pump<'a> {
     out: Unsent,
     timer: Timer,
     armed: Option<Tick>,
+    rebooter: Rebooter,
 }
 
 impl Pump<'_> {
@@ -134,6 +139,7 @@ impl Pump<'_> {
             if self.router.poll_timeout().is_some_and(|due| due <= now.tick) {
                 self.router.handle_timeout(now);
             }
+            self.drive_reboot();
             self.follow_wish();
             if !self.exchange() && !self.router.is_ended() {
                 self.arm();
@@ -141,6 +147,19 @@ impl Pump<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Begins the reboot that the router wants, and takes its next step.
+    fn drive_reboot(&mut self) {
+        let now = self.clock.now();
+        if self.router.poll_reboot() {
+            log::warn!("rebooting the host");
+            self.rebooter.begin(now.tick);
+        }
+        if let Some(Outcome::Failed(why)) = self.rebooter.handle_timeout(now.tick) {
+            log::error!("the reboot failed: {why}");
+            self.router.handle_reboot_failed(now);
+        }
     }
 
     /// Opens or closes the transport as the session wants.
@@ -227,7 +246,7 @@ impl Pump<'_> {
 
     /// Sets the timer, if what is waited for has changed.
     fn arm(&mut self) {
-        let due = self.router.poll_timeout();
+        let due = [self.router.poll_timeout(), self.rebooter.poll_timeout()].into_iter().flatten().min();
         if due != self.armed {
             self.armed = due;
             match due.and_then(|due| self.clock.instant(due)) {
@@ -240,8 +259,11 @@ impl Pump<'_> {
     /// Ready when something has happened.
     fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut wake = Poll::Pending;
-        if self.signals.poll(cx).is_ready() {
-            self.router.handle_terminate(self.clock.now());
+        if let Poll::Ready(signal) = self.signals.poll(cx) {
+            match signal {
+                Signal::End => self.router.handle_terminate(self.clock.now()),
+                Signal::Reopen => crate::logging::reopen(),
+            }
             wake = Poll::Ready(());
         }
         if Pin::new(&mut self.timer).poll(cx).is_ready() {

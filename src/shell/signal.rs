@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT as something to wait for.
+//! SIGTERM, SIGINT and SIGHUP as something to wait for.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +8,16 @@ use std::task::{Context, Poll};
 
 use async_io::Async;
 
-/// Receives the signals that end the process.
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Signal {
+    /// SIGTERM or SIGINT: end the process.
+    End,
+    /// SIGHUP: reopen the log file.
+    Reopen,
+}
+
+/// Receives the signals.
 pub struct Signals(Async<File>);
 
 impl Signals {
@@ -25,6 +34,7 @@ impl Signals {
             libc::sigemptyset(set.as_mut_ptr());
             libc::sigaddset(set.as_mut_ptr(), libc::SIGTERM);
             libc::sigaddset(set.as_mut_ptr(), libc::SIGINT);
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGHUP);
             if libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) != 0 {
                 return Err(io::Error::last_os_error());
             }
@@ -37,12 +47,15 @@ impl Signals {
         Async::new_nonblocking(file).map(Signals)
     }
 
-    /// Ready when a signal has come since the last call.
-    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when a signal has come, once for each.
+    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<Signal> {
         while self.0.poll_readable(cx).is_ready() {
             let mut info = [0; size_of::<libc::signalfd_siginfo>()];
-            if self.0.get_ref().read(&mut info).is_ok() {
-                return Poll::Ready(());
+            if self.0.get_ref().read_exact(&mut info).is_ok() {
+                // The signal's number is what the structure begins with.
+                let number = u32::from_ne_bytes([info[0], info[1], info[2], info[3]]);
+                let hangup = number == libc::SIGHUP as u32;
+                return Poll::Ready(if hangup { Signal::Reopen } else { Signal::End });
             }
         }
         Poll::Pending

@@ -25,17 +25,42 @@ impl<'a> Envelope<'a> {
     /// stands twice or is past its limit. [`activity_of`](super::activity_of) may
     /// still find its activity.
     pub fn decode(bytes: &'a [u8]) -> Result<Envelope<'a>, Malformed> {
-        let [activity, timestamp, payload] =
-            Node::document(bytes)?.fields([Key::ActivityId, Key::Timestamp, Key::Payload])?;
+        Envelope::of(Node::document(bytes)?, Key::Payload)
+    }
+
+    /// Decodes the object that has the envelope's keys, with its payload under
+    /// `key`: in twin mode that is what the payload is (things.md, 4).
+    ///
+    /// # Errors
+    /// As of [`decode`](Envelope::decode).
+    pub(super) fn of(object: Node<'a>, key: Key) -> Result<Envelope<'a>, Malformed> {
+        let [activity, timestamp, payload] = object.fields([Key::ActivityId, Key::Timestamp, key])?;
+        let envelope = Envelope::bare(activity, timestamp)?;
+        Ok(Envelope { payload: payload.map(Node::object).transpose()?, ..envelope })
+    }
+
+    /// Decodes the object that has the envelope's keys and no payload.
+    ///
+    /// # Errors
+    /// As of [`decode`](Envelope::decode).
+    pub(super) fn without_payload(object: Node<'a>) -> Result<Envelope<'a>, Malformed> {
+        let [activity, timestamp] = object.fields([Key::ActivityId, Key::Timestamp])?;
+        Envelope::bare(activity, timestamp)
+    }
+
+    fn bare(activity: Option<Node<'a>>, timestamp: Option<Node<'a>>) -> Result<Envelope<'a>, Malformed> {
         if let Some(node) = activity.filter(|node| node.raw().len() > ACTIVITY_ID_MAX + 2) {
             return Err(node.error(What::Longer(ACTIVITY_ID_MAX as u32)));
         }
         Ok(Envelope {
             activity: node::string(activity)?,
             timestamp: timestamp.map_or(Ok(0), |node| node.leaf("is not an integer of 64 bits"))?,
-            payload: payload.map(Node::object).transpose()?,
+            payload: None,
         })
     }
+
+    /// The envelope of a message that says nothing.
+    pub(super) const EMPTY: Envelope<'static> = Envelope { activity: Text::EMPTY, timestamp: 0, payload: None };
 
     /// Where its payload stands in the message; none if absent or null.
     pub fn payload(&self) -> Option<Span> {

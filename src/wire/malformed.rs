@@ -10,7 +10,7 @@ use crate::text::Text;
 
 macro_rules! keys {
     ($($key:ident = $name:literal,)*) => {
-        /// A key of the protocol (protocol.md, "Payloads").
+        /// A key of the protocol (protocol.md, "Payloads"; things.md).
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[allow(missing_docs)]
         pub enum Key { $($key,)* }
@@ -46,6 +46,16 @@ keys! {
     Type = "type",
     Addressable = "addressable",
     Parameters = "parameters",
+    Topic = "topic",
+    Headers = "headers",
+    CorrelationId = "correlation-id",
+    ResponseRequired = "response-required",
+    Path = "path",
+    Value = "value",
+    DesiredState = "desiredState",
+    OwnerConsentFeedback = "ownerConsentFeedback",
+    DeviceId = "deviceId",
+    TenantId = "tenantId",
 }
 
 impl Key {

@@ -1,4 +1,4 @@
-//! Bytes <-> domain types, borrowed (protocol.md). No decisions, no heap, no
+//! Bytes <-> domain types, borrowed (protocol.md, things.md). No decisions, no heap, no
 //! recursion: a message is first checked in full, then walked through, and what
 //! is only passed on stays as it came.
 
@@ -15,6 +15,7 @@ pub mod scan;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod things;
 pub mod topic;
 
 pub use envelope::Envelope;

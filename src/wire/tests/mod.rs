@@ -4,16 +4,21 @@
 use std::string::String;
 use std::vec::Vec;
 
+use super::things::Identity;
 use super::{desired_state, encode, feedback, inventory, Envelope, Malformed};
 use crate::orchestrator::event::Action;
 use crate::text::Text;
 
 mod agreement;
+mod consent;
 mod damage;
 mod exchange;
 mod find;
+mod identity;
 mod limits;
 mod refusal;
+mod request;
+mod told;
 
 /// An envelope around `payload`.
 fn message(payload: &str) -> String {
@@ -39,6 +44,16 @@ fn part(bytes: &[u8], state: &desired_state::DesiredState, ix: usize) -> String 
     let mut out = String::new();
     desired_state::encode_part(bytes, state, ix, &mut out).unwrap();
     out
+}
+
+/// Who we are in the reference's traces.
+fn identity() -> Identity {
+    identity_of("test.ns:edge:device")
+}
+
+fn identity_of(device: &str) -> Identity {
+    let message = format!(r#"{{"deviceId":{device:?},"tenantId":"t1","policyId":""}}"#);
+    Identity::decode(message.as_bytes()).unwrap()
 }
 
 /// A whole message around a payload that `payload` writes.

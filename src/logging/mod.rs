@@ -1,35 +1,100 @@
-//! The log: one line per event on standard error, each bounded and printable.
+//! The log: one line per event on standard error or in a file, each bounded and
+//! printable.
+
+mod backups;
+mod file;
+#[cfg(test)]
+pub(crate) mod temp;
 
 use core::fmt::{self, Write as _};
-use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::io::{self, Write as _};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use heapless::String;
-use log::LevelFilter;
 
+use crate::config::Log;
 use crate::limits::LOG_LINE_MAX;
+use crate::time::{Now, Tick};
+use file::{Limits, LogFile};
 
 /// What stands for what was cut off.
 const CUT: &str = "...";
 
-/// Logs to standard error from now on, what is at least `level`. `RUST_LOG` is
-/// not looked at. A line that cannot be written is lost, and nothing else. Does
-/// nothing if a logger is already set.
-pub fn start(level: LevelFilter) {
+/// Logs from now on, what is at least of the configured level, to the configured
+/// file or else to standard error. `RUST_LOG` is not looked at. A line that cannot
+/// be written to the file goes to standard error; one that cannot be written there
+/// is lost, and nothing else. Does nothing if a logger is already set.
+pub fn start(config: &Log) {
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(level).target(env_logger::Target::Stderr).format(|out, record| {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut line: String<LINE_BYTES> = String::new();
-        write_line(&mut line, since_epoch.as_millis() as u64, record.level(), record.args());
+    builder.filter_level(config.level).format(|out, record| {
+        let mut line = Line::new();
+        write_line(&mut line, wall_ms(), record.level(), record.args());
         out.write_all(line.as_bytes())
     });
+    if !config.file.is_empty() {
+        FILE.get_or_init(|| SharedFile::open(config));
+        builder.target(env_logger::Target::Pipe(Box::new(ToFile)));
+    }
     let _ = builder.try_init();
 }
+
+/// Opens the log file anew, if there is one, for somebody has moved it away.
+pub fn reopen() {
+    if let Some(shared) = FILE.get() {
+        shared.with(|file, now| file.reopen(now, &mut io::stderr()));
+    }
+}
+
+/// The file is wanted by whoever logs and by whoever reopens it.
+static FILE: OnceLock<SharedFile> = OnceLock::new();
+
+struct SharedFile {
+    start: Instant,
+    file: Mutex<LogFile>,
+}
+
+impl SharedFile {
+    fn open(config: &Log) -> SharedFile {
+        let limits = Limits::new(config.file_size_mb, config.file_count, config.file_max_age_days);
+        let now = Now { tick: Tick(0), wall: wall_ms() };
+        let file = LogFile::new(&config.file, limits, now, &mut io::stderr());
+        SharedFile { start: Instant::now(), file: Mutex::new(file) }
+    }
+
+    fn with(&self, act: impl FnOnce(&mut LogFile, Now)) {
+        let now = Now { tick: Tick(self.start.elapsed().as_millis() as u64), wall: wall_ms() };
+        act(&mut self.file.lock().unwrap_or_else(PoisonError::into_inner), now);
+    }
+}
+
+/// Takes each line in one piece.
+struct ToFile;
+
+impl io::Write for ToFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(shared) = FILE.get() {
+            shared.with(|file, now| file.write(now, line, &mut io::stderr()));
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn wall_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
+
+/// A line with its line feed.
+type Line = String<LINE_BYTES>;
 
 /// The head is 31 bytes; then the text, what stands for the rest, and a line feed.
 const LINE_BYTES: usize = LOG_LINE_MAX + 31 + CUT.len() + 1;
 
-fn write_line<const N: usize>(line: &mut String<N>, wall_ms: u64, level: log::Level, text: &fmt::Arguments<'_>) {
+fn write_line(line: &mut Line, wall_ms: u64, level: log::Level, text: &fmt::Arguments<'_>) {
     // The buffer is as large as the longest line, so nothing can fail.
     let _ = write!(line, "{} {level:<5} ", Utc(wall_ms));
     let _ = write!(Printing::new(line, LOG_LINE_MAX), "{text}");
@@ -159,14 +224,14 @@ mod tests {
 
     #[test]
     fn a_line_has_time_level_and_text() {
-        let mut line: String<LINE_BYTES> = String::new();
+        let mut line = Line::new();
         write_line(&mut line, 1_795_532_645_123, log::Level::Info, &format_args!("started {}", 1));
         assert_eq!(line.as_str(), "2026-11-24T15:04:05.123Z INFO  started 1\n");
     }
 
     #[test]
     fn a_line_stays_one_line_and_within_its_bound() {
-        let mut line: String<LINE_BYTES> = String::new();
+        let mut line = Line::new();
         let long = "\n\u{1b}\u{e9}".repeat(LOG_LINE_MAX);
         write_line(&mut line, u64::MAX, log::Level::Error, &format_args!("{long}"));
         assert!(line.len() <= LINE_BYTES && line.len() > LOG_LINE_MAX);

@@ -1,0 +1,16 @@
+//! What is well formed and still cannot be run.
+
+use super::{Broker, Config};
+
+/// Why the manager cannot run with `config`, a line each. Not to run is better
+/// than to run as something else.
+pub fn unusable(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Broker::Tls { .. } = config.connection.broker {
+        lines.push(String::from("connection.broker: TLS is not built yet; use tcp:// or unix://"));
+    }
+    if !config.connection.clean_session && config.connection.client_id.is_empty() {
+        lines.push(String::from("connection.cleanSession: false needs a connection.clientId that stays the same"));
+    }
+    lines
+}

@@ -1,0 +1,200 @@
+//! The digital twin (things.md): who we are is told by the edge, requests come as
+//! commands to the thing, and each gets an answer.
+
+use core::fmt::{self, Write};
+use std::rc::Rc;
+
+use super::backend::Backend;
+use super::inbound::escape;
+use super::outbound::message_to;
+use super::Router;
+use crate::inventory;
+use crate::limits::{ANSWER_ROOM, ANSWER_ROOM_MESSAGES, PAYLOAD_IN_MAX};
+use crate::mqtt::Class;
+use crate::orchestrator::phase::Status;
+use crate::orchestrator::Event;
+use crate::text::Text;
+use crate::time::Now;
+use crate::wire::consent::ConsentReply;
+use crate::wire::things::encode::{answer, feature, Answer};
+use crate::wire::things::{Identity, Operation, Reply, Request, RequestTopic, EDGE_REQUEST, EVENTS};
+
+/// Of features only the newest is of interest.
+const FEATURE: Class = Class::Newest(3);
+
+/// What the twin needs to know.
+#[derive(Default)]
+pub(super) struct Twin {
+    /// Who we are, as the edge last said.
+    pub(super) identity: Option<Rc<Identity>>,
+    /// What was to be reported before anybody knew who we are.
+    pub(super) waiting: Option<Status>,
+}
+
+impl Router {
+    pub(super) fn identity(&self) -> Option<Rc<Identity>> {
+        self.twin.as_ref()?.identity.clone()
+    }
+
+    /// How the backend is spoken to; none before a twin knows who it is.
+    pub(super) fn backend(&self) -> Option<Backend> {
+        match &self.twin {
+            None => Some(Backend::Plain),
+            Some(twin) => twin.identity.clone().map(Backend::Thing),
+        }
+    }
+
+    /// Asks the edge who we are. What it said before counts until it says otherwise.
+    pub(super) fn ask_edge(&mut self, now: Now) {
+        self.send(now, message_to(EDGE_REQUEST, Class::LinkBound, &|_: &mut dyn Write| Ok(())));
+        if self.identity().is_some() {
+            self.set_up_thing(now);
+        }
+    }
+
+    pub(super) fn handle_edge_response(&mut self, now: Now, topic: &str, bytes: &[u8]) {
+        let identity = match Identity::decode(bytes) {
+            Ok(identity) => identity,
+            Err(malformed) => return log::error!("{topic}: refused: {malformed}"),
+        };
+        if self.identity().is_some_and(|known| *known == identity) {
+            return log::debug!("{topic}: nothing new");
+        }
+        log::info!("the device is {:?}", identity.device_id());
+        if let Some(known) = self.identity() {
+            self.change_subscriptions(now, &known, false);
+        }
+        self.change_subscriptions(now, &identity, true);
+        if let Some(twin) = &mut self.twin {
+            twin.identity = Some(Rc::new(identity));
+        }
+        self.set_up_thing(now);
+    }
+
+    fn change_subscriptions(&mut self, now: Now, identity: &Identity, subscribe: bool) {
+        let filters = RequestTopic::filters(identity);
+        let filters = filters.each_ref().map(|filter| filter.as_str());
+        match subscribe {
+            true => self.session.subscribe(now.tick, &filters),
+            false => self.session.unsubscribe(now.tick, &filters),
+        };
+    }
+
+    fn set_up_thing(&mut self, now: Now) {
+        let Some(identity) = self.identity() else { return };
+        let manager = self.manager.clone();
+        self.send(now, message_to(EVENTS, FEATURE, &|out: &mut dyn Write| feature(out, &identity, &manager)));
+        let mut effects = inventory::Effects::new();
+        self.rounds.handle_link_up(now, self.busy(), &mut effects);
+        self.carry_out_inventory(now, effects);
+        if let Some(status) = self.twin.as_mut().and_then(|twin| twin.waiting.take()) {
+            self.report(now, status);
+        }
+        self.ask_again(now);
+    }
+
+    pub(super) fn handle_request(&mut self, now: Now, topic: &RequestTopic<'_>, bytes: &[u8]) {
+        let Some(identity) = self.identity() else { return };
+        let (reply, request) = match Request::decode(bytes, topic, &identity) {
+            Ok(decoded) => decoded,
+            Err(foreign) => return log::debug!("request {}: ignored, {}", topic.id, foreign.0),
+        };
+        let result = request.and_then(|request| match reply.operation {
+            Operation::Apply => self.handle_apply(now, topic, &reply, bytes, &request),
+            Operation::Refresh => {
+                let envelope = request.refresh()?;
+                self.answer(now, topic, &reply, Answer::Taken);
+                let mut effects = inventory::Effects::new();
+                self.rounds.handle_get(now, envelope.activity, self.busy(), &mut effects);
+                self.carry_out_inventory(now, effects);
+                Ok(())
+            }
+            Operation::Consent => self.handle_thing_consent(now, topic, &reply, &request),
+        });
+        if let Err(malformed) = result {
+            self.answer_refused(now, topic, &reply, &malformed);
+        }
+    }
+
+    fn handle_apply(
+        &mut self,
+        now: Now,
+        topic: &RequestTopic<'_>,
+        reply: &Reply<'_>,
+        bytes: &[u8],
+        request: &Request<'_>,
+    ) -> Result<(), crate::wire::Malformed> {
+        let (envelope, state) = request.apply()?;
+        if !self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) {
+            self.answer_refused(now, topic, reply, &"too many messages wait for the broker");
+            return Ok(());
+        }
+        self.answer(now, topic, reply, Answer::Taken);
+        self.apply(now, bytes, &envelope, state);
+        Ok(())
+    }
+
+    /// The answer's correlation id has to be that of the question; it counts once.
+    fn handle_thing_consent(
+        &mut self,
+        now: Now,
+        topic: &RequestTopic<'_>,
+        reply: &Reply<'_>,
+        request: &Request<'_>,
+    ) -> Result<(), crate::wire::Malformed> {
+        let refuse = |router: &mut Router, why: &dyn fmt::Display| router.answer_refused(now, topic, reply, why);
+        let Some(asked) = self.question_id() else {
+            refuse(self, &"owner consent handler not available");
+            return Ok(());
+        };
+        if !reply.correlation_id.is_some_and(|id| id.eq_str(&asked)) {
+            refuse(self, &"correlation id mismatch");
+            return Ok(());
+        }
+        let (envelope, said) = request.consent()?;
+        let approved = match said {
+            ConsentReply::Approved => true,
+            ConsentReply::Denied => false,
+            ConsentReply::Unknown => {
+                refuse(self, &"value.ownerConsentFeedback.status is neither APPROVED nor DENIED");
+                return Ok(());
+            }
+        };
+        if !self.runs(envelope.activity) {
+            refuse(self, &"no such activity waits for the owner's consent");
+            return Ok(());
+        }
+        self.answer(now, topic, reply, Answer::Taken);
+        let _ = self.decide(now, Event::ConsentReply(envelope.activity, approved));
+        Ok(())
+    }
+
+    /// A request that is too large to hold: all that is known is its topic.
+    pub(super) fn refuse_oversized(&mut self, now: Now, topic: &RequestTopic<'_>, len: usize) {
+        if let Some(operation) = topic.operation {
+            let why = format_args!("the message has {len} bytes, at most {PAYLOAD_IN_MAX} are taken").to_string();
+            self.answer_refused(now, topic, &Reply::unread(operation), &why);
+        }
+    }
+
+    fn answer_refused(&mut self, now: Now, topic: &RequestTopic<'_>, reply: &Reply<'_>, why: &dyn fmt::Display) {
+        self.refused = self.refused.saturating_add(1);
+        log::warn!("request {}: {} refused: {why}", topic.id, reply.operation.name());
+        self.answer(now, topic, reply, Answer::Refused(&|out: &mut dyn Write| escape(out, why)));
+    }
+
+    fn answer(&mut self, now: Now, topic: &RequestTopic<'_>, reply: &Reply<'_>, with: Answer<'_>) {
+        let Some(identity) = self.identity().filter(|_| reply.required) else { return };
+        let answer_topic = topic.answer(with.status());
+        let body = |out: &mut dyn Write| answer(out, &identity, reply, with);
+        self.send(now, message_to(&answer_topic, Class::Keep, &body));
+    }
+
+    /// Logs and keeps for later what cannot be reported before we know who we are.
+    pub(super) fn wait_for_identity(&mut self, activity: Text<'_>, status: Status) {
+        log::info!("{activity}: reported when the edge has said who we are");
+        if let Some(twin) = &mut self.twin {
+            twin.waiting = Some(status);
+        }
+    }
+}
