@@ -89,8 +89,6 @@ impl Client {
 
     /// The next message; none if none comes within `timeout`.
     pub fn next(&mut self, timeout: Duration) -> Option<(String, String)> {
-        // With a message already there nothing is waited for.
-        let timeout = if self.inbox.is_empty() { timeout } else { Duration::ZERO };
         let _ = self.pump_until(timeout, |client| !client.inbox.is_empty());
         self.inbox.pop_front()
     }
@@ -129,16 +127,14 @@ impl Client {
 
     fn pump_until(&mut self, timeout: Duration, done: impl Fn(&Client) -> bool) -> io::Result<()> {
         let end = Instant::now() + timeout;
-        loop {
+        while !done(self) {
             let left = end.saturating_duration_since(Instant::now());
             self.pump(left);
-            if done(self) {
-                return Ok(());
-            }
-            if left.is_zero() {
+            if left.is_zero() && !done(self) {
                 return Err(io::Error::new(ErrorKind::TimedOut, format!("no answer from {}", self.address)));
             }
         }
+        Ok(())
     }
 
     /// One turn: follows the session's wish, sends, and waits for bytes or the
