@@ -170,6 +170,13 @@ const _: () = {
     assert!(PACKET_IN_MAX > 5 + 2 + 65_535 + 2);
     assert!(SKIP_CHUNK <= PACKET_IN_MAX);
 };
+// record
+
+/// Bytes of a domain's own words about its failure in the saved state. With all
+/// domains failed a state stays below 4 KiB, so that the 20 or so of an activity
+/// stay below 64 KiB.
+pub const SAVED_WORDS_MAX: usize = 128;
+
 // wire::things
 
 /// Bytes of a thing's identifier. Ditto allows 256 characters, which in practice
