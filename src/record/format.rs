@@ -151,7 +151,7 @@ impl<'b> Fields<'b> {
     }
 
     /// Bytes of all fields; none if one of them did not fit.
-    pub fn len(&self) -> Option<usize> {
+    pub fn total(&self) -> Option<usize> {
         self.fits.then_some(self.len)
     }
 }
@@ -177,7 +177,7 @@ mod tests {
         out.put(1, &[b"act", b"-1"]);
         out.put(200, &[&[]]);
         out.put(2, &[&[7; 40]]);
-        let len = out.len().unwrap();
+        let len = out.total().unwrap();
         let total = seal(&mut slot, Kind::State, 9, len).unwrap();
         slot.truncate(total);
         slot
@@ -229,9 +229,9 @@ mod tests {
         let mut slot = [0; HEADER + 10];
         let mut out = Fields::new(&mut slot);
         out.put(1, &[&[1; 7]]);
-        assert_eq!(out.len(), Some(10));
+        assert_eq!(out.total(), Some(10));
         out.put(2, &[b"x"]);
-        assert_eq!(out.len(), None);
+        assert_eq!(out.total(), None);
         assert_eq!(seal(&mut slot, Kind::State, 1, 11), None);
     }
 }

@@ -63,7 +63,7 @@ mod tests {
         let mut slot = vec![0; 64];
         let mut out = Fields::new(&mut slot);
         out.put(1, &[b"x"]);
-        let len = out.len().unwrap();
+        let len = out.total().unwrap();
         seal(&mut slot, Kind::State, sequence, len).unwrap();
         slot
     }

@@ -199,6 +199,8 @@ mod tests {
 
     const SLOT: usize = 8192;
 
+    type Actions = Vec<(Option<ActionStatus>, u8)>;
+
     fn names() -> Vec<std::string::String> {
         ["containers", "self-update", "idle"].map(str::to_owned).to_vec()
     }
@@ -232,16 +234,13 @@ mod tests {
         let mut slot = vec![0; SLOT];
         let mut out = Fields::new(&mut slot);
         encode(campaign, names, beside, &mut out);
-        let len = out.len().unwrap();
+        let len = out.total().unwrap();
         let total = seal(&mut slot, Kind::State, 1, len).unwrap();
         slot.truncate(total);
         slot
     }
 
-    fn resumed(
-        slot: &[u8],
-        names: &[std::string::String],
-    ) -> (Campaign, Option<Beside>, Vec<(Option<ActionStatus>, u8)>) {
+    fn resumed(slot: &[u8], names: &[std::string::String]) -> (Campaign, Option<Beside>, Actions) {
         let (mut campaign, mut actions) = (Campaign::new(), Vec::new());
         let beside =
             decode(&slot[HEADER..], names, &mut campaign, &mut |_, status, progress| actions.push((status, progress)));
