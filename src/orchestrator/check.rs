@@ -3,6 +3,7 @@
 //! and effects.
 
 use super::campaign::Campaign;
+use super::domain::State;
 use super::effect::{Effect, Effects, TimerKind};
 use super::event::Event;
 use super::ids::{DomainIx, DomainSet};
@@ -24,8 +25,8 @@ pub struct Check {
     told: Option<Status>,
     /// The owner's answer is awaited.
     asking: bool,
-    /// A reboot is due and not triggered.
-    rebooting: bool,
+    /// The host was rebooted for this activity.
+    has_rebooted: bool,
     timers: [bool; TimerKind::ALL.len()],
 }
 
@@ -41,7 +42,7 @@ impl Check {
             failed: DomainSet::EMPTY,
             told: None,
             asking: false,
-            rebooting: false,
+            has_rebooted: false,
             timers: [false; TimerKind::ALL.len()],
         }
     }
@@ -83,7 +84,6 @@ impl Check {
         match event {
             Event::DesiredState(desired) => {
                 rule(!self.running, "one activity at a time")?;
-                rule(!self.rebooting, "no activity begins while a reboot is due")?;
                 *self = Check { timers: self.timers, ..Check::new(self.synchronised) };
                 self.participants = desired.parts.iter().filter_map(|part| part.domain).collect();
                 self.running = true;
@@ -111,9 +111,41 @@ impl Check {
                 }
             }
             Event::ConsentReply(..) => rule(self.asking, "an answer counts for the question that is open")?,
-            Event::Delivered | Event::RebootFailed | Event::Link(_) | Event::Terminate => {}
+            Event::Boot(saved) => self.take_up(&saved.campaign),
+            Event::Saved(_)
+            | Event::SaveFailed(_)
+            | Event::Settled
+            | Event::Delivered
+            | Event::RebootFailed
+            | Event::Link(_)
+            | Event::Terminate => {}
         }
         Ok(())
+    }
+
+    /// A saved activity is as far as the record says.
+    fn take_up(&mut self, campaign: &Campaign) {
+        *self = Check::new(self.synchronised);
+        self.begun = true;
+        self.running = campaign.is_running();
+        self.participants = campaign.participants();
+        let identified = campaign.phase != Phase::Identify;
+        self.told = Some(if identified { Status::Identified } else { Status::Identifying });
+        for domain in self.participants.iter() {
+            let Some(part) = campaign.domain(domain) else { continue };
+            self.owes[domain.place()] = match part.state {
+                State::Working(phase) => Some(phase),
+                State::RollingBack(_) | State::CleaningUp(_) => Some(Phase::Cleanup),
+                State::Ready(_) | State::Done => None,
+            };
+            if part.failure.is_some() {
+                self.failed.insert(domain);
+            }
+        }
+        // The end of an activity that had ended is told once more if need be.
+        if let (false, Some(_)) = (self.running, campaign.outcome) {
+            self.running = !campaign.is_delivered;
+        }
     }
 
     fn effect(&mut self, effect: &Effect, terminated: bool) -> Result<(), &'static str> {
@@ -144,15 +176,13 @@ impl Check {
                 self.asking = false;
                 Ok(())
             }
-            Effect::AwaitDelivery => {
-                rule(self.told == Some(Status::Completed) && !self.running, "only what completed needs a reboot")?;
-                rule(!self.rebooting, "one reboot for an activity")?;
-                self.rebooting = true;
-                Ok(())
-            }
+            Effect::AwaitDelivery => rule(!self.running, "only an end is waited for to be delivered"),
+            Effect::Save(_) => Ok(()),
             Effect::Reboot => {
-                rule(self.rebooting && !self.running, "the host is rebooted only after the end that needs it")?;
-                self.rebooting = false;
+                let completed = self.told == Some(Status::Completed) && !self.running;
+                rule(completed, "the host is rebooted only after an activity that completed")?;
+                rule(!self.has_rebooted, "one reboot for an activity")?;
+                self.has_rebooted = true;
                 Ok(())
             }
             Effect::ReportInventory => rule(!self.running, "the inventory is reported after the end"),
