@@ -195,8 +195,40 @@ class Report:
         return named
 
 
+def configuration_drifts():
+    """Keys of src/config/keys.rs that docs/configuration.md or the schema lacks, and the other way round."""
+    with open(os.path.join(DOCS, "..", "src", "config", "keys.rs"), encoding="utf-8") as file:
+        source = file.read()
+    with open(os.path.join(DOCS, "configuration.md"), encoding="utf-8") as file:
+        rows = [[cell.strip(" *").replace("`", "") for cell in line.split("|")[1:4]] for line in file if line.startswith("|")]
+    rows = [row for row in rows if any(re.match("[A-Z_<>]+$", cell) for cell in row[2:]) or row[0].endswith((".exec", "Commands"))
+            or row[1] == "config-file"]
+    keys = []
+    for table, before in (("KEYS", ("", "", "")), ("AGENT_KEYS", ("agents.<domain>.", "<domain>-", "<DOMAIN>_"))):
+        body = re.search(rf"keys! {{ {table}, .*?\n}}", source, re.S).group()
+        for names in re.findall(r'^    \w+, \w+, "(.*?)", "(.*?)",\s+"(.*?)"', body, re.M):
+            keys.append([prefix + name if name else "" for prefix, name in zip(before, names)])
+    yield from (f"no row for {key}" for key in keys if key not in rows)
+    yield from (f"a row for {row}, which is no key" for row in rows if row not in keys)
+    with open(os.path.join(DOCS, "schemas", "configuration.json"), encoding="utf-8") as file:
+        members = json.load(file)["properties"]
+    agent = members["agents"]["additionalProperties"]["properties"]
+    known = {"agents": set(), "": {name for name in members if "properties" not in members[name]} - {"agents"}}
+    known |= {name: set(members[name]["properties"]) for name in members if "properties" in members[name]}
+    known["agents.<domain>"] = set(agent)
+    for path in {key[0] for key in keys} - {""}:
+        group, _, name = path.rpartition(".")
+        if name not in known.get(group, ()):
+            yield f"the schema lacks {path}"
+    count = sum(map(len, known.values()))
+    if count != len({key[0] for key in keys} - {""}):
+        yield f"the schema has {count} keys"
+
+
 def main(paths):
     report = Report(Schemas())
+    for drift in configuration_drifts():
+        report.fail("docs/configuration.md", drift)
     named = set()
     for path in sorted(glob.glob(os.path.join(DOCS, "*.md"))):
         named |= report.examples(path)
