@@ -200,9 +200,9 @@ def configuration_drifts():
     with open(os.path.join(DOCS, "..", "src", "config", "keys.rs"), encoding="utf-8") as file:
         source = file.read()
     with open(os.path.join(DOCS, "configuration.md"), encoding="utf-8") as file:
-        rows = [[cell.strip(" *").replace("`", "") for cell in line.split("|")[1:4]] for line in file if line.startswith("|")]
-    rows = [row for row in rows if any(re.match("[A-Z_<>]+$", cell) for cell in row[2:]) or row[0].endswith((".exec", "Commands"))
-            or row[1] == "config-file"]
+        table = file.read().partition("## All keys")[2].partition("\n## ")[0]
+    lines = [line for line in table.splitlines() if line.startswith("| ")][2:]
+    rows = [[cell.strip(" *`") for cell in line.split("|")[1:4]] for line in lines]
     keys = []
     for table, before in (("KEYS", ("", "", "")), ("AGENT_KEYS", ("agents.<domain>.", "<domain>-", "<DOMAIN>_"))):
         body = re.search(rf"keys! {{ {table}, .*?\n}}", source, re.S).group()
