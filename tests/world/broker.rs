@@ -18,11 +18,14 @@ pub struct Broker {
     /// Filters that it refuses.
     pub refuses: Vec<String>,
     /// What it has sent and the manager has not read.
-    pub output: BytesMut,
+    output: BytesMut,
     /// Every message, in order, whoever it is from.
     pub seen: Vec<Seen>,
     input: BytesMut,
-    link: u32,
+    /// Places in `seen` of the manager's messages that it acknowledged in `output`.
+    answered: Vec<usize>,
+    /// The same of those whose acknowledgement the manager never got.
+    unanswered: Vec<usize>,
     session: Option<Session>,
     retained: BTreeMap<String, Vec<u8>>,
 }
@@ -47,7 +50,8 @@ impl Broker {
             output: BytesMut::new(),
             seen: Vec::new(),
             input: BytesMut::new(),
-            link: 0,
+            answered: Vec::new(),
+            unanswered: Vec::new(),
             session: None,
             retained: BTreeMap::new(),
         }
@@ -65,6 +69,10 @@ impl Broker {
 
     pub fn handle_link_down(&mut self) {
         self.input.clear();
+        if !self.output.is_empty() {
+            self.unanswered.append(&mut self.answered);
+        }
+        self.answered.clear();
         self.output.clear();
         self.session = self.session.take().filter(|session| !session.clean);
         if let Some(session) = &mut self.session {
@@ -75,6 +83,15 @@ impl Broker {
     /// It forgets the session, as one that is restarted without its database.
     pub fn forget_session(&mut self) {
         self.session = None;
+    }
+
+    /// What it has sent, at most so many bytes.
+    pub fn read(&mut self, bytes_max: usize) -> BytesMut {
+        let read = self.output.split_to(bytes_max.min(self.output.len()));
+        if self.output.is_empty() {
+            self.answered.clear();
+        }
+        read
     }
 
     /// Takes what the manager has sent.
@@ -126,7 +143,6 @@ impl Broker {
     }
 
     fn connect(&mut self, clean: bool) {
-        self.link += 1;
         let kept = self.session.take().filter(|_| !clean);
         let present = kept.is_some();
         self.session = Some(Session { clean, connected: true, ..kept.unwrap_or_default() });
@@ -145,9 +161,14 @@ impl Broker {
         if publish.retain {
             self.retained.insert(topic.clone(), bytes.clone());
         }
-        let is_same = |other: &Seen| other.from == From::Manager && other.topic == topic && other.bytes == bytes;
-        let again = self.seen.iter().any(|other| is_same(other) && other.link < self.link);
-        let seen = Seen { at, link: self.link, from: From::Manager, topic, bytes, retain: publish.retain, again };
+        let is_same = |place: &usize| self.seen[*place].topic == topic && self.seen[*place].bytes == bytes;
+        let earlier = self.unanswered.iter().position(is_same);
+        let again = earlier.map(|place| self.unanswered.remove(place)).is_some();
+        match self.acknowledges {
+            true => self.answered.push(self.seen.len()),
+            false => self.unanswered.push(self.seen.len()),
+        }
+        let seen = Seen { at, from: From::Manager, topic, bytes, retain: publish.retain, again };
         self.seen.push(seen);
         if self.acknowledges {
             v4::PubAck::new(publish.pkid).write(&mut self.output).unwrap();
@@ -161,7 +182,7 @@ impl Broker {
             self.retained.insert(topic.clone(), bytes.clone());
         }
         self.deliver(&topic, &bytes, false);
-        self.seen.push(Seen { at, link: self.link, from: From::Others, topic, bytes, retain, again: false });
+        self.seen.push(Seen { at, from: From::Others, topic, bytes, retain, again: false });
     }
 
     fn send_retained(&mut self, subscribe: &v4::Subscribe) {

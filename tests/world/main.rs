@@ -6,13 +6,20 @@
 //! `every_agent`, `containers` and `self_update` play what agents in the field send
 //! (agents.md), each line of it as a test.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod actors;
+mod better;
 mod broker;
 mod checked;
+mod consent;
 mod containers;
 mod every_agent;
 mod journal;
+mod reboot;
 mod scenario;
 mod seen;
 mod self_update;
+mod state;
+mod twin;
 mod wire;

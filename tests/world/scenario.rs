@@ -304,10 +304,10 @@ impl World {
         let mut moved = false;
         if self.is_up {
             let room = self.router.receive_buffer();
-            let n = room.len().min(self.broker.output.len()).min(self.read_max);
-            if n > 0 {
-                room[..n].copy_from_slice(&self.broker.output.split_to(n));
-                self.router.handle_received(now, n);
+            let read = self.broker.read(room.len().min(self.read_max));
+            if !read.is_empty() {
+                room[..read.len()].copy_from_slice(&read);
+                self.router.handle_received(now, read.len());
                 moved = true;
             }
         }

@@ -14,8 +14,6 @@ pub enum From {
 pub struct Seen {
     /// Milliseconds since the world began.
     pub at: u64,
-    /// The connection of the manager's on which it came, or the last one.
-    pub link: u32,
     pub from: From,
     pub topic: String,
     pub bytes: Vec<u8>,
@@ -65,6 +63,9 @@ impl Seen {
 
     /// The feedback to the backend that it is, plain or a thing's.
     pub fn report(&self) -> Option<Report> {
+        if self.topic != "e" && self.topic != "deviceupdate/desiredstatefeedback" {
+            return None;
+        }
         let json = self.json();
         let (envelope, payload) = match self.topic.as_str() {
             "deviceupdate/desiredstatefeedback" => (&json, &json["payload"]),
