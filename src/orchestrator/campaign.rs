@@ -133,6 +133,11 @@ impl Campaign {
         self.outcome.is_none()
     }
 
+    /// Whether all domains have identified.
+    pub fn is_identified(&self) -> bool {
+        self.phase != Phase::Identify || self.asking.is_some()
+    }
+
     /// Whether `activity` is its identifier.
     pub fn is_activity(&self, activity: Text<'_>) -> bool {
         Text::from_checked(&self.activity) == activity

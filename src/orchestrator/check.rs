@@ -19,6 +19,8 @@ pub struct Check {
     running: bool,
     begun: bool,
     participants: DomainSet,
+    /// Domains that have said something since the activity was taken up.
+    heard: DomainSet,
     /// What each domain owes an answer to.
     owes: [Option<Phase>; DOMAINS_MAX],
     failed: DomainSet,
@@ -38,6 +40,7 @@ impl Check {
             running: false,
             begun: false,
             participants: DomainSet::EMPTY,
+            heard: DomainSet::first(DOMAINS_MAX),
             owes: [None; DOMAINS_MAX],
             failed: DomainSet::EMPTY,
             told: None,
@@ -90,6 +93,7 @@ impl Check {
                 self.begun = true;
             }
             Event::Feedback(domain, feedback) => {
+                self.heard.insert(*domain);
                 let owed = &mut self.owes[domain.place()];
                 let failure = feedback.status.is_failure() || feedback.status == Status::Incomplete;
                 let success = owed.is_some_and(|phase| feedback.status == phase.success());
@@ -104,6 +108,9 @@ impl Check {
                 self.timers[*kind as usize] = false;
                 for domain in self.participants.iter() {
                     let owed = &mut self.owes[domain.place()];
+                    if *kind == TimerKind::Resume && !self.heard.contains(domain) {
+                        *owed = None;
+                    }
                     if *kind == TimerKind::Phase && owed.is_some_and(|phase| phase != Phase::Cleanup) {
                         self.failed.insert(domain);
                         *owed = None;
@@ -127,10 +134,10 @@ impl Check {
     fn take_up(&mut self, campaign: &Campaign) {
         *self = Check::new(self.synchronised);
         self.begun = true;
+        self.heard = DomainSet::EMPTY;
         self.running = campaign.is_running();
         self.participants = campaign.participants();
-        let identified = campaign.phase != Phase::Identify;
-        self.told = Some(if identified { Status::Identified } else { Status::Identifying });
+        self.told = Some(if campaign.is_identified() { Status::Identified } else { Status::Identifying });
         for domain in self.participants.iter() {
             let Some(part) = campaign.domain(domain) else { continue };
             self.owes[domain.place()] = match part.state {

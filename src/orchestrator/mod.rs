@@ -19,6 +19,7 @@
 
 pub mod campaign;
 pub mod check;
+mod consent;
 pub mod domain;
 mod durable;
 pub mod effect;
@@ -28,6 +29,8 @@ pub mod ids;
 pub mod phase;
 pub mod reboot;
 pub mod resume;
+#[cfg(test)]
+mod resume_tests;
 mod running;
 mod synchronised;
 #[cfg(test)]

@@ -42,7 +42,9 @@ impl Synchronised {
             }
         }
         self.set_cleanup_timer(out);
-        self.running.begin(now, out);
+        if self.campaign.is_identified() {
+            self.running.begin(now, out);
+        }
         match self.campaign.asking.take() {
             Some(phase) => self.ask(now, phase, out),
             None => out.push(Effect::SetTimer(TimerKind::Phase, now.after(self.settings.phase_timeout_ms))),
@@ -101,14 +103,14 @@ impl Synchronised {
             if part.is_heard {
                 continue;
             }
-            if phase != Phase::Identify && part.replay.is_none() {
+            if part.replay.is_none() {
                 part.replay = Some(phase);
                 part.state = State::Working(Phase::Identify);
                 out.push(Effect::Forward(domain));
                 again = true;
             } else {
                 self.fail(domain, Reason::Silent(None, RESUME_REACTION_MS), out);
-                self.drop_out(now, domain, self.campaign.phase, out);
+                self.drop_out(now, domain, out);
             }
         }
         if again {
@@ -140,7 +142,7 @@ impl Synchronised {
     fn give_up(&mut self, now: Tick, out: &mut Effects) {
         for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_))).iter() {
             self.fail(domain, Reason::Lost(RESUMPTIONS_MAX), out);
-            self.drop_out(now, domain, self.campaign.phase, out);
+            self.drop_out(now, domain, out);
         }
         self.advance(now, out);
     }

@@ -12,7 +12,6 @@ use super::reboot::Reboot;
 use super::running::Running;
 use super::{Orchestrator, Rejected, WaitingOn};
 use crate::limits::UPDATE_REPEATS_MAX;
-use crate::text::Text;
 use crate::time::Tick;
 
 /// How long things are waited for.
@@ -249,9 +248,9 @@ impl Synchronised {
                 let idle = phase == Phase::Identify && self.campaign.actions.count(domain) == 0;
                 self.set(domain, if idle { State::Done } else { State::Ready(phase) });
             }
-            (State::Working(phase), _) if status.is_failure() => {
+            (State::Working(_), _) if status.is_failure() => {
                 self.fail(domain, Reason::of(status, feedback.message), out);
-                self.drop_out(now, domain, phase, out);
+                self.drop_out(now, domain, out);
             }
             (State::Working(Phase::Update), Status::Downloading | Status::DownloadSuccess) => {
                 self.fall_back(domain, status, out);
@@ -298,9 +297,10 @@ impl Synchronised {
             TimerKind::Consent => self.turn_back(now, Cause::ConsentLate(self.settings.consent_timeout_ms), out),
             TimerKind::Phase => {
                 let phase = self.campaign.phase;
-                for domain in self.campaign.domains_in(|s| s == State::Working(phase)).iter() {
+                // Also one that is led to the phase of the others after a restart.
+                for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_))).iter() {
                     self.fail(domain, Reason::Silent(phase.command(), self.settings.phase_timeout_ms), out);
-                    self.drop_out(now, domain, phase, out);
+                    self.drop_out(now, domain, out);
                 }
             }
             TimerKind::Cleanup => {
@@ -325,54 +325,6 @@ impl Synchronised {
             self.campaign.cause = Some(Cause::Terminated);
             self.close(Status::Incomplete, out);
         }
-    }
-
-    fn handle_consent_reply(
-        &mut self,
-        now: Tick,
-        activity: Text<'_>,
-        approved: bool,
-        out: &mut Effects,
-    ) -> Result<(), Rejected> {
-        if !self.is_running() || !self.campaign.is_activity(activity) {
-            return Err(Rejected::WrongActivity);
-        }
-        let phase = self.campaign.asking.ok_or(Rejected::NotAsked)?;
-        if approved {
-            self.close_consent(out);
-            let ready = self.campaign.domains_in(|s| s == State::Ready(self.campaign.phase));
-            self.begin(now, phase, ready, out);
-        } else {
-            self.turn_back(now, Cause::ConsentDenied, out);
-            self.advance(now, out);
-        }
-        Ok(())
-    }
-
-    fn close_consent(&mut self, out: &mut Effects) {
-        if self.campaign.asking.take().is_some() {
-            out.push(Effect::StopTimer(TimerKind::Consent));
-            out.push(Effect::CloseConsent);
-        }
-    }
-
-    /// The domains that wait go no further: what they did is undone, then cleaned
-    /// up. Before the download there is nothing to undo, and no end to wait for.
-    fn turn_back(&mut self, now: Tick, cause: Cause, out: &mut Effects) {
-        self.close_consent(out);
-        self.campaign.cause = Some(cause);
-        let phase = self.campaign.phase;
-        self.campaign.phase = Phase::Cleanup;
-        for domain in self.campaign.domains_in(|s| s == State::Ready(phase)).iter() {
-            if phase == Phase::Identify {
-                out.push(Effect::Send(domain, Command::Cleanup));
-                self.set(domain, State::Done);
-            } else {
-                self.set(domain, State::RollingBack(self.settings.wait(now)));
-                out.push(Effect::Send(domain, Command::Rollback));
-            }
-        }
-        self.set_cleanup_timer(out);
     }
 
     /// Goes on to the next phase, or to the end, if every domain has left this one.
@@ -408,16 +360,8 @@ impl Synchronised {
         }
     }
 
-    /// Asks the owner; the phase's clock does not run meanwhile.
-    pub(super) fn ask(&mut self, now: Tick, phase: Phase, out: &mut Effects) {
-        self.campaign.asking = Some(phase);
-        out.push(Effect::StopTimer(TimerKind::Phase));
-        out.push(Effect::AskConsent(phase));
-        out.push(Effect::SetTimer(TimerKind::Consent, now.after(self.settings.consent_timeout_ms)));
-    }
-
     /// Begins a phase in the domains that left the one before well.
-    fn begin(&mut self, now: Tick, phase: Phase, ready: DomainSet, out: &mut Effects) {
+    pub(super) fn begin(&mut self, now: Tick, phase: Phase, ready: DomainSet, out: &mut Effects) {
         self.campaign.phase = phase;
         self.campaign.resumptions = 0;
         if phase == Phase::Cleanup {
@@ -433,8 +377,8 @@ impl Synchronised {
     }
 
     /// A domain that has failed in a phase takes no further part.
-    pub(super) fn drop_out(&mut self, now: Tick, domain: DomainIx, phase: Phase, out: &mut Effects) {
-        match phase {
+    pub(super) fn drop_out(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        match self.campaign.phase {
             Phase::Identify => self.set(domain, State::Done),
             _ => self.clean_up(now, domain, out),
         }
@@ -472,7 +416,7 @@ impl Synchronised {
         }
     }
 
-    fn set(&mut self, domain: DomainIx, state: State) {
+    pub(super) fn set(&mut self, domain: DomainIx, state: State) {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.state = state;
         }
