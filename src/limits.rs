@@ -63,6 +63,9 @@ pub const INVENTORIES_MAX: usize = 512 * 1024;
 /// Requests for the current state that are answered at the same time.
 pub const ROUNDS_MAX: usize = 4;
 
+/// Requests whose late answers are still known as such.
+pub const RECENT_ROUNDS_MAX: usize = 8;
+
 /// Activities that one such request is reported with, if more were asked for.
 pub const ROUND_REPORTS_MAX: usize = 4;
 

@@ -3,9 +3,9 @@
 
 use core::fmt::Write;
 
-use heapless::{String, Vec};
+use heapless::{HistoryBuffer, String, Vec};
 
-use crate::limits::{ACTIVITY_ID_MAX, DOMAINS_MAX, ROUNDS_MAX, ROUND_REPORTS_MAX};
+use crate::limits::{ACTIVITY_ID_MAX, DOMAINS_MAX, RECENT_ROUNDS_MAX, ROUNDS_MAX, ROUND_REPORTS_MAX};
 use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::text::Text;
 use crate::time::{Now, Tick};
@@ -47,6 +47,8 @@ pub struct Rounds {
     due: Option<Tick>,
     /// Makes ids of our own differ within a millisecond.
     asked: u32,
+    /// Under which the agents were asked lately: late answers are known by them.
+    recent: HistoryBuffer<ActivityId, RECENT_ROUNDS_MAX>,
 }
 
 impl Rounds {
@@ -54,7 +56,7 @@ impl Rounds {
     /// changes are reported after `delay_ms`.
     pub fn new(read_timeout_ms: &[u64], delay_ms: u64) -> Rounds {
         let read_timeout_ms = read_timeout_ms.iter().copied().take(DOMAINS_MAX).collect();
-        Rounds { read_timeout_ms, delay_ms, open: Vec::new(), due: None, asked: 0 }
+        Rounds { read_timeout_ms, delay_ms, open: Vec::new(), due: None, asked: 0, recent: HistoryBuffer::new() }
     }
 
     /// The session is up. `busy` are the domains that take part in the running
@@ -87,6 +89,11 @@ impl Rounds {
         !activity.is_empty() && self.open.iter().any(|round| Text::from_checked(&round.asked) == activity)
     }
 
+    /// Whether the agents were asked under this activity, now or lately.
+    pub fn is_ours(&self, activity: Text<'_>) -> bool {
+        self.is_answer(activity) || self.recent.iter().any(|asked| Text::from_checked(asked) == activity)
+    }
+
     /// A domain's inventory came in, and is stored.
     pub fn handle_inventory(&mut self, now: Tick, domain: DomainIx, activity: Text<'_>, out: &mut Effects) {
         let answers = |round: &Round| !activity.is_empty() && Text::from_checked(&round.asked) == activity;
@@ -115,6 +122,7 @@ impl Rounds {
         if owing.is_empty() {
             return self.report(report, out);
         }
+        self.recent.write(asked.clone());
         let slowest = owing.iter().filter_map(|d| self.read_timeout_ms.get(d.place())).max();
         let end = now.tick.after(slowest.copied().unwrap_or(0));
         let mut reports = Vec::new();

@@ -118,6 +118,7 @@ impl Check {
                 }
             }
             Event::ConsentReply(..) => rule(self.asking, "an answer counts for the question that is open")?,
+            Event::Restarted(domain) => self.heard.remove(*domain),
             Event::Boot(saved) => self.take_up(&saved.campaign),
             Event::Saved(_)
             | Event::SaveFailed(_)

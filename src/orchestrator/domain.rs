@@ -19,6 +19,8 @@ pub struct Domain {
     pub fell_back: bool,
     /// It has said something since the activity was taken up.
     pub is_heard: bool,
+    /// How often its agent has started anew in this phase.
+    pub restarts: u8,
     /// It has forgotten the activity and is led to this phase by itself.
     pub replay: Option<Phase>,
     /// `UPDATE`s sent again because it went back to downloading.
@@ -28,7 +30,23 @@ pub struct Domain {
 impl Domain {
     /// A part that begins in this state.
     pub fn new(state: State) -> Domain {
-        Domain { state, failure: None, cleanup: None, fell_back: false, is_heard: true, replay: None, repeats: 0 }
+        Domain {
+            state,
+            failure: None,
+            cleanup: None,
+            fell_back: false,
+            is_heard: true,
+            restarts: 0,
+            replay: None,
+            repeats: 0,
+        }
+    }
+}
+
+impl Domain {
+    /// Whether it owes an answer.
+    pub fn is_owing(&self) -> bool {
+        !matches!(self.state, State::Ready(_) | State::Done)
     }
 }
 

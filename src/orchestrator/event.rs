@@ -16,6 +16,8 @@ pub enum Event<'a> {
     DesiredState(DesiredState<'a>),
     /// An agent says how far it is.
     Feedback(DomainIx, Feedback<'a>),
+    /// An agent has started anew: what it was told before may be lost.
+    Restarted(DomainIx),
     /// The owner answers: the activity, and whether the phase may begin.
     ConsentReply(Text<'a>, bool),
     /// The transport and the session are up (true) or down (false).

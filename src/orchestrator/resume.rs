@@ -81,17 +81,39 @@ impl Synchronised {
             return;
         }
         for domain in self.campaign.participants().iter() {
-            match self.campaign.domain(domain).map(|part| part.state) {
-                Some(State::Working(phase)) => self.start(domain, phase, out),
-                Some(State::CleaningUp(_)) => out.push(Effect::Send(domain, Command::Cleanup)),
-                Some(State::RollingBack(_)) => out.push(Effect::Send(domain, Command::Rollback)),
-                _ => {}
-            }
-            if let Some(part) = self.campaign.domain_mut(domain) {
-                part.is_heard = false;
-            }
+            self.tell_again(domain, out);
         }
         out.push(Effect::SetTimer(TimerKind::Resume, now.after(RESUME_REACTION_MS)));
+    }
+
+    /// An agent has started anew in the middle of a phase.
+    pub(super) fn handle_restarted(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        if !self.is_running() {
+            return;
+        }
+        let Some(part) = self.campaign.domain_mut(domain).filter(|part| part.is_owing()) else { return };
+        part.restarts = part.restarts.saturating_add(1);
+        if part.restarts > RESUMPTIONS_MAX && matches!(part.state, State::Working(_)) {
+            self.fail(domain, Reason::Lost(RESUMPTIONS_MAX), out);
+            self.drop_out(now, domain, out);
+            return self.advance(now, out);
+        }
+        // It may have forgotten more than the message that it did not answer.
+        part.replay = None;
+        self.tell_again(domain, out);
+        out.push(Effect::SetTimer(TimerKind::Resume, now.after(RESUME_REACTION_MS)));
+    }
+
+    /// Whoever owes an answer gets its message again, and has to react to it.
+    fn tell_again(&mut self, domain: DomainIx, out: &mut Effects) {
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        part.is_heard = false;
+        match part.state {
+            State::Working(phase) => self.start(domain, phase, out),
+            State::CleaningUp(_) => out.push(Effect::Send(domain, Command::Cleanup)),
+            State::RollingBack(_) => out.push(Effect::Send(domain, Command::Rollback)),
+            State::Ready(_) | State::Done => {}
+        }
     }
 
     /// Those that have not reacted since get the desired state again, once.

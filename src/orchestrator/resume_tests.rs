@@ -73,6 +73,31 @@ fn an_agent_that_does_not_react_at_all_has_failed() {
 }
 
 #[test]
+fn an_agent_that_starts_anew_gets_its_message_again_three_times_in_a_phase() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Update);
+    course.say(1, Status::UpdateSuccess, true);
+    course.handle(Event::Restarted(ix(1))).unwrap();
+    assert_eq!(course.told(), "", "it owes nothing");
+    for _ in 0..3 {
+        course.handle(Event::Restarted(ix(0))).unwrap();
+        assert_eq!(course.told(), "Update>0");
+    }
+    course.handle(Event::Restarted(ix(0))).unwrap();
+    assert_eq!(course.told(), "Cleanup>0 Activate>1");
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(Reason::Lost(3)));
+}
+
+#[test]
+fn an_agent_that_starts_anew_and_forgets_is_led_on() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+    course.handle(Event::Restarted(ix(0))).unwrap();
+    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
+}
+
+#[test]
 fn an_activity_is_taken_up_three_times_in_a_phase_and_no_more() {
     let mut course = Course::reach(SETTINGS, 1, Phase::Download);
     for _ in 0..3 {

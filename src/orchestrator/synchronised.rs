@@ -54,6 +54,10 @@ impl Orchestrator for Synchronised {
         match event {
             Event::DesiredState(desired) => self.handle_desired_state(now, &desired, out),
             Event::Feedback(domain, feedback) => self.handle_feedback(now, domain, &feedback, out),
+            Event::Restarted(domain) => {
+                self.handle_restarted(now, domain, out);
+                Ok(())
+            }
             Event::ConsentReply(activity, approved) => self.handle_consent_reply(now, activity, approved, out),
             Event::Timeout(kind) => {
                 self.handle_timeout(now, kind, out);
@@ -370,7 +374,10 @@ impl Synchronised {
             return;
         }
         for domain in ready.iter() {
-            self.set(domain, State::Working(phase));
+            if let Some(part) = self.campaign.domain_mut(domain) {
+                part.state = State::Working(phase);
+                part.restarts = 0;
+            }
             self.start(domain, phase, out);
         }
         out.push(Effect::SetTimer(TimerKind::Phase, now.after(self.settings.phase_timeout_ms)));

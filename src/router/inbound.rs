@@ -20,7 +20,7 @@ use crate::wire::{activity_of, desired_state, feedback, inventory as wire_invent
 
 impl Router {
     pub(super) fn handle_publish(&mut self, now: Now, publish: Publish) {
-        let Publish { topic, payload, ack, .. } = publish;
+        let Publish { topic, payload, retain, ack, .. } = publish;
         if !self.ending.is_no() {
             // Not acknowledged: a session that outlives us brings it again.
             return;
@@ -28,6 +28,9 @@ impl Router {
         match self.classify(&topic) {
             Some(Origin::Edge) => self.handle_edge_response(now, &topic, &payload),
             Some(Origin::Thing(request)) => self.handle_request(now, &request, &payload),
+            Some(Origin::Plain(Incoming::AgentInventory(domain))) => {
+                self.handle_inventory(now, domain, &topic, &payload, retain);
+            }
             Some(Origin::Plain(incoming)) => self.handle_plain(now, incoming, &topic, &payload),
             None => log::warn!("a message to {topic} is none of ours"),
         }
@@ -56,7 +59,7 @@ impl Router {
             }
             Incoming::CurrentStateGet => self.handle_get(now, topic, payload),
             Incoming::AgentFeedback(domain) => self.handle_feedback(now, domain, topic, payload),
-            Incoming::AgentInventory(domain) => self.handle_inventory(now, domain, topic, payload),
+            Incoming::AgentInventory(domain) => self.handle_inventory(now, domain, topic, payload, false),
             Incoming::DesiredStateCommand => log::info!("{topic}: ignored, it is not for the top-level manager"),
             Incoming::OwnerConsentFeedback => self.handle_consent_reply(now, topic, payload),
         }
@@ -191,7 +194,7 @@ impl Router {
         }
     }
 
-    fn handle_inventory(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8]) {
+    fn handle_inventory(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8], is_retained: bool) {
         let name = &self.domains[domain.place()];
         let decoded =
             Envelope::decode(bytes).and_then(|envelope| Ok((envelope, wire_inventory::decode(&envelope, name)?)));
@@ -207,6 +210,11 @@ impl Router {
         match self.store.put(domain, &inventory, envelope.timestamp) {
             Ok(()) => log::debug!("[{name}] {activity}: inventory"),
             Err(limit) => log::error!("[{name}] {activity}: inventory refused: {limit}"),
+        }
+        // An id of the agent's own: it has started anew (agents.md).
+        let is_own = !activity.is_empty() && !self.rounds.is_ours(activity) && !self.runs(activity);
+        if is_own && !is_retained {
+            let _ = self.decide(now, Event::Restarted(domain));
         }
         let mut effects = inventory::Effects::new();
         self.rounds.handle_inventory(now.tick, domain, activity, &mut effects);
