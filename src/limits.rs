@@ -191,6 +191,9 @@ pub const SAVED_RECORD_MAX: usize = PAYLOAD_IN_MAX + 1024;
 /// Bytes of the saved actions' components. Those of a usual activity take a third.
 pub const SAVED_ACTIONS_MAX: usize = 24 * 1024;
 
+/// Bytes of the saved history: of `FINISHED_MAX` activities with the longest names.
+pub const SAVED_HISTORY_MAX: usize = 64 + FINISHED_MAX * (ACTIVITY_ID_MAX + 16);
+
 /// Bytes of a saved state.
 pub const SAVED_STATE_MAX: usize = 8 * 1024;
 

@@ -184,6 +184,10 @@ impl<O: Orchestrator> Orchestrator for Durable<O> {
         }
     }
 
+    fn finished(&self) -> Option<&super::finished::Finished> {
+        self.inner.finished()
+    }
+
     fn reboot(&self) -> super::reboot::Reboot {
         self.inner.reboot()
     }

@@ -4,6 +4,7 @@
 use heapless::{HistoryBuffer, String};
 
 use super::event::DesiredState;
+use super::phase::Status;
 use crate::limits::{ACTIVITY_ID_MAX, FINISHED_MAX};
 use crate::text::Text;
 
@@ -11,17 +12,28 @@ use crate::text::Text;
 #[derive(Clone, Debug, Default)]
 pub struct Finished(HistoryBuffer<One, FINISHED_MAX>);
 
-#[derive(Clone, Debug)]
-struct One {
-    activity: String<ACTIVITY_ID_MAX>,
-    timestamp: i64,
-    crc: u32,
+/// A finished activity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct One {
+    /// Its identifier, escaped as in JSON.
+    pub activity: String<ACTIVITY_ID_MAX>,
+    /// Its desired state's timestamp, milliseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// CRC-32 of its desired state.
+    pub crc: u32,
+    /// Its final status.
+    pub outcome: Status,
 }
 
 impl Finished {
     /// Remembers an activity; past the bound the oldest is forgotten.
-    pub fn remember(&mut self, activity: &String<ACTIVITY_ID_MAX>, timestamp: i64, crc: u32) {
-        self.0.write(One { activity: activity.clone(), timestamp, crc });
+    pub fn remember(&mut self, one: One) {
+        self.0.write(one);
+    }
+
+    /// All of them, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &One> {
+        self.0.oldest_ordered()
     }
 
     /// Whether it is an activity that has finished: same identifier, timestamp

@@ -60,6 +60,11 @@ pub trait Orchestrator {
     /// Why the running activity is not done yet.
     fn waiting_on(&self) -> WaitingOn;
 
+    /// The last finished activities.
+    fn finished(&self) -> Option<&finished::Finished> {
+        None
+    }
+
     /// How far the reboot is.
     fn reboot(&self) -> reboot::Reboot {
         reboot::Reboot::None

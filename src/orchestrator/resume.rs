@@ -7,6 +7,7 @@
 use super::campaign::Campaign;
 use super::domain::{Reason, State, Wait};
 use super::effect::{Effect, Effects, TimerKind};
+use super::finished::Finished;
 use super::ids::DomainIx;
 use super::phase::{Command, Phase};
 use super::reboot::Reboot;
@@ -23,15 +24,17 @@ pub struct Saved {
     pub reboot: Reboot,
     /// Whether the host has booted since.
     pub has_booted: bool,
+    /// The activities that had finished.
+    pub finished: Finished,
 }
 
 impl Synchronised {
     /// The process has started, with this saved.
     pub(super) fn handle_boot(&mut self, now: Tick, saved: &Saved, out: &mut Effects) {
         self.campaign.clone_from(&saved.campaign);
+        self.finished = saved.finished.clone();
         self.begun = true;
         if !self.campaign.is_running() {
-            self.finished.remember(&self.campaign.activity, self.campaign.timestamp, self.campaign.crc);
             return self.resume_end(now, saved, out);
         }
         self.campaign.resumptions = self.campaign.resumptions.saturating_add(1);

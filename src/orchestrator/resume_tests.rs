@@ -10,14 +10,15 @@ use super::tests::{asking, ended, feedback, ix, visit_each, Course, SETTINGS};
 use super::*;
 use crate::text::Text;
 
-fn saved(campaign: &Campaign, reboot: Reboot, has_booted: bool) -> Saved {
-    Saved { campaign: campaign.clone(), reboot, has_booted }
+fn saved(before: &Course, reboot: Reboot, has_booted: bool) -> Saved {
+    let finished = before.orchestrator.finished().unwrap().clone();
+    Saved { campaign: before.campaign().clone(), reboot, has_booted, finished }
 }
 
 /// A process that starts with what another one had saved.
 fn booted(before: &Course, settings: Settings) -> Course {
     let mut course = Course::new(settings);
-    let saved = saved(before.campaign(), before.orchestrator.reboot(), false);
+    let saved = saved(before, before.orchestrator.reboot(), false);
     course.handle(Event::Boot(&saved)).unwrap();
     course
 }
@@ -136,7 +137,7 @@ fn the_host_is_rebooted_once_whatever_happens_around_it() {
     before.handle(Event::Delivered).unwrap();
     let boot = |reboot, has_booted| {
         let mut course = Course::new(SETTINGS);
-        course.handle(Event::Boot(&saved(before.campaign(), reboot, has_booted))).unwrap();
+        course.handle(Event::Boot(&saved(&before, reboot, has_booted))).unwrap();
         course
     };
     let due = Effect::SetTimer(TimerKind::Reboot, Tick(30_000));

@@ -5,7 +5,7 @@ use super::campaign::{Campaign, Cause, PastLimit};
 use super::domain::{Reason, State};
 use super::effect::{Effect, Effects, Notice, TimerKind};
 use super::event::{DesiredState, Event, Feedback};
-use super::finished::Finished;
+use super::finished::{Finished, One};
 use super::ids::{DomainIx, DomainSet};
 use super::phase::{Command, Phase, PhaseSet, Status};
 use super::reboot::Reboot;
@@ -112,6 +112,10 @@ impl Orchestrator for Synchronised {
             Some(phase) => WaitingOn::Consent(phase),
             None => WaitingOn::Agents(self.campaign.domains_in(owes)),
         }
+    }
+
+    fn finished(&self) -> Option<&Finished> {
+        Some(&self.finished)
     }
 
     fn reboot(&self) -> Reboot {
@@ -450,7 +454,12 @@ impl Synchronised {
         out.push(Effect::StopTimer(TimerKind::Cleanup));
         out.push(Effect::StopTimer(TimerKind::Resume));
         self.campaign.outcome = Some(outcome);
-        self.finished.remember(&self.campaign.activity, self.campaign.timestamp, self.campaign.crc);
+        self.finished.remember(One {
+            activity: self.campaign.activity.clone(),
+            timestamp: self.campaign.timestamp,
+            crc: self.campaign.crc,
+            outcome,
+        });
         out.push(Effect::Report(outcome));
     }
 }

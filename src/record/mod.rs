@@ -19,5 +19,6 @@ pub mod actions;
 mod codes;
 pub mod document;
 pub mod format;
+pub mod history;
 pub mod slots;
 pub mod state;

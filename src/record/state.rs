@@ -7,8 +7,8 @@
 use heapless::String;
 
 use super::codes;
-use super::format::{fields, Fields};
-use crate::limits::{DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_WORDS_MAX};
+use super::format::{fields, Fields, HEADER};
+use crate::limits::{ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_WORDS_MAX};
 use crate::orchestrator::campaign::Cause;
 use crate::orchestrator::domain::{Domain, Reason, State, Wait};
 use crate::orchestrator::ids::DomainIx;
@@ -150,6 +150,12 @@ pub fn decode(
     (!campaign.activity.is_empty()).then_some(beside)
 }
 
+/// The activity in a damaged state, if it can be read: its first field.
+pub fn activity_of(slot: &[u8]) -> Option<String<ACTIVITY_ID_MAX>> {
+    let (tag, content) = fields(slot.get(HEADER..)?).next()?;
+    text(content).filter(|activity: &String<ACTIVITY_ID_MAX>| tag == tag::ACTIVITY && !activity.is_empty())
+}
+
 fn decode_cause(content: &[u8]) -> Option<Cause> {
     let ms = u64::from_le_bytes(content.get(1..9)?.try_into().ok()?);
     codes::cause_of(*content.first()?, ms)
@@ -195,7 +201,7 @@ fn text<const N: usize>(bytes: &[u8]) -> Option<String<N>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::{open, seal, Kind, HEADER};
+    use super::super::format::{open, seal, Kind};
     use super::*;
     use crate::orchestrator::event::{Action, DesiredState, Part};
     use crate::orchestrator::phase::{ActionStatus, Command, Phase, Status};

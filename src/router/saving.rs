@@ -10,7 +10,7 @@ use crate::orchestrator::resume::Saved;
 use crate::orchestrator::{Campaign, Event, WaitingOn};
 use crate::record::format::{Draft, Fields, Kind};
 use crate::record::state::{self, Beside};
-use crate::record::{actions, document};
+use crate::record::{actions, document, history};
 use crate::time::Now;
 use crate::wire::{desired_state, Envelope};
 
@@ -33,6 +33,10 @@ pub struct Loaded {
     pub document: Vec<u8>,
     /// Its actions' components.
     pub actions: Vec<u8>,
+    /// The activities that had finished.
+    pub history: Vec<u8>,
+    /// A state that cannot be read, as it was found.
+    pub unreadable: Vec<u8>,
 }
 
 /// What the router knows of saving.
@@ -42,6 +46,7 @@ pub(super) struct Saving {
     /// Of the activity whose document, and whose actions, are saved.
     document_of: Option<(i64, u32)>,
     actions_of: Option<(i64, u32)>,
+    history_of: Option<(i64, u32)>,
     /// Which boot of the host this is.
     pub(super) boot: [u8; 16],
     /// Given to the broker after the save.
@@ -69,7 +74,7 @@ impl Router {
         let sequence = self.saving.wanted.take()?;
         let campaign = self.orchestrator.campaign()?;
         let key = Some((campaign.timestamp, campaign.crc));
-        let mut drafts = Vec::with_capacity(3);
+        let mut drafts = Vec::with_capacity(4);
         if self.saving.document_of != key {
             self.saving.document_of = key;
             drafts.extend(document::encode(self.desired.payload()));
@@ -77,6 +82,10 @@ impl Router {
         if self.saving.actions_of != key && campaign.phase != Phase::Identify {
             self.saving.actions_of = key;
             drafts.extend(actions::encode(campaign, &self.domains));
+        }
+        if self.saving.history_of != key && !campaign.is_running() {
+            self.saving.history_of = key;
+            drafts.extend(self.orchestrator.finished().and_then(history::encode));
         }
         let beside = Beside { reboot: self.orchestrator.reboot(), boot: self.saving.boot };
         let state = |out: &mut Fields<'_>| state::encode(campaign, &self.domains, &beside, out);
@@ -92,6 +101,7 @@ impl Router {
                 log::error!("the activity could not be saved and goes on in memory: {why}");
                 self.saving.document_of = None;
                 self.saving.actions_of = None;
+                self.saving.history_of = None;
                 Event::SaveFailed(sequence)
             }
         };
@@ -107,7 +117,9 @@ impl Router {
         let mut campaign = Campaign::new();
         let mut progress = Vec::new();
         let mut action = |place: usize, status, percent| progress.push((place, status, percent));
-        let Some(beside) = state::decode(&loaded.state, &self.domains, &mut campaign, &mut action) else { return };
+        let Some(beside) = state::decode(&loaded.state, &self.domains, &mut campaign, &mut action) else {
+            return self.end_unreadable(now, loaded);
+        };
         actions::decode(&loaded.actions, &self.domains, &mut campaign);
         for (place, status, percent) in progress {
             campaign.actions.set_progress(place, status, percent);
@@ -124,8 +136,25 @@ impl Router {
             log::info!("{}: taken up", campaign.activity);
         }
         let has_booted = beside.boot != boot;
-        let saved = Saved { campaign, reboot: beside.reboot, has_booted };
+        let finished = history::decode(&loaded.history);
+        let saved = Saved { campaign, reboot: beside.reboot, has_booted, finished };
         let _ = self.decide(now, Event::Boot(&saved));
+    }
+
+    /// What was saved cannot be read, but perhaps whose it was: that is told.
+    fn end_unreadable(&mut self, now: Now, loaded: &Loaded) {
+        let finished = history::decode(&loaded.history);
+        let mut campaign = Campaign::new();
+        let Some(activity) = state::activity_of(&loaded.unreadable) else { return };
+        if finished.iter().any(|one| one.activity == activity) {
+            return;
+        }
+        log::error!("{activity}: what was saved of it cannot be read");
+        campaign.activity = activity;
+        campaign.outcome = Some(Status::Incomplete);
+        campaign.cause = Some(Cause::Unreadable);
+        let _ =
+            self.decide(now, Event::Boot(&Saved { campaign, reboot: Default::default(), has_booted: true, finished }));
     }
 
     /// Keeps the saved desired state for the agents; whether it is that of the activity.

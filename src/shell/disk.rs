@@ -15,6 +15,15 @@ use crate::record::slots::{self, Slot};
 #[derive(Clone, Debug)]
 pub struct Disk(PathBuf);
 
+/// What is found in a kind's slots.
+#[derive(Debug)]
+pub enum Content {
+    /// The fields of the newest record.
+    Fields(Vec<u8>),
+    /// No record; the bytes of a damaged one, or none.
+    Unreadable(Vec<u8>),
+}
+
 impl Disk {
     /// The folder at `path`, made if it is missing, readable by nobody else.
     ///
@@ -29,20 +38,30 @@ impl Disk {
         Ok(disk)
     }
 
-    /// The fields of the newest record of a kind; none if there is none. A damaged
-    /// slot is logged, and the other one counts.
+    /// The fields of the newest record of a kind. A damaged slot is logged, and the
+    /// other one counts; if neither does, both are moved aside.
     ///
     /// # Errors
     /// The system's.
-    pub fn load(&self, kind: Kind) -> io::Result<Option<Vec<u8>>> {
-        let (a, b) = (self.read(kind, Slot::A)?, self.read(kind, Slot::B)?);
-        let found = slots::look(&a, &b, kind);
-        for (flaw, slot) in found.flaws.iter().zip([Slot::A, Slot::B]) {
-            if let Some(flaw) = flaw.filter(|flaw| *flaw != format::Flaw::Empty) {
-                log::warn!("{}: {flaw}", self.path(kind, slot).display());
+    pub fn load(&self, kind: Kind) -> io::Result<Content> {
+        let slots = [(Slot::A, self.read(kind, Slot::A)?), (Slot::B, self.read(kind, Slot::B)?)];
+        let found = slots::look(&slots[0].1, &slots[1].1, kind);
+        let mut damaged = Vec::new();
+        for ((slot, bytes), flaw) in slots.iter().zip(found.flaws) {
+            let Some(flaw) = flaw.filter(|flaw| *flaw != format::Flaw::Empty) else { continue };
+            let path = self.path(kind, *slot);
+            log::warn!("{}: {flaw}", path.display());
+            if found.newest.is_none() {
+                let aside = path.with_extension(if *slot == Slot::A { "a.corrupt" } else { "b.corrupt" });
+                fs::rename(&path, &aside)?;
+                log::error!("{} is moved aside to {}", path.display(), aside.display());
+                damaged.clone_from(bytes);
             }
         }
-        Ok(found.newest.map(|(_, record)| record.fields.to_vec()))
+        Ok(match found.newest {
+            Some((_, record)) => Content::Fields(record.fields.to_vec()),
+            None => Content::Unreadable(damaged),
+        })
     }
 
     /// Saves a record; when this returns it survives a power cut.

@@ -26,7 +26,7 @@ use crate::record::format::Kind;
 use crate::router::{will, Loaded, Router, SaveJob};
 use crate::time::Tick;
 use clock::Clock;
-use disk::Disk;
+use disk::{Content, Disk};
 use link::Link;
 use reboot::{Outcome, Rebooter};
 use signal::{Signal, Signals};
@@ -111,11 +111,23 @@ fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk
 }
 
 fn load(disk: &Disk) -> Loaded {
-    let fields = |kind| {
-        let loaded = disk.load(kind);
-        loaded.map_err(|error| log::error!("{kind:?} cannot be read: {error}")).ok().flatten().unwrap_or_default()
+    let mut unreadable = Vec::new();
+    let mut fields = |kind| match disk.load(kind) {
+        Ok(Content::Fields(fields)) => fields,
+        Ok(Content::Unreadable(bytes)) => {
+            if kind == Kind::State {
+                unreadable = bytes;
+            }
+            Vec::new()
+        }
+        Err(error) => {
+            log::error!("what was saved cannot be read ({kind:?}): {error}");
+            Vec::new()
+        }
     };
-    Loaded { state: fields(Kind::State), document: fields(Kind::Document), actions: fields(Kind::Actions) }
+    let (state, document) = (fields(Kind::State), fields(Kind::Document));
+    let (actions, history) = (fields(Kind::Actions), fields(Kind::History));
+    Loaded { state, document, actions, history, unreadable }
 }
 
 fn invalid(error: impl std::fmt::Display) -> io::Error {
