@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match config::load(&args, &|name| std::env::var_os(name)) {
         Ok(Order::Run(loaded)) => {
             let config = loaded.config;
-            logging::start(config.log.level);
+            logging::start(&config.log);
             let phase_timeout_ms = config.phase_timeout_ms;
             let course = OneByOne { campaign: Campaign::new(), begun: false, phase_timeout_ms };
             Ok(shell::run_with(&config, Box::new(course))?)

@@ -49,6 +49,7 @@ pub mod wire;
 
 pub mod inventory;
 pub mod orchestrator;
+pub mod record;
 
 pub mod router;
 

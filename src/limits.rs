@@ -170,6 +170,13 @@ const _: () = {
     assert!(PACKET_IN_MAX > 5 + 2 + 65_535 + 2);
     assert!(SKIP_CHUNK <= PACKET_IN_MAX);
 };
+// record
+
+/// Bytes of a domain's own words about its failure in the saved state. With all
+/// domains failed a state stays below 4 KiB, so that the 20 or so of an activity
+/// stay below 64 KiB.
+pub const SAVED_WORDS_MAX: usize = 128;
+
 // wire::things
 
 /// Bytes of a thing's identifier. Ditto allows 256 characters, which in practice
@@ -238,3 +245,16 @@ pub const CLIENT_INBOX_MAX: usize = 64;
 /// Bytes of their payloads; one more message may go past it.
 #[cfg(feature = "agent")]
 pub const CLIENT_INBOX_BYTES: usize = CLIENT_PAYLOAD_MAX;
+
+// shell::tls
+
+/// Bytes of the file with the authorities to trust. Debian's with all that there
+/// are takes 220 KB.
+pub const TLS_CA_FILE_MAX: usize = 512 * 1024;
+
+/// Bytes of the file with our certificate, and of that with its key. What TLS
+/// allows to be shown is less.
+pub const TLS_OWN_FILE_MAX: usize = 64 * 1024;
+
+/// Bytes that wait encrypted for the socket, but for a record's head and tail.
+pub const TLS_OUT_MAX: usize = WRITE_CHUNK;

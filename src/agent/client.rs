@@ -10,18 +10,18 @@ use std::time::{Duration, Instant};
 
 use async_io::Timer;
 
-use crate::config::{parse_address, Connection};
+use crate::config::{parse_address, Broker, Connection};
 use crate::limits::{CLIENT_INBOX_BYTES, CLIENT_INBOX_MAX, CLIENT_PAYLOAD_MAX};
 use crate::mqtt::{
     self, Class, Document, Documents, Event, LinkWish, Options, PublishError, Reason, Session, Status, Write,
 };
 use crate::shell::clock::Clock;
-use crate::shell::link::Link;
+use crate::shell::link::{self, Link};
 use crate::shell::transport::{Transport, Wake};
 use crate::shell::{invalid, options};
 
 /// How to reach the broker at `address`, written as the manager's
-/// `connection.broker` (`tcp://host:1883`, `unix:///path`), with the manager's
+/// `connection.broker` (`tcp://host:1883`, `tls://host`, `unix:///path`), with the manager's
 /// defaults: a random client id, a clean session.
 ///
 /// # Errors
@@ -86,8 +86,13 @@ impl Client {
     /// A client without a link: it is made within the calls that take a timeout.
     ///
     /// # Errors
-    /// `InvalidInput` if MQTT does not allow something in `connection`.
+    /// `InvalidInput` if MQTT does not allow something in `connection`, or a file that
+    /// it names for TLS cannot be used.
     pub fn new(connection: Connection) -> io::Result<Client> {
+        if cfg!(not(feature = "tls")) && matches!(connection.broker, Broker::Tls { .. }) {
+            return Err(invalid("TLS is not built in"));
+        }
+        link::check(&connection).map_err(invalid)?;
         let options = options(&connection);
         options.check().map_err(invalid)?;
         Ok(Client {
@@ -233,7 +238,7 @@ impl Client {
         }
         let sent = self.transmit();
         match self.session.poll_link(now) {
-            LinkWish::Open => self.transport.open(Link::open(self.connection.broker.clone())),
+            LinkWish::Open => self.transport.open(Link::open(self.connection.clone())),
             LinkWish::Close(reason) => {
                 if reason != Reason::Disconnected {
                     log::warn!("connection closed: {reason}");

@@ -124,12 +124,13 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// An agent for `domain` at the broker with this address: `tcp://host:1883` or
-    /// `unix:///path`, user name and password in front of the host if need be. Does
+    /// An agent for `domain` at the broker with this address: `tcp://host:1883`,
+    /// `tls://host` or `unix:///path`, user name and password in front of the host if need be. Does
     /// not wait for the broker.
     ///
     /// # Errors
-    /// `InvalidInput` if the domain can have no topics, or the address is none.
+    /// `InvalidInput` if the domain can have no topics, or the address is none. Over
+    /// TLS the certificates to trust are needed too: [`connect_with`](Agent::connect_with).
     pub fn connect(domain: &str, address: &str) -> io::Result<Agent> {
         Agent::connect_with(domain, connection(address).map_err(invalid)?)
     }
@@ -138,8 +139,7 @@ impl Agent {
     /// and without a clean session the agent gets what was sent while it was away.
     ///
     /// # Errors
-    /// As of [`connect`](Agent::connect), or MQTT does not allow something in
-    /// `connection`.
+    /// As of [`connect`](Agent::connect) and [`Client::new`].
     pub fn connect_with(domain: &str, connection: Connection) -> io::Result<Agent> {
         let topics = Topics::new(domain).map_err(invalid)?;
         let mut client = Client::new(connection)?;

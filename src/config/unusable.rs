@@ -6,8 +6,8 @@ use super::{Broker, Config};
 /// than to run as something else.
 pub fn unusable(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Broker::Tls { .. } = config.connection.broker {
-        lines.push(String::from("connection.broker: TLS is not built yet; use tcp:// or unix://"));
+    if cfg!(not(feature = "tls")) && matches!(config.connection.broker, Broker::Tls { .. }) {
+        lines.push(String::from("connection.broker: this program is built without TLS; use tcp:// or unix://"));
     }
     if !config.connection.clean_session && config.connection.client_id.is_empty() {
         lines.push(String::from("connection.cleanSession: false needs a connection.clientId that stays the same"));

@@ -87,16 +87,10 @@ impl Campaign {
     /// Becomes the activity of this desired state, with every domain that has an
     /// agent identifying.
     pub fn begin(&mut self, desired: &DesiredState<'_>) {
+        self.reset();
         self.activity = cut(desired.activity);
         self.timestamp = desired.timestamp;
         self.crc = desired.crc;
-        self.phase = Phase::Identify;
-        self.asking = None;
-        self.outcome = None;
-        self.cause = None;
-        self.domains = Default::default();
-        self.unserved.clear();
-        self.actions.clear();
         for part in desired.parts {
             match part.domain {
                 Some(domain) => self.domains[domain.place()] = Some(Domain::new(State::Working(Phase::Identify))),
@@ -104,6 +98,20 @@ impl Campaign {
                 None => drop(self.unserved.push(cut(part.id))),
             }
         }
+    }
+
+    /// Becomes empty again.
+    pub fn reset(&mut self) {
+        self.activity.clear();
+        self.timestamp = 0;
+        self.crc = 0;
+        self.phase = Phase::Identify;
+        self.asking = None;
+        self.outcome = None;
+        self.cause = None;
+        self.domains = Default::default();
+        self.unserved.clear();
+        self.actions.clear();
     }
 
     /// Whether it has no final status yet.
@@ -200,6 +208,11 @@ impl Actions {
     /// All, domains as configured, actions as they first came.
     pub fn iter(&self) -> impl Iterator<Item = &KnownAction> {
         DomainSet::first(DOMAINS_MAX).iter().flat_map(|domain| self.0.iter().filter(move |a| a.domain == domain))
+    }
+
+    /// All, as they first came.
+    pub fn in_order_of_arrival(&self) -> &[KnownAction] {
+        &self.0
     }
 
     /// Takes an action in as an agent reported it: in the place of the one with

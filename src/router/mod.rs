@@ -219,7 +219,11 @@ impl Router {
                     self.ask_again(now);
                 }
             }
-            SessionEvent::Lost(_) => drop(self.decide(now, Event::Link(false))),
+            SessionEvent::Lost(_) => {
+                // The rest of a message that was being skipped never comes.
+                self.finder = ActivityIdFinder::new();
+                let _ = self.decide(now, Event::Link(false));
+            }
             SessionEvent::Subscribed { packet } => self.handle_subscribed(now, packet),
             SessionEvent::SubscribeRefused { filters, .. } => {
                 let names = self.subscriptions();

@@ -73,7 +73,7 @@ impl Router {
 
     fn change_subscriptions(&mut self, now: Now, identity: &Identity, subscribe: bool) {
         let filters = RequestTopic::filters(identity);
-        let filters = filters.each_ref().map(|filter| filter.as_str());
+        let filters: Vec<&str> = filters.iter().map(|filter| filter.as_str()).collect();
         match subscribe {
             true => self.session.subscribe(now.tick, &filters),
             false => self.session.unsubscribe(now.tick, &filters),

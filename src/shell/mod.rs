@@ -4,6 +4,8 @@ pub(crate) mod clock;
 pub(crate) mod link;
 mod reboot;
 mod signal;
+#[cfg(feature = "tls")]
+mod tls;
 pub(crate) mod transport;
 
 use std::collections::hash_map::RandomState;
@@ -31,7 +33,8 @@ use transport::{Transport, Wake};
 /// protocol describes. The configuration is one that `config` found good.
 ///
 /// # Errors
-/// The system refuses what the loop itself needs: signals or the reactor.
+/// A file that the connection needs cannot be used, or the system refuses what the
+/// loop itself needs: signals or the reactor.
 pub fn run(config: &Config) -> io::Result<()> {
     let settings = Settings {
         phase_timeout_ms: config.phase_timeout_ms,
@@ -56,6 +59,7 @@ fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
 /// # Errors
 /// As [`run`].
 pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Result<()> {
+    link::check(&config.connection).map_err(invalid)?;
     let signals = Signals::block()?;
     let clock = Clock::start();
     let options = Options { will: will(&config.connection.status_topic), ..options(&config.connection) };
@@ -149,7 +153,7 @@ impl Pump<'_> {
     fn follow_wish(&mut self) {
         let now = self.clock.now();
         match self.router.poll_link(now) {
-            LinkWish::Open => self.transport.open(Link::open(self.config.connection.broker.clone())),
+            LinkWish::Open => self.transport.open(Link::open(self.config.connection.clone())),
             LinkWish::Close(reason) => {
                 match reason {
                     Reason::Disconnected => log::info!("disconnected"),

@@ -38,6 +38,8 @@ fn is_restarted_at(trigger: &str) {
     while peers.owed() < BOTH.len() {
         peers.play_until(trigger, |said| said.trigger() == trigger);
     }
+    // What is not acknowledged to the manager by then would rightly come twice.
+    peers.settle();
     broker.stop();
     broker.resume();
     peers.await_manager();
@@ -46,10 +48,7 @@ fn is_restarted_at(trigger: &str) {
     peers.settle();
     assert_eq!(peers.story("act"), STORY);
     for domain in BOTH {
-        let mut commands = peers.commands(domain, "act");
-        // A command whose acknowledgement was lost with the link comes twice.
-        commands.dedup();
-        assert_eq!(commands, COMMANDS);
+        assert_eq!(peers.commands(domain, "act"), COMMANDS);
     }
 }
 
@@ -90,6 +89,7 @@ fn a_final_status_of_while_the_broker_was_away_is_delivered_once() {
     while peers.owed() < BOTH.len() {
         peers.play_until("DOWNLOAD", |said| said.trigger() == "DOWNLOAD");
     }
+    peers.settle();
     broker.stop();
     wait_until("the activity ends", PATIENCE, || manager.said("INCOMPLETE") > 0);
     broker.resume();

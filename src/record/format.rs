@@ -1,0 +1,237 @@
+//! The frame around every record, and the fields in it.
+//!
+//! ```text
+//! magic "UMrc"  kind  version  0 0  sequence  length  CRC-32 of all but itself
+//! 4 bytes       1     1        2    4         4       4         little-endian
+//! ```
+//!
+//! A record is a list of fields: tag (1 byte), length (2 bytes), content. A reader
+//! skips tags that it does not know and takes a default for those that are absent,
+//! so that the version before and the version after understand each other. Only a
+//! change that an older reader would misread raises the version.
+
+use core::fmt;
+
+/// Bytes of the frame before the fields.
+pub const HEADER: usize = 20;
+
+/// What readers of this program understand at most.
+pub const VERSION: u8 = 1;
+
+const MAGIC: [u8; 4] = *b"UMrc";
+const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
+/// What a record holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// How far the activity is.
+    State = 1,
+    /// The desired state's message, as it came.
+    Document = 2,
+    /// The actions' components.
+    Actions = 3,
+    /// The finished activities.
+    History = 4,
+}
+
+/// A record that was written whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Record<'a> {
+    /// Counts up with each record of its kind; wraps.
+    pub sequence: u32,
+    /// Its fields.
+    pub fields: &'a [u8],
+}
+
+/// Why a slot holds no record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flaw {
+    /// Nothing was ever written.
+    Empty,
+    /// It is not one of ours, or of another kind.
+    Foreign,
+    /// It was cut, or its content was changed.
+    Damaged,
+    /// It is of a version that this program does not understand.
+    Version(u8),
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Flaw::Empty => f.write_str("nothing was written"),
+            Flaw::Foreign => f.write_str("it is no record of this kind"),
+            Flaw::Damaged => f.write_str("it is damaged"),
+            Flaw::Version(version) => write!(f, "its version is {version}, at most {VERSION} is understood"),
+        }
+    }
+}
+
+/// Completes the record whose fields stand in `slot` from [`HEADER`] on, and says
+/// how many bytes it has in all. None if the slot is too short for that.
+pub fn seal(slot: &mut [u8], kind: Kind, sequence: u32, fields: usize) -> Option<usize> {
+    let total = HEADER.checked_add(fields)?;
+    let record = slot.get_mut(..total)?;
+    record[..4].copy_from_slice(&MAGIC);
+    record[4] = kind as u8;
+    record[5] = VERSION;
+    record[6..8].copy_from_slice(&[0, 0]);
+    record[8..12].copy_from_slice(&sequence.to_le_bytes());
+    record[12..16].copy_from_slice(&u32::try_from(fields).ok()?.to_le_bytes());
+    let checksum = checksum(record);
+    record[16..20].copy_from_slice(&checksum.to_le_bytes());
+    Some(total)
+}
+
+/// The record in a slot.
+///
+/// # Errors
+/// There is none, whole and of this kind.
+pub fn open(slot: &[u8], kind: Kind) -> Result<Record<'_>, Flaw> {
+    let header = slot.get(..HEADER).ok_or(if slot.is_empty() { Flaw::Empty } else { Flaw::Damaged })?;
+    if header.iter().all(|byte| *byte == 0) {
+        return Err(Flaw::Empty);
+    }
+    if header[..4] != MAGIC || header[4] != kind as u8 {
+        return Err(Flaw::Foreign);
+    }
+    let length = usize::try_from(word(header, 12)).map_err(|_| Flaw::Damaged)?;
+    let record = length.checked_add(HEADER).and_then(|total| slot.get(..total)).ok_or(Flaw::Damaged)?;
+    if checksum(record) != word(header, 16) {
+        return Err(Flaw::Damaged);
+    }
+    if header[5] > VERSION {
+        return Err(Flaw::Version(header[5]));
+    }
+    Ok(Record { sequence: word(header, 8), fields: &record[HEADER..] })
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn checksum(record: &[u8]) -> u32 {
+    let mut digest = CRC.digest();
+    digest.update(&record[..16]);
+    digest.update(&record[HEADER..]);
+    digest.finalize()
+}
+
+/// Writes fields one after the other.
+#[derive(Debug)]
+pub struct Fields<'b> {
+    slot: &'b mut [u8],
+    len: usize,
+    fits: bool,
+}
+
+impl<'b> Fields<'b> {
+    /// Into a slot, behind the place of its header.
+    pub fn new(slot: &'b mut [u8]) -> Fields<'b> {
+        Fields { slot, len: 0, fits: true }
+    }
+
+    /// Adds a field made of these pieces.
+    pub fn put(&mut self, tag: u8, pieces: &[&[u8]]) {
+        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let start = HEADER + self.len;
+        let end = start + 3 + len;
+        let (Ok(short), Some(place)) = (u16::try_from(len), self.slot.get_mut(start..end)) else {
+            self.fits = false;
+            return;
+        };
+        place[0] = tag;
+        place[1..3].copy_from_slice(&short.to_le_bytes());
+        let mut at = 3;
+        for piece in pieces {
+            place[at..at + piece.len()].copy_from_slice(piece);
+            at += piece.len();
+        }
+        self.len += 3 + len;
+    }
+
+    /// Bytes of all fields; none if one of them did not fit.
+    pub fn total(&self) -> Option<usize> {
+        self.fits.then_some(self.len)
+    }
+}
+
+/// The fields of a record, in order. A field that is cut ends them.
+pub fn fields(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    core::iter::from_fn(move || {
+        let (head, rest) = (bytes.get(..3)?, bytes.get(3..)?);
+        let len = usize::from(u16::from_le_bytes([head[1], head[2]]));
+        let content = rest.get(..len)?;
+        bytes = &rest[len..];
+        Some((head[0], content))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed() -> Vec<u8> {
+        let mut slot = vec![0; 256];
+        let mut out = Fields::new(&mut slot);
+        out.put(1, &[b"act", b"-1"]);
+        out.put(200, &[&[]]);
+        out.put(2, &[&[7; 40]]);
+        let len = out.total().unwrap();
+        let total = seal(&mut slot, Kind::State, 9, len).unwrap();
+        slot.truncate(total);
+        slot
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_its_fields() {
+        let slot = sealed();
+        let record = open(&slot, Kind::State).unwrap();
+        assert_eq!(record.sequence, 9);
+        let all: Vec<_> = fields(record.fields).collect();
+        assert_eq!(all, [(1, &b"act-1"[..]), (200, &[][..]), (2, &[7; 40][..])]);
+    }
+
+    #[test]
+    fn a_record_cut_anywhere_or_with_any_bit_flipped_is_none() {
+        let slot = sealed();
+        for cut in 0..slot.len() {
+            assert!(open(&slot[..cut], Kind::State).is_err(), "cut at {cut}");
+        }
+        for bit in 0..slot.len() * 8 {
+            let mut flipped = slot.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(open(&flipped, Kind::State).is_err(), "bit {bit} flipped");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_a_shorter_record_does_not_count() {
+        let mut slot = sealed();
+        slot.extend_from_slice(&[0xff; 100]);
+        assert!(open(&slot, Kind::State).is_ok());
+    }
+
+    #[test]
+    fn each_flaw_is_told() {
+        assert_eq!(open(&[], Kind::State), Err(Flaw::Empty));
+        assert_eq!(open(&[0; 64], Kind::State), Err(Flaw::Empty));
+        assert_eq!(open(&sealed(), Kind::Document), Err(Flaw::Foreign));
+        let mut newer = sealed();
+        newer[5] = VERSION + 1;
+        let checksum = checksum(&newer);
+        newer[16..20].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(open(&newer, Kind::State), Err(Flaw::Version(2)));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_and_not_written() {
+        let mut slot = [0; HEADER + 10];
+        let mut out = Fields::new(&mut slot);
+        out.put(1, &[&[1; 7]]);
+        assert_eq!(out.total(), Some(10));
+        out.put(2, &[b"x"]);
+        assert_eq!(out.total(), None);
+        assert_eq!(seal(&mut slot, Kind::State, 1, 11), None);
+    }
+}

@@ -1,0 +1,313 @@
+//! How far an activity is, as it is saved.
+//!
+//! Domains are saved by name: the configuration may have changed since. Times are
+//! not saved: waits begin anew. Of actions the state holds status and progress;
+//! their components stand in a record of their own, which is written once.
+
+use heapless::String;
+
+use super::codes;
+use super::format::{fields, Fields};
+use crate::limits::{DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_WORDS_MAX};
+use crate::orchestrator::campaign::Cause;
+use crate::orchestrator::domain::{Domain, Reason, State, Wait};
+use crate::orchestrator::ids::DomainIx;
+use crate::orchestrator::reboot::Reboot;
+use crate::orchestrator::Campaign;
+use crate::text::Text;
+use crate::time::Tick;
+
+/// Tags of a state's fields. A number is never given another meaning.
+mod tag {
+    pub const ACTIVITY: u8 = 1;
+    pub const TIMESTAMP: u8 = 2;
+    pub const CRC: u8 = 3;
+    pub const PHASE: u8 = 4;
+    pub const ASKING: u8 = 5;
+    pub const OUTCOME: u8 = 6;
+    pub const CAUSE: u8 = 7;
+    pub const DOMAIN: u8 = 8;
+    pub const FAILURE: u8 = 9;
+    pub const CLEANUP: u8 = 10;
+    pub const UNSERVED: u8 = 11;
+    pub const ACTIONS: u8 = 12;
+    pub const REBOOT: u8 = 13;
+    pub const DELIVERED: u8 = 14;
+}
+
+/// What is saved beside the campaign.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Beside {
+    /// How far the reboot is.
+    pub reboot: Reboot,
+    /// Which boot of the host it was, `/proc/sys/kernel/random/boot_id`; zeros if
+    /// there is none.
+    pub boot: [u8; 16],
+    /// Whether the broker has acknowledged the final status.
+    pub delivered: bool,
+}
+
+/// Writes the state; `names` are the domains in the order of the configuration.
+pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Beside, out: &mut Fields<'_>) {
+    out.put(tag::ACTIVITY, &[campaign.activity.as_bytes()]);
+    out.put(tag::TIMESTAMP, &[&campaign.timestamp.to_le_bytes()]);
+    out.put(tag::CRC, &[&campaign.crc.to_le_bytes()]);
+    out.put(tag::PHASE, &[&[codes::phase(campaign.phase)]]);
+    if let Some(phase) = campaign.asking {
+        out.put(tag::ASKING, &[&[codes::phase(phase)]]);
+    }
+    if let Some(status) = campaign.outcome {
+        out.put(tag::OUTCOME, &[&[codes::status(status)]]);
+    }
+    if let Some(cause) = campaign.cause {
+        let (code, ms) = codes::cause(cause);
+        out.put(tag::CAUSE, &[&[code], &ms.to_le_bytes()]);
+    }
+    for (domain, name) in campaign.domains.iter().zip(names) {
+        let Some(domain) = domain else { continue };
+        let (state, phase) = codes::state(domain.state);
+        out.put(tag::DOMAIN, &[&[state, phase, u8::from(domain.fell_back), domain.repeats], name.as_bytes()]);
+        encode_reason(tag::FAILURE, domain.failure.as_ref(), out);
+        encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), out);
+    }
+    for name in &campaign.unserved {
+        out.put(tag::UNSERVED, &[name.as_bytes()]);
+    }
+    let mut actions = heapless::Vec::<u8, { 2 * crate::limits::ACTIONS_MAX }>::new();
+    for action in campaign.actions.in_order_of_arrival() {
+        let _ = actions.extend_from_slice(&[codes::action_status(action.status), action.progress]);
+    }
+    out.put(tag::ACTIONS, &[&actions]);
+    out.put(tag::REBOOT, &[&[codes::reboot(beside.reboot)], &beside.boot]);
+    out.put(tag::DELIVERED, &[&[u8::from(beside.delivered)]]);
+}
+
+fn encode_reason(tag: u8, reason: Option<&Reason>, out: &mut Fields<'_>) {
+    match reason {
+        None => {}
+        Some(Reason::Words(words)) => {
+            let words = Text::from_checked(words).cut(SAVED_WORDS_MAX);
+            out.put(tag, &[&[1], words.as_json().as_bytes()]);
+        }
+        Some(Reason::Status(status)) => out.put(tag, &[&[2, codes::status(*status)]]),
+        Some(Reason::Silent(command, ms)) => out.put(tag, &[&[3, codes::command(*command)], &ms.to_le_bytes()]),
+        Some(Reason::Limit(what, max)) => {
+            out.put(tag, &[&[4], &(*max as u64).to_le_bytes(), what.as_bytes()]);
+        }
+    }
+}
+
+/// What the fields of a state say, put into `campaign`. Domains that are no longer
+/// configured are left out; status and progress of actions are given to `action`,
+/// in the order in which they first came. None if it names no activity.
+pub fn decode(
+    bytes: &[u8],
+    names: &[std::string::String],
+    campaign: &mut Campaign,
+    action: &mut dyn FnMut(usize, Option<crate::orchestrator::phase::ActionStatus>, u8),
+) -> Option<Beside> {
+    let mut beside = Beside::default();
+    let mut current: Option<DomainIx> = None;
+    campaign.reset();
+    for (tag, content) in fields(bytes) {
+        match tag {
+            tag::ACTIVITY => campaign.activity = text(content)?,
+            tag::TIMESTAMP => campaign.timestamp = i64::from_le_bytes(content.try_into().ok()?),
+            tag::CRC => campaign.crc = u32::from_le_bytes(content.try_into().ok()?),
+            tag::PHASE => campaign.phase = codes::phase_of(*content.first()?)?,
+            tag::ASKING => campaign.asking = codes::phase_of(*content.first()?),
+            tag::OUTCOME => campaign.outcome = codes::status_of(*content.first()?),
+            tag::CAUSE => campaign.cause = decode_cause(content),
+            tag::DOMAIN => {
+                let name = core::str::from_utf8(content.get(4..)?).ok()?;
+                current = names.iter().take(DOMAINS_MAX).position(|known| known == name).and_then(DomainIx::new);
+                if let Some(domain) = current {
+                    campaign.domains[domain.place()] = decode_domain(content);
+                }
+            }
+            tag::FAILURE | tag::CLEANUP => {
+                if let Some(part) = current.and_then(|domain| campaign.domain_mut(domain)) {
+                    let reason = decode_reason(content);
+                    *(if tag == tag::FAILURE { &mut part.failure } else { &mut part.cleanup }) = reason;
+                }
+            }
+            tag::UNSERVED => drop(campaign.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
+            tag::ACTIONS => {
+                for (place, pair) in content.chunks_exact(2).enumerate() {
+                    action(place, codes::action_status_of(pair[0]), pair[1].min(100));
+                }
+            }
+            tag::REBOOT => {
+                beside.reboot = codes::reboot_of(*content.first()?);
+                beside.boot = content.get(1..17)?.try_into().ok()?;
+            }
+            tag::DELIVERED => beside.delivered = content == [1],
+            _ => {}
+        }
+    }
+    (!campaign.activity.is_empty()).then_some(beside)
+}
+
+fn decode_cause(content: &[u8]) -> Option<Cause> {
+    let ms = u64::from_le_bytes(content.get(1..9)?.try_into().ok()?);
+    codes::cause_of(*content.first()?, ms)
+}
+
+fn decode_domain(content: &[u8]) -> Option<Domain> {
+    let wait = Wait { quiet: Tick(0), end: Tick(0) };
+    let phase = codes::phase_of(content[1]);
+    let state = match (content[0], phase) {
+        (1, Some(phase)) => State::Working(phase),
+        (2, Some(phase)) => State::Ready(phase),
+        (3, _) => State::RollingBack(wait),
+        (4, _) => State::CleaningUp(wait),
+        (5, _) => State::Done,
+        _ => return None,
+    };
+    Some(Domain { fell_back: content[2] == 1, repeats: content[3], ..Domain::new(state) })
+}
+
+fn decode_reason(content: &[u8]) -> Option<Reason> {
+    let (kind, rest) = content.split_first()?;
+    Some(match kind {
+        1 => Reason::Words(text(rest)?),
+        2 => Reason::Status(codes::status_of(*rest.first()?)?),
+        3 => {
+            let ms = u64::from_le_bytes(rest.get(1..9)?.try_into().ok()?);
+            Reason::Silent(codes::command_of(*rest.first()?), ms)
+        }
+        4 => {
+            let max = u64::from_le_bytes(rest.get(..8)?.try_into().ok()?);
+            Reason::Limit(codes::limit_of(rest.get(8..)?)?, usize::try_from(max).ok()?)
+        }
+        _ => return None,
+    })
+}
+
+/// Text that was JSON's before it was saved, and is checked again.
+fn text<const N: usize>(bytes: &[u8]) -> Option<String<N>> {
+    let text = Text::parse(core::str::from_utf8(bytes).ok()?)?;
+    String::try_from(text.as_json()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::{open, seal, Kind, HEADER};
+    use super::*;
+    use crate::orchestrator::event::{Action, DesiredState, Part};
+    use crate::orchestrator::phase::{ActionStatus, Command, Phase, Status};
+
+    const SLOT: usize = 8192;
+
+    type Actions = Vec<(Option<ActionStatus>, u8)>;
+
+    fn names() -> Vec<std::string::String> {
+        ["containers", "self-update", "idle"].map(str::to_owned).to_vec()
+    }
+
+    /// A campaign with something in every field.
+    fn campaign() -> Campaign {
+        let mut campaign = Campaign::new();
+        let id = |raw| Text::parse(raw).unwrap();
+        let part = |raw, place| Part { id: id(raw), domain: DomainIx::new(place) };
+        let parts = [part("containers", 0), part("self-update", 1), part("nobody", 99)];
+        campaign.begin(&DesiredState { activity: id("a-\\u00e9"), timestamp: -5, crc: 77, parts: &parts });
+        campaign.phase = Phase::Update;
+        campaign.asking = Some(Phase::Activate);
+        campaign.outcome = Some(Status::Incomplete);
+        campaign.cause = Some(Cause::ConsentLate(1_800_000));
+        let first = campaign.domain_mut(DomainIx::new(0).unwrap()).unwrap();
+        first.state = State::Done;
+        first.failure = Some(Reason::Silent(Some(Command::Update), 600_000));
+        first.cleanup = Some(Reason::Status(Status::CleanupFailure));
+        let second = campaign.domain_mut(DomainIx::new(1).unwrap()).unwrap();
+        *second = Domain { fell_back: true, repeats: 2, ..Domain::new(State::Working(Phase::Update)) };
+        second.failure = Some(Reason::Words(String::try_from(r#"no \"space\""#).unwrap()));
+        let component = r#"{"id":"x"}"#;
+        let action = |status, progress| Action { id: id("x"), component, status, progress, message: Text::default() };
+        let domain = DomainIx::new(0).unwrap();
+        campaign.actions.merge(domain, &action(Some(ActionStatus::Removing), 40)).unwrap();
+        campaign
+    }
+
+    fn saved(campaign: &Campaign, names: &[std::string::String], beside: &Beside) -> Vec<u8> {
+        let mut slot = vec![0; SLOT];
+        let mut out = Fields::new(&mut slot);
+        encode(campaign, names, beside, &mut out);
+        let len = out.total().unwrap();
+        let total = seal(&mut slot, Kind::State, 1, len).unwrap();
+        slot.truncate(total);
+        slot
+    }
+
+    fn resumed(slot: &[u8], names: &[std::string::String]) -> (Campaign, Option<Beside>, Actions) {
+        let (mut campaign, mut actions) = (Campaign::new(), Vec::new());
+        let beside =
+            decode(&slot[HEADER..], names, &mut campaign, &mut |_, status, progress| actions.push((status, progress)));
+        (campaign, beside, actions)
+    }
+
+    #[test]
+    fn what_is_saved_comes_back() {
+        let (before, beside) = (campaign(), Beside { reboot: Reboot::Waiting, boot: [7; 16], delivered: true });
+        let slot = saved(&before, &names(), &beside);
+        assert!(open(&slot, Kind::State).is_ok());
+        let (after, found, actions) = resumed(&slot, &names());
+        assert_eq!(found, Some(beside));
+        assert_eq!(actions, [(Some(ActionStatus::Removing), 40)]);
+        assert_eq!((&after.activity, after.timestamp, after.crc), (&before.activity, -5, 77));
+        assert_eq!((after.phase, after.asking, after.outcome), (before.phase, before.asking, before.outcome));
+        assert_eq!((after.cause, &after.domains, &after.unserved), (before.cause, &before.domains, &before.unserved));
+    }
+
+    #[test]
+    fn domains_are_found_by_name_when_the_configuration_has_changed() {
+        let slot = saved(&campaign(), &names(), &Beside::default());
+        let other = ["new", "self-update"].map(str::to_owned);
+        let (after, _, _) = resumed(&slot, &other);
+        assert!(after.domains[0].is_none());
+        assert_eq!(after.domains[1], campaign().domains[1]);
+    }
+
+    #[test]
+    fn what_a_newer_version_adds_is_skipped() {
+        let mut slot = vec![0; SLOT];
+        let mut out = Fields::new(&mut slot);
+        out.put(250, &[&[1; 300]]);
+        encode(&campaign(), &names(), &Beside::default(), &mut out);
+        out.put(251, &[]);
+        let (after, beside, _) = resumed(&slot, &names());
+        assert!(beside.is_some() && after.domains == campaign().domains);
+    }
+
+    #[test]
+    fn no_bytes_do_harm() {
+        let slot = saved(&campaign(), &names(), &Beside::default());
+        for at in HEADER..slot.len() {
+            let _ = resumed(&slot[..at], &names());
+            for flip in 0..8 {
+                let mut other = slot.clone();
+                other[at] ^= 1 << flip;
+                let _ = resumed(&other, &names());
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_with_every_domain_failed_stays_within_its_budget() {
+        let names: Vec<_> = (0..DOMAINS_MAX).map(|n| format!("{n:0>32}")).collect();
+        let parts: Vec<_> = names
+            .iter()
+            .enumerate()
+            .map(|(place, name)| Part { id: Text::parse(name).unwrap(), domain: DomainIx::new(place) })
+            .collect();
+        let mut campaign = Campaign::new();
+        let activity = Text::parse("3f2504e0-4f89-41d3-9a0c-0305e82c3301").unwrap();
+        campaign.begin(&DesiredState { activity, timestamp: 1, crc: 1, parts: &parts });
+        for part in campaign.domains.iter_mut().flatten() {
+            part.failure = Some(Reason::Words(String::try_from("w".repeat(512).as_str()).unwrap()));
+        }
+        let len = saved(&campaign, &names, &Beside::default()).len();
+        assert!(len <= 4096, "{len} bytes");
+    }
+}
