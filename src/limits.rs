@@ -237,8 +237,8 @@ pub const REBOOT_LOOK_MS: u64 = 100;
 #[cfg(feature = "agent")]
 pub const CLIENT_PAYLOAD_MAX: usize = 1024 * 1024;
 
-/// Messages that wait for the client's caller; with one that is being answered to
-/// a manager sends an agent just a few. Past it nothing is read.
+/// Messages that wait for the client's caller. A manager sends an agent few before
+/// it has an answer. Past it nothing is read.
 #[cfg(feature = "agent")]
 pub const CLIENT_INBOX_MAX: usize = 64;
 

@@ -163,6 +163,12 @@ impl Client {
         !self.inbox.is_empty()
     }
 
+    /// How many are there.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.inbox.len()
+    }
+
     /// A message that is there.
     pub(super) fn take(&mut self) -> Option<Message> {
         self.inbox.pop_front()
