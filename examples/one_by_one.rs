@@ -78,7 +78,7 @@ impl Orchestrator for OneByOne {
                 }
             }
             Event::ConsentReply(..) => return Err(Rejected::NotAsked),
-            Event::Link(_) | Event::Delivered | Event::RebootFailed => {}
+            _ => {}
         }
         Ok(())
     }

@@ -170,7 +170,26 @@ const _: () = {
     assert!(PACKET_IN_MAX > 5 + 2 + 65_535 + 2);
     assert!(SKIP_CHUNK <= PACKET_IN_MAX);
 };
+/// Effects that wait for a save: what one activity can decide before anybody
+/// could react.
+pub const HELD_MAX: usize = 2 * EFFECTS_MAX;
+
+/// Milliseconds that an agent has to react after an activity was taken up.
+pub const RESUME_REACTION_MS: u64 = 30_000;
+
+/// How often an activity is taken up in one phase.
+pub const RESUMPTIONS_MAX: u8 = 3;
+
 // record
+
+/// Bytes of a record that is read: a desired state and its frame.
+pub const SAVED_RECORD_MAX: usize = PAYLOAD_IN_MAX + 1024;
+
+/// Bytes of the saved actions' components. Those of a usual activity take a third.
+pub const SAVED_ACTIONS_MAX: usize = 24 * 1024;
+
+/// Bytes of a saved state.
+pub const SAVED_STATE_MAX: usize = 8 * 1024;
 
 /// Bytes of a domain's own words about its failure in the saved state. With all
 /// domains failed a state stays below 4 KiB, so that the 20 or so of an activity

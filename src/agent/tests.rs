@@ -314,6 +314,28 @@ fn malformed_messages_are_told_and_skipped() {
 }
 
 #[test]
+fn a_damaged_message_is_understood_or_malformed_and_never_more() {
+    let topics = Topics::new("fonts").unwrap();
+    let whole = br#"{"activityId":"a","payload":{"baselines":[{"title":"b","components":["fonts:x"]}],"domains":[{"id":"fonts","config":[{"key":"k","value":"v"}],"components":[{"id":"x","version":"1"}]}]}}"#;
+    let decode = |payload: Vec<u8>| {
+        let (topic, len) = ("fontsupdate/desiredstate".to_owned(), payload.len());
+        request::decode(&Message { topic, payload, len }, &topics, "fonts").unwrap()
+    };
+    for at in 0..whole.len() {
+        assert!(matches!(decode(whole[..at].to_vec()), Request::Malformed { is_desired_state: true, .. }), "{at}");
+        for byte in *b"\"\\{}[],:0n\xff" {
+            let mut damaged = whole.to_vec();
+            damaged[at] = byte;
+            let is_own = |request| match request {
+                Request::DesiredState { desired, .. } => desired.components.iter().all(|c| !c.id.is_empty()),
+                request => matches!(request, Request::Malformed { is_desired_state: true, .. }),
+            };
+            assert!(is_own(decode(damaged)), "{byte} at {at}");
+        }
+    }
+}
+
+#[test]
 fn a_message_past_the_limit_is_told_by_its_beginning() {
     let broker = Broker::new();
     let (mut agent, mut link) = connected(&broker);

@@ -28,6 +28,12 @@ pub struct Campaign {
     pub outcome: Option<Status>,
     /// Why it ended if no domain is to blame.
     pub cause: Option<Cause>,
+    /// Whether the broker has acknowledged the final status.
+    pub is_delivered: bool,
+    /// Whether a save of it has failed.
+    pub is_unsaved: bool,
+    /// How often it was taken up in this phase.
+    pub resumptions: u8,
     /// The domains that take part, by place; those that do not are `None`.
     pub domains: [Option<Domain>; DOMAINS_MAX],
     /// Domains that it names and no agent serves, escaped as in JSON.
@@ -43,6 +49,8 @@ pub enum Cause {
     NoSupportedDomain,
     /// The process was told to end.
     Terminated,
+    /// What was saved of it could not be read any more.
+    Unreadable,
     /// The owner refused.
     ConsentDenied,
     /// The owner did not answer in so many milliseconds.
@@ -78,6 +86,9 @@ impl Campaign {
             asking: None,
             outcome: None,
             cause: None,
+            is_delivered: false,
+            is_unsaved: false,
+            resumptions: 0,
             domains: Default::default(),
             unserved: Vec::new(),
             actions: Actions::new(),
@@ -109,6 +120,9 @@ impl Campaign {
         self.asking = None;
         self.outcome = None;
         self.cause = None;
+        self.is_delivered = false;
+        self.is_unsaved = false;
+        self.resumptions = 0;
         self.domains = Default::default();
         self.unserved.clear();
         self.actions.clear();
@@ -117,6 +131,11 @@ impl Campaign {
     /// Whether it has no final status yet.
     pub fn is_running(&self) -> bool {
         self.outcome.is_none()
+    }
+
+    /// Whether all domains have identified.
+    pub fn is_identified(&self) -> bool {
+        self.phase != Phase::Identify || self.asking.is_some()
     }
 
     /// Whether `activity` is its identifier.
@@ -213,6 +232,14 @@ impl Actions {
     /// All, as they first came.
     pub fn in_order_of_arrival(&self) -> &[KnownAction] {
         &self.0
+    }
+
+    /// Sets what was saved of the action in that place, if there is one.
+    pub fn set_progress(&mut self, place: usize, status: Option<ActionStatus>, progress: u8) {
+        if let Some(action) = self.0.get_mut(place) {
+            action.status = status;
+            action.progress = progress;
+        }
     }
 
     /// Takes an action in as an agent reported it: in the place of the one with

@@ -3,6 +3,7 @@
 //! and effects.
 
 use super::campaign::Campaign;
+use super::domain::State;
 use super::effect::{Effect, Effects, TimerKind};
 use super::event::Event;
 use super::ids::{DomainIx, DomainSet};
@@ -18,14 +19,16 @@ pub struct Check {
     running: bool,
     begun: bool,
     participants: DomainSet,
+    /// Domains that have said something since the activity was taken up.
+    heard: DomainSet,
     /// What each domain owes an answer to.
     owes: [Option<Phase>; DOMAINS_MAX],
     failed: DomainSet,
     told: Option<Status>,
     /// The owner's answer is awaited.
     asking: bool,
-    /// A reboot is due and not triggered.
-    rebooting: bool,
+    /// The host was rebooted for this activity.
+    has_rebooted: bool,
     timers: [bool; TimerKind::ALL.len()],
 }
 
@@ -37,11 +40,12 @@ impl Check {
             running: false,
             begun: false,
             participants: DomainSet::EMPTY,
+            heard: DomainSet::first(DOMAINS_MAX),
             owes: [None; DOMAINS_MAX],
             failed: DomainSet::EMPTY,
             told: None,
             asking: false,
-            rebooting: false,
+            has_rebooted: false,
             timers: [false; TimerKind::ALL.len()],
         }
     }
@@ -83,13 +87,13 @@ impl Check {
         match event {
             Event::DesiredState(desired) => {
                 rule(!self.running, "one activity at a time")?;
-                rule(!self.rebooting, "no activity begins while a reboot is due")?;
                 *self = Check { timers: self.timers, ..Check::new(self.synchronised) };
                 self.participants = desired.parts.iter().filter_map(|part| part.domain).collect();
                 self.running = true;
                 self.begun = true;
             }
             Event::Feedback(domain, feedback) => {
+                self.heard.insert(*domain);
                 let owed = &mut self.owes[domain.place()];
                 let failure = feedback.status.is_failure() || feedback.status == Status::Incomplete;
                 let success = owed.is_some_and(|phase| feedback.status == phase.success());
@@ -104,6 +108,9 @@ impl Check {
                 self.timers[*kind as usize] = false;
                 for domain in self.participants.iter() {
                     let owed = &mut self.owes[domain.place()];
+                    if *kind == TimerKind::Resume && !self.heard.contains(domain) {
+                        *owed = None;
+                    }
                     if *kind == TimerKind::Phase && owed.is_some_and(|phase| phase != Phase::Cleanup) {
                         self.failed.insert(domain);
                         *owed = None;
@@ -111,9 +118,41 @@ impl Check {
                 }
             }
             Event::ConsentReply(..) => rule(self.asking, "an answer counts for the question that is open")?,
-            Event::Delivered | Event::RebootFailed | Event::Link(_) | Event::Terminate => {}
+            Event::Boot(saved) => self.take_up(&saved.campaign),
+            Event::Saved(_)
+            | Event::SaveFailed(_)
+            | Event::Settled
+            | Event::Delivered
+            | Event::RebootFailed
+            | Event::Link(_)
+            | Event::Terminate => {}
         }
         Ok(())
+    }
+
+    /// A saved activity is as far as the record says.
+    fn take_up(&mut self, campaign: &Campaign) {
+        *self = Check::new(self.synchronised);
+        self.begun = true;
+        self.heard = DomainSet::EMPTY;
+        self.running = campaign.is_running();
+        self.participants = campaign.participants();
+        self.told = Some(if campaign.is_identified() { Status::Identified } else { Status::Identifying });
+        for domain in self.participants.iter() {
+            let Some(part) = campaign.domain(domain) else { continue };
+            self.owes[domain.place()] = match part.state {
+                State::Working(phase) => Some(phase),
+                State::RollingBack(_) | State::CleaningUp(_) => Some(Phase::Cleanup),
+                State::Ready(_) | State::Done => None,
+            };
+            if part.failure.is_some() {
+                self.failed.insert(domain);
+            }
+        }
+        // The end of an activity that had ended is told once more if need be.
+        if let (false, Some(_)) = (self.running, campaign.outcome) {
+            self.running = !campaign.is_delivered;
+        }
     }
 
     fn effect(&mut self, effect: &Effect, terminated: bool) -> Result<(), &'static str> {
@@ -144,15 +183,13 @@ impl Check {
                 self.asking = false;
                 Ok(())
             }
-            Effect::AwaitDelivery => {
-                rule(self.told == Some(Status::Completed) && !self.running, "only what completed needs a reboot")?;
-                rule(!self.rebooting, "one reboot for an activity")?;
-                self.rebooting = true;
-                Ok(())
-            }
+            Effect::AwaitDelivery => rule(!self.running, "only an end is waited for to be delivered"),
+            Effect::Save(_) => Ok(()),
             Effect::Reboot => {
-                rule(self.rebooting && !self.running, "the host is rebooted only after the end that needs it")?;
-                self.rebooting = false;
+                let completed = self.told == Some(Status::Completed) && !self.running;
+                rule(completed, "the host is rebooted only after an activity that completed")?;
+                rule(!self.has_rebooted, "one reboot for an activity")?;
+                self.has_rebooted = true;
                 Ok(())
             }
             Effect::ReportInventory => rule(!self.running, "the inventory is reported after the end"),

@@ -17,6 +17,10 @@ pub struct Domain {
     pub cleanup: Option<Reason>,
     /// It has gone back to downloading since the last `UPDATE`.
     pub fell_back: bool,
+    /// It has said something since the activity was taken up.
+    pub is_heard: bool,
+    /// It has forgotten the activity and is led to this phase by itself.
+    pub replay: Option<Phase>,
     /// `UPDATE`s sent again because it went back to downloading.
     pub repeats: u8,
 }
@@ -24,7 +28,7 @@ pub struct Domain {
 impl Domain {
     /// A part that begins in this state.
     pub fn new(state: State) -> Domain {
-        Domain { state, failure: None, cleanup: None, fell_back: false, repeats: 0 }
+        Domain { state, failure: None, cleanup: None, fell_back: false, is_heard: true, replay: None, repeats: 0 }
     }
 }
 
@@ -70,6 +74,8 @@ pub enum Reason {
     Status(Status),
     /// No answer to the command (`None`: the desired state) in so many milliseconds.
     Silent(Option<Command>, u64),
+    /// It was in a phase that was taken up so many times.
+    Lost(u8),
     /// It needs more of something than there may be: what, and the limit.
     Limit(&'static str, usize),
 }

@@ -20,9 +20,11 @@ pub enum Effect {
     AskConsent(Phase),
     /// The question is closed: answered, late or needless.
     CloseConsent,
-    /// Hand in `Delivered` when the broker has acknowledged every report and the
-    /// current state was reported.
+    /// Hand in `Delivered` when the broker has acknowledged every report, and
+    /// `Settled` when it has the current state too.
     AwaitDelivery,
+    /// Save the campaign as it is, then hand in `Saved` or `SaveFailed`.
+    Save(u32),
     /// Reboot the host.
     Reboot,
     /// Report the current state of the device, with the campaign's activity.
@@ -48,12 +50,20 @@ pub enum TimerKind {
     Consent,
     /// The host is to be rebooted.
     Reboot,
+    /// Agents should have reacted to an activity that was taken up.
+    Resume,
 }
 
 impl TimerKind {
     /// All kinds.
-    pub const ALL: [TimerKind; 5] =
-        [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Feedback, TimerKind::Consent, TimerKind::Reboot];
+    pub const ALL: [TimerKind; 6] = [
+        TimerKind::Phase,
+        TimerKind::Cleanup,
+        TimerKind::Feedback,
+        TimerKind::Consent,
+        TimerKind::Reboot,
+        TimerKind::Resume,
+    ];
 }
 
 /// Worth a log line.

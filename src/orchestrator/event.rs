@@ -4,11 +4,14 @@ use super::campaign::PastLimit;
 use super::effect::TimerKind;
 use super::ids::DomainIx;
 use super::phase::{ActionStatus, Status};
+use super::resume::Saved;
 use crate::text::Text;
 
 /// Something that happened. Borrowed from the message that brought it.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
+    /// The process has started, and an activity was saved.
+    Boot(&'a Saved),
     /// The backend wants the device to become this.
     DesiredState(DesiredState<'a>),
     /// An agent says how far it is.
@@ -17,8 +20,14 @@ pub enum Event<'a> {
     ConsentReply(Text<'a>, bool),
     /// The transport and the session are up (true) or down (false).
     Link(bool),
-    /// What `AwaitDelivery` asked for: every report and the inventory are at the broker.
+    /// The save with this number is done.
+    Saved(u32),
+    /// The save with this number has failed.
+    SaveFailed(u32),
+    /// What `AwaitDelivery` asked for: every report is at the broker.
     Delivered,
+    /// And the inventory too.
+    Settled,
     /// The reboot was tried, and the host is still up.
     RebootFailed,
     /// A timer ran off that was set with `SetTimer` and not stopped since.

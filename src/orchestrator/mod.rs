@@ -19,19 +19,25 @@
 
 pub mod campaign;
 pub mod check;
+mod consent;
 pub mod domain;
+mod durable;
 pub mod effect;
 pub mod event;
 pub mod finished;
 pub mod ids;
 pub mod phase;
 pub mod reboot;
+pub mod resume;
+#[cfg(test)]
+mod resume_tests;
 mod running;
 mod synchronised;
 #[cfg(test)]
 mod tests;
 
 pub use campaign::Campaign;
+pub use durable::Durable;
 pub use effect::{Effect, Effects};
 pub use event::Event;
 pub use synchronised::{Settings, Synchronised};
@@ -53,6 +59,11 @@ pub trait Orchestrator {
 
     /// Why the running activity is not done yet.
     fn waiting_on(&self) -> WaitingOn;
+
+    /// How far the reboot is.
+    fn reboot(&self) -> reboot::Reboot {
+        reboot::Reboot::None
+    }
 }
 
 /// What an activity waits for.
@@ -64,6 +75,8 @@ pub enum WaitingOn {
     Agents(DomainSet),
     /// The owner's consent to this phase is awaited.
     Consent(phase::Phase),
+    /// The disk: what was decided is being saved first.
+    Save,
     /// The broker: the end is to be reported before the host reboots.
     Link,
     /// The reboot: it is due, or the host should be going down.

@@ -25,13 +25,12 @@ impl Reboot {
     }
 
     /// The activity that needs it has ended.
-    pub(super) fn begin(&mut self, out: &mut Effects) {
+    pub(super) fn begin(&mut self) {
         *self = Reboot::Delivering;
-        out.push(Effect::AwaitDelivery);
     }
 
     /// Everything is at the broker; it follows `after_ms` later.
-    pub(super) fn handle_delivered(&mut self, now: Tick, after_ms: u64, out: &mut Effects) {
+    pub(super) fn handle_settled(&mut self, now: Tick, after_ms: u64, out: &mut Effects) {
         if *self == Reboot::Delivering {
             *self = Reboot::Waiting;
             out.push(Effect::SetTimer(TimerKind::Reboot, now.after(after_ms)));

@@ -2,7 +2,7 @@
 //! domains go through each phase together (protocol.md, "The activity").
 
 use super::campaign::{Campaign, Cause, PastLimit};
-use super::domain::{Reason, State, Wait};
+use super::domain::{Reason, State};
 use super::effect::{Effect, Effects, Notice, TimerKind};
 use super::event::{DesiredState, Event, Feedback};
 use super::finished::Finished;
@@ -12,7 +12,6 @@ use super::reboot::Reboot;
 use super::running::Running;
 use super::{Orchestrator, Rejected, WaitingOn};
 use crate::limits::UPDATE_REPEATS_MAX;
-use crate::text::Text;
 use crate::time::Tick;
 
 /// How long things are waited for.
@@ -39,13 +38,15 @@ pub struct Settings {
 /// One activity at a time, one phase at a time.
 #[derive(Clone, Debug)]
 pub struct Synchronised {
-    settings: Settings,
+    pub(super) settings: Settings,
     /// The running activity or the last one; without meaning while `begun` is false.
-    campaign: Campaign,
-    begun: bool,
-    running: Running,
-    reboot: Reboot,
-    finished: Finished,
+    pub(super) campaign: Campaign,
+    pub(super) begun: bool,
+    pub(super) running: Running,
+    pub(super) reboot: Reboot,
+    pub(super) finished: Finished,
+    /// Domains get their messages again with the next link.
+    pub(super) is_resuming: bool,
 }
 
 impl Orchestrator for Synchronised {
@@ -62,15 +63,31 @@ impl Orchestrator for Synchronised {
                 self.handle_terminate(out);
                 Ok(())
             }
+            Event::Boot(saved) => {
+                self.handle_boot(now, saved, out);
+                Ok(())
+            }
             Event::Delivered => {
-                self.reboot.handle_delivered(now, self.settings.reboot_after_ms, out);
+                self.campaign.is_delivered = !self.is_running();
+                Ok(())
+            }
+            Event::Settled => {
+                self.reboot.handle_settled(now, self.settings.reboot_after_ms, out);
+                Ok(())
+            }
+            Event::SaveFailed(_) => {
+                self.campaign.is_unsaved = true;
                 Ok(())
             }
             Event::RebootFailed => {
                 self.reboot.handle_failed();
                 Ok(())
             }
-            Event::Link(_) => Ok(()),
+            Event::Link(true) => {
+                self.handle_link_after_boot(now, out);
+                Ok(())
+            }
+            Event::Saved(_) | Event::Link(false) => Ok(()),
         }
     }
 
@@ -92,6 +109,10 @@ impl Orchestrator for Synchronised {
             None => WaitingOn::Agents(self.campaign.domains_in(owes)),
         }
     }
+
+    fn reboot(&self) -> Reboot {
+        self.reboot
+    }
 }
 
 impl Synchronised {
@@ -104,10 +125,11 @@ impl Synchronised {
             running: Running::new(settings.feedback_interval_ms),
             reboot: Reboot::None,
             finished: Finished::default(),
+            is_resuming: false,
         }
     }
 
-    fn is_running(&self) -> bool {
+    pub(super) fn is_running(&self) -> bool {
         self.begun && self.campaign.is_running()
     }
 
@@ -155,6 +177,7 @@ impl Synchronised {
         if state == State::Done {
             return Err(Rejected::Ended);
         }
+        self.note_heard(domain);
         let past_limit = self.merge(now, domain, feedback, out);
         self.extend_wait(now, domain, out);
         match past_limit {
@@ -219,12 +242,15 @@ impl Synchronised {
                 out.push(Effect::Notice(Notice::Ignored(domain, status)));
             }
             (State::Working(phase), _) if status == phase.success() => {
+                if self.lead_on(domain, phase, out) {
+                    return;
+                }
                 let idle = phase == Phase::Identify && self.campaign.actions.count(domain) == 0;
                 self.set(domain, if idle { State::Done } else { State::Ready(phase) });
             }
-            (State::Working(phase), _) if status.is_failure() => {
+            (State::Working(_), _) if status.is_failure() => {
                 self.fail(domain, Reason::of(status, feedback.message), out);
-                self.drop_out(now, domain, phase, out);
+                self.drop_out(now, domain, out);
             }
             (State::Working(Phase::Update), Status::Downloading | Status::DownloadSuccess) => {
                 self.fall_back(domain, status, out);
@@ -265,14 +291,16 @@ impl Synchronised {
         }
         match kind {
             TimerKind::Reboot => return,
+            TimerKind::Resume => return self.handle_resume_timeout(now, out),
             TimerKind::Feedback => return self.running.handle_timeout(now, out),
             TimerKind::Consent if self.campaign.asking.is_none() => return,
             TimerKind::Consent => self.turn_back(now, Cause::ConsentLate(self.settings.consent_timeout_ms), out),
             TimerKind::Phase => {
                 let phase = self.campaign.phase;
-                for domain in self.campaign.domains_in(|s| s == State::Working(phase)).iter() {
+                // Also one that is led to the phase of the others after a restart.
+                for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_))).iter() {
                     self.fail(domain, Reason::Silent(phase.command(), self.settings.phase_timeout_ms), out);
-                    self.drop_out(now, domain, phase, out);
+                    self.drop_out(now, domain, out);
                 }
             }
             TimerKind::Cleanup => {
@@ -299,56 +327,8 @@ impl Synchronised {
         }
     }
 
-    fn handle_consent_reply(
-        &mut self,
-        now: Tick,
-        activity: Text<'_>,
-        approved: bool,
-        out: &mut Effects,
-    ) -> Result<(), Rejected> {
-        if !self.is_running() || !self.campaign.is_activity(activity) {
-            return Err(Rejected::WrongActivity);
-        }
-        let phase = self.campaign.asking.ok_or(Rejected::NotAsked)?;
-        if approved {
-            self.close_consent(out);
-            let ready = self.campaign.domains_in(|s| s == State::Ready(self.campaign.phase));
-            self.begin(now, phase, ready, out);
-        } else {
-            self.turn_back(now, Cause::ConsentDenied, out);
-            self.advance(now, out);
-        }
-        Ok(())
-    }
-
-    fn close_consent(&mut self, out: &mut Effects) {
-        if self.campaign.asking.take().is_some() {
-            out.push(Effect::StopTimer(TimerKind::Consent));
-            out.push(Effect::CloseConsent);
-        }
-    }
-
-    /// The domains that wait go no further: what they did is undone, then cleaned
-    /// up. Before the download there is nothing to undo, and no end to wait for.
-    fn turn_back(&mut self, now: Tick, cause: Cause, out: &mut Effects) {
-        self.close_consent(out);
-        self.campaign.cause = Some(cause);
-        let phase = self.campaign.phase;
-        self.campaign.phase = Phase::Cleanup;
-        for domain in self.campaign.domains_in(|s| s == State::Ready(phase)).iter() {
-            if phase == Phase::Identify {
-                out.push(Effect::Send(domain, Command::Cleanup));
-                self.set(domain, State::Done);
-            } else {
-                self.set(domain, State::RollingBack(self.wait(now)));
-                out.push(Effect::Send(domain, Command::Rollback));
-            }
-        }
-        self.set_cleanup_timer(out);
-    }
-
     /// Goes on to the next phase, or to the end, if every domain has left this one.
-    fn advance(&mut self, now: Tick, out: &mut Effects) {
+    pub(super) fn advance(&mut self, now: Tick, out: &mut Effects) {
         if !self.campaign.domains_in(|s| matches!(s, State::Working(_))).is_empty() {
             return;
         }
@@ -370,12 +350,7 @@ impl Synchronised {
             }
         }
         match phase.next() {
-            Some(next) if !ready.is_empty() && self.settings.consent.contains(next) => {
-                self.campaign.asking = Some(next);
-                out.push(Effect::StopTimer(TimerKind::Phase));
-                out.push(Effect::AskConsent(next));
-                out.push(Effect::SetTimer(TimerKind::Consent, now.after(self.settings.consent_timeout_ms)));
-            }
+            Some(next) if !ready.is_empty() && self.settings.consent.contains(next) => self.ask(now, next, out),
             Some(next) if !ready.is_empty() => self.begin(now, next, ready, out),
             _ if self.campaign.domains_in(|s| s != State::Done).is_empty() => {
                 let failed = self.campaign.has_failed() || self.campaign.cause.is_some();
@@ -386,8 +361,9 @@ impl Synchronised {
     }
 
     /// Begins a phase in the domains that left the one before well.
-    fn begin(&mut self, now: Tick, phase: Phase, ready: DomainSet, out: &mut Effects) {
+    pub(super) fn begin(&mut self, now: Tick, phase: Phase, ready: DomainSet, out: &mut Effects) {
         self.campaign.phase = phase;
+        self.campaign.resumptions = 0;
         if phase == Phase::Cleanup {
             out.push(Effect::StopTimer(TimerKind::Phase));
             ready.iter().for_each(|domain| self.clean_up(now, domain, out));
@@ -395,28 +371,21 @@ impl Synchronised {
         }
         for domain in ready.iter() {
             self.set(domain, State::Working(phase));
-            if let Some(command) = phase.command() {
-                out.push(Effect::Send(domain, command));
-            }
+            self.start(domain, phase, out);
         }
         out.push(Effect::SetTimer(TimerKind::Phase, now.after(self.settings.phase_timeout_ms)));
     }
 
     /// A domain that has failed in a phase takes no further part.
-    fn drop_out(&mut self, now: Tick, domain: DomainIx, phase: Phase, out: &mut Effects) {
-        match phase {
+    pub(super) fn drop_out(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        match self.campaign.phase {
             Phase::Identify => self.set(domain, State::Done),
             _ => self.clean_up(now, domain, out),
         }
     }
 
-    fn wait(&self, now: Tick) -> Wait {
-        let quiet = now.after(self.settings.cleanup_timeout_ms);
-        Wait { quiet, end: now.after(self.settings.phase_timeout_ms) }
-    }
-
     fn clean_up(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
-        self.set(domain, State::CleaningUp(self.wait(now)));
+        self.set(domain, State::CleaningUp(self.settings.wait(now)));
         out.push(Effect::Send(domain, Command::Cleanup));
         self.set_cleanup_timer(out);
     }
@@ -430,7 +399,7 @@ impl Synchronised {
         }
     }
 
-    fn set_cleanup_timer(&self, out: &mut Effects) {
+    pub(super) fn set_cleanup_timer(&self, out: &mut Effects) {
         let wait = |part: &super::domain::Domain| match part.state {
             State::CleaningUp(wait) | State::RollingBack(wait) => Some(wait.over()),
             _ => None,
@@ -440,14 +409,14 @@ impl Synchronised {
         }
     }
 
-    fn fail(&mut self, domain: DomainIx, reason: Reason, out: &mut Effects) {
+    pub(super) fn fail(&mut self, domain: DomainIx, reason: Reason, out: &mut Effects) {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.failure.get_or_insert(reason);
             out.push(Effect::Notice(Notice::Failed(domain)));
         }
     }
 
-    fn set(&mut self, domain: DomainIx, state: State) {
+    pub(super) fn set(&mut self, domain: DomainIx, state: State) {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.state = state;
         }
@@ -457,10 +426,11 @@ impl Synchronised {
     fn finish(&mut self, outcome: Status, out: &mut Effects) {
         self.close(outcome, out);
         out.push(Effect::ReportInventory);
+        out.push(Effect::AwaitDelivery);
         let needs_reboot = |domain: &DomainIx| self.campaign.actions.count(*domain) > 0;
         if outcome == Status::Completed && self.settings.reboot_required.iter().any(|domain| needs_reboot(&domain)) {
             match self.settings.reboot_enabled {
-                true => self.reboot.begin(out),
+                true => self.reboot.begin(),
                 false => out.push(Effect::Notice(Notice::RebootDisabled)),
             }
         }
@@ -471,6 +441,7 @@ impl Synchronised {
         self.close_consent(out);
         out.push(Effect::StopTimer(TimerKind::Phase));
         out.push(Effect::StopTimer(TimerKind::Cleanup));
+        out.push(Effect::StopTimer(TimerKind::Resume));
         self.campaign.outcome = Some(outcome);
         self.finished.remember(&self.campaign.activity, self.campaign.timestamp, self.campaign.crc);
         out.push(Effect::Report(outcome));

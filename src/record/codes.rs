@@ -129,6 +129,7 @@ pub(super) fn cause(cause: Cause) -> (u8, u64) {
         Cause::Terminated => (2, 0),
         Cause::ConsentDenied => (3, 0),
         Cause::ConsentLate(ms) => (4, ms),
+        Cause::Unreadable => (5, 0),
     }
 }
 
@@ -138,6 +139,7 @@ pub(super) fn cause_of(number: u8, ms: u64) -> Option<Cause> {
         2 => Some(Cause::Terminated),
         3 => Some(Cause::ConsentDenied),
         4 => Some(Cause::ConsentLate(ms)),
+        5 => Some(Cause::Unreadable),
         _ => None,
     }
 }

@@ -150,9 +150,36 @@ impl<'b> Fields<'b> {
         self.len += 3 + len;
     }
 
+    /// Whether a field of so many bytes fits.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        HEADER + self.len + 3 + bytes <= self.slot.len()
+    }
+
     /// Bytes of all fields; none if one of them did not fit.
     pub fn total(&self) -> Option<usize> {
         self.fits.then_some(self.len)
+    }
+}
+
+/// A record to be saved.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What it holds.
+    pub kind: Kind,
+    /// [`HEADER`] bytes that [`seal`] fills in, and the fields.
+    pub bytes: Vec<u8>,
+}
+
+impl Draft {
+    /// One with the fields that `write` puts, in at most `max` bytes with its
+    /// header. None if they do not fit.
+    pub fn new(kind: Kind, max: usize, write: impl FnOnce(&mut Fields<'_>)) -> Option<Draft> {
+        let mut bytes = vec![0; max];
+        let mut out = Fields::new(&mut bytes);
+        write(&mut out);
+        let total = out.total()?;
+        bytes.truncate(HEADER + total);
+        Some(Draft { kind, bytes })
     }
 }
 

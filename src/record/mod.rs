@@ -15,7 +15,9 @@
 //! A slot is overwritten in place and then synced: on flash that is the cheapest
 //! durable write, for it changes neither a directory nor a file's length.
 
+pub mod actions;
 mod codes;
+pub mod document;
 pub mod format;
 pub mod slots;
 pub mod state;

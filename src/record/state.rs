@@ -33,6 +33,7 @@ mod tag {
     pub const ACTIONS: u8 = 12;
     pub const REBOOT: u8 = 13;
     pub const DELIVERED: u8 = 14;
+    pub const RESUMPTIONS: u8 = 15;
 }
 
 /// What is saved beside the campaign.
@@ -43,8 +44,6 @@ pub struct Beside {
     /// Which boot of the host it was, `/proc/sys/kernel/random/boot_id`; zeros if
     /// there is none.
     pub boot: [u8; 16],
-    /// Whether the broker has acknowledged the final status.
-    pub delivered: bool,
 }
 
 /// Writes the state; `names` are the domains in the order of the configuration.
@@ -79,7 +78,8 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     }
     out.put(tag::ACTIONS, &[&actions]);
     out.put(tag::REBOOT, &[&[codes::reboot(beside.reboot)], &beside.boot]);
-    out.put(tag::DELIVERED, &[&[u8::from(beside.delivered)]]);
+    out.put(tag::DELIVERED, &[&[u8::from(campaign.is_delivered)]]);
+    out.put(tag::RESUMPTIONS, &[&[campaign.resumptions]]);
 }
 
 fn encode_reason(tag: u8, reason: Option<&Reason>, out: &mut Fields<'_>) {
@@ -91,6 +91,7 @@ fn encode_reason(tag: u8, reason: Option<&Reason>, out: &mut Fields<'_>) {
         }
         Some(Reason::Status(status)) => out.put(tag, &[&[2, codes::status(*status)]]),
         Some(Reason::Silent(command, ms)) => out.put(tag, &[&[3, codes::command(*command)], &ms.to_le_bytes()]),
+        Some(Reason::Lost(times)) => out.put(tag, &[&[5, *times]]),
         Some(Reason::Limit(what, max)) => {
             out.put(tag, &[&[4], &(*max as u64).to_le_bytes(), what.as_bytes()]);
         }
@@ -141,7 +142,8 @@ pub fn decode(
                 beside.reboot = codes::reboot_of(*content.first()?);
                 beside.boot = content.get(1..17)?.try_into().ok()?;
             }
-            tag::DELIVERED => beside.delivered = content == [1],
+            tag::DELIVERED => campaign.is_delivered = content == [1],
+            tag::RESUMPTIONS => campaign.resumptions = *content.first()?,
             _ => {}
         }
     }
@@ -180,6 +182,7 @@ fn decode_reason(content: &[u8]) -> Option<Reason> {
             let max = u64::from_le_bytes(rest.get(..8)?.try_into().ok()?);
             Reason::Limit(codes::limit_of(rest.get(8..)?)?, usize::try_from(max).ok()?)
         }
+        5 => Reason::Lost(*rest.first()?),
         _ => return None,
     })
 }
@@ -249,7 +252,7 @@ mod tests {
 
     #[test]
     fn what_is_saved_comes_back() {
-        let (before, beside) = (campaign(), Beside { reboot: Reboot::Waiting, boot: [7; 16], delivered: true });
+        let (before, beside) = (campaign(), Beside { reboot: Reboot::Waiting, boot: [7; 16] });
         let slot = saved(&before, &names(), &beside);
         assert!(open(&slot, Kind::State).is_ok());
         let (after, found, actions) = resumed(&slot, &names());

@@ -31,9 +31,7 @@ impl Router {
             Some(Origin::Plain(incoming)) => self.handle_plain(now, incoming, &topic, &payload),
             None => log::warn!("a message to {topic} is none of ours"),
         }
-        if let Some(ack) = ack {
-            self.session.acknowledge(ack);
-        }
+        self.acknowledge(ack);
     }
 
     /// What came in, by its topic. As a twin the plain topics of the backend are
@@ -121,8 +119,8 @@ impl Router {
         }
         let activity = envelope.activity;
         // Of the payload alone: a redelivered request may have other headers.
-        let content = envelope.payload().and_then(|span| bytes.get(span.start as usize..span.end()));
-        let crc = CRC.checksum(content.unwrap_or_default());
+        let Some(span) = envelope.payload() else { return };
+        let crc = checksum(bytes.get(span.start as usize..span.end()).unwrap_or_default());
         let desired = DesiredState { activity, timestamp: envelope.timestamp, crc, parts: &parts };
         let mut effects = crate::orchestrator::Effects::new();
         match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut effects) {
@@ -131,7 +129,7 @@ impl Router {
                     log::warn!("{activity}: no agent for domain {}", part.id);
                 }
                 self.discard_parts();
-                self.desired.keep(bytes, state, parts.iter().map(|part| part.domain));
+                self.desired.keep(bytes, span, state, parts.iter().map(|part| part.domain));
                 self.carry_out(now, &effects);
             }
             Err(Rejected::Busy) => {
@@ -245,6 +243,11 @@ pub(super) fn is_agents(incoming: &Incoming) -> bool {
 }
 
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
+/// By which a redelivered desired state is known.
+pub(super) fn checksum(content: &[u8]) -> u32 {
+    CRC.checksum(content)
+}
 
 /// Shown text as the content of a JSON string.
 pub(super) fn escape(out: &mut dyn Write, shown: &dyn fmt::Display) -> fmt::Result {

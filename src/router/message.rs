@@ -26,6 +26,7 @@ pub(super) fn write(campaign: &Campaign, domains: &[std::string::String], out: &
             return list.item(|out| out.write_str("the desired state manifest does not contain any supported domain"));
         }
         Some(Cause::Terminated) => list.item(|out| out.write_str("update manager terminated"))?,
+        Some(Cause::Unreadable) => list.item(|out| out.write_str("saved state was unreadable"))?,
         Some(Cause::ConsentDenied) => list.item(|out| out.write_str("owner consent denied"))?,
         Some(Cause::ConsentLate(ms)) => {
             list.item(|out| write!(out, "owner consent not given in {}", Duration(ms)))?;
@@ -42,6 +43,9 @@ pub(super) fn write(campaign: &Campaign, domains: &[std::string::String], out: &
             })?;
         }
     }
+    if campaign.is_unsaved {
+        list.item(|out| out.write_str("the activity could not be saved"))?;
+    }
     for name in &campaign.unserved {
         list.item(|out| write!(out, "no agent for domain {name}"))?;
     }
@@ -57,6 +61,7 @@ pub(super) fn write_reason(reason: &Reason, out: &mut dyn Write) -> fmt::Result 
         Reason::Words(words) => out.write_str(words),
         Reason::Status(status) => out.write_str(status_name(*status)),
         Reason::Silent(command, ms) => write!(out, "no answer to {} in {}", owed(*command), Duration(*ms)),
+        Reason::Lost(times) => write!(out, "lost after {times} restarts"),
         Reason::Limit(what, max) => write!(out, "more than {max} {what}"),
     }
 }

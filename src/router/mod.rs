@@ -11,6 +11,7 @@ mod inbound;
 mod message;
 mod outbound;
 mod retained;
+mod saving;
 mod status;
 mod timers;
 mod twin;
@@ -28,10 +29,23 @@ use crate::wire::ActivityIdFinder;
 use consent::Question;
 use ending::Ending;
 use retained::{Documents, Retained};
+use saving::Saving;
+pub use saving::{Loaded, SaveJob};
 pub use status::will;
 use status::Status;
 use timers::Timers;
 use twin::Twin;
+
+/// What the orchestrator still wants to know about the end of an activity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Delivery {
+    /// When every report is at the broker.
+    Reports,
+    /// When the inventory is, too.
+    Inventory,
+    /// Nothing.
+    Told,
+}
 
 /// A whole manager but for the system around it.
 pub struct Router {
@@ -55,8 +69,8 @@ pub struct Router {
     twin: Option<Twin>,
     /// Of ids of our own.
     random: u64,
-    /// The orchestrator wants to know when everything is at the broker.
-    awaits_delivery: bool,
+    delivery: Delivery,
+    saving: Saving,
     status: Option<Status>,
     /// Messages that were refused, or ignored as malformed.
     refused: u32,
@@ -96,7 +110,8 @@ impl Router {
             question: None,
             twin: config.things_enabled.then(Twin::default),
             random: seed | 1,
-            awaits_delivery: false,
+            delivery: Delivery::Told,
+            saving: Saving::default(),
             refused: 0,
             status: Status::new(&config.connection.status_topic, now),
             reboot_wanted: false,
@@ -140,9 +155,13 @@ impl Router {
             any = true;
             self.handle_event(now, event);
         }
-        if self.awaits_delivery && self.session.unacknowledged() == 0 && self.rounds.is_idle() {
-            self.awaits_delivery = false;
+        if self.delivery == Delivery::Reports && self.session.unacknowledged() == 0 {
+            self.delivery = Delivery::Inventory;
             let _ = self.decide(now, Event::Delivered);
+        }
+        if self.delivery == Delivery::Inventory && self.session.unacknowledged() == 0 && self.rounds.is_idle() {
+            self.delivery = Delivery::Told;
+            let _ = self.decide(now, Event::Settled);
         }
         self.advance_ending(now);
         any

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::backend::Frame;
 use super::retained::{self, part, INVENTORY};
-use super::{message, Router};
+use super::{message, Delivery, Router};
 use crate::inventory;
 use crate::mqtt::{Class, Document, Message, Write};
 use crate::orchestrator::campaign::KnownAction;
@@ -34,7 +34,8 @@ impl Router {
                 Effect::Send(domain, command) => self.command(now, domain, command),
                 Effect::AskConsent(phase) => self.ask_consent(now, phase),
                 Effect::CloseConsent => self.close_consent(now),
-                Effect::AwaitDelivery => self.awaits_delivery = true,
+                Effect::Save(sequence) => self.want_save(sequence),
+                Effect::AwaitDelivery => self.delivery = Delivery::Reports,
                 Effect::Reboot => self.reboot_wanted = true,
                 Effect::ReportInventory => self.report_inventory(now),
                 Effect::SetTimer(kind, at) => self.timers.set(kind, Some(at)),

@@ -4,10 +4,11 @@
 use core::fmt;
 
 use crate::inventory::store::Store;
-use crate::limits::{DOMAINS_MAX, PAYLOAD_IN_MAX};
+use crate::limits::{DOMAINS_MAX, SAVED_RECORD_MAX};
 use crate::mqtt::{self, Document};
 use crate::orchestrator::ids::DomainIx;
 use crate::wire::desired_state::{self, DesiredState};
+use crate::wire::Span;
 
 /// The aggregated inventory.
 pub(super) const INVENTORY: Document = Document(DOMAINS_MAX as u8);
@@ -26,6 +27,7 @@ pub(super) fn is_part(document: Document) -> bool {
 pub(super) struct Retained {
     bytes: Box<[u8]>,
     len: usize,
+    payload: Span,
     state: DesiredState,
     /// Where each domain stands in it.
     places: [Option<u8>; DOMAINS_MAX],
@@ -33,18 +35,26 @@ pub(super) struct Retained {
 
 impl Retained {
     pub(super) fn new() -> Retained {
-        let bytes = vec![0; PAYLOAD_IN_MAX].into_boxed_slice();
-        Retained { bytes, len: 0, state: DesiredState::default(), places: [None; DOMAINS_MAX] }
+        let bytes = vec![0; SAVED_RECORD_MAX].into_boxed_slice();
+        Retained {
+            bytes,
+            len: 0,
+            payload: Span::new(0, 0),
+            state: DesiredState::default(),
+            places: [None; DOMAINS_MAX],
+        }
     }
 
-    /// Keeps a message of at most `PAYLOAD_IN_MAX` bytes; `domains` are the
-    /// configured domains that it names, in its order.
+    /// Keeps a message of at most `SAVED_RECORD_MAX` bytes, of which `payload` is the
+    /// desired state; `domains` are the configured domains that it names, in order.
     pub(super) fn keep(
         &mut self,
         message: &[u8],
+        payload: Span,
         state: DesiredState,
         domains: impl Iterator<Item = Option<DomainIx>>,
     ) {
+        self.payload = payload;
         self.bytes[..message.len()].copy_from_slice(message);
         self.len = message.len();
         self.state = state;
@@ -54,6 +64,11 @@ impl Retained {
                 self.places[domain.place()] = Some(place as u8);
             }
         }
+    }
+
+    /// The desired state alone, as it came.
+    pub(super) fn payload(&self) -> &[u8] {
+        self.bytes.get(self.payload.start as usize..self.payload.end()).unwrap_or_default()
     }
 
     fn write(&self, domain: usize, out: &mut dyn fmt::Write) -> fmt::Result {

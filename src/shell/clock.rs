@@ -26,3 +26,14 @@ impl Clock {
         self.0.checked_add(std::time::Duration::from_millis(tick.0))
     }
 }
+
+/// Which boot of the host this is: the kernel's random id, zeros without one.
+pub fn boot() -> [u8; 16] {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let mut id = [0; 16];
+    let digits = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8);
+    for (place, digit) in digits.take(32).enumerate() {
+        id[place / 2] = id[place / 2] << 4 | digit;
+    }
+    id
+}

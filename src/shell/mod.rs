@@ -1,6 +1,7 @@
 //! The loop, and everything that awaits, reads a clock or makes a system call.
 
 pub(crate) mod clock;
+mod disk;
 pub(crate) mod link;
 mod reboot;
 mod signal;
@@ -20,10 +21,12 @@ use async_io::Timer;
 use crate::config::{Agent, Config, Connection};
 use crate::mqtt::{LinkWish, Options, Reason};
 use crate::orchestrator::ids::{DomainIx, DomainSet};
-use crate::orchestrator::{Orchestrator, Settings, Synchronised};
-use crate::router::{will, Router};
+use crate::orchestrator::{Durable, Orchestrator, Settings, Synchronised};
+use crate::record::format::Kind;
+use crate::router::{will, Loaded, Router, SaveJob};
 use crate::time::Tick;
 use clock::Clock;
+use disk::Disk;
 use link::Link;
 use reboot::{Outcome, Rebooter};
 use signal::{Signal, Signals};
@@ -46,7 +49,27 @@ pub fn run(config: &Config) -> io::Result<()> {
         reboot_enabled: config.reboot_enabled,
         reboot_after_ms: config.reboot_after_ms,
     };
-    run_with(config, Box::new(Synchronised::new(settings)))
+    let synchronised = Synchronised::new(settings);
+    let disk = open_disk(config);
+    match disk {
+        Some(_) => serve(config, Box::new(Durable::new(synchronised)), disk),
+        None => serve(config, Box::new(synchronised), None),
+    }
+}
+
+/// Where activities are saved; nowhere if that is turned off or does not work.
+fn open_disk(config: &Config) -> Option<Disk> {
+    if config.state_dir.is_empty() {
+        return None;
+    }
+    let path = config.state_dir.as_str();
+    match Disk::open(path) {
+        Ok(disk) => Some(disk),
+        Err(error) => {
+            log::warn!("stateDir {path}: {error}; an activity does not survive a restart");
+            None
+        }
+    }
 }
 
 fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
@@ -54,18 +77,27 @@ fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
     agents.filter_map(|(place, _)| DomainIx::new(place)).collect()
 }
 
-/// The same with somebody's own orchestration.
+/// The same with somebody's own orchestration. Nothing is saved.
 ///
 /// # Errors
 /// As [`run`].
 pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Result<()> {
+    serve(config, orchestrator, None)
+}
+
+fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk>) -> io::Result<()> {
     link::check(&config.connection).map_err(invalid)?;
     let signals = Signals::block()?;
     let clock = Clock::start();
     let options = Options { will: will(&config.connection.status_topic), ..options(&config.connection) };
     options.check().map_err(invalid)?;
-    let router = Router::new(config, options, orchestrator, clock.now()).map_err(invalid)?;
+    let mut router = Router::new(config, options, orchestrator, clock.now()).map_err(invalid)?;
+    if let Some(disk) = &disk {
+        router.resume(clock.now(), clock::boot(), &load(disk));
+    }
     let pump = Pump {
+        disk,
+        saving: None,
         config,
         router,
         clock,
@@ -76,6 +108,14 @@ pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Res
         rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
     };
     smol::block_on(pump.serve())
+}
+
+fn load(disk: &Disk) -> Loaded {
+    let fields = |kind| {
+        let loaded = disk.load(kind);
+        loaded.map_err(|error| log::error!("{kind:?} cannot be read: {error}")).ok().flatten().unwrap_or_default()
+    };
+    Loaded { state: fields(Kind::State), document: fields(Kind::Document), actions: fields(Kind::Actions) }
 }
 
 pub(crate) fn invalid(error: impl std::fmt::Display) -> io::Error {
@@ -107,10 +147,18 @@ pub(crate) fn options(connection: &Connection) -> Options {
     }
 }
 
+/// A save that runs, and its number.
+struct Job {
+    sequence: u32,
+    done: Pin<Box<dyn Future<Output = io::Result<()>>>>,
+}
+
 /// Moves bytes and time between the system and the router.
 struct Pump<'a> {
     config: &'a Config,
     router: Router,
+    disk: Option<Disk>,
+    saving: Option<Job>,
     clock: Clock,
     signals: Signals,
     transport: Transport,
@@ -127,6 +175,7 @@ impl Pump<'_> {
                 self.router.handle_timeout(now);
             }
             self.drive_reboot();
+            self.begin_save();
             self.follow_wish();
             if !self.exchange() && !self.router.is_ended() {
                 self.arm();
@@ -134,6 +183,16 @@ impl Pump<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Begins a save, one at a time, on a thread that may wait for the flash.
+    fn begin_save(&mut self) {
+        let (Some(disk), None) = (&self.disk, &self.saving) else { return };
+        if let Some(SaveJob { sequence, drafts }) = self.router.poll_save() {
+            let disk = disk.clone();
+            let write = move || drafts.into_iter().try_for_each(|draft| disk.save(draft));
+            self.saving = Some(Job { sequence, done: Box::pin(smol::unblock(write)) });
+        }
     }
 
     /// Begins the reboot that the router wants, and takes its next step.
@@ -220,6 +279,13 @@ impl Pump<'_> {
         }
         if Pin::new(&mut self.timer).poll(cx).is_ready() {
             self.armed = None;
+            wake = Poll::Ready(());
+        }
+        if let Some(Poll::Ready(result)) = self.saving.as_mut().map(|job| job.done.as_mut().poll(cx)) {
+            if let Some(job) = self.saving.take() {
+                let result = result.map_err(|error| error.to_string());
+                self.router.handle_saved(self.clock.now(), job.sequence, result);
+            }
             wake = Poll::Ready(());
         }
         if let Poll::Ready(woken) = self.transport.poll_wake(cx) {

@@ -72,6 +72,12 @@ fn action(node: Node<'_>) -> Result<Action<'_>, Malformed> {
     })
 }
 
+/// The identifier in a component object that was checked before; none if it has none.
+pub fn component_id(component: &str) -> Option<Text<'_>> {
+    let [id] = Node::document(component.as_bytes()).ok()?.fields([Key::Id]).ok()?;
+    id?.name().ok()
+}
+
 fn percent(node: Node<'_>) -> Result<u8, Malformed> {
     const OTHERWISE: &str = "is not an integer from 0 to 100";
     match node.leaf(OTHERWISE)? {

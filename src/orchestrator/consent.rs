@@ -1,0 +1,68 @@
+//! The owner's consent to a phase (protocol.md, "The activity" 6).
+
+use super::campaign::Cause;
+use super::domain::State;
+use super::effect::{Effect, Effects, TimerKind};
+use super::phase::{Command, Phase};
+use super::synchronised::Synchronised;
+use super::Rejected;
+use crate::text::Text;
+use crate::time::Tick;
+
+impl Synchronised {
+    /// Asks the owner; the phase's clock does not run meanwhile.
+    pub(super) fn ask(&mut self, now: Tick, phase: Phase, out: &mut Effects) {
+        self.campaign.asking = Some(phase);
+        out.push(Effect::StopTimer(TimerKind::Phase));
+        out.push(Effect::AskConsent(phase));
+        out.push(Effect::SetTimer(TimerKind::Consent, now.after(self.settings.consent_timeout_ms)));
+    }
+
+    pub(super) fn handle_consent_reply(
+        &mut self,
+        now: Tick,
+        activity: Text<'_>,
+        approved: bool,
+        out: &mut Effects,
+    ) -> Result<(), Rejected> {
+        if !self.is_running() || !self.campaign.is_activity(activity) {
+            return Err(Rejected::WrongActivity);
+        }
+        let phase = self.campaign.asking.ok_or(Rejected::NotAsked)?;
+        if approved {
+            self.close_consent(out);
+            let ready = self.campaign.domains_in(|s| s == State::Ready(self.campaign.phase));
+            self.begin(now, phase, ready, out);
+        } else {
+            self.turn_back(now, Cause::ConsentDenied, out);
+            self.advance(now, out);
+        }
+        Ok(())
+    }
+
+    pub(super) fn close_consent(&mut self, out: &mut Effects) {
+        if self.campaign.asking.take().is_some() {
+            out.push(Effect::StopTimer(TimerKind::Consent));
+            out.push(Effect::CloseConsent);
+        }
+    }
+
+    /// The domains that wait go no further: what they did is undone, then cleaned
+    /// up. Before the download there is nothing to undo, and no end to wait for.
+    pub(super) fn turn_back(&mut self, now: Tick, cause: Cause, out: &mut Effects) {
+        self.close_consent(out);
+        self.campaign.cause = Some(cause);
+        let phase = self.campaign.phase;
+        self.campaign.phase = Phase::Cleanup;
+        for domain in self.campaign.domains_in(|s| s == State::Ready(phase)).iter() {
+            if phase == Phase::Identify {
+                out.push(Effect::Send(domain, Command::Cleanup));
+                self.set(domain, State::Done);
+            } else {
+                self.set(domain, State::RollingBack(self.settings.wait(now)));
+                out.push(Effect::Send(domain, Command::Rollback));
+            }
+        }
+        self.set_cleanup_timer(out);
+    }
+}

@@ -1,0 +1,190 @@
+//! Save before act: what an orchestrator decides is held back until the campaign
+//! that it depends on is saved.
+//!
+//! ```text
+//!   event -> inner -> effects ──────────────────────────────> out, if nothing changed
+//!                        └─ campaign changed: Save{n}, hold ──┐
+//!   Saved{n} ─────────────────────────────────────────────────┴─> out
+//! ```
+//!
+//! A save takes the campaign as it is when it begins, so it covers all that was
+//! held before. What comes while it runs waits for the next one. Timers and
+//! notices are never held: a slow flash delays the activity, not the clock.
+
+use heapless::Vec;
+
+use super::campaign::{Campaign, Cause};
+use super::domain::State;
+use super::effect::{Effect, Effects};
+use super::event::Event;
+use super::phase::{Phase, Status};
+use super::{Orchestrator, Rejected, WaitingOn};
+use crate::limits::{DOMAINS_MAX, HELD_MAX};
+use crate::time::Tick;
+
+/// An orchestrator whose effects follow the save that they depend on.
+#[derive(Clone, Debug)]
+pub struct Durable<O> {
+    inner: O,
+    held: Vec<Effect, HELD_MAX>,
+    /// How many of those held follow the save that runs.
+    covered: usize,
+    /// The save that runs.
+    saving: Option<u32>,
+    /// What was last handed out to be saved.
+    saved: Mark,
+    sequence: u32,
+    /// Saving failed: the activity goes on in memory.
+    is_broken: bool,
+}
+
+/// What of a campaign is worth a save when it changes: not progress.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Mark {
+    begun: bool,
+    timestamp: i64,
+    crc: u32,
+    phase: Option<Phase>,
+    asking: Option<Phase>,
+    outcome: Option<Status>,
+    cause: Option<Cause>,
+    is_delivered: bool,
+    domains: [u8; DOMAINS_MAX],
+    reboot: super::reboot::Reboot,
+}
+
+impl<O: Orchestrator> Durable<O> {
+    /// Around `inner`.
+    pub fn new(inner: O) -> Durable<O> {
+        Durable {
+            inner,
+            held: Vec::new(),
+            covered: 0,
+            saving: None,
+            saved: Mark::default(),
+            sequence: 0,
+            is_broken: false,
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        let Some(campaign) = self.inner.campaign() else { return Mark::default() };
+        let mut domains = [0; DOMAINS_MAX];
+        for (code, part) in domains.iter_mut().zip(&campaign.domains) {
+            let Some(part) = part else { continue };
+            let state = match part.state {
+                State::Working(_) => 1,
+                State::Ready(_) => 2,
+                State::RollingBack(_) => 3,
+                State::CleaningUp(_) => 4,
+                State::Done => 5,
+            };
+            *code = state | u8::from(part.failure.is_some()) << 4 | part.repeats << 5;
+        }
+        Mark {
+            begun: true,
+            timestamp: campaign.timestamp,
+            crc: campaign.crc,
+            phase: Some(campaign.phase),
+            asking: campaign.asking,
+            outcome: campaign.outcome,
+            cause: campaign.cause,
+            is_delivered: campaign.is_delivered,
+            domains,
+            reboot: self.inner.reboot(),
+        }
+    }
+
+    /// Lets out what the finished save covers, and begins the next if it is needed.
+    fn release(&mut self, out: &mut Effects) {
+        self.saving = None;
+        let covered = core::mem::take(&mut self.covered);
+        self.held.iter().take(covered).for_each(|effect| out.push(*effect));
+        self.held.rotate_left(covered);
+        self.held.truncate(self.held.len() - covered);
+        self.save_if_needed(out);
+    }
+
+    fn save_if_needed(&mut self, out: &mut Effects) {
+        if self.saving.is_some() || (self.held.is_empty() && self.mark() == self.saved) {
+            return;
+        }
+        if self.is_broken {
+            self.held.iter().for_each(|effect| out.push(*effect));
+            self.held.clear();
+            self.saved = self.mark();
+            return;
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        self.saving = Some(self.sequence);
+        self.covered = self.held.len();
+        self.saved = self.mark();
+        out.push(Effect::Save(self.sequence));
+    }
+
+    fn is_running(&self) -> bool {
+        self.inner.campaign().is_some_and(Campaign::is_running)
+    }
+
+    fn hold(&mut self, effect: Effect, out: &mut Effects) {
+        let is_progress = effect == Effect::Report(Status::Running);
+        match effect {
+            Effect::SetTimer(..) | Effect::StopTimer(_) | Effect::Notice(_) => out.push(effect),
+            // One is enough: it tells what is known when it goes out.
+            _ if is_progress && self.held.contains(&effect) => {}
+            _ => assert!(self.held.push(effect).is_ok(), "an activity decides no more than {HELD_MAX} things at once"),
+        }
+    }
+}
+
+impl<O: Orchestrator> Orchestrator for Durable<O> {
+    fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
+        match event {
+            Event::Saved(sequence) if self.saving == Some(sequence) => self.release(out),
+            Event::SaveFailed(sequence) if self.saving == Some(sequence) => {
+                self.is_broken = true;
+                self.inner.handle(now, event, out)?;
+                self.release(out);
+            }
+            Event::Saved(_) | Event::SaveFailed(_) => {}
+            // A new activity would mix with what is still held of the last.
+            Event::DesiredState(desired) if !self.held.is_empty() && !self.is_running() => {
+                let same = self.campaign().is_some_and(|last| last.is_activity(desired.activity));
+                return Err(if same { Rejected::SameActivity } else { Rejected::Busy });
+            }
+            // It is saved, and taken up at the next start.
+            Event::Terminate if !self.is_broken => {}
+            _ => {
+                if matches!(event, Event::DesiredState(_)) && !self.is_running() {
+                    self.is_broken = false;
+                }
+                let mut effects = Effects::new();
+                self.inner.handle(now, event, &mut effects)?;
+                let waits = self.saving.is_some() || self.mark() != self.saved;
+                for effect in effects.iter() {
+                    match waits {
+                        true => self.hold(*effect, out),
+                        false => out.push(*effect),
+                    }
+                }
+                self.save_if_needed(out);
+            }
+        }
+        Ok(())
+    }
+
+    fn campaign(&self) -> Option<&Campaign> {
+        self.inner.campaign()
+    }
+
+    fn waiting_on(&self) -> WaitingOn {
+        match self.saving {
+            Some(_) => WaitingOn::Save,
+            None => self.inner.waiting_on(),
+        }
+    }
+
+    fn reboot(&self) -> super::reboot::Reboot {
+        self.inner.reboot()
+    }
+}

@@ -1,0 +1,162 @@
+//! Taking up a saved activity. Domains that had left the phase keep their result.
+//! The others get their message again as soon as there is a link: the agent may
+//! have missed it, or the answer was missed. An agent that does not react has
+//! forgotten the activity: it gets the desired state again and is led, on its own,
+//! to the phase that it was in. If it still does not react, the domain has failed.
+
+use super::campaign::Campaign;
+use super::domain::{Reason, State, Wait};
+use super::effect::{Effect, Effects, TimerKind};
+use super::ids::DomainIx;
+use super::phase::{Command, Phase};
+use super::reboot::Reboot;
+use super::synchronised::Synchronised;
+use crate::limits::{RESUME_REACTION_MS, RESUMPTIONS_MAX};
+use crate::time::Tick;
+
+/// A campaign as it was saved.
+#[derive(Debug)]
+pub struct Saved {
+    /// The campaign.
+    pub campaign: Campaign,
+    /// How far the reboot was.
+    pub reboot: Reboot,
+    /// Whether the host has booted since.
+    pub has_booted: bool,
+}
+
+impl Synchronised {
+    /// The process has started, with this saved.
+    pub(super) fn handle_boot(&mut self, now: Tick, saved: &Saved, out: &mut Effects) {
+        self.campaign.clone_from(&saved.campaign);
+        self.begun = true;
+        if !self.campaign.is_running() {
+            self.finished.remember(&self.campaign.activity, self.campaign.timestamp, self.campaign.crc);
+            return self.resume_end(now, saved, out);
+        }
+        self.campaign.resumptions = self.campaign.resumptions.saturating_add(1);
+        self.is_resuming = true;
+        for part in self.campaign.domains.iter_mut().flatten() {
+            if let State::RollingBack(wait) | State::CleaningUp(wait) = &mut part.state {
+                *wait = self.settings.wait(now);
+            }
+        }
+        self.set_cleanup_timer(out);
+        if self.campaign.is_identified() {
+            self.running.begin(now, out);
+        }
+        match self.campaign.asking.take() {
+            Some(phase) => self.ask(now, phase, out),
+            None => out.push(Effect::SetTimer(TimerKind::Phase, now.after(self.settings.phase_timeout_ms))),
+        }
+        if self.campaign.resumptions > RESUMPTIONS_MAX {
+            self.give_up(now, out);
+        }
+    }
+
+    /// An activity that had ended: its end may still have to be told, and the host
+    /// rebooted.
+    fn resume_end(&mut self, now: Tick, saved: &Saved, out: &mut Effects) {
+        if !self.campaign.is_delivered {
+            if let Some(outcome) = self.campaign.outcome {
+                out.push(Effect::Report(outcome));
+                out.push(Effect::ReportInventory);
+            }
+            out.push(Effect::AwaitDelivery);
+        }
+        // Another boot: it has happened. The same one: what was triggered has failed.
+        self.reboot = match saved.reboot {
+            _ if saved.has_booted => Reboot::None,
+            Reboot::Triggered | Reboot::None => Reboot::None,
+            Reboot::Delivering | Reboot::Waiting => Reboot::Delivering,
+        };
+        if self.reboot.is_pending() && self.campaign.is_delivered {
+            self.reboot.handle_settled(now, self.settings.reboot_after_ms, out);
+        }
+    }
+
+    /// There is a link: whoever owes an answer gets its message again.
+    pub(super) fn handle_link_after_boot(&mut self, now: Tick, out: &mut Effects) {
+        if !core::mem::take(&mut self.is_resuming) || !self.is_running() {
+            return;
+        }
+        for domain in self.campaign.participants().iter() {
+            match self.campaign.domain(domain).map(|part| part.state) {
+                Some(State::Working(phase)) => self.start(domain, phase, out),
+                Some(State::CleaningUp(_)) => out.push(Effect::Send(domain, Command::Cleanup)),
+                Some(State::RollingBack(_)) => out.push(Effect::Send(domain, Command::Rollback)),
+                _ => {}
+            }
+            if let Some(part) = self.campaign.domain_mut(domain) {
+                part.is_heard = false;
+            }
+        }
+        out.push(Effect::SetTimer(TimerKind::Resume, now.after(RESUME_REACTION_MS)));
+    }
+
+    /// Those that have not reacted since get the desired state again, once.
+    pub(super) fn handle_resume_timeout(&mut self, now: Tick, out: &mut Effects) {
+        let mut again = false;
+        for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_))).iter() {
+            let Some(part) = self.campaign.domain_mut(domain) else { continue };
+            let State::Working(phase) = part.state else { continue };
+            if part.is_heard {
+                continue;
+            }
+            if part.replay.is_none() {
+                part.replay = Some(phase);
+                part.state = State::Working(Phase::Identify);
+                out.push(Effect::Forward(domain));
+                again = true;
+            } else {
+                self.fail(domain, Reason::Silent(None, RESUME_REACTION_MS), out);
+                self.drop_out(now, domain, out);
+            }
+        }
+        if again {
+            out.push(Effect::SetTimer(TimerKind::Resume, now.after(RESUME_REACTION_MS)));
+        }
+        self.advance(now, out);
+    }
+
+    /// A domain that is led back to the phase of the others goes on by itself;
+    /// whether it did.
+    pub(super) fn lead_on(&mut self, domain: DomainIx, left: Phase, out: &mut Effects) -> bool {
+        let Some(part) = self.campaign.domain_mut(domain) else { return false };
+        let (Some(target), Some(next)) = (part.replay, left.next()) else { return false };
+        if next > target {
+            part.replay = None;
+            return false;
+        }
+        part.state = State::Working(next);
+        self.start(domain, next, out);
+        true
+    }
+
+    /// What starts the phase is sent to the domain.
+    pub(super) fn start(&mut self, domain: DomainIx, phase: Phase, out: &mut Effects) {
+        out.push(phase.command().map_or(Effect::Forward(domain), |command| Effect::Send(domain, command)));
+    }
+
+    /// It was taken up so often that something must be wrong with it.
+    fn give_up(&mut self, now: Tick, out: &mut Effects) {
+        for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_))).iter() {
+            self.fail(domain, Reason::Lost(RESUMPTIONS_MAX), out);
+            self.drop_out(now, domain, out);
+        }
+        self.advance(now, out);
+    }
+
+    /// An answer of a domain that is led back means the same as for any other.
+    pub(super) fn note_heard(&mut self, domain: DomainIx) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.is_heard = true;
+        }
+    }
+}
+
+impl super::Settings {
+    pub(super) fn wait(&self, now: Tick) -> Wait {
+        Wait { quiet: now.after(self.cleanup_timeout_ms), end: now.after(self.phase_timeout_ms) }
+    }
+}

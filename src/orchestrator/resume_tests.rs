@@ -1,0 +1,223 @@
+//! Saving before acting, and taking up what was saved: from every state that can
+//! be reached.
+
+use super::domain::{Reason, State};
+use super::effect::TimerKind;
+use super::phase::{Phase, Status};
+use super::reboot::Reboot;
+use super::resume::Saved;
+use super::tests::{asking, ended, feedback, ix, visit_each, Course, SETTINGS};
+use super::*;
+use crate::text::Text;
+
+fn saved(campaign: &Campaign, reboot: Reboot, has_booted: bool) -> Saved {
+    Saved { campaign: campaign.clone(), reboot, has_booted }
+}
+
+/// A process that starts with what another one had saved.
+fn booted(before: &Course, settings: Settings) -> Course {
+    let mut course = Course::new(settings);
+    let saved = saved(before.campaign(), before.orchestrator.reboot(), false);
+    course.handle(Event::Boot(&saved)).unwrap();
+    course
+}
+
+fn link(course: &mut Course) -> String {
+    course.handle(Event::Link(true)).unwrap();
+    course.told()
+}
+
+#[test]
+fn domains_that_left_the_phase_keep_their_result_and_the_others_get_their_message_again() {
+    let mut before = Course::reach(SETTINGS, 2, Phase::Update);
+    before.say(0, Status::UpdateSuccess, true);
+    let mut course = booted(&before, SETTINGS);
+    assert_eq!(course.told(), "Running");
+    assert_eq!(link(&mut course), "Update>1");
+    assert_eq!(link(&mut course), "", "once");
+    assert_eq!(course.say(1, Status::UpdateSuccess, true), "Activate>0 Activate>1");
+}
+
+#[test]
+fn while_identifying_the_desired_state_is_given_again() {
+    let mut before = Course::new(SETTINGS);
+    before.apply("a-1", 1, 2).unwrap();
+    before.say(1, Status::Identified, true);
+    let mut course = booted(&before, SETTINGS);
+    assert_eq!(link(&mut course), "desiredstate>0");
+    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0", "and once more if it does not react");
+    assert_eq!(course.say(0, Status::Identified, true), "Identified Running Download>0 Download>1");
+}
+
+#[test]
+fn an_agent_that_forgot_is_led_to_the_phase_of_the_others() {
+    let before = Course::reach(SETTINGS, 2, Phase::Activate);
+    let mut course = booted(&before, SETTINGS);
+    link(&mut course);
+    assert_eq!(course.say(0, Status::ActivationSuccess, true), "");
+    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>1");
+    assert_eq!(course.say(1, Status::Identified, true), "Download>1");
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>1");
+    assert_eq!(course.say(1, Status::UpdateSuccess, true), "Activate>1");
+    assert_eq!(course.say(1, Status::ActivationSuccess, true), "Cleanup>0 Cleanup>1");
+}
+
+#[test]
+fn an_agent_that_does_not_react_at_all_has_failed() {
+    let before = Course::reach(SETTINGS, 1, Phase::Download);
+    let mut course = booted(&before, SETTINGS);
+    link(&mut course);
+    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
+    assert_eq!(course.timeout(TimerKind::Resume, 60_000), "Cleanup>0");
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(Reason::Silent(None, 30_000)));
+}
+
+#[test]
+fn an_activity_is_taken_up_three_times_in_a_phase_and_no_more() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    for _ in 0..3 {
+        course = booted(&course, SETTINGS);
+        assert_eq!(course.campaign().domain(ix(0)).unwrap().state, State::Working(Phase::Download));
+    }
+    course = booted(&course, SETTINGS);
+    assert_eq!(course.told(), "Running Cleanup>0");
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(Reason::Lost(3)));
+}
+
+#[test]
+fn an_open_question_is_asked_again_with_its_clock_anew() {
+    let mut before = Course::new(asking(&[Phase::Download]));
+    before.apply("a-1", 1, 1).unwrap();
+    assert_eq!(before.say(0, Status::Identified, true), "Identified Running Download?");
+    let mut course = booted(&before, asking(&[Phase::Download]));
+    assert_eq!(course.told(), "Running Download?");
+    assert_eq!(link(&mut course), "");
+    assert_eq!(course.answer(true), "Download>0");
+}
+
+#[test]
+fn an_end_that_was_not_delivered_is_told_again_and_one_that_was_is_not() {
+    let mut before = ended(false, true);
+    assert_eq!(booted(&before, SETTINGS).told(), "Completed inventory");
+    before.handle(Event::Delivered).unwrap();
+    let mut course = booted(&before, SETTINGS);
+    assert_eq!(course.told(), "");
+    assert_eq!(course.apply("a-1", 1, 2), Err(Rejected::Redelivered), "it is known to be finished");
+}
+
+#[test]
+fn the_host_is_rebooted_once_whatever_happens_around_it() {
+    let mut before = ended(true, true);
+    before.handle(Event::Delivered).unwrap();
+    let boot = |reboot, has_booted| {
+        let mut course = Course::new(SETTINGS);
+        course.handle(Event::Boot(&saved(before.campaign(), reboot, has_booted))).unwrap();
+        course
+    };
+    let due = Effect::SetTimer(TimerKind::Reboot, Tick(30_000));
+    assert!(boot(Reboot::Waiting, false).out.contains(&due), "not yet triggered: it follows after its delay");
+    assert!(boot(Reboot::Delivering, false).out.contains(&due));
+    for (reboot, has_booted) in [(Reboot::Triggered, false), (Reboot::Triggered, true), (Reboot::Waiting, true)] {
+        let course = boot(reboot, has_booted);
+        assert!(!course.orchestrator.reboot().is_pending(), "{reboot:?} {has_booted}");
+    }
+}
+
+/// From every state that two domains can reach, and one that is asked about, a
+/// start leads to one end, even if nobody ever says a word again.
+#[test]
+fn an_activity_ends_wherever_it_is_taken_up() {
+    let mut taken_up = 0;
+    for (settings, domains) in [(SETTINGS, 2), (asking(&[Phase::Download, Phase::Update, Phase::Activate]), 1)] {
+        visit_each(settings, domains, &mut |before| {
+            let mut course = booted(before, settings);
+            link(&mut course);
+            let mut steps = 0;
+            while course.check.is_running() {
+                steps += 1;
+                assert!(steps < 20, "no end after {:?}", before.campaign());
+                for kind in [TimerKind::Resume, TimerKind::Consent, TimerKind::Phase, TimerKind::Cleanup] {
+                    course.timeout(kind, steps * 10_000_000);
+                }
+            }
+            taken_up += 1;
+        });
+    }
+    assert!(taken_up > 400, "{taken_up}");
+}
+
+/// An orchestrator that saves, and what it did last.
+struct Saver(Durable<Synchronised>, Effects);
+
+impl Saver {
+    fn new() -> Saver {
+        Saver(Durable::new(Synchronised::new(SETTINGS)), Effects::new())
+    }
+
+    fn handle(&mut self, event: Event<'_>) -> Vec<Effect> {
+        self.1.clear();
+        self.0.handle(Tick(0), event, &mut self.1).unwrap();
+        let lasting =
+            |effect: &&Effect| !matches!(effect, Effect::SetTimer(..) | Effect::StopTimer(_) | Effect::Notice(_));
+        self.1.iter().filter(lasting).copied().collect()
+    }
+
+    fn apply(&mut self) -> Vec<Effect> {
+        let id = Text::from_checked("d0");
+        let parts = [event::Part { id, domain: Some(ix(0)) }];
+        let activity = Text::from_checked("a-1");
+        self.handle(Event::DesiredState(event::DesiredState { activity, timestamp: 1, crc: 1, parts: &parts }))
+    }
+
+    fn say(&mut self, status: Status) -> Vec<Effect> {
+        let component = r#"{"id":"x"}"#;
+        let id = Text::from_checked("x");
+        let action = event::Action { id, component, status: None, progress: 0, message: Text::EMPTY };
+        self.handle(Event::Feedback(ix(0), feedback(status, "", &[action])))
+    }
+}
+
+#[test]
+fn nothing_is_done_before_it_is_saved() {
+    let mut saver = Saver::new();
+    assert_eq!(saver.apply(), [Effect::Save(1)]);
+    assert_eq!(saver.0.waiting_on(), WaitingOn::Save);
+    assert_eq!(saver.handle(Event::Saved(7)), [], "another save's end means nothing");
+    assert_eq!(saver.handle(Event::Saved(1)), [Effect::Report(Status::Identifying), Effect::Forward(ix(0))]);
+    assert_eq!(saver.say(Status::Identifying), [], "progress is not worth a save");
+    assert_eq!(saver.say(Status::Identified), [Effect::Save(2)]);
+    let begun = [Status::Identified, Status::Running].map(Effect::Report);
+    let mut then = begun.to_vec();
+    then.push(Effect::Send(ix(0), phase::Command::Download));
+    assert_eq!(saver.handle(Event::Saved(2)), then);
+}
+
+#[test]
+fn what_is_decided_while_a_save_runs_waits_for_the_next_one() {
+    let mut saver = Saver::new();
+    saver.apply();
+    assert_eq!(saver.say(Status::Identified), [], "the first save runs");
+    let told = saver.handle(Event::Saved(1));
+    assert_eq!(told, [Effect::Report(Status::Identifying), Effect::Forward(ix(0)), Effect::Save(2)]);
+    assert_eq!(saver.handle(Event::Saved(2)).len(), 3);
+    assert_eq!(saver.0.waiting_on(), WaitingOn::Agents([ix(0)].into_iter().collect()));
+}
+
+#[test]
+fn an_activity_that_cannot_be_saved_goes_on_in_memory_and_says_so() {
+    let mut saver = Saver::new();
+    saver.apply();
+    assert_eq!(saver.handle(Event::SaveFailed(1)).len(), 2);
+    assert!(saver.0.campaign().unwrap().is_unsaved);
+    assert_eq!(saver.say(Status::Identified).len(), 3, "no further save is tried for this activity");
+    assert_eq!(saver.handle(Event::Terminate), [Effect::Report(Status::Incomplete)], "it ends with the process");
+}
+
+#[test]
+fn a_saved_activity_does_not_end_with_the_process() {
+    let mut saver = Saver::new();
+    saver.apply();
+    saver.handle(Event::Saved(1));
+    assert_eq!(saver.handle(Event::Terminate), []);
+    assert!(saver.0.campaign().unwrap().is_running());
+}

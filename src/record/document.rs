@@ -1,0 +1,34 @@
+//! The desired state as it is saved: its payload as it came, in pieces.
+
+use super::format::{fields, Draft, Fields, Kind, HEADER};
+
+const PIECE: u8 = 1;
+const PIECE_MAX: usize = 32 * 1024;
+
+/// The record of a payload; none if it does not fit one.
+pub fn encode(payload: &[u8]) -> Option<Draft> {
+    let pieces = payload.chunks(PIECE_MAX);
+    let max = HEADER + payload.len() + 3 * pieces.len();
+    Draft::new(Kind::Document, max, |out: &mut Fields<'_>| pieces.clone().for_each(|piece| out.put(PIECE, &[piece])))
+}
+
+/// Appends the payload that the fields hold.
+pub fn decode(bytes: &[u8], payload: &mut Vec<u8>) {
+    fields(bytes).filter(|(tag, _)| *tag == PIECE).for_each(|(_, piece)| payload.extend_from_slice(piece));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_of_any_size_comes_back() {
+        for size in [0, 1, PIECE_MAX, PIECE_MAX + 1, 256 * 1024] {
+            let payload: Vec<u8> = (0..size).map(|n| n as u8).collect();
+            let draft = encode(&payload).unwrap();
+            let mut back = Vec::new();
+            decode(&draft.bytes[HEADER..], &mut back);
+            assert_eq!(back, payload);
+        }
+    }
+}

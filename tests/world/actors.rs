@@ -1,0 +1,106 @@
+//! Those around the manager who answer on their own.
+
+use serde_json::{json, Value};
+
+use crate::seen::{text, topic, Seen};
+
+/// Somebody who hears what the manager says.
+pub trait Actor {
+    /// What is to be said about it. `wall` is the time in milliseconds since the
+    /// Unix epoch.
+    fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said>;
+}
+
+/// A message that is said some time later.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub after_ms: u64,
+    pub topic: String,
+    pub bytes: Vec<u8>,
+}
+
+/// An agent to whom everything succeeds.
+pub struct Obedient {
+    domain: &'static str,
+    /// Between what it hears and its answer, and between two of its messages.
+    pace_ms: u64,
+    actions: Value,
+}
+
+impl Obedient {
+    /// One that answers at once.
+    pub fn new(domain: &'static str) -> Obedient {
+        Obedient::paced(domain, 0)
+    }
+
+    /// One that takes so many milliseconds for each of its messages.
+    pub fn paced(domain: &'static str, pace_ms: u64) -> Obedient {
+        Obedient { domain, pace_ms, actions: json!([]) }
+    }
+
+    fn say(&mut self, activity: &str, wall: u64, statuses: [(&str, &str); 2]) -> Vec<Said> {
+        let mut said = Vec::new();
+        for (status, of_actions) in statuses.into_iter().filter(|(status, _)| !status.is_empty()) {
+            for action in self.actions.as_array_mut().into_iter().flatten() {
+                action["status"] = of_actions.into();
+            }
+            let after_ms = self.pace_ms * (said.len() as u64 + 1);
+            let payload = json!({ "status": status, "actions": self.actions });
+            let message = json!({ "activityId": activity, "timestamp": wall, "payload": payload });
+            let topic = topic(self.domain, "desiredstatefeedback");
+            said.push(Said { after_ms, topic, bytes: message.to_string().into() });
+        }
+        said
+    }
+
+    fn identify(&mut self, state: &Value) {
+        let components = state["payload"]["domains"][0]["components"].as_array().into_iter().flatten();
+        let action = |component: &Value| {
+            let id = format!("{}:{}", self.domain, text(component, "id"));
+            json!({ "component": { "id": id, "version": component["version"] } })
+        };
+        self.actions = components.map(action).collect();
+    }
+}
+
+impl Actor for Obedient {
+    fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
+        let is = |sub: &str| seen.topic == topic(self.domain, sub);
+        let activity = seen.activity();
+        if is("currentstate/get") {
+            let bytes = inventory(self.domain, &activity, wall).into();
+            return vec![Said { after_ms: self.pace_ms, topic: topic(self.domain, "currentstate"), bytes }];
+        }
+        if is("desiredstate") {
+            self.identify(&seen.json());
+            return self.say(&activity, wall, [("IDENTIFYING", "IDENTIFIED"), ("IDENTIFIED", "IDENTIFIED")]);
+        }
+        if !is("desiredstate/command") {
+            return Vec::new();
+        }
+        let statuses = match seen.payload_text("command").as_str() {
+            "DOWNLOAD" => [("DOWNLOADING", "DOWNLOADING"), ("DOWNLOAD_SUCCESS", "DOWNLOAD_SUCCESS")],
+            "UPDATE" => [("UPDATING", "UPDATING"), ("UPDATE_SUCCESS", "UPDATE_SUCCESS")],
+            "ACTIVATE" => [("ACTIVATING", "ACTIVATING"), ("ACTIVATION_SUCCESS", "ACTIVATION_SUCCESS")],
+            "ROLLBACK" => [("", ""), ("ROLLBACK_SUCCESS", "UPDATE_FAILURE")],
+            _ => [("CLEANUP_SUCCESS", "UPDATE_SUCCESS"), ("COMPLETED", "UPDATE_SUCCESS")],
+        };
+        self.say(&activity, wall, statuses)
+    }
+}
+
+/// An inventory of one agent and one component.
+pub fn inventory(domain: &str, activity: &str, wall: u64) -> String {
+    let root = format!("{domain}-update-agent");
+    let nodes = json!([
+        { "id": root, "version": "1.0.0", "type": "APPLICATION", "parameters": [{ "key": "domain", "value": domain }] },
+        { "id": format!("{domain}:app"), "version": "1", "type": "CONTAINER" },
+    ]);
+    json!({ "activityId": activity, "timestamp": wall, "payload": { "softwareNodes": nodes } }).to_string()
+}
+
+/// A desired state of one component for each domain.
+pub fn desired_state(domains: &[&str]) -> String {
+    let domain = |id: &&str| json!({ "id": id, "components": [{ "id": "app", "version": "2" }] });
+    json!({ "domains": domains.iter().map(domain).collect::<Vec<_>>() }).to_string()
+}

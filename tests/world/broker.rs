@@ -1,0 +1,240 @@
+//! A broker in bytes, with one client: the manager. Everybody else hands in and
+//! takes out whole messages.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::BytesMut;
+use mqttbytes::v4::{self, Packet, SubscribeReasonCode};
+use mqttbytes::QoS;
+
+use crate::seen::{From, Seen};
+
+/// What the broker knows, does, and has seen.
+pub struct Broker {
+    /// Whether a link to it can be made.
+    pub reachable: bool,
+    /// Whether it answers PUBLISH.
+    pub acknowledges: bool,
+    /// Filters that it refuses.
+    pub refuses: Vec<String>,
+    /// What it has sent and the manager has not read.
+    output: BytesMut,
+    /// Every message, in order, whoever it is from.
+    pub seen: Vec<Seen>,
+    input: BytesMut,
+    /// Places in `seen` of the manager's messages that it acknowledged in `output`.
+    answered: Vec<usize>,
+    /// The same of those whose acknowledgement the manager never got.
+    unanswered: Vec<usize>,
+    session: Option<Session>,
+    retained: BTreeMap<String, Vec<u8>>,
+}
+
+/// What it keeps for the manager, on this link or past it.
+#[derive(Default)]
+struct Session {
+    clean: bool,
+    connected: bool,
+    filters: Vec<String>,
+    last_id: u16,
+    /// Sent to the manager or to be sent, and not acknowledged.
+    unacknowledged: VecDeque<v4::Publish>,
+}
+
+impl Broker {
+    pub fn new() -> Broker {
+        Broker {
+            reachable: true,
+            acknowledges: true,
+            refuses: Vec::new(),
+            output: BytesMut::new(),
+            seen: Vec::new(),
+            input: BytesMut::new(),
+            answered: Vec::new(),
+            unanswered: Vec::new(),
+            session: None,
+            retained: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the manager is subscribed to exactly this.
+    pub fn has_filter(&self, filter: &str) -> bool {
+        self.session.as_ref().is_some_and(|session| session.filters.iter().any(|known| known == filter))
+    }
+
+    /// The message that it keeps of this topic.
+    pub fn retained(&self, topic: &str) -> Option<&[u8]> {
+        self.retained.get(topic).map(Vec::as_slice)
+    }
+
+    pub fn handle_link_down(&mut self) {
+        self.input.clear();
+        if !self.output.is_empty() {
+            self.unanswered.append(&mut self.answered);
+        }
+        self.answered.clear();
+        self.output.clear();
+        self.session = self.session.take().filter(|session| !session.clean);
+        if let Some(session) = &mut self.session {
+            session.connected = false;
+        }
+    }
+
+    /// It forgets the session, as one that is restarted without its database.
+    pub fn forget_session(&mut self) {
+        self.session = None;
+    }
+
+    /// What it has sent, at most so many bytes.
+    pub fn read(&mut self, bytes_max: usize) -> BytesMut {
+        let read = self.output.split_to(bytes_max.min(self.output.len()));
+        if self.output.is_empty() {
+            self.answered.clear();
+        }
+        read
+    }
+
+    /// Takes what the manager has sent.
+    pub fn handle(&mut self, at: u64, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+        loop {
+            match v4::read(&mut self.input, 1 << 28) {
+                Ok(packet) => self.handle_packet(at, packet),
+                Err(mqttbytes::Error::InsufficientBytes(_)) => return,
+                Err(error) => panic!("the manager's bytes are no packet: {error:?}"),
+            }
+        }
+    }
+
+    fn handle_packet(&mut self, at: u64, packet: Packet) {
+        match packet {
+            Packet::Connect(connect) => self.connect(connect.clean_session),
+            Packet::Publish(publish) => self.take(at, &publish),
+            Packet::PubAck(ack) => {
+                self.session().unacknowledged.retain(|sent| sent.pkid != ack.pkid);
+            }
+            Packet::Subscribe(subscribe) => {
+                let mut codes = Vec::new();
+                for filter in &subscribe.filters {
+                    let refused = self.refuses.contains(&filter.path);
+                    codes.push(match refused {
+                        true => SubscribeReasonCode::Failure,
+                        false => SubscribeReasonCode::Success(QoS::AtLeastOnce),
+                    });
+                    if !refused && !self.has_filter(&filter.path) {
+                        self.session().filters.push(filter.path.clone());
+                    }
+                }
+                v4::SubAck::new(subscribe.pkid, codes).write(&mut self.output).unwrap();
+                self.send_retained(&subscribe);
+            }
+            Packet::Unsubscribe(unsubscribe) => {
+                self.session().filters.retain(|filter| !unsubscribe.topics.contains(filter));
+                v4::UnsubAck::new(unsubscribe.pkid).write(&mut self.output).unwrap();
+            }
+            Packet::PingReq => v4::PingResp.write(&mut self.output).map(drop).unwrap(),
+            Packet::Disconnect => {}
+            other => panic!("the manager sent {other:?}"),
+        }
+    }
+
+    fn session(&mut self) -> &mut Session {
+        self.session.as_mut().expect("CONNECT comes first")
+    }
+
+    fn connect(&mut self, clean: bool) {
+        let kept = self.session.take().filter(|_| !clean);
+        let present = kept.is_some();
+        self.session = Some(Session { clean, connected: true, ..kept.unwrap_or_default() });
+        v4::ConnAck::new(v4::ConnectReturnCode::Success, present).write(&mut self.output).unwrap();
+        let waiting: Vec<v4::Publish> = self.session().unacknowledged.iter().cloned().collect();
+        for mut publish in waiting {
+            publish.dup = true;
+            publish.write(&mut self.output).unwrap();
+        }
+    }
+
+    /// Takes a message of the manager's.
+    fn take(&mut self, at: u64, publish: &v4::Publish) {
+        assert_eq!(publish.qos, QoS::AtLeastOnce, "every message goes out at QoS 1");
+        let (topic, bytes) = (publish.topic.clone(), publish.payload.to_vec());
+        if publish.retain {
+            self.retained.insert(topic.clone(), bytes.clone());
+        }
+        let is_same = |place: &usize| self.seen[*place].topic == topic && self.seen[*place].bytes == bytes;
+        let earlier = self.unanswered.iter().position(is_same);
+        let again = earlier.map(|place| self.unanswered.remove(place)).is_some();
+        match self.acknowledges {
+            true => self.answered.push(self.seen.len()),
+            false => self.unanswered.push(self.seen.len()),
+        }
+        let seen = Seen { at, from: From::Manager, topic, bytes, retain: publish.retain, again };
+        self.seen.push(seen);
+        if self.acknowledges {
+            v4::PubAck::new(publish.pkid).write(&mut self.output).unwrap();
+        }
+    }
+
+    /// Takes a message of anybody else's.
+    pub fn publish(&mut self, at: u64, topic: &str, bytes: &[u8], retain: bool) {
+        let (topic, bytes) = (topic.to_owned(), bytes.to_vec());
+        if retain {
+            self.retained.insert(topic.clone(), bytes.clone());
+        }
+        self.deliver(&topic, &bytes, false);
+        self.seen.push(Seen { at, from: From::Others, topic, bytes, retain, again: false });
+    }
+
+    fn send_retained(&mut self, subscribe: &v4::Subscribe) {
+        let kept = self.retained.iter().map(|(topic, bytes)| (topic.clone(), bytes.clone()));
+        let matching = kept.filter(|(topic, _)| subscribe.filters.iter().any(|filter| matches(&filter.path, topic)));
+        for (topic, bytes) in matching.collect::<Vec<_>>() {
+            self.deliver(&topic, &bytes, true);
+        }
+    }
+
+    fn deliver(&mut self, topic: &str, bytes: &[u8], retain: bool) {
+        let Some(session) = &mut self.session else { return };
+        if !session.filters.iter().any(|filter| matches(filter, topic)) {
+            return;
+        }
+        session.last_id = session.last_id % u16::MAX + 1;
+        let mut publish = v4::Publish::new(topic, QoS::AtLeastOnce, bytes);
+        (publish.pkid, publish.retain) = (session.last_id, retain);
+        if session.connected {
+            publish.write(&mut self.output).unwrap();
+        }
+        session.unacknowledged.push_back(publish);
+    }
+}
+
+/// Whether a filter takes a topic (4.7).
+pub fn matches(filter: &str, topic: &str) -> bool {
+    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
+    loop {
+        match (filter.next(), topic.next()) {
+            (Some("#"), _) | (None, None) => return true,
+            (Some("+"), Some(_)) => {}
+            (Some(wanted), Some(level)) if wanted == level => {}
+            _ => return false,
+        }
+    }
+}
+
+#[test]
+fn filters_take_topics_as_the_standard_says() {
+    for (filter, topic, taken) in [
+        ("a/b", "a/b", true),
+        ("a/b", "a/b/c", false),
+        ("a/b", "a", false),
+        ("a/#", "a", true),
+        ("a/#", "a/b/c", true),
+        ("a/+/c", "a/b/c", true),
+        ("a/+", "a/b/c", false),
+        ("command///req/#", "command///req/id/apply", true),
+        ("command///req/#", "command//x/req/id/apply", false),
+        ("#", "anything/at/all", true),
+    ] {
+        assert_eq!(matches(filter, topic), taken, "{filter} {topic}");
+    }
+}

@@ -1,0 +1,47 @@
+//! The real orchestrator, checked after each step.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use update_manager::orchestrator::check::Check;
+use update_manager::orchestrator::{
+    Campaign, Effects, Event, Orchestrator, Rejected, Settings, Synchronised, WaitingOn,
+};
+use update_manager::time::Tick;
+
+/// The activities that were accepted, in order.
+pub type Accepted = Rc<RefCell<Vec<String>>>;
+
+/// Ends the case when a rule is broken.
+pub struct Checked {
+    inner: Synchronised,
+    check: Check,
+    accepted: Accepted,
+}
+
+impl Checked {
+    pub fn new(settings: Settings, accepted: Accepted) -> Checked {
+        Checked { inner: Synchronised::new(settings), check: Check::new(true), accepted }
+    }
+}
+
+impl Orchestrator for Checked {
+    fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
+        let result = self.inner.handle(now, event, out);
+        if let (Event::DesiredState(desired), Ok(())) = (event, result) {
+            self.accepted.borrow_mut().push(desired.activity.as_json().to_owned());
+        }
+        if let Err(broken) = self.check.step(&event, result, out, self.inner.campaign()) {
+            panic!("broken: {broken}\n  event {event:?}\n  result {result:?}\n  effects {out:?}");
+        }
+        result
+    }
+
+    fn campaign(&self) -> Option<&Campaign> {
+        self.inner.campaign()
+    }
+
+    fn waiting_on(&self) -> WaitingOn {
+        self.inner.waiting_on()
+    }
+}

@@ -1,0 +1,174 @@
+//! The owner's consent in plain mode (protocol.md, "The activity", 6; better.md).
+
+use crate::actors::{desired_state, Obedient};
+use crate::scenario::World;
+
+const DONE: [&str; 4] = ["IDENTIFYING", "IDENTIFIED", "RUNNING", "COMPLETED"];
+const ANSWERS: &str = "deviceupdate/ownerconsentfeedback";
+
+fn begun(commands: &str) -> World {
+    let more = format!(r#""ownerConsentCommands": [{commands}]"#);
+    let mut world = World::with(&["one"], &more).joined_by(Obedient::new("one"));
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    world
+}
+
+fn questions(world: &World) -> Vec<String> {
+    world.sent_to("deviceupdate/ownerconsent").iter().map(|seen| seen.payload_text("command")).collect()
+}
+
+#[test]
+fn the_owner_is_asked_before_each_configured_phase_and_listened_to_only_then() {
+    let mut world = World::with(&["one"], r#""ownerConsentCommands": ["download", "Update", "ACTIVATE"]"#)
+        .joined_by(Obedient::new("one"));
+    assert!(!world.broker.has_filter(ANSWERS));
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    for (n, command) in ["DOWNLOAD", "UPDATE", "ACTIVATE"].into_iter().enumerate() {
+        assert_eq!(questions(&world).last().unwrap(), command);
+        assert_eq!(world.commands("one").len(), n);
+        assert!(world.broker.has_filter(ANSWERS));
+        assert_eq!(world.sent_to("deviceupdate/ownerconsent")[n].activity(), "a-1");
+        world.owner_says("a-1", "APPROVED");
+    }
+    assert!(!world.broker.has_filter(ANSWERS));
+    assert_eq!(world.story("a-1"), DONE);
+}
+
+#[test]
+fn an_answer_counts_for_one_question_once() {
+    let mut world = begun(r#""download", "update""#);
+    world.owner_says("a-1", "APPROVED");
+    assert_eq!(questions(&world), ["DOWNLOAD", "UPDATE"]);
+    assert_eq!(world.commands("one"), ["DOWNLOAD"]);
+    world.run_for(60_000);
+    assert_eq!(world.commands("one"), ["DOWNLOAD"]);
+    world.owner_says("a-1", "APPROVED");
+    assert_eq!(world.last("a-1").status, "COMPLETED");
+}
+
+#[test]
+fn other_activities_unknown_statuses_and_noise_change_nothing_and_are_logged() {
+    let mut world = begun(r#""download""#);
+    world.owner_says("a-2", "APPROVED");
+    world.owner_says("", "APPROVED");
+    world.owner_says("a-1", "PERHAPS");
+    world.owner_says("a-1", "approved");
+    world.publish(ANSWERS, b"");
+    world.publish(ANSWERS, br#"{"activityId":"a-1","payload":null}"#);
+    assert!(world.commands("one").is_empty());
+    assert!(world.logged(&["a-2: owner's answer ignored"]));
+    assert!(world.logged(&["a-1: owner's answer ignored, its status is unknown"]));
+    world.owner_says("a-1", "APPROVED");
+    assert_eq!(world.story("a-1"), DONE);
+}
+
+#[test]
+fn feedback_is_taken_while_the_owner_thinks() {
+    let mut world = begun(r#""download""#);
+    let feedback = r#"{"activityId":"a-1","payload":{"status":"RUNNING","actions":[{"component":{"id":"one:app"},"status":"DOWNLOADING","progress":7}]}}"#;
+    world.agent_says("one", feedback);
+    world.run_for(60_000);
+    assert_eq!(world.last("a-1").actions(), [("one:app", "DOWNLOADING")]);
+    world.owner_says("a-1", "APPROVED");
+    assert_eq!(world.story("a-1").last().unwrap(), "COMPLETED");
+}
+
+#[test]
+fn refused_before_the_download_the_agents_are_cleaned_up_and_the_activity_ends_at_once() {
+    let mut world = begun(r#""download""#);
+    world.owner_says("a-1", "DENIED");
+    assert_eq!(world.commands("one"), ["CLEANUP"]);
+    assert_eq!(world.last("a-1").status, "INCOMPLETE");
+    assert_eq!(world.last("a-1").message, "owner consent denied");
+    assert_eq!(world.states_of().last().unwrap(), "a-1");
+}
+
+#[test]
+fn refused_later_what_was_done_is_rolled_back_then_cleaned_up() {
+    for (command, commands) in [
+        ("update", vec!["DOWNLOAD", "ROLLBACK", "CLEANUP"]),
+        ("activate", vec!["DOWNLOAD", "UPDATE", "ROLLBACK", "CLEANUP"]),
+    ] {
+        let mut world = begun(&format!("\"{command}\""));
+        world.owner_says("a-1", "DENIED");
+        assert_eq!(world.commands("one"), commands);
+        assert_eq!(world.last("a-1").status, "INCOMPLETE");
+        assert_eq!(world.last("a-1").message, "owner consent denied");
+        let told = world.broker.seen.len();
+        world.run_for(3_600_000);
+        let after: Vec<_> = world.broker.seen[told..].iter().filter(|seen| seen.activity() == "a-1").collect();
+        assert!(after.is_empty(), "nothing after it: {after:?}");
+    }
+}
+
+#[test]
+fn no_answer_in_time_is_a_refusal_that_says_so() {
+    let mut world = begun(r#""update""#);
+    let asked = world.now();
+    world.run_for(1_799_999);
+    assert_eq!(world.commands("one"), ["DOWNLOAD"]);
+    world.run_for(1);
+    assert_eq!(world.commands_at("one")[1], (asked + 1_800_000, "ROLLBACK".to_owned()));
+    assert_eq!(world.last("a-1").status, "INCOMPLETE");
+    assert_eq!(world.last("a-1").message, "owner consent not given in 30m");
+    assert!(!world.broker.has_filter(ANSWERS));
+}
+
+#[test]
+fn an_approval_after_the_end_starts_nothing() {
+    let mut world = begun(r#""download""#);
+    world.run_for(1_800_000);
+    assert_eq!(world.last("a-1").message, "owner consent not given in 30m");
+    world.owner_says("a-1", "APPROVED");
+    world.run_for(60_000);
+    assert_eq!(world.commands("one"), ["CLEANUP"]);
+}
+
+#[test]
+fn the_phases_clock_starts_after_the_answer() {
+    let mut world = World::with(&["one"], r#""ownerConsentCommands": ["download"]"#);
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    world.run_for(500_000);
+    world.agent_says(
+        "one",
+        r#"{"activityId":"a-1","payload":{"status":"IDENTIFIED","actions":[{"component":{"id":"one:app"}}]}}"#,
+    );
+    world.run_for(1_700_000);
+    world.owner_says("a-1", "APPROVED");
+    let approved = world.now();
+    assert_eq!(world.commands("one"), ["DOWNLOAD"]);
+    world.run_for(600_000);
+    assert_eq!(world.commands_at("one").last().unwrap(), &(approved + 600_000, "CLEANUP".to_owned()));
+}
+
+#[test]
+fn an_open_question_is_asked_again_on_the_next_connection() {
+    let mut world = begun(r#""download""#);
+    world.broker_goes();
+    world.run_for(10_000);
+    world.broker_comes();
+    assert_eq!(questions(&world), ["DOWNLOAD", "DOWNLOAD"]);
+    assert!(world.broker.has_filter(ANSWERS));
+    world.owner_says("a-1", "APPROVED");
+    assert_eq!(world.story("a-1"), DONE);
+}
+
+#[test]
+fn a_question_is_closed_when_no_domain_is_left_to_go_on() {
+    let mut world = begun(r#""download""#);
+    world.agent_says("one", r#"{"activityId":"a-1","payload":{"status":"INCOMPLETE","message":"restarted"}}"#);
+    assert_eq!(world.last("a-1").status, "INCOMPLETE");
+    assert_eq!(world.last("a-1").message, "[one] restarted");
+    assert!(!world.broker.has_filter(ANSWERS));
+    world.owner_says("a-1", "APPROVED");
+    assert!(world.commands("one").is_empty());
+}
+
+#[test]
+fn told_to_end_while_the_owner_thinks() {
+    let mut world = begun(r#""download""#);
+    world.terminate();
+    assert_eq!(world.last("a-1").message, "update manager terminated");
+    world.run_for(2_000);
+    assert!(world.is_ended());
+}

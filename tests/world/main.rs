@@ -1,0 +1,25 @@
+//! The simulated world: the whole manager but for its shell, against a broker in
+//! bytes, in virtual time, without a thread, a socket or a sleep. The agents, the
+//! backend and the owner live inside it. After each of its steps the orchestrator
+//! is checked, and after each case the messages that went over the wire.
+//!
+//! `every_agent`, `containers` and `self_update` play what agents in the field send
+//! (agents.md), each line of it as a test.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod actors;
+mod better;
+mod broker;
+mod checked;
+mod consent;
+mod containers;
+mod every_agent;
+mod journal;
+mod reboot;
+mod scenario;
+mod seen;
+mod self_update;
+mod state;
+mod twin;
+mod wire;

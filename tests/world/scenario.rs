@@ -1,0 +1,491 @@
+//! A world and what can be done in it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use log::Level;
+use serde_json::Value;
+use update_manager::config::values::{Values, Warnings};
+use update_manager::config::{file, merge, Config};
+use update_manager::mqtt::{LinkWish, Options, Reason};
+use update_manager::orchestrator::ids::DomainIx;
+use update_manager::orchestrator::Settings;
+use update_manager::router::{will, Router};
+use update_manager::time::{Now, Tick};
+
+use crate::actors::{Actor, Said};
+use crate::broker::Broker;
+use crate::checked::{Accepted, Checked};
+use crate::journal;
+use crate::seen::{text, topic, From, Report, Seen};
+use crate::wire;
+
+/// The wall clock when the world begins.
+pub const EPOCH: u64 = 1_700_000_000_000;
+
+/// What the monotonic clock shows then.
+const START: u64 = 10_000;
+
+/// Steps at one moment past which the manager would spin.
+const STEPS_MAX: usize = 10_000;
+
+/// A manager, and all around it.
+pub struct World {
+    pub config: Config,
+    pub broker: Broker,
+    pub accepted: Accepted,
+    /// When reboots were triggered.
+    pub reboots: Vec<u64>,
+    /// Most bytes that one read takes.
+    pub read_max: usize,
+    /// What the wall clock shows besides the time that went by.
+    pub wall_ms: i64,
+    /// Links that the manager lost.
+    pub losses: u32,
+    router: Router,
+    now: u64,
+    is_up: bool,
+    actors: Vec<Box<dyn Actor>>,
+    /// Messages of `broker.seen` that the actors have heard.
+    heard: usize,
+    /// What is to be said, by time and order.
+    agenda: BTreeMap<(u64, usize), Said>,
+    planned: usize,
+    excused: Vec<&'static str>,
+}
+
+impl World {
+    /// A manager with this configuration file, connected. Nobody else is there.
+    pub fn new(config: &str) -> World {
+        let mut world = World::offline(config);
+        world.settle();
+        assert!(world.is_up, "connected");
+        world
+    }
+
+    /// The same in plain mode with these agents and otherwise defaults.
+    pub fn plain(domains: &[&str]) -> World {
+        World::with(domains, "")
+    }
+
+    /// The same with more of the configuration file, say `"phaseTimeout": "1m"`.
+    pub fn with(domains: &[&str], more: &str) -> World {
+        World::new(&configuration(domains, more))
+    }
+
+    /// The same, not yet connected.
+    pub fn offline(text: &str) -> World {
+        journal::start();
+        let config = parse(text);
+        let accepted: Accepted = Rc::new(RefCell::new(Vec::new()));
+        let checked = Checked::new(settings(&config), Rc::clone(&accepted));
+        let now = Now { tick: Tick(START), wall: EPOCH };
+        let options = options(&config);
+        assert_eq!(options.check(), Ok(()));
+        let Ok(router) = Router::new(&config, options, Box::new(checked), now) else { panic!("topics") };
+        World {
+            config,
+            broker: Broker::new(),
+            accepted,
+            reboots: Vec::new(),
+            read_max: usize::MAX,
+            wall_ms: 0,
+            losses: 0,
+            router,
+            now: 0,
+            is_up: false,
+            actors: Vec::new(),
+            heard: 0,
+            agenda: BTreeMap::new(),
+            planned: 0,
+            excused: Vec::new(),
+        }
+    }
+
+    /// Somebody who answers on their own.
+    pub fn joined_by(mut self, actor: impl Actor + 'static) -> World {
+        self.actors.push(Box::new(actor));
+        self.settle();
+        self
+    }
+
+    /// Lines of level ERROR that hold this are part of the case.
+    pub fn expects_error(&mut self, part: &'static str) {
+        self.excused.push(part);
+    }
+
+    /// Milliseconds since the world began.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// What a peer's wall clock shows, in milliseconds.
+    pub fn wall(&self) -> u64 {
+        EPOCH + self.now
+    }
+
+    fn clock(&self) -> Now {
+        let wall = (EPOCH + self.now).saturating_add_signed(self.wall_ms);
+        Now { tick: Tick(START + self.now), wall }
+    }
+}
+
+/// What goes on.
+impl World {
+    /// Lets so many milliseconds go by.
+    pub fn run_for(&mut self, ms: u64) {
+        let end = self.now + ms;
+        loop {
+            self.settle();
+            let planned = self.agenda.first_key_value().map(|((at, _), _)| *at);
+            let due = self.router.poll_timeout().map(|tick| tick.0 - START);
+            match [planned, due].into_iter().flatten().min().filter(|at| *at <= end) {
+                Some(at) => self.now = self.now.max(at),
+                None => break,
+            }
+        }
+        self.now = end;
+        self.settle();
+    }
+
+    /// Hands a message to the broker.
+    pub fn publish(&mut self, topic: &str, bytes: impl AsRef<[u8]>) {
+        self.broker.publish(self.now, topic, bytes.as_ref(), false);
+        self.settle();
+    }
+
+    /// Hands a message to the broker, which is to keep it.
+    pub fn publish_retained(&mut self, topic: &str, bytes: impl AsRef<[u8]>) {
+        self.broker.publish(self.now, topic, bytes.as_ref(), true);
+        self.settle();
+    }
+
+    /// The backend wants `payload` to be applied.
+    pub fn backend_applies(&mut self, activity: &str, payload: &str) {
+        let timestamp = self.wall();
+        self.publish(
+            "deviceupdate/desiredstate",
+            format!(r#"{{"activityId":"{activity}","timestamp":{timestamp},"payload":{payload}}}"#),
+        );
+    }
+
+    /// The backend asks for the current state.
+    pub fn backend_asks(&mut self, activity: &str) {
+        let timestamp = self.wall();
+        self.publish(
+            "deviceupdate/currentstate/get",
+            format!(r#"{{"activityId":"{activity}","timestamp":{timestamp}}}"#),
+        );
+    }
+
+    /// An agent's feedback, as it comes.
+    pub fn agent_says(&mut self, domain: &str, bytes: impl AsRef<[u8]>) {
+        self.publish(&topic(domain, "desiredstatefeedback"), bytes);
+    }
+
+    /// An agent's inventory, as it comes.
+    pub fn agent_has(&mut self, domain: &str, bytes: impl AsRef<[u8]>) {
+        self.publish(&topic(domain, "currentstate"), bytes);
+    }
+
+    /// The owner answers, in plain mode.
+    pub fn owner_says(&mut self, activity: &str, status: &str) {
+        let timestamp = self.wall();
+        self.publish(
+            "deviceupdate/ownerconsentfeedback",
+            format!(r#"{{"activityId":"{activity}","timestamp":{timestamp},"payload":{{"status":"{status}"}}}}"#),
+        );
+    }
+
+    /// The link breaks; the broker is there again at once.
+    pub fn cut(&mut self) {
+        self.lose();
+        self.settle();
+    }
+
+    /// The link breaks, and the broker cannot be reached.
+    pub fn broker_goes(&mut self) {
+        self.broker.reachable = false;
+        self.lose();
+        self.settle();
+    }
+
+    /// The broker can be reached again; waits until the manager is connected.
+    pub fn broker_comes(&mut self) {
+        self.broker.reachable = true;
+        self.await_link();
+    }
+
+    /// Waits until the manager is connected; it backs off to at most 30 s.
+    pub fn await_link(&mut self) {
+        let until = self.now + 31_000;
+        while !self.is_up && self.now < until {
+            self.run_for(100);
+        }
+        assert!(self.is_up, "the manager comes back");
+    }
+
+    /// The process is told to end.
+    pub fn terminate(&mut self) {
+        let now = self.clock();
+        self.router.handle_terminate(now);
+        self.settle();
+    }
+
+    /// The reboot that was triggered did not come to pass.
+    pub fn reboot_fails(&mut self) {
+        let now = self.clock();
+        self.router.handle_reboot_failed(now);
+        self.settle();
+    }
+
+    pub fn is_ended(&self) -> bool {
+        self.router.is_ended()
+    }
+
+    /// Does all that there is to do at this moment.
+    pub fn settle(&mut self) {
+        for _ in 0..STEPS_MAX {
+            let now = self.clock();
+            let is_due = self.router.poll_timeout().is_some_and(|due| due <= now.tick);
+            if is_due {
+                self.router.handle_timeout(now);
+            }
+            if self.router.poll_reboot() {
+                self.reboots.push(self.now);
+            }
+            let moved = self.follow_wish() | self.exchange();
+            self.listen();
+            if !moved && !is_due && !self.speak() {
+                return;
+            }
+        }
+        panic!("the manager does not come to rest");
+    }
+
+    fn follow_wish(&mut self) -> bool {
+        let now = self.clock();
+        match self.router.poll_link(now) {
+            LinkWish::Open if self.broker.reachable => {
+                self.is_up = true;
+                self.router.handle_link_up(now);
+                true
+            }
+            LinkWish::Open => {
+                self.router.handle_link_down(now);
+                true
+            }
+            LinkWish::Close(_) if !self.is_up => false,
+            LinkWish::Close(reason) => {
+                // What the shell does with it.
+                if reason != Reason::Disconnected {
+                    log::warn!("connection closed: {reason}");
+                }
+                self.lose();
+                true
+            }
+            LinkWish::Wait(_) | LinkWish::Keep => false,
+        }
+    }
+
+    fn lose(&mut self) {
+        if self.is_up {
+            self.is_up = false;
+            self.losses += 1;
+            self.broker.handle_link_down();
+            let now = self.clock();
+            self.router.handle_link_down(now);
+        }
+    }
+
+    fn exchange(&mut self) -> bool {
+        let now = self.clock();
+        let mut moved = false;
+        if self.is_up {
+            let room = self.router.receive_buffer();
+            let read = self.broker.read(room.len().min(self.read_max));
+            if !read.is_empty() {
+                room[..read.len()].copy_from_slice(&read);
+                self.router.handle_received(now, read.len());
+                moved = true;
+            }
+        }
+        moved |= self.router.handle_events(now);
+        let mut out = vec![0; 4096];
+        while self.is_up {
+            let n = self.router.poll_transmit(now, &mut out);
+            if n == 0 {
+                break;
+            }
+            self.broker.handle(self.now, &out[..n]);
+            moved = true;
+        }
+        moved
+    }
+
+    /// The actors hear what is new, and make up their minds.
+    fn listen(&mut self) {
+        while self.heard < self.broker.seen.len() {
+            let seen = self.broker.seen[self.heard].clone();
+            self.heard += 1;
+            if seen.from == From::Manager {
+                let wall = self.wall();
+                let answers = self.actors.iter_mut().flat_map(|actor| actor.handle(&seen, wall));
+                for said in answers.collect::<Vec<_>>() {
+                    self.plan(said);
+                }
+            }
+        }
+    }
+
+    /// Something is to be said later.
+    pub fn plan(&mut self, said: Said) {
+        self.planned += 1;
+        self.agenda.insert((self.now + said.after_ms, self.planned), said);
+    }
+
+    /// Says the next thing that is due; whether there was one.
+    fn speak(&mut self) -> bool {
+        let due = self.agenda.first_entry().filter(|entry| entry.key().0 <= self.now);
+        let Some(said) = due.map(|entry| entry.remove()) else { return false };
+        self.broker.publish(self.now, &said.topic, &said.bytes, false);
+        true
+    }
+}
+
+/// What went on.
+impl World {
+    /// All that the manager has sent to a topic, but not what it had to send again.
+    pub fn sent_to(&self, topic: &str) -> Vec<&Seen> {
+        self.sent().filter(|seen| seen.topic == topic).collect()
+    }
+
+    fn sent(&self) -> impl Iterator<Item = &Seen> {
+        self.broker.seen.iter().filter(|seen| seen.from == From::Manager && !seen.again)
+    }
+
+    /// All feedback to the backend about an activity.
+    pub fn reports(&self, activity: &str) -> Vec<Report> {
+        self.sent().filter_map(Seen::report).filter(|report| report.activity == activity).collect()
+    }
+
+    /// The statuses of an activity as the backend got them.
+    pub fn story(&self, activity: &str) -> Vec<String> {
+        self.reports(activity).into_iter().map(|report| report.status).collect()
+    }
+
+    /// The last feedback about an activity.
+    pub fn last(&self, activity: &str) -> Report {
+        self.reports(activity).pop().expect("a report")
+    }
+
+    /// The commands that a domain got, of all activities.
+    pub fn commands(&self, domain: &str) -> Vec<String> {
+        self.commands_at(domain).into_iter().map(|(_, command)| command).collect()
+    }
+
+    /// The same with the time at which they came, in milliseconds.
+    pub fn commands_at(&self, domain: &str) -> Vec<(u64, String)> {
+        let sent = self.sent_to(&topic(domain, "desiredstate/command"));
+        sent.into_iter().map(|seen| (seen.at, seen.payload_text("command"))).collect()
+    }
+
+    /// The activities under which a domain was asked for its inventory.
+    pub fn asked(&self, domain: &str) -> Vec<String> {
+        self.sent_to(&topic(domain, "currentstate/get")).into_iter().map(Seen::activity).collect()
+    }
+
+    /// The current states that were reported, plain: time and message.
+    pub fn states(&self) -> Vec<(u64, Value)> {
+        self.sent_to("deviceupdate/currentstate").into_iter().map(|seen| (seen.at, seen.json())).collect()
+    }
+
+    /// The activities with which the current state was reported, plain.
+    pub fn states_of(&self) -> Vec<String> {
+        self.states().iter().map(|(_, state)| text(state, "activityId").to_owned()).collect()
+    }
+
+    /// Whether a line of the log has all of these parts.
+    pub fn logged(&self, parts: &[&str]) -> bool {
+        journal::lines().iter().any(|(_, line)| parts.iter().all(|part| line.contains(part)))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return self.print();
+        }
+        let is_fault =
+            |line: &&(Level, String)| line.0 == Level::Error && !self.excused.iter().any(|part| line.1.contains(part));
+        let fault = journal::lines().iter().find(is_fault).map(|line| line.1.clone());
+        let fault = fault.map(|line| format!("logged as an error: {line}"));
+        if let Some(fault) = fault.or_else(|| wire::broken(self)) {
+            self.print();
+            panic!("{fault}");
+        }
+    }
+}
+
+impl World {
+    /// What went over the wire and into the log, for whoever looks into a failure.
+    fn print(&self) {
+        for seen in &self.broker.seen {
+            let body = String::from_utf8_lossy(&seen.bytes);
+            let body: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
+            let arrow = if seen.from == From::Manager { "->" } else { "<-" };
+            let again = if seen.again { " (again)" } else { "" };
+            println!("{:>9} {arrow} {}{again} {body}", seen.at, seen.topic);
+        }
+        journal::lines().iter().for_each(|(level, line)| println!("{level:<5} {line}"));
+    }
+}
+
+/// A configuration file for plain mode.
+pub fn configuration(domains: &[&str], more: &str) -> String {
+    let agents: Vec<String> = domains.iter().map(|domain| format!("\"{domain}\": {{}}")).collect();
+    let comma = if more.is_empty() { "" } else { ", " };
+    format!(r#"{{"thingsEnabled": false, "agents": {{{}}}{comma}{more}}}"#, agents.join(", "))
+}
+
+fn parse(text: &str) -> Config {
+    let (mut values, mut warnings) = (Values::new(), Warnings::default());
+    assert!(file::apply(text, &mut values, &mut warnings).is_ok(), "a configuration file: {text}");
+    merge::settle_domains(&mut values).unwrap();
+    let config = merge::resolve(&mut values, &mut warnings).unwrap();
+    assert_eq!(warnings.into_vec(), [], "a configuration without warnings");
+    config
+}
+
+/// As the shell makes them of the configuration.
+fn settings(config: &Config) -> Settings {
+    let agents = config.agents.iter().enumerate().filter(|(_, agent)| agent.reboot_required);
+    Settings {
+        phase_timeout_ms: config.phase_timeout_ms,
+        cleanup_timeout_ms: config.cleanup_timeout_ms,
+        feedback_interval_ms: config.report_feedback_interval_ms,
+        consent: config.owner_consent_commands,
+        consent_timeout_ms: config.owner_consent_timeout_ms,
+        reboot_required: agents.filter_map(|(place, _)| DomainIx::new(place)).collect(),
+        reboot_enabled: config.reboot_enabled,
+        reboot_after_ms: config.reboot_after_ms,
+    }
+}
+
+/// As the shell makes them of the configuration, but always the same.
+fn options(config: &Config) -> Options {
+    let connection = &config.connection;
+    let client_id = if connection.client_id.is_empty() { "um" } else { &connection.client_id };
+    Options {
+        keep_alive_s: (connection.keep_alive_ms / 1000) as u16,
+        clean_session: connection.clean_session,
+        connect_timeout_ms: connection.connect_timeout_ms,
+        ack_timeout_ms: connection.ack_timeout_ms,
+        subscribe_timeout_ms: connection.subscribe_timeout_ms,
+        unsubscribe_timeout_ms: connection.unsubscribe_timeout_ms,
+        will: will(&connection.status_topic),
+        seed: 7,
+        ..Options::new(client_id)
+    }
+}

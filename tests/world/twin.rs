@@ -1,0 +1,292 @@
+//! The digital twin (things.md).
+
+use serde_json::{json, Value};
+
+use crate::actors::{desired_state, inventory, Obedient};
+use crate::scenario::World;
+use crate::seen::text;
+
+const DONE: [&str; 4] = ["IDENTIFYING", "IDENTIFIED", "RUNNING", "COMPLETED"];
+const FEATURE: &str = "/features/UpdateManager";
+const PROPERTIES: &str = "/features/UpdateManager/properties";
+const CONSENT: &str = "/features/UpdateManager/outbox/messages/consent";
+
+/// A manager that does not know yet who it is.
+fn nameless(more: &str) -> World {
+    World::new(&format!(r#"{{"agents": {{"one": {{}}}}{more}}}"#))
+}
+
+fn named(more: &str) -> World {
+    let mut world = nameless(more).joined_by(Obedient::new("one"));
+    edge_says(&mut world, "ns:name");
+    world
+}
+
+fn edge_says(world: &mut World, device: &str) {
+    world.publish("edge/thing/response", format!(r#"{{"deviceId":"{device}","tenantId":"t","policyId":""}}"#));
+}
+
+fn request(thing: &str, operation: &str, value: &Value) -> String {
+    json!({
+        "topic": format!("{thing}/things/live/messages/{operation}"),
+        "headers": { "correlation-id": "c-1", "response-required": true, "content-type": "application/json" },
+        "path": format!("/features/UpdateManager/inbox/messages/{operation}"),
+        "value": value,
+    })
+    .to_string()
+}
+
+fn apply(activity: &str) -> String {
+    let state: Value = serde_json::from_str(&desired_state(&["one"])).unwrap();
+    request("ns/name", "apply", &json!({ "activityId": activity, "timestamp": 1, "desiredState": state }))
+}
+
+fn consent(activity: &str, correlation: &str, status: &str) -> String {
+    let value = json!({ "activityId": activity, "timestamp": 1, "ownerConsentFeedback": { "status": status } });
+    request("ns/name", "consent", &value).replace("c-1", correlation)
+}
+
+/// What was told on `e` with this path.
+fn told(world: &World, path: &str) -> Vec<Value> {
+    world.sent_to("e").iter().map(|seen| seen.json()).filter(|json| text(json, "path") == path).collect()
+}
+
+fn answer(world: &World, topic: &str) -> Value {
+    world.sent_to(topic).last().unwrap_or_else(|| panic!("an answer to {topic}")).json()
+}
+
+fn refusal(world: &World, id: &str) -> String {
+    let answer = answer(world, &format!("command///res/{id}/400"));
+    assert_eq!(answer["status"], 400);
+    assert_eq!(answer["value"]["error"], "messages:parameter.invalid");
+    text(&answer["value"], "message").to_owned()
+}
+
+#[test]
+fn who_it_is_is_asked_with_an_empty_message_and_nothing_told_before() {
+    let mut world = nameless("");
+    let asked = world.sent_to("edge/thing/request");
+    assert_eq!((asked.len(), asked[0].bytes.len()), (1, 0));
+    world.run_for(3_600_000);
+    world.agent_has("one", inventory("one", "", 1));
+    world.run_for(60_000);
+    assert!(world.sent_to("e").is_empty());
+    assert!(!world.broker.has_filter("deviceupdate/desiredstate"));
+}
+
+#[test]
+fn a_late_answer_sets_up_the_feature_then_the_inventory() {
+    let mut world = nameless("").joined_by(Obedient::new("one"));
+    world.run_for(3_600_000);
+    edge_says(&mut world, "ns:name");
+    let paths: Vec<String> = world.sent_to("e").iter().map(|seen| text(&seen.json(), "path").to_owned()).collect();
+    assert_eq!(paths, [FEATURE, PROPERTIES]);
+    let state = &told(&world, PROPERTIES)[0];
+    assert_eq!(text(state, "topic"), "ns/name/things/twin/commands/modify");
+    assert!(text(&state["value"], "activityId").starts_with("initial-current-state-"));
+    assert_eq!(state["value"]["inventory"]["softwareNodes"][1]["id"], "one-update-agent");
+    for filter in ["command///req/#", "command//ns:name/req/#", "c///q/#", "c//ns:name/q/#"] {
+        assert!(world.broker.has_filter(filter), "{filter}");
+    }
+}
+
+#[test]
+fn the_same_ids_again_mean_nothing() {
+    let mut world = named("");
+    let told = world.sent_to("e").len();
+    edge_says(&mut world, "ns:name");
+    world.publish("edge/thing/response", r#"{"deviceId":"ns:name","tenantId":"t","policyId":"p:q"}"#);
+    assert_eq!(world.sent_to("e").len(), told);
+}
+
+#[test]
+fn changed_ids_leave_the_old_thing_and_set_up_the_new_one() {
+    let mut world = named("");
+    edge_says(&mut world, "ns:other");
+    assert_eq!(told(&world, FEATURE).len(), 2);
+    assert_eq!(text(told(&world, PROPERTIES).last().unwrap(), "topic"), "ns/other/things/twin/commands/modify");
+    assert!(!world.broker.has_filter("command//ns:name/req/#"));
+    assert!(world.broker.has_filter("command//ns:other/req/#") && world.broker.has_filter("command///req/#"));
+    world.publish("command///req/r1/apply", apply("a-1"));
+    assert!(world.story("a-1").is_empty(), "for the old thing");
+    world.publish("command///req/r2/apply", apply("a-1").replace("ns/name", "ns/other"));
+    assert_eq!(world.story("a-1"), DONE);
+}
+
+#[test]
+fn an_id_that_changes_during_an_activity_takes_its_reports_along() {
+    let mut world = nameless("").joined_by(Obedient::paced("one", 1_000));
+    edge_says(&mut world, "ns:name");
+    world.publish("command///req/r1/apply", apply("a-1"));
+    world.run_for(3_500);
+    edge_says(&mut world, "ns:other");
+    world.run_for(60_000);
+    assert_eq!(world.story("a-1"), DONE);
+    let reports = told(&world, "/features/UpdateManager/outbox/messages/feedback");
+    assert_eq!(text(&reports[0], "topic"), "ns/name/things/live/messages/feedback");
+    assert_eq!(text(&reports[3], "topic"), "ns/other/things/live/messages/feedback");
+}
+
+#[test]
+fn ids_that_are_none_are_refused_with_an_error() {
+    let mut world = nameless("");
+    world.expects_error("edge/thing/response: refused");
+    for device in ["", "name", ":", "ns:", "ns:a/b", "ns:+"] {
+        edge_says(&mut world, device);
+    }
+    world.publish("edge/thing/response", "null");
+    world.publish("edge/thing/response", b"");
+    assert!(world.sent_to("e").is_empty());
+    edge_says(&mut world, "ns:name");
+    assert_eq!(told(&world, FEATURE).len(), 1);
+}
+
+#[test]
+fn an_activity_is_applied_answered_and_told() {
+    let mut world = named("");
+    world.publish("command///req/r1/apply", apply("a-1"));
+    let answer = answer(&world, "command///res/r1/204");
+    assert_eq!(answer["status"], 204);
+    assert_eq!(answer["headers"], json!({ "correlation-id": "c-1", "response-required": false }));
+    assert_eq!(text(&answer, "path"), "/features/UpdateManager/outbox/messages/apply");
+    assert_eq!(world.story("a-1"), DONE);
+    assert_eq!(world.commands("one"), ["DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"]);
+    assert_eq!(text(&told(&world, PROPERTIES).last().unwrap()["value"], "activityId"), "a-1");
+    assert!(world.sent_to("deviceupdate/desiredstatefeedback").is_empty() && world.states().is_empty());
+}
+
+#[test]
+fn every_form_of_topic_is_heard_and_answered_in_kind() {
+    for (asked, answered) in [
+        ("command///req/r1/apply", "command///res/r1/204"),
+        ("command//ns:name/req/r1/apply", "command//ns:name/res/r1/204"),
+        ("command//ns:name/req//apply", "command//ns:name/res//204"),
+        ("c///q/r1/apply", "c///s/r1/204"),
+        ("c//ns:name/q/r1/apply", "c//ns:name/s/r1/204"),
+    ] {
+        let mut world = named("");
+        world.publish(asked, apply("a-1"));
+        assert_eq!(answer(&world, answered)["status"], 204, "{asked}");
+        assert_eq!(world.story("a-1"), DONE);
+    }
+}
+
+#[test]
+fn what_is_malformed_is_answered_and_what_is_not_ours_is_not() {
+    let mut world = named("");
+    for (id, body) in [("r1", ""), ("r2", "{}"), ("r3", "null"), ("r4", "{\"topic\":"), ("r5", "[]")] {
+        world.publish(&format!("command///req/{id}/apply"), body);
+        assert!(!refusal(&world, id).is_empty());
+    }
+    world.publish(
+        "command///req/r6/apply",
+        request("ns/name", "apply", &json!({ "activityId": "a-1", "timestamp": 1 })),
+    );
+    assert!(refusal(&world, "r6").contains("desired state"), "{}", refusal(&world, "r6"));
+    let before = world.broker.seen.len();
+    world.publish("command///req/r7/apply", apply("a-1").replace("ns/name", "ns/another"));
+    world.publish("command///req/r8/apply", apply("a-1").replace("UpdateManager", "Other"));
+    world.publish("command///req/r9/explode", apply("a-1").replace("/apply", "/explode"));
+    assert_eq!(world.broker.seen.len(), before + 3, "no answer");
+    assert!(world.story("a-1").is_empty());
+}
+
+#[test]
+fn an_answer_is_sent_unless_it_is_declined() {
+    let mut world = named("");
+    let refresh = request("ns/name", "refresh", &json!({ "activityId": "r", "timestamp": 1 }));
+    world.publish("command///req/r1/refresh", refresh.replace("true", "false"));
+    assert!(world.sent_to("command///res/r1/204").is_empty());
+    world.publish("command///req/r2/refresh", refresh.replace(r#""response-required":true"#, r#""x":1"#));
+    world.publish("command///req/r3/refresh", refresh.replace("true", "\"maybe\""));
+    assert_eq!(world.sent_to("command///res/r2/204").len(), 1);
+    assert_eq!(world.sent_to("command///res/r3/204").len(), 1);
+    assert_eq!(text(&told(&world, PROPERTIES).last().unwrap()["value"], "activityId"), "r");
+}
+
+#[test]
+fn only_an_answer_with_the_questions_correlation_id_counts_once() {
+    let mut world = named(r#", "ownerConsentCommands": ["download", "update"]"#);
+    world.publish("command///req/early/consent", consent("a-1", "x", "APPROVED"));
+    assert_eq!(refusal(&world, "early"), "owner consent handler not available");
+    world.publish("command///req/r1/apply", apply("a-1"));
+    let question = told(&world, CONSENT).pop().unwrap();
+    assert_eq!(question["value"]["ownerConsent"], json!({ "command": "DOWNLOAD" }));
+    assert_eq!(question["headers"]["response-required"], true);
+    let first = text(&question["headers"], "correlation-id").to_owned();
+    world.publish("command///req/r2/consent", consent("a-1", "wrong", "APPROVED"));
+    assert_eq!(refusal(&world, "r2"), "correlation id mismatch");
+    world.publish("command///req/r3/consent", consent("a-2", &first, "APPROVED"));
+    world.publish("command///req/r4/consent", consent("a-1", &first, "PERHAPS"));
+    assert!(!refusal(&world, "r3").is_empty() && !refusal(&world, "r4").is_empty());
+    assert!(world.commands("one").is_empty());
+    world.publish("command///req/r5/consent", consent("a-1", &first, "APPROVED"));
+    assert_eq!(answer(&world, "command///res/r5/204")["status"], 204);
+    assert_eq!(world.commands("one"), ["DOWNLOAD"]);
+    // The first answer again: the second question has another id.
+    world.publish("command///req/r6/consent", consent("a-1", &first, "APPROVED"));
+    assert_eq!(refusal(&world, "r6"), "correlation id mismatch");
+    let second = text(&told(&world, CONSENT).pop().unwrap()["headers"], "correlation-id").to_owned();
+    assert_ne!(first, second);
+    world.publish("command///req/r7/consent", consent("a-1", &second, "APPROVED"));
+    assert_eq!(world.story("a-1"), DONE);
+}
+
+#[test]
+fn a_refusal_is_told_as_in_plain_mode() {
+    let mut world = named(r#", "ownerConsentCommands": ["update"]"#);
+    world.publish("command///req/r1/apply", apply("a-1"));
+    let id = text(&told(&world, CONSENT).pop().unwrap()["headers"], "correlation-id").to_owned();
+    world.publish("command///req/r2/consent", consent("a-1", &id, "DENIED"));
+    assert_eq!(world.commands("one"), ["DOWNLOAD", "ROLLBACK", "CLEANUP"]);
+    assert_eq!(world.last("a-1").message, "owner consent denied");
+    assert_eq!(world.last("a-1").status, "INCOMPLETE");
+}
+
+#[test]
+fn after_a_lost_connection_everything_is_set_up_again_under_the_known_identity() {
+    let mut world = named("");
+    let features = told(&world, FEATURE).len();
+    world.cut();
+    world.await_link();
+    assert_eq!(world.sent_to("edge/thing/request").len(), 2);
+    assert_eq!(told(&world, FEATURE).len(), features + 1, "without a word from the edge");
+    for filter in ["edge/thing/response", "command///req/#", "oneupdate/desiredstatefeedback", "oneupdate/currentstate"]
+    {
+        assert!(world.broker.has_filter(filter), "{filter}");
+    }
+    world.publish("command///req/r1/apply", apply("a-1"));
+    assert_eq!(world.story("a-1"), DONE);
+}
+
+#[test]
+fn reports_that_waited_for_the_link_go_out_and_the_question_is_asked_again_with_its_id() {
+    let mut world = named(r#", "ownerConsentCommands": ["download"]"#);
+    world.publish("command///req/r1/apply", apply("a-1"));
+    let id = |world: &World| text(&told(world, CONSENT).pop().unwrap()["headers"], "correlation-id").to_owned();
+    let first = id(&world);
+    world.broker_goes();
+    world.run_for(60_000);
+    world.broker_comes();
+    assert_eq!(told(&world, CONSENT).len(), 2);
+    assert_eq!(id(&world), first);
+    world.publish("command///req/r2/consent", consent("a-1", &first, "APPROVED"));
+    assert_eq!(world.story("a-1"), DONE);
+    let mut world = named("");
+    world.publish("command///req/r1/apply", apply("a-1"));
+    world.broker_goes();
+    world.run_for(1_000_000);
+    world.broker_comes();
+    assert_eq!(world.story("a-1"), DONE);
+}
+
+#[test]
+fn a_second_and_a_malformed_desired_state_are_refused_as_in_plain_mode() {
+    let mut world = nameless("");
+    edge_says(&mut world, "ns:name");
+    world.publish("command///req/r1/apply", apply("a-1"));
+    world.publish("command///req/r2/apply", apply("a-2"));
+    assert_eq!(world.story("a-2"), ["IDENTIFICATION_FAILED"]);
+    assert_eq!(world.last("a-2").message, "Another update activity in progress - a-1");
+    assert_eq!(world.story("a-1"), ["IDENTIFYING"]);
+}
