@@ -24,6 +24,7 @@
 //! | delivery, reconnection, keep-alive | [`mqtt`] |
 //! | which event a message is, which message an effect is, log lines | [`router`] |
 //! | sockets, signals, the process | [`shell`] |
+//! | how an agent in Rust is written | `agent`, with the feature of that name |
 //! | a key, a flag, a default | [`config`] |
 //! | a capacity | [`limits`] |
 //!
@@ -55,3 +56,6 @@ pub mod router;
 pub mod config;
 pub mod logging;
 pub mod shell;
+
+#[cfg(feature = "agent")]
+pub mod agent;

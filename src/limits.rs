@@ -255,6 +255,22 @@ pub const REBOOT_FAILED_MS: u64 = 5000;
 /// Milliseconds between two looks whether a reboot command or `sync` is over.
 pub const REBOOT_LOOK_MS: u64 = 100;
 
+// agent
+
+/// Bytes of a message's payload that an agent's client takes. The whole aggregated
+/// inventory fits; the rest of a longer one is cut off.
+#[cfg(feature = "agent")]
+pub const CLIENT_PAYLOAD_MAX: usize = 1024 * 1024;
+
+/// Messages that wait for the client's caller. A manager sends an agent few before
+/// it has an answer. Past it nothing is read.
+#[cfg(feature = "agent")]
+pub const CLIENT_INBOX_MAX: usize = 64;
+
+/// Bytes of their payloads; one more message may go past it.
+#[cfg(feature = "agent")]
+pub const CLIENT_INBOX_BYTES: usize = CLIENT_PAYLOAD_MAX;
+
 // shell::tls
 
 /// Bytes of the file with the authorities to trust. Debian's with all that there

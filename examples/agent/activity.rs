@@ -1,210 +1,191 @@
 //! One activity of the agent: its actions, and how a command changes them.
 
-use serde_json::{json, Value};
+use update_manager::agent::{Action, ActionStatus, Baseline, Command, DesiredState, Status};
 
-use crate::link::envelope::{list, text};
-
-/// Something installed, or to be installed.
-#[derive(Clone)]
-pub struct Component {
-    pub id: String,
-    pub version: String,
-}
-
-/// The planned change of one component.
-pub struct Action {
-    pub component: Component,
-    /// It is installed and no longer wanted.
-    pub removes: bool,
-    status: &'static str,
-    percent: u8,
-}
+/// Something installed: identifier and version.
+pub type Installed = (String, String);
 
 /// A desired state that is being applied.
 pub struct Activity {
     pub id: String,
-    pub actions: Vec<Action>,
-    /// The last phase was a successful activation.
-    pub activated: bool,
-    domain: String,
-    /// Titles, and the components that they name, as `domain:id`.
-    baselines: Vec<(String, Vec<String>)>,
+    planned: Vec<Planned>,
+    baselines: Vec<Baseline>,
     running: Option<Running>,
-    /// The last command that succeeded; empty if none did.
-    reached: &'static str,
+    /// The last command that succeeded.
+    reached: Option<Command>,
+    /// The last phase was a successful activation.
+    activated: bool,
+}
+
+/// The planned change of one component.
+struct Planned {
+    action: Action,
+    /// It is installed and no longer wanted.
+    removes: bool,
 }
 
 /// A command that is not yet answered.
-#[derive(Clone)]
 struct Running {
     phase: &'static Phase,
     baseline: String,
     fails: bool,
 }
 
-/// A command and the words of its answers.
+/// A command, and the statuses that tell that it goes on, succeeded, failed.
 struct Phase {
-    command: &'static str,
-    interim: &'static str,
-    success: &'static str,
-    failure: &'static str,
-    /// Whether it works on the components one after the other.
-    per_component: bool,
+    command: Command,
+    statuses: [Status; 3],
+    /// The same for each component, if it works on them one after the other.
+    of_actions: Option<[ActionStatus; 3]>,
 }
 
-const fn phase(command: &'static str, [interim, success, failure]: [&'static str; 3], per_component: bool) -> Phase {
-    Phase { command, interim, success, failure, per_component }
-}
+const REMOVAL: [ActionStatus; 3] = [ActionStatus::Removing, ActionStatus::RemovalSuccess, ActionStatus::RemovalFailure];
 
 static PHASES: [Phase; 5] = [
-    phase("DOWNLOAD", ["DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE"], true),
-    phase("UPDATE", ["UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE"], true),
-    phase("ACTIVATE", ["ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE"], true),
-    phase("ROLLBACK", ["ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE"], false),
-    phase("CLEANUP", ["CLEANUP", "CLEANUP_SUCCESS", "CLEANUP_FAILURE"], false),
+    Phase {
+        command: Command::Download,
+        statuses: [Status::Downloading, Status::DownloadSuccess, Status::DownloadFailure],
+        of_actions: Some([ActionStatus::Downloading, ActionStatus::DownloadSuccess, ActionStatus::DownloadFailure]),
+    },
+    Phase {
+        command: Command::Update,
+        statuses: [Status::Updating, Status::UpdateSuccess, Status::UpdateFailure],
+        of_actions: Some([ActionStatus::Updating, ActionStatus::UpdateSuccess, ActionStatus::UpdateFailure]),
+    },
+    Phase {
+        command: Command::Activate,
+        statuses: [Status::Activating, Status::ActivationSuccess, Status::ActivationFailure],
+        of_actions: Some([ActionStatus::Activating, ActionStatus::ActivationSuccess, ActionStatus::ActivationFailure]),
+    },
+    Phase {
+        command: Command::Rollback,
+        statuses: [Status::Rollback, Status::RollbackSuccess, Status::RollbackFailure],
+        of_actions: None,
+    },
+    Phase {
+        command: Command::Cleanup,
+        statuses: [Status::Cleanup, Status::CleanupSuccess, Status::CleanupFailure],
+        of_actions: None,
+    },
 ];
 
 /// What is to be said next.
-pub enum Progress {
-    /// The command goes on.
-    Interim(Value),
-    /// It is answered.
-    Answer(Value),
-    /// It is answered, and with the second feedback the activity has ended.
-    End(Value, Value),
+pub struct Progress {
+    pub status: Status,
+    pub message: &'static str,
+    pub actions: Vec<Action>,
+    /// Whether the command goes on, is answered, or has ended the activity with this.
+    pub then: Then,
+}
+
+pub enum Then {
+    GoesOn,
+    IsAnswered,
+    Ends(Status),
 }
 
 impl Activity {
-    /// Plans what makes `wanted` of `installed`.
-    pub fn new<'a>(
-        id: &str,
-        domain: &str,
-        wanted: impl Iterator<Item = (&'a str, &'a str)>,
-        installed: &[Component],
-        baselines: &[Value],
-    ) -> Activity {
-        let component = |(id, version): (&str, &str)| Component { id: id.into(), version: version.into() };
-        let mut actions: Vec<Action> = wanted.map(|wanted| Action::new(component(wanted), false)).collect();
-        for old in installed {
-            if actions.iter().all(|action| action.component.id != old.id) {
-                actions.push(Action::new(old.clone(), true));
+    /// Plans what makes `desired` of `installed`.
+    pub fn new(id: String, desired: DesiredState, installed: &[Installed]) -> Activity {
+        let planned = |id: &str, version: &str, removes| Planned { action: Action::new(id, version), removes };
+        let wanted = desired.components.iter();
+        let mut all: Vec<Planned> = wanted.map(|wanted| planned(&wanted.id, &wanted.version, false)).collect();
+        for (id, version) in installed {
+            if all.iter().all(|other| other.action.id != *id) {
+                all.push(planned(id, version, true));
             }
         }
-        let names = |baseline: &Value| {
-            let components = list(baseline, "components").iter().filter_map(Value::as_str);
-            (text(baseline, "title").to_owned(), components.map(str::to_owned).collect())
-        };
-        let baselines = baselines.iter().map(names).collect();
-        Activity {
-            id: id.into(),
-            actions,
-            activated: false,
-            domain: domain.into(),
-            baselines,
-            running: None,
-            reached: "",
-        }
+        Activity { id, planned: all, baselines: desired.baselines, running: None, reached: None, activated: false }
     }
 
     /// Makes it `count` actions, the further ones with components of its own.
     pub fn resize(&mut self, count: usize) {
-        for i in self.actions.len()..count {
-            self.actions.push(Action::new(Component { id: format!("extra-{i}"), version: "1.0.0".into() }, false));
+        for i in self.planned.len()..count {
+            self.planned.push(Planned { action: Action::new(format!("extra-{i}"), "1.0.0"), removes: false });
         }
-        self.actions.truncate(count);
+        self.planned.truncate(count);
+    }
+
+    /// Its actions as they are reported.
+    pub fn actions(&self) -> Vec<Action> {
+        self.planned.iter().map(|planned| planned.action.clone()).collect()
+    }
+
+    /// What is installed if it ended now; none if it was not activated.
+    pub fn installed(self) -> Option<Vec<Installed>> {
+        let stays = self.planned.into_iter().filter(|planned| !planned.removes).map(|planned| planned.action);
+        self.activated.then(|| stays.map(|action| (action.id, action.version)).collect())
     }
 
     /// Starts a command for the baseline's components; an empty one means all.
-    pub fn start(&mut self, command: &str, baseline: &str, fails: bool) {
+    pub fn start(&mut self, command: Command, baseline: String, fails: bool) {
         let Some(phase) = PHASES.iter().find(|phase| phase.command == command) else { return };
         // There is nothing to take back before the first download and after a rollback.
-        let fails = fails || command == "ROLLBACK" && ["", "ROLLBACK"].contains(&self.reached);
-        self.activated = self.activated && command == "CLEANUP";
-        self.running = Some(Running { phase, baseline: baseline.into(), fails });
-        for i in self.members(baseline).into_iter().filter(|_| phase.per_component) {
-            self.actions[i].percent = 0;
+        let fails = fails || command == Command::Rollback && matches!(self.reached, None | Some(Command::Rollback));
+        self.activated = self.activated && command == Command::Cleanup;
+        for i in self.members(&baseline).into_iter().filter(|_| phase.of_actions.is_some()) {
+            self.planned[i].action.progress = 0;
         }
+        self.running = Some(Running { phase, baseline, fails });
     }
 
     /// Goes on with the running command, by a quarter of a component.
     pub fn advance(&mut self) -> Option<Progress> {
         let running = self.running.take()?;
+        let Some(of_actions) = running.phase.of_actions else { return Some(self.answer(&running, !running.fails)) };
         let members = self.members(&running.baseline);
-        let unfinished = members.into_iter().find(|&i| self.actions[i].percent < 100);
-        match unfinished {
-            Some(i) if running.phase.per_component && !self.actions[i].advance(&running) => {
-                Some(self.answer(&running, false))
-            }
-            Some(i) if running.phase.per_component => {
-                let changed =
-                    json!({ "status": running.phase.interim, "actions": [self.actions[i].show(&self.domain)] });
+        match members.into_iter().find(|&i| self.planned[i].action.progress < 100) {
+            None => Some(self.answer(&running, !running.fails)),
+            Some(i) if !self.planned[i].advance(&running, of_actions) => Some(self.answer(&running, false)),
+            Some(i) => {
+                let actions = vec![self.planned[i].action.clone()];
+                let status = running.phase.statuses[0];
                 self.running = Some(running);
-                Some(Progress::Interim(changed))
+                Some(Progress { status, message: "", actions, then: Then::GoesOn })
             }
-            _ => Some(self.answer(&running, !running.fails)),
         }
     }
 
     fn answer(&mut self, running: &Running, success: bool) -> Progress {
-        let Running { phase, baseline, .. } = running;
-        let status = if success { phase.success } else { phase.failure };
-        let mut feedback = json!({ "status": status, "actions": self.show(baseline) });
-        if !success {
-            feedback["message"] = format!("{} fails, as it was told to", phase.command).into();
+        let Phase { command, statuses: [_, succeeded, failed], .. } = *running.phase;
+        let actions = self.members(&running.baseline).into_iter().map(|i| self.planned[i].action.clone()).collect();
+        let (status, message) = if success { (succeeded, "") } else { (failed, "it fails, as it was told to") };
+        if command == Command::Cleanup {
+            let end = if self.activated { Status::Completed } else { Status::Incomplete };
+            return Progress { status, message, actions, then: Then::Ends(end) };
         }
-        if phase.command == "CLEANUP" {
-            let end = if self.activated { "COMPLETED" } else { "INCOMPLETE" };
-            return Progress::End(feedback, json!({ "status": end, "actions": self.show("") }));
-        }
-        self.activated = success && phase.command == "ACTIVATE";
+        self.activated = success && command == Command::Activate;
         if success {
-            self.reached = phase.command;
+            self.reached = Some(command);
         }
-        Progress::Answer(feedback)
+        Progress { status, message, actions, then: Then::IsAnswered }
     }
 
-    /// The actions of a baseline as they are reported; an empty one means all.
-    pub fn show(&self, baseline: &str) -> Vec<Value> {
-        self.members(baseline).into_iter().map(|i| self.actions[i].show(&self.domain)).collect()
-    }
-
+    /// The places of a baseline's actions; an empty one means all.
     fn members(&self, baseline: &str) -> Vec<usize> {
-        let named = self.baselines.iter().find(|(title, _)| title == baseline).map(|(_, components)| components);
-        let is_member = |action: &Action| {
-            let name = format!("{}:{}", self.domain, action.component.id);
-            match named {
-                Some(components) => components.contains(&name),
-                // A component outside of all baselines is one of its own.
-                None => baseline.is_empty() || baseline == name,
-            }
+        let named = self.baselines.iter().find(|named| named.title == baseline);
+        let is_member = |id: &String| match named {
+            Some(named) => named.components.contains(id),
+            // A component outside of all baselines is one of its own.
+            None => baseline.is_empty() || baseline.split_once(':').is_some_and(|(_, name)| name == id),
         };
-        (0..self.actions.len()).filter(|&i| is_member(&self.actions[i])).collect()
+        (0..self.planned.len()).filter(|&i| is_member(&self.planned[i].action.id)).collect()
     }
 }
 
-impl Action {
-    fn new(component: Component, removes: bool) -> Action {
-        Action { component, removes, status: "IDENTIFIED", percent: 0 }
-    }
-
+impl Planned {
     /// Whether it went well; one that is to fail does so half-way.
-    fn advance(&mut self, running: &Running) -> bool {
-        let &Phase { command, interim, success, failure, .. } = running.phase;
-        let [working, done, failed] = match (self.removes, command) {
-            (true, "UPDATE") => ["REMOVING", "REMOVAL_SUCCESS", "REMOVAL_FAILURE"],
-            _ => [interim, success, failure],
+    fn advance(&mut self, running: &Running, of_actions: [ActionStatus; 3]) -> bool {
+        let [working, done, failed] = match (self.removes, running.phase.command) {
+            (true, Command::Update) => REMOVAL,
+            _ => of_actions,
         };
-        if running.fails && self.percent >= 50 {
-            self.status = failed;
+        if running.fails && self.action.progress >= 50 {
+            self.action.status = failed;
             return false;
         }
-        self.percent += 25;
-        self.status = if self.percent < 100 { working } else { done };
+        self.action.progress += 25;
+        self.action.status = if self.action.progress < 100 { working } else { done };
         true
-    }
-
-    fn show(&self, domain: &str) -> Value {
-        let component = json!({ "id": format!("{domain}:{}", self.component.id), "version": self.component.version });
-        json!({ "component": component, "status": self.status, "progress": self.percent })
     }
 }

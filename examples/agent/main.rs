@@ -1,22 +1,21 @@
 //! An update agent: installs nothing, but keeps to the protocol in all it says.
 //!
-//!     cargo run --example agent -- --domain containers --broker localhost:1883
+//!     cargo run --features agent --example agent -- --domain containers --broker localhost:1883
 //!
 //! Its inventory is kept in memory. Flags make it slow, failing or silent.
 
+use std::error::Error;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use argh::FromArgs;
-use serde_json::{json, Value};
+use update_manager::agent::{Action, Agent, Command, DesiredState, HardwareNode, Inventory, PublishError};
+use update_manager::agent::{Request, SoftwareNode, Status};
+use update_manager::wire::status::{command_name, status_name};
 
-use activity::{Activity, Component, Progress};
-use link::envelope::{envelope, list, now_ms, text, topic};
-use link::Client;
+use activity::{Activity, Installed, Progress, Then};
 
 mod activity;
-#[path = "../../tests/link/mod.rs"]
-mod link;
 
 /// An update agent that keeps its inventory in memory.
 #[derive(FromArgs)]
@@ -44,151 +43,127 @@ struct Flags {
     quiet: bool,
 }
 
-struct Agent {
+struct Example {
     flags: Flags,
-    client: Client,
-    installed: Vec<Component>,
+    agent: Agent,
+    installed: Vec<Installed>,
     activity: Option<Activity>,
     /// When the running command has its next progress.
     due: Option<Instant>,
 }
 
-fn main() -> std::io::Result<()> {
+fn main() -> Result<(), Box<dyn Error>> {
     let flags: Flags = argh::from_env();
-    let client = Client::connect(&flags.broker, &format!("agent-{}-{}", flags.domain, std::process::id()))?;
-    let mut agent = Agent { flags, client, installed: Vec::new(), activity: None, due: None };
-    agent.serve()
+    let agent = Agent::connect(&flags.domain, &flags.broker)?;
+    let mut example = Example { flags, agent, installed: Vec::new(), activity: None, due: None };
+    loop {
+        example.serve()?;
+    }
 }
 
-impl Agent {
-    fn serve(&mut self) -> std::io::Result<()> {
-        let topics = ["desiredstate", "desiredstate/command", "currentstate/get"].map(|sub| self.topic(sub));
-        self.client.subscribe(&topics)?;
-        self.say("ready");
-        let mut greeted = 0;
-        loop {
-            if greeted != self.client.connections() {
-                greeted = self.client.connections();
-                self.report_inventory(&format!("initial-current-state-{}", now_ms()));
-            }
-            let wait = self.due.map_or(Duration::from_secs(1), |due| due.saturating_duration_since(Instant::now()));
-            if let Some((topic, payload)) = self.client.next(wait) {
-                match serde_json::from_str::<Value>(&payload) {
-                    Ok(message) => self.handle(&topic, &message),
-                    Err(error) => self.say(&format!("ignored a message on {topic}: {error}")),
+impl Example {
+    fn serve(&mut self) -> Result<(), PublishError> {
+        let wait = self.due.map_or(Duration::from_secs(1), |due| due.saturating_duration_since(Instant::now()));
+        match self.agent.next(wait) {
+            Some(Request::DesiredState { activity, desired }) => self.identify(activity, desired)?,
+            Some(Request::Command { activity, command, baseline }) => self.start(&activity, command, baseline),
+            Some(Request::CurrentStateGet { activity }) => self.report_inventory(&activity)?,
+            Some(Request::Malformed { activity, is_desired_state, error }) => {
+                self.say(&format!("skipped: {error}"));
+                if is_desired_state {
+                    self.feedback(&activity, Status::IdentificationFailed, &error, &[])?;
                 }
             }
-            if self.due.is_some_and(|due| due <= Instant::now()) {
-                self.progress();
-            }
+            None => {}
         }
-    }
-
-    fn handle(&mut self, topic: &str, message: &Value) {
-        let activity = text(message, "activityId");
-        let payload = &message["payload"];
-        match topic.split_once('/').map_or("", |(_, sub)| sub) {
-            "desiredstate" => self.identify(activity, payload),
-            "desiredstate/command" => self.command(activity, text(payload, "command"), text(payload, "baseline")),
-            "currentstate/get" => self.report_inventory(activity),
-            _ => {}
+        match self.due {
+            Some(due) if due <= Instant::now() => self.progress(),
+            _ => Ok(()),
         }
     }
 
     /// Takes a desired state; it replaces a running one without a word.
-    fn identify(&mut self, id: &str, desired: &Value) {
+    fn identify(&mut self, id: String, desired: DesiredState) -> Result<(), PublishError> {
         self.say(&format!("desired state {id}"));
         self.due = None;
         self.activity = None;
         if self.flags.silent == "identify" {
-            return;
+            return Ok(());
         }
         if self.flags.fail == "identify" {
-            let words = "identification fails, as it was told to";
-            return self.feedback(id, json!({ "status": "IDENTIFICATION_FAILED", "message": words }));
+            return self.feedback(&id, Status::IdentificationFailed, "it fails, as it was told to", &[]);
         }
-        self.feedback(id, json!({ "status": "IDENTIFYING" }));
+        self.feedback(&id, Status::Identifying, "", &[])?;
         sleep(Duration::from_millis(self.flags.delay));
-        let ours = list(desired, "domains").iter().find(|domain| text(domain, "id") == self.flags.domain);
-        let wanted = ours.map_or(&[][..], |domain| list(domain, "components"));
-        let wanted = wanted.iter().map(|component| (text(component, "id"), text(component, "version")));
-        let mut activity = Activity::new(id, &self.flags.domain, wanted, &self.installed, list(desired, "baselines"));
+        let mut activity = Activity::new(id, desired, &self.installed);
         if let Some(count) = self.flags.actions {
             activity.resize(count);
         }
-        if activity.actions.is_empty() {
-            return self.feedback(id, json!({ "status": "COMPLETED" }));
+        let actions = activity.actions();
+        if actions.is_empty() {
+            return self.feedback(&activity.id, Status::Completed, "", &[]);
         }
-        self.feedback(id, json!({ "status": "IDENTIFIED", "actions": activity.show("") }));
+        self.feedback(&activity.id, Status::Identified, "", &actions)?;
         self.activity = Some(activity);
+        Ok(())
     }
 
     /// Starts a command; one of an activity that is not known is ignored.
-    fn command(&mut self, id: &str, command: &str, baseline: &str) {
+    fn start(&mut self, id: &str, command: Command, baseline: String) {
+        let name = command_name(command);
+        self.say(&format!("{name} {baseline}"));
         let Some(activity) = self.activity.as_mut().filter(|activity| activity.id == id) else { return };
-        let silent = self.flags.silent.eq_ignore_ascii_case(command);
-        let fails = self.flags.fail.eq_ignore_ascii_case(command);
+        let silent = self.flags.silent.eq_ignore_ascii_case(name);
         self.due = None;
         if !silent {
-            activity.start(command, baseline, fails);
+            activity.start(command, baseline, self.flags.fail.eq_ignore_ascii_case(name));
             self.due = Some(Instant::now());
         }
-        self.say(&format!("{command} {baseline}"));
     }
 
     /// Says how far the running command is, and goes on with it.
-    fn progress(&mut self) {
-        let Some(activity) = &mut self.activity else { return };
-        let id = activity.id.clone();
-        let progress = activity.advance();
+    fn progress(&mut self) -> Result<(), PublishError> {
         self.due = None;
-        match progress {
-            None => {}
-            Some(Progress::Interim(payload)) => {
-                self.due = Some(Instant::now() + Duration::from_millis(self.flags.delay));
-                self.feedback(&id, payload);
-            }
-            Some(Progress::Answer(payload)) => self.feedback(&id, payload),
-            Some(Progress::End(payload, last)) => {
-                if let Some(Activity { actions, activated: true, .. }) = self.activity.take() {
-                    self.installed = actions.into_iter().filter(|a| !a.removes).map(|a| a.component).collect();
+        let Some(mut activity) = self.activity.take() else { return Ok(()) };
+        let id = activity.id.clone();
+        if let Some(Progress { status, message, actions, then }) = activity.advance() {
+            self.feedback(&id, status, message, &actions)?;
+            match then {
+                Then::GoesOn => self.due = Some(Instant::now() + Duration::from_millis(self.flags.delay)),
+                Then::IsAnswered => {}
+                Then::Ends(status) => {
+                    self.feedback(&id, status, "", &activity.actions())?;
+                    self.installed = activity.installed().unwrap_or(std::mem::take(&mut self.installed));
+                    return Ok(());
                 }
-                self.feedback(&id, payload);
-                self.feedback(&id, last);
             }
         }
+        self.activity = Some(activity);
+        Ok(())
     }
 
-    fn report_inventory(&mut self, id: &str) {
+    fn report_inventory(&mut self, id: &str) -> Result<(), PublishError> {
         let domain = &self.flags.domain;
-        let root = format!("{domain}-update-agent");
-        let hardware = format!("{domain}-host");
-        let mut nodes = vec![json!({
-            "id": root, "version": "1.0.0", "name": format!("Update agent for {domain}"), "type": "APPLICATION",
-            "parameters": [{ "key": "domain", "value": domain }],
-        })];
-        let mut associations = vec![json!({ "sourceId": root, "targetId": hardware })];
-        for component in &self.installed {
-            let id = format!("{domain}:{}", component.id);
-            associations.push(json!({ "sourceId": root, "targetId": id }));
-            nodes.push(json!({ "id": id, "version": component.version, "type": "CONTAINER" }));
-        }
-        let payload = json!({
-            "hardwareNodes": [{ "id": hardware, "version": "1", "name": "What it runs on", "addressable": true }],
-            "softwareNodes": nodes, "associations": associations,
+        let mut inventory = Inventory::new(domain, "1.0.0");
+        inventory.add_hardware(HardwareNode {
+            id: format!("{domain}-host"),
+            version: "1".into(),
+            name: "What it runs on".into(),
+            addressable: true,
+            ..HardwareNode::default()
         });
-        let topic = self.topic("currentstate");
-        self.client.publish(&topic, &envelope(id, payload), false);
+        for (id, version) in &self.installed {
+            let (id, version) = (self.agent.node_id(id), version.clone());
+            inventory.add_software(SoftwareNode { id, version, ..SoftwareNode::default() });
+        }
+        self.agent.inventory(id, &inventory)?;
+        self.say("ready, inventory reported");
+        Ok(())
     }
 
-    fn feedback(&mut self, id: &str, payload: Value) {
-        self.say(text(&payload, "status"));
-        let topic = self.topic("desiredstatefeedback");
-        self.client.publish(&topic, &envelope(id, payload), false);
-    }
-
-    fn topic(&self, sub: &str) -> String {
-        topic(&self.flags.domain, sub)
+    fn feedback(&mut self, id: &str, status: Status, message: &str, actions: &[Action]) -> Result<(), PublishError> {
+        self.say(status_name(status));
+        self.agent.feedback(id, status, message, actions)
     }
 
     fn say(&self, words: &str) {

@@ -1,6 +1,6 @@
 //! A backend: applies a desired state and shows what becomes of it.
 //!
-//!     cargo run --example backend -- --broker localhost:1883 desired-state.json
+//!     cargo run --features agent --example backend -- --broker localhost:1883 desired-state.json
 //!
 //! Plain text, 80 columns. Ends with 0 if the activity ends COMPLETED.
 

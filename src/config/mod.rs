@@ -14,6 +14,8 @@ pub mod values;
 
 use log::LevelFilter;
 
+#[cfg(feature = "agent")]
+pub(crate) use broker::parse_address;
 pub use broker::Broker;
 pub use unusable::unusable;
 pub use values::Warning;

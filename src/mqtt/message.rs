@@ -65,6 +65,8 @@ pub enum PublishError {
     Topic(&'static str),
 }
 
+impl std::error::Error for PublishError {}
+
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

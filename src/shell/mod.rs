@@ -1,12 +1,13 @@
 //! The loop, and everything that awaits, reads a clock or makes a system call.
 
-mod clock;
+pub(crate) mod clock;
 mod disk;
-mod link;
+pub(crate) mod link;
 mod reboot;
 mod signal;
 #[cfg(feature = "tls")]
 mod tls;
+pub(crate) mod transport;
 
 use std::collections::hash_map::RandomState;
 use std::future::{poll_fn, Future};
@@ -17,8 +18,7 @@ use std::task::{Context, Poll};
 
 use async_io::Timer;
 
-use crate::config::{Agent, Config};
-use crate::limits::WRITE_CHUNK;
+use crate::config::{Agent, Config, Connection};
 use crate::mqtt::{LinkWish, Options, Reason};
 use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::{Durable, Orchestrator, Settings, Synchronised};
@@ -30,6 +30,7 @@ use disk::{Content, Disk};
 use link::Link;
 use reboot::{Outcome, Rebooter};
 use signal::{Signal, Signals};
+use transport::{Transport, Wake};
 
 /// Serves until the process is told to end, with the orchestration that the
 /// protocol describes. The configuration is one that `config` found good.
@@ -88,7 +89,7 @@ fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk
     link::check(&config.connection).map_err(invalid)?;
     let signals = Signals::block()?;
     let clock = Clock::start();
-    let options = options(config);
+    let options = Options { will: will(&config.connection.status_topic), ..options(&config.connection) };
     options.check().map_err(invalid)?;
     let mut router = Router::new(config, options, orchestrator, clock.now()).map_err(invalid)?;
     if let Some(disk) = &disk {
@@ -101,8 +102,7 @@ fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk
         router,
         clock,
         signals,
-        transport: Transport::Down,
-        out: Unsent { bytes: vec![0; WRITE_CHUNK].into_boxed_slice(), start: 0, end: 0 },
+        transport: Transport::new(),
         timer: Timer::never(),
         armed: None,
         rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
@@ -130,14 +130,13 @@ fn load(disk: &Disk) -> Loaded {
     Loaded { state, document, actions, history, unreadable }
 }
 
-fn invalid(error: impl std::fmt::Display) -> io::Error {
+pub(crate) fn invalid(error: impl std::fmt::Display) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
 }
 
 /// How to speak to the broker. Without a configured client id, it and the jitter
 /// differ from start to start.
-fn options(config: &Config) -> Options {
-    let connection = &config.connection;
+pub(crate) fn options(connection: &Connection) -> Options {
     let random = RandomState::new().build_hasher().finish();
     // At most 23 letters and digits are what every broker takes [MQTT-3.1.3-5].
     let client_id = match connection.client_id.as_str() {
@@ -155,30 +154,15 @@ fn options(config: &Config) -> Options {
         ack_timeout_ms: connection.ack_timeout_ms,
         subscribe_timeout_ms: connection.subscribe_timeout_ms,
         unsubscribe_timeout_ms: connection.unsubscribe_timeout_ms,
-        will: will(&connection.status_topic),
+        will: None,
         seed: random,
     }
 }
-
-type Opening = Pin<Box<dyn Future<Output = io::Result<Link>>>>;
 
 /// A save that runs, and its number.
 struct Job {
     sequence: u32,
     done: Pin<Box<dyn Future<Output = io::Result<()>>>>,
-}
-
-enum Transport {
-    Down,
-    Opening(Opening),
-    Up { link: Link, readable: bool, writable: bool },
-}
-
-/// What was encoded and not yet taken by the socket.
-struct Unsent {
-    bytes: Box<[u8]>,
-    start: usize,
-    end: usize,
 }
 
 /// Moves bytes and time between the system and the router.
@@ -190,7 +174,6 @@ struct Pump<'a> {
     clock: Clock,
     signals: Signals,
     transport: Transport,
-    out: Unsent,
     timer: Timer,
     armed: Option<Tick>,
     rebooter: Rebooter,
@@ -240,25 +223,21 @@ impl Pump<'_> {
     /// Opens or closes the transport as the session wants.
     fn follow_wish(&mut self) {
         let now = self.clock.now();
-        match (self.router.poll_link(now), &self.transport) {
-            (LinkWish::Open, Transport::Down) => {
-                self.transport = Transport::Opening(Box::pin(Link::open(self.config.connection.clone())));
-            }
-            (LinkWish::Close(reason), _) => {
+        match self.router.poll_link(now) {
+            LinkWish::Open => self.transport.open(Link::open(self.config.connection.clone())),
+            LinkWish::Close(reason) => {
                 match reason {
                     Reason::Disconnected => log::info!("disconnected"),
                     _ => log::warn!("connection closed: {reason}"),
                 }
                 self.close();
             }
-            _ => {}
+            LinkWish::Wait(_) | LinkWish::Keep => {}
         }
     }
 
     fn close(&mut self) {
-        self.transport = Transport::Down;
-        self.out.start = 0;
-        self.out.end = 0;
+        self.transport.close();
         self.router.handle_link_down(self.clock.now());
     }
 
@@ -276,47 +255,16 @@ impl Pump<'_> {
     }
 
     fn receive(&mut self) -> io::Result<bool> {
-        let mut received = false;
-        if let Transport::Up { link, readable, .. } = &mut self.transport {
-            let buffer = self.router.receive_buffer();
-            if *readable && !buffer.is_empty() {
-                match link.read(buffer) {
-                    Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the broker")),
-                    Ok(n) => {
-                        *readable = n == buffer.len();
-                        received = true;
-                        self.router.handle_received(self.clock.now(), n);
-                    }
-                    Err(error) if is_passing(&error) => *readable = false,
-                    Err(error) => return Err(error),
-                }
-            }
+        let n = self.transport.read(self.router.receive_buffer())?;
+        if n > 0 {
+            self.router.handle_received(self.clock.now(), n);
         }
-        Ok(self.router.handle_events(self.clock.now()) || received)
+        Ok(self.router.handle_events(self.clock.now()) || n > 0)
     }
 
     fn send(&mut self) -> io::Result<bool> {
-        let Transport::Up { link, writable, .. } = &mut self.transport else { return Ok(false) };
-        let out = &mut self.out;
-        let mut sent = false;
-        while *writable {
-            if out.start == out.end {
-                out.start = 0;
-                out.end = self.router.poll_transmit(self.clock.now(), &mut out.bytes);
-                if out.end == 0 {
-                    break;
-                }
-            }
-            match link.write(&out.bytes[out.start..out.end]) {
-                Ok(n) => {
-                    out.start += n;
-                    sent = true;
-                }
-                Err(error) if is_passing(&error) => *writable = false,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(sent)
+        let Pump { transport, router, clock, .. } = self;
+        transport.write(|bytes| router.poll_transmit(clock.now(), bytes))
     }
 
     /// Sets the timer, if what is waited for has changed.
@@ -352,43 +300,23 @@ impl Pump<'_> {
             }
             wake = Poll::Ready(());
         }
-        match &mut self.transport {
-            Transport::Down => {}
-            Transport::Opening(opening) => {
-                if let Poll::Ready(result) = opening.as_mut().poll(cx) {
-                    self.opened(result);
-                    wake = Poll::Ready(());
-                }
+        if let Poll::Ready(woken) = self.transport.poll_wake(cx) {
+            match woken {
+                Wake::Opened(result) => self.opened(result),
+                Wake::Ready => {}
             }
-            Transport::Up { link, readable, writable } => {
-                if !*readable && link.poll_readable(cx).is_ready() {
-                    *readable = true;
-                    wake = Poll::Ready(());
-                }
-                if !*writable && link.poll_writable(cx).is_ready() {
-                    *writable = true;
-                    wake = Poll::Ready(());
-                }
-            }
+            wake = Poll::Ready(());
         }
         wake
     }
 
-    fn opened(&mut self, result: io::Result<Link>) {
+    fn opened(&mut self, result: io::Result<()>) {
         match result {
-            Ok(link) => {
-                self.transport = Transport::Up { link, readable: true, writable: true };
-                self.router.handle_link_up(self.clock.now());
-            }
+            Ok(()) => self.router.handle_link_up(self.clock.now()),
             Err(error) => {
                 log::warn!("cannot connect to {}: {error}", self.config.connection.broker);
                 self.close();
             }
         }
     }
-}
-
-/// Whether the same call may succeed later.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -56,6 +56,9 @@ keys! {
     OwnerConsentFeedback = "ownerConsentFeedback",
     DeviceId = "deviceId",
     TenantId = "tenantId",
+    Command = "command",
+    Baseline = "baseline",
+    Key = "key",
 }
 
 impl Key {

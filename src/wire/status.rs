@@ -103,6 +103,12 @@ pub fn command_name(command: Command) -> &'static str {
     }
 }
 
+/// The command that is spelled so.
+pub fn command(name: Text<'_>) -> Option<Command> {
+    let all = [Command::Download, Command::Update, Command::Activate, Command::Rollback, Command::Cleanup];
+    all.into_iter().find(|command| name.eq_str(command_name(*command)))
+}
+
 /// The manager's own status (configuration.md, `statusTopic`); `counts` are seconds
 /// since the start, connections after the first, and messages refused.
 ///

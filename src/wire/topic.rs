@@ -44,11 +44,11 @@ pub enum Outgoing {
     AgentCurrentStateGet(DomainIx),
 }
 
-const DESIRED_STATE: &str = "desiredstate";
-const COMMAND: &str = "desiredstate/command";
-const CURRENT_STATE: &str = "currentstate";
-const CURRENT_STATE_GET: &str = "currentstate/get";
-const FEEDBACK: &str = "desiredstatefeedback";
+pub(super) const DESIRED_STATE: &str = "desiredstate";
+pub(super) const COMMAND: &str = "desiredstate/command";
+pub(super) const CURRENT_STATE: &str = "currentstate";
+pub(super) const CURRENT_STATE_GET: &str = "currentstate/get";
+pub(super) const FEEDBACK: &str = "desiredstatefeedback";
 const CONSENT: &str = "ownerconsent";
 const CONSENT_FEEDBACK: &str = "ownerconsentfeedback";
 

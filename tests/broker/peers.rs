@@ -7,7 +7,7 @@ use serde_json::{json, Value};
 
 use crate::link::envelope::{envelope, list, text, topic};
 use crate::link::Client;
-use update_manager::mqtt::Options;
+use update_manager::agent::{connection, Connection};
 
 /// How long anything the manager owes is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -84,9 +84,9 @@ impl Peers {
     /// Peers that have everything subscribed. The broker keeps their session,
     /// so they miss nothing over its restart.
     pub fn connect(broker: &str, domains: &[&str]) -> Peers {
-        let mut options = Options::new("peers");
-        options.clean_session = false;
-        let mut client = Client::connect_with(broker, options).unwrap();
+        let connection = connection(broker).unwrap();
+        let connection = Connection { client_id: "peers".into(), clean_session: false, ..connection };
+        let mut client = Client::connect_with(connection).unwrap();
         client.subscribe(&[FEEDBACK, STATE]).unwrap();
         for domain in domains {
             let topics = ["desiredstate", "desiredstate/command", "currentstate/get"].map(|sub| topic(domain, sub));

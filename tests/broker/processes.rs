@@ -175,7 +175,7 @@ impl Manager {
     pub fn start_example(name: &str, broker: &str, domains: &[&str]) -> Manager {
         let target = Path::new(env!("CARGO_BIN_EXE_update-manager")).parent().unwrap();
         let program = target.join("examples").join(name);
-        assert!(program.exists(), "this needs the examples: cargo build --examples");
+        assert!(program.exists(), "this needs the examples: cargo build --features agent --examples");
         Manager::start_program(&program, broker, domains, json!({}))
     }
 

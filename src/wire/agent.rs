@@ -1,0 +1,268 @@
+//! The agents' side of the protocol (protocol.md, "Topics", "Payloads"): what the
+//! manager sends is read, and what an agent reports is written.
+
+use core::fmt::{self, Write};
+
+use super::desired_state;
+use super::envelope::Envelope;
+use super::malformed::{Key, Malformed, What};
+use super::node::{self, KeyValue, Node};
+use super::status;
+use super::topic::{topic_form, Topic, TopicError, COMMAND, CURRENT_STATE, CURRENT_STATE_GET, DESIRED_STATE, FEEDBACK};
+use crate::limits::TOPIC_FORM_MAX;
+use crate::orchestrator::phase::Command;
+use crate::text::{Escaped, Text};
+
+/// What comes to an agent, by its topic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Incoming {
+    /// Its part of a desired state.
+    DesiredState,
+    /// A command.
+    Command,
+    /// It is asked for its inventory.
+    CurrentStateGet,
+}
+
+/// The topics of one agent.
+#[derive(Clone, Debug)]
+pub struct Topics(heapless::String<TOPIC_FORM_MAX>);
+
+impl Topics {
+    /// Those of the domain's agent.
+    ///
+    /// # Errors
+    /// The domain can have none: see [`topic_form`].
+    pub fn new(domain: &str) -> Result<Topics, TopicError<'_>> {
+        topic_form(domain).map(Topics)
+    }
+
+    /// What comes in by `topic`; none if it is not one of the agent's.
+    pub fn classify(&self, topic: &str) -> Option<Incoming> {
+        match topic.strip_prefix(self.0.as_str())?.strip_prefix('/')? {
+            DESIRED_STATE => Some(Incoming::DesiredState),
+            COMMAND => Some(Incoming::Command),
+            CURRENT_STATE_GET => Some(Incoming::CurrentStateGet),
+            _ => None,
+        }
+    }
+
+    /// All that an agent subscribes to.
+    pub fn subscriptions(&self) -> [Topic; 3] {
+        [DESIRED_STATE, COMMAND, CURRENT_STATE_GET].map(|rest| self.topic(rest))
+    }
+
+    /// Where it reports how far it is.
+    pub fn feedback(&self) -> Topic {
+        self.topic(FEEDBACK)
+    }
+
+    /// Where it reports its inventory.
+    pub fn inventory(&self) -> Topic {
+        self.topic(CURRENT_STATE)
+    }
+
+    fn topic(&self, rest: &str) -> Topic {
+        [self.0.as_str(), "/", rest].into_iter().collect()
+    }
+}
+
+/// Decodes a command: what is to be done, and the title of the baseline that it is
+/// for; empty: all that the activity has.
+///
+/// # Errors
+/// It is missing, something has a wrong type, or the command is not known.
+pub fn decode_command<'a>(envelope: &Envelope<'a>) -> Result<(Command, Text<'a>), Malformed> {
+    let payload = envelope.require("command")?;
+    let [command, baseline] = payload.fields([Key::Command, Key::Baseline])?;
+    let command = command.ok_or_else(|| payload.missing(Key::Command))?;
+    let known = status::command(command.string()?).ok_or_else(|| command.error(What::Is("is not a command")))?;
+    Ok((known, node::string(baseline)?))
+}
+
+/// A desired state as an agent reads it. All in it was checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    config: Option<Node<'a>>,
+    components: Option<Node<'a>>,
+    baselines: Option<Node<'a>>,
+}
+
+/// A component that is to be there.
+#[derive(Clone, Copy, Debug)]
+pub struct Component<'a> {
+    /// Its identifier in its domain; not empty.
+    pub id: Text<'a>,
+    /// May be empty.
+    pub version: Text<'a>,
+    config: Option<Node<'a>>,
+}
+
+/// Components that change together.
+#[derive(Clone, Copy, Debug)]
+pub struct Baseline<'a> {
+    /// What it is called; may be empty, as the other texts.
+    pub title: Text<'a>,
+    /// In words.
+    pub description: Text<'a>,
+    /// What must hold before.
+    pub preconditions: Text<'a>,
+    components: Option<Node<'a>>,
+}
+
+/// Decodes the part of `domain`.
+///
+/// # Errors
+/// As of [`desired_state::decode`], or it does not name the domain.
+pub fn decode_part<'a>(envelope: &Envelope<'a>, domain: &str) -> Result<Part<'a>, Malformed> {
+    desired_state::decode(envelope)?;
+    let payload = envelope.require("desired state")?;
+    let [baselines, domains] = payload.fields([Key::Baselines, Key::Domains])?;
+    for entry in node::elements(domains)? {
+        let [id, config, components] = entry.fields([Key::Id, Key::Config, Key::Components])?;
+        if node::string(id)?.eq_str(domain) {
+            return Ok(Part { config, components, baselines });
+        }
+    }
+    Err(payload.error(What::Missing("the agent's domain")))
+}
+
+impl<'a> Part<'a> {
+    /// The domain's own configuration.
+    pub fn config(&self) -> impl Iterator<Item = KeyValue<'a>> {
+        key_values(self.config)
+    }
+
+    /// The components, in order.
+    pub fn components(&self) -> impl Iterator<Item = Component<'a>> {
+        checked(self.components).filter_map(|component| {
+            let [id, version, config] = component.fields([Key::Id, Key::Version, Key::Config]).ok()?;
+            Some(Component { id: node::string(id).ok()?, version: node::string(version).ok()?, config })
+        })
+    }
+
+    /// The baselines, in order.
+    pub fn baselines(&self) -> impl Iterator<Item = Baseline<'a>> {
+        checked(self.baselines).filter_map(|baseline| {
+            let keys = [Key::Title, Key::Description, Key::Preconditions, Key::Components];
+            let [title, description, preconditions, components] = baseline.fields(keys).ok()?;
+            Some(Baseline {
+                title: node::string(title).ok()?,
+                description: node::string(description).ok()?,
+                preconditions: node::string(preconditions).ok()?,
+                components,
+            })
+        })
+    }
+}
+
+impl<'a> Component<'a> {
+    /// Its configuration.
+    pub fn config(&self) -> impl Iterator<Item = KeyValue<'a>> {
+        key_values(self.config)
+    }
+}
+
+impl<'a> Baseline<'a> {
+    /// Its components, as `domain:id`.
+    pub fn components(&self) -> impl Iterator<Item = Text<'a>> {
+        checked(self.components).filter_map(|component| component.string().ok())
+    }
+}
+
+fn key_values(config: Option<Node<'_>>) -> impl Iterator<Item = KeyValue<'_>> {
+    checked(config).filter_map(|entry| entry.key_value().ok())
+}
+
+/// The elements of an array that was checked.
+fn checked(array: Option<Node<'_>>) -> impl Iterator<Item = Node<'_>> {
+    node::elements(array).into_iter().flatten()
+}
+
+/// What a piece of software is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SoftwareType {
+    /// A container.
+    #[default]
+    Container,
+    /// A program.
+    Application,
+    /// An image of a file system or partition.
+    Image,
+    /// Bytes without a format.
+    Raw,
+    /// Data.
+    Data,
+}
+
+/// As it is spelled in an inventory.
+pub fn software_type_name(kind: SoftwareType) -> &'static str {
+    match kind {
+        SoftwareType::Container => "CONTAINER",
+        SoftwareType::Application => "APPLICATION",
+        SoftwareType::Image => "IMAGE",
+        SoftwareType::Raw => "RAW",
+        SoftwareType::Data => "DATA",
+    }
+}
+
+/// An object at the end of a list of them, written member by member.
+pub struct Object<'w> {
+    out: &'w mut String,
+    /// What comes before the next member.
+    before: char,
+}
+
+impl<'w> Object<'w> {
+    /// Begins an object, after a comma unless it is the first in `out`.
+    pub fn begin(out: &'w mut String) -> Object<'w> {
+        if !out.is_empty() {
+            out.push(',');
+        }
+        Object { out, before: '{' }
+    }
+
+    /// A member with a plain string, also an empty one.
+    pub fn string(self, key: Key, plain: &str) -> Object<'w> {
+        self.raw(key, format_args!("\"{}\"", Escaped(plain)))
+    }
+
+    /// A member with a plain string; none if that is empty.
+    pub fn text(self, key: Key, plain: &str) -> Object<'w> {
+        match plain {
+            "" => self,
+            _ => self.string(key, plain),
+        }
+    }
+
+    /// A member that is true; none if it is not.
+    pub fn flag(self, key: Key, is_set: bool) -> Object<'w> {
+        match is_set {
+            true => self.raw(key, format_args!("true")),
+            false => self,
+        }
+    }
+
+    /// A member with an array of keys and values; none if there are none.
+    pub fn key_values(self, key: Key, pairs: &[(String, String)]) -> Object<'w> {
+        let mut listed = String::new();
+        for (name, value) in pairs {
+            Object::begin(&mut listed).string(Key::Key, name).text(Key::Value, value).end();
+        }
+        match listed.is_empty() {
+            true => self,
+            false => self.raw(key, format_args!("[{listed}]")),
+        }
+    }
+
+    /// Ends the object, which has a member.
+    pub fn end(self) {
+        self.out.push('}');
+    }
+
+    fn raw(self, key: Key, value: fmt::Arguments<'_>) -> Object<'w> {
+        // Writing into a string cannot fail.
+        let _ = write!(self.out, "{}\"{}\":{value}", self.before, key.name());
+        Object { before: ',', ..self }
+    }
+}
