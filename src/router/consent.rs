@@ -40,6 +40,10 @@ impl Router {
     pub(super) fn ask_again(&mut self, now: Now) {
         let Some(question) = &mut self.question else { return };
         question.is_published = false;
+        if !self.session.is_connected() {
+            // It is asked when there is a connection.
+            return;
+        }
         if self.twin.is_some() {
             // A twin's answer comes among its requests, which are subscribed to.
             return self.publish_question(now);
@@ -74,7 +78,8 @@ impl Router {
         let frame = Frame { backend: &backend, activity, timestamp: now.wall };
         let body = |out: &mut dyn fmt::Write| frame.consent(out, &id, command);
         let topic = backend.topic(&self.topics, Outgoing::OwnerConsent);
-        self.send(now, message_to(&topic, Class::Keep, &body));
+        // The next connection asks again.
+        self.send(now, message_to(&topic, Class::LinkBound, &body));
     }
 
     /// The UUID of the question that the owner of a twin was asked, if one is open.

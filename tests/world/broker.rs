@@ -80,9 +80,10 @@ impl Broker {
         }
     }
 
-    /// It forgets the session, as one that is restarted without its database.
+    /// It forgets the session of a manager that is away, as one that is restarted
+    /// without its database.
     pub fn forget_session(&mut self) {
-        self.session = None;
+        self.session = self.session.take().filter(|session| session.connected);
     }
 
     /// What it has sent, at most so many bytes.

@@ -172,3 +172,41 @@ fn told_to_end_while_the_owner_thinks() {
     world.run_for(2_000);
     assert!(world.is_ended());
 }
+
+#[test]
+fn a_question_that_the_broker_does_not_acknowledge_is_asked_once_on_each_link() {
+    let mut world = begun(r#""download""#);
+    world.broker.acknowledges = false;
+    for _ in 0..5 {
+        world.cut();
+        world.await_link();
+    }
+    let asked = world.broker.seen.iter().filter(|seen| seen.topic == "deviceupdate/ownerconsent");
+    assert_eq!(asked.count(), 6, "it does not pile up");
+    world.broker.acknowledges = true;
+    world.cut();
+    world.await_link();
+    world.owner_says("a-1", "APPROVED");
+    assert_eq!(world.last("a-1").status, "COMPLETED");
+}
+
+#[test]
+fn a_question_that_comes_up_without_a_link_is_asked_once_when_there_is_one() {
+    let mut world = World::with(&["one", "two"], r#""ownerConsentCommands": ["update"]"#);
+    world.backend_applies("a-1", &desired_state(&["one", "two"]));
+    let says = |world: &mut World, domain: &str, status: &str| {
+        let action = format!(r#"{{"component":{{"id":"{domain}:app"}}}}"#);
+        let payload = format!(r#"{{"status":"{status}","actions":[{action}]}}"#);
+        world.agent_says(domain, format!(r#"{{"activityId":"a-1","payload":{payload}}}"#));
+    };
+    ["one", "two"].iter().for_each(|domain| says(&mut world, domain, "IDENTIFIED"));
+    says(&mut world, "one", "DOWNLOAD_SUCCESS");
+    world.broker_goes();
+    // The other is silent: its time is up, and the owner is to be asked.
+    world.run_for(600_000);
+    assert!(questions(&world).is_empty());
+    world.broker_comes();
+    assert_eq!(questions(&world), ["UPDATE"]);
+    world.owner_says("a-1", "APPROVED");
+    assert_eq!(world.commands("one"), ["DOWNLOAD", "UPDATE"]);
+}

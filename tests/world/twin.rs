@@ -290,3 +290,21 @@ fn a_second_and_a_malformed_desired_state_are_refused_as_in_plain_mode() {
     assert_eq!(world.last("a-2").message, "Another update activity in progress - a-1");
     assert_eq!(world.story("a-1"), ["IDENTIFYING"]);
 }
+
+#[test]
+fn a_question_that_comes_up_without_a_link_is_asked_once_when_there_is_one() {
+    let mut world = World::new(r#"{"agents": {"one": {}, "two": {}}, "ownerConsentCommands": ["update"]}"#);
+    edge_says(&mut world, "ns:name");
+    let state: Value = serde_json::from_str(&desired_state(&["one", "two"])).unwrap();
+    let wanted = json!({ "activityId": "a-1", "timestamp": 1, "desiredState": state });
+    world.publish("command///req/r1/apply", request("ns/name", "apply", &wanted));
+    let action = r#"{"component":{"id":"app"}}"#;
+    for (domain, status) in [("one", "IDENTIFIED"), ("two", "IDENTIFIED"), ("one", "DOWNLOAD_SUCCESS")] {
+        let payload = format!(r#"{{"status":"{status}","actions":[{action}]}}"#);
+        world.agent_says(domain, format!(r#"{{"activityId":"a-1","payload":{payload}}}"#));
+    }
+    world.broker_goes();
+    world.run_for(600_000);
+    world.broker_comes();
+    assert_eq!(told(&world, CONSENT).len(), 1);
+}

@@ -1,0 +1,173 @@
+//! An agent that does anything that agents do, and some that they should not.
+
+use serde_json::{json, Value};
+
+use crate::actors::{inventory, Actor, Said};
+use crate::seen::{topic, Seen};
+
+/// A small generator of random numbers: xorshift, seeded well apart.
+#[derive(Clone)]
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random((seed ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9) | 1)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    pub fn below(&mut self, n: u64) -> u64 {
+        (self.next() >> 11) % n
+    }
+
+    /// True in so many of a hundred cases.
+    pub fn percent(&mut self, n: u64) -> bool {
+        self.below(100) < n
+    }
+
+    pub fn of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len() as u64) as usize]
+    }
+}
+
+/// Statuses that may come at any time.
+const STATUSES: [&str; 26] = [
+    "IDENTIFYING",
+    "IDENTIFIED",
+    "IDENTIFICATION_FAILED",
+    "RUNNING",
+    "COMPLETED",
+    "COMPLETE",
+    "INCOMPLETE",
+    "INCOMPLETE_INCONSISTENT",
+    "SUPERSEDED",
+    "DOWNLOADING",
+    "DOWNLOAD_SUCCESS",
+    "DOWNLOAD_FAILURE",
+    "UPDATING",
+    "UPDATE_SUCCESS",
+    "UPDATE_FAILURE",
+    "ACTIVATING",
+    "ACTIVATION_SUCCESS",
+    "ACTIVATION_FAILURE",
+    "ROLLBACK",
+    "ROLLBACK_SUCCESS",
+    "ROLLBACK_FAILURE",
+    "CLEANUP",
+    "CLEANUP_SUCCESS",
+    "CLEANUP_FAILURE",
+    "VERIFYING",
+    "",
+];
+
+/// Messages that mean nothing.
+const NOISE: [&str; 6] = ["", "null", "{", "{\"payload\":{}}", "{\"activityId\":7}", "\u{0}"];
+
+/// How one agent behaves, in percent.
+pub struct Erratic {
+    domain: String,
+    random: Random,
+    silence: u64,
+    failure: u64,
+    noise: u64,
+}
+
+impl Erratic {
+    pub fn new(domain: &str, mut random: Random) -> Erratic {
+        let [silence, failure, noise] = [[0, 0, 5, 30], [0, 5, 10, 30], [0, 0, 20, 50]].map(|of| random.of(&of));
+        Erratic { domain: domain.to_owned(), random, silence, failure, noise }
+    }
+
+    fn delay(&mut self) -> u64 {
+        let most = self.random.of(&[1, 100, 2_000, 40_000]);
+        self.random.below(most)
+    }
+
+    fn feedback(&mut self, activity: &str, status: &str) -> Vec<u8> {
+        let actions: Vec<Value> = (0..self.random.below(3))
+            .map(|n| {
+                let id = format!("{}:c{n}", self.domain);
+                json!({ "component": { "id": id, "version": "1" }, "status": self.random.of(&STATUSES), "progress": self.random.below(101) })
+            })
+            .collect();
+        let mut payload = json!({ "status": status, "actions": actions });
+        if self.random.percent(30) {
+            payload["message"] = self.random.of(&["words", "\"quoted\"\n", ""]).into();
+        }
+        json!({ "activityId": activity, "timestamp": self.random.below(1 << 40), "payload": payload })
+            .to_string()
+            .into()
+    }
+
+    /// One status after the other, some twice, with noise between.
+    fn say(&mut self, activity: &str, statuses: &[&str]) -> Vec<Said> {
+        let mut said = Vec::new();
+        let mut after_ms = 0;
+        for status in statuses {
+            after_ms += self.delay();
+            let mut bytes = vec![self.feedback(activity, status)];
+            if self.random.percent(self.noise) {
+                bytes.push(bytes[0].clone());
+                let noise = self.random.of(&NOISE);
+                bytes.push(noise.into());
+                let stray = self.random.of(&STATUSES);
+                if self.random.percent(20) {
+                    bytes.push(self.feedback(activity, stray));
+                }
+                bytes.push(self.feedback("a-0", stray));
+            }
+            for bytes in bytes {
+                said.push(Said { after_ms, topic: topic(&self.domain, "desiredstatefeedback"), bytes });
+            }
+        }
+        said
+    }
+
+    fn answer(&mut self, command: &str) -> Vec<&'static str> {
+        let [interim, success, failure] = match command {
+            "" => ["IDENTIFYING", "IDENTIFIED", "IDENTIFICATION_FAILED"],
+            "DOWNLOAD" => ["DOWNLOADING", "DOWNLOAD_SUCCESS", "DOWNLOAD_FAILURE"],
+            "UPDATE" => ["UPDATING", "UPDATE_SUCCESS", "UPDATE_FAILURE"],
+            "ACTIVATE" => ["ACTIVATING", "ACTIVATION_SUCCESS", "ACTIVATION_FAILURE"],
+            "ROLLBACK" => ["ROLLBACK", "ROLLBACK_SUCCESS", "ROLLBACK_FAILURE"],
+            _ => ["CLEANUP", "CLEANUP_SUCCESS", "CLEANUP_FAILURE"],
+        };
+        let mut statuses = vec![interim; self.random.below(3) as usize];
+        if command == "UPDATE" && self.random.percent(15) {
+            // Back to downloading, then it waits for a second UPDATE.
+            statuses.extend(["DOWNLOADING", "DOWNLOAD_SUCCESS"]);
+            return statuses;
+        }
+        statuses.push(if self.random.percent(self.failure) { failure } else { success });
+        if self.random.percent(10) {
+            statuses.pop();
+            statuses.push(self.random.of(&["COMPLETED", "INCOMPLETE", "UPDATE_FAILURE", "COMPLETE"]));
+        }
+        if command == "CLEANUP" {
+            statuses.push(self.random.of(&["COMPLETED", "INCOMPLETE", "COMPLETE"]));
+        }
+        statuses
+    }
+}
+
+impl Actor for Erratic {
+    fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
+        let is = |sub: &str| seen.topic == topic(&self.domain, sub);
+        let (wanted, asked) = (is("desiredstate") || is("desiredstate/command"), is("currentstate/get"));
+        if !(wanted || asked) || self.random.percent(self.silence) {
+            return Vec::new();
+        }
+        let activity = seen.activity();
+        if asked {
+            let bytes = inventory(&self.domain, &activity, wall).into();
+            return vec![Said { after_ms: self.delay(), topic: topic(&self.domain, "currentstate"), bytes }];
+        }
+        let statuses = self.answer(&seen.payload_text("command"));
+        self.say(&activity, &statuses)
+    }
+}

@@ -1,0 +1,199 @@
+//! Random worlds: erratic agents, a hasty backend, an undecided owner, a link that
+//! breaks. Whatever happens, each accepted activity has exactly one final status at
+//! the backend, nothing is commanded afterwards, and the manager takes the next.
+//!
+//! `tests/sim N` runs N of them, `tests/sim --seed S` replays one.
+
+use serde_json::{json, Value};
+
+use crate::actors::desired_state;
+use crate::erratic::{Erratic, Random};
+use crate::scenario::World;
+use crate::seen::text;
+
+const DOMAINS: [&str; 4] = ["one", "two", "three", "four"];
+
+/// Says how to replay what failed.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("replay with: tests/sim --seed {}", self.0);
+        }
+    }
+}
+
+/// A world that is led at random.
+struct Course {
+    world: World,
+    random: Random,
+    is_twin: bool,
+    domains: usize,
+    /// Activities that were wanted so far.
+    wanted: u64,
+}
+
+impl Course {
+    fn new(seed: u64) -> Course {
+        let mut random = Random::new(seed);
+        let domains = 1 + random.below(DOMAINS.len() as u64) as usize;
+        let is_twin = random.percent(40);
+        let mut agents = json!({});
+        for domain in &DOMAINS[..domains] {
+            let read_timeout = random.of(&["1s", "20s", "1m"]);
+            agents[domain] = json!({ "rebootRequired": random.percent(15), "readTimeout": read_timeout });
+        }
+        let asking: Vec<&str> = ["download", "update", "activate"].into_iter().filter(|_| random.percent(20)).collect();
+        let config = json!({
+            "thingsEnabled": is_twin,
+            "agents": agents,
+            "connection": { "clientId": "um", "cleanSession": random.percent(60) },
+            "ownerConsentCommands": asking,
+            "ownerConsentTimeout": random.of(&["30s", "30m"]),
+            "phaseTimeout": random.of(&["20s", "2m", "10m"]),
+            "cleanupTimeout": random.of(&["5s", "30s", "1m"]),
+            "reportFeedbackInterval": random.of(&["0s", "7s", "1m"]),
+            "currentStateDelay": random.of(&["0s", "30s"]),
+        });
+        let mut world = World::offline(&config.to_string());
+        world.read_max = random.of(&[1, 13, 4096, usize::MAX]);
+        for domain in &DOMAINS[..domains] {
+            world = world.joined_by(Erratic::new(domain, Random::new(random.next())));
+        }
+        world.settle();
+        let mut course = Course { world, random, is_twin, domains, wanted: 0 };
+        course.edge_says("name");
+        course
+    }
+
+    fn edge_says(&mut self, name: &str) {
+        if self.is_twin {
+            let told = format!(r#"{{"deviceId":"ns:{name}","tenantId":"t","policyId":""}}"#);
+            self.world.publish("edge/thing/response", told);
+        }
+    }
+
+    /// The thing that the manager was last told to be.
+    fn thing(&self) -> String {
+        let told = self.world.broker.seen.iter().rfind(|seen| seen.topic == "edge/thing/response");
+        told.map_or(String::new(), |seen| text(&seen.json(), "deviceId").replace(':', "/"))
+    }
+
+    fn request(&mut self, operation: &str, correlation: &str, value: &Value) {
+        let request = json!({
+            "topic": format!("{}/things/live/messages/{operation}", self.thing()),
+            "headers": { "correlation-id": correlation, "response-required": self.random.percent(80) },
+            "path": format!("/features/UpdateManager/inbox/messages/{operation}"),
+            "value": value,
+        });
+        self.world.publish(&format!("command///req/r/{operation}"), request.to_string());
+    }
+
+    fn apply_any(&mut self) {
+        let named: Vec<&str> = DOMAINS.into_iter().filter(|_| self.random.percent(70)).collect();
+        let state = match self.random.percent(5) {
+            true => "{\"domains\":[null]}".to_owned(),
+            false => desired_state(if named.is_empty() { &DOMAINS[..self.domains] } else { &named }),
+        };
+        self.apply(&state);
+    }
+
+    fn apply(&mut self, state: &str) {
+        self.wanted += 1;
+        let activity = format!("a-{}", self.wanted);
+        match self.is_twin {
+            false => self.world.backend_applies(&activity, state),
+            true => {
+                let state: Value = serde_json::from_str(state).unwrap();
+                let value = json!({ "activityId": activity, "timestamp": self.wanted, "desiredState": state });
+                self.request("apply", "c", &value);
+            }
+        }
+    }
+
+    fn owner(&mut self) {
+        let activity = self.world.accepted.borrow().last().cloned().unwrap_or_default();
+        let status = self.random.of(&["APPROVED", "APPROVED", "DENIED", "PERHAPS"]);
+        if !self.is_twin {
+            return self.world.owner_says(&activity, status);
+        }
+        let question = self.world.broker.seen.iter().rfind(|seen| {
+            seen.topic == "e" && seen.json()["path"].as_str().is_some_and(|path| path.ends_with("/consent"))
+        });
+        let correlation =
+            question.map_or(String::new(), |seen| text(&seen.json()["headers"], "correlation-id").to_owned());
+        let value = json!({ "activityId": activity, "timestamp": 1, "ownerConsentFeedback": { "status": status } });
+        self.request("consent", &correlation, &value);
+    }
+
+    fn step(&mut self) {
+        let most = self.random.of(&[10, 3_000, 60_000, 700_000]);
+        let ms = self.random.below(most);
+        self.world.run_for(ms);
+        match self.random.below(100) {
+            0..=29 => self.apply_any(),
+            30..=49 => self.owner(),
+            50..=59 => self.world.cut(),
+            60..=65 => self.world.broker_goes(),
+            66..=79 => self.world.broker.reachable = true,
+            80..=83 => self.world.broker.acknowledges = false,
+            84..=89 => self.world.broker.acknowledges = true,
+            90..=92 => self.world.backend_asks("get"),
+            93..=94 => self.world.broker.forget_session(),
+            95..=96 => self.world.wall_ms = self.random.below(1 << 40) as i64 - (1 << 39),
+            97 => self.edge_says("other"),
+            98 => self.edge_says("name"),
+            _ => self.world.reboot_fails(),
+        }
+    }
+
+    /// All is well again; whatever was begun has the time to end.
+    fn come_to_rest(&mut self) {
+        self.world.broker.reachable = true;
+        self.world.broker.acknowledges = true;
+        self.world.await_link();
+        let config = &self.world.config;
+        let longest = 6 * config.phase_timeout_ms + 3 * config.owner_consent_timeout_ms + 600_000;
+        self.world.run_for(longest);
+        self.world.await_link();
+    }
+
+    fn check(&mut self) {
+        let accepted = self.world.accepted.borrow().clone();
+        for activity in &accepted {
+            let ends = self.world.reports(activity).into_iter().filter(|report| report.is_final()).count();
+            assert_eq!(ends, 1, "{activity}: final statuses");
+        }
+        self.world.reboot_fails();
+        self.apply(&desired_state(&DOMAINS));
+        assert_eq!(self.world.accepted.borrow().len(), accepted.len() + 1, "the manager takes the next");
+        self.come_to_rest();
+    }
+}
+
+fn run(seed: u64) {
+    let _seed = Seed(seed);
+    let mut course = Course::new(seed);
+    for _ in 0..30 {
+        course.step();
+    }
+    course.come_to_rest();
+    course.check();
+}
+
+#[test]
+fn in_random_worlds_each_activity_ends_once() {
+    (1..=25).for_each(run);
+}
+
+#[test]
+#[ignore = "as many as tests/sim wants"]
+fn sim() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    if let Some(seed) = number("SEED") {
+        return run(seed);
+    }
+    let (first, worlds) = (number("FIRST").unwrap_or(1), number("WORLDS").unwrap_or(1_000));
+    (first..first + worlds).for_each(run);
+}
