@@ -71,7 +71,7 @@ fn check_domain(domain: &str) -> Result<(), String> {
     if domain.len() > DOMAIN_ID_MAX {
         return Err(format!("is longer than {DOMAIN_ID_MAX} bytes"));
     }
-    match domain.chars().find(|c| matches!(c, '/' | '+' | '#' | '\0')) {
+    match domain.chars().find(|c| matches!(c, '/' | '+' | '#') || c.is_control()) {
         Some(c) => Err(format!("has the character {:?}, which a part of a topic cannot have", shown(&c.to_string()))),
         None => Ok(()),
     }

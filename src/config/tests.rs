@@ -160,7 +160,10 @@ fn domains_past_the_limit_or_unfit_for_topics_are_refused_by_name() {
     }
     assert_eq!(domains("{}", &[], &["--domains", &long[..64]]).len(), 1);
     assert!(error(r#"{"agents": {"": {}}}"#, &[], &[]).contains("is empty"));
-    assert!(error(r#"{"agents": {"a\u0000": {}}}"#, &[], &[]).contains("\\u{0}"));
+    for (escaped, shown) in [("\\u0000", "\\u{0}"), ("\\u0010", "\\u{10}"), ("\\t", "\\t"), ("\\u0085", "\\u{85}")] {
+        let message = error(&format!(r#"{{"agents": {{"a{escaped}": {{}}}}}}"#), &[], &[]);
+        assert!(message.contains(shown), "{message}");
+    }
     assert!(error("{}", &[], &["--domains=self-update,self"]).contains("same topics as the domain \"self-update\""));
     assert!(error("{}", &[], &["--domains=device"]).contains("same topics as the domain \"device\""));
 }
