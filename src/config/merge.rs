@@ -94,6 +94,8 @@ pub fn resolve(values: &mut Values, warnings: &mut Warnings) -> Result<Config, S
     check_texts(values)?;
     let agents = values.agents.iter_mut().flatten().map(|agent| resolve_agent(agent, warnings)).collect();
     let broker = resolve_broker(values)?;
+    // Once more: what is escaped in the address is seen only now.
+    check_texts(values)?;
     let mut all = Resolving { values, warnings };
     Ok(Config {
         log: Log {
