@@ -5,13 +5,21 @@ use update_manager::limits::DEPTH_MAX;
 use update_manager::text::Text;
 use update_manager::wire::scan;
 
-/// Levels of a document.
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(elements) => 1 + elements.iter().map(depth).max().unwrap_or(0),
-        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
-        _ => 0,
+/// Levels of a document that is JSON. Counted by its brackets: of a key that
+/// stands twice a [`Value`] holds just the last.
+fn depth(document: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut is_string, mut is_escaped) = (0_usize, 0, false, false);
+    for byte in document {
+        match byte {
+            b'"' if !is_escaped => is_string = !is_string,
+            b'{' | b'[' if !is_string => depth += 1,
+            b'}' | b']' if !is_string => depth -= 1,
+            _ => {}
+        }
+        is_escaped = *byte == b'\\' && !is_escaped;
+        deepest = deepest.max(depth);
     }
+    deepest
 }
 
 /// The document as serde_json reads it; none if it does not.
@@ -50,8 +58,8 @@ pub fn assert_agreement(document: &[u8]) {
         // It has a limit of its own, far past ours.
         (Ok(_), Err(error)) => panic!("taken by us alone: {error}"),
         (Err(error), Ok(_)) => {
-            if let Some(value) = value(document) {
-                assert!(depth(&value) > DEPTH_MAX, "refused by us alone: {error}");
+            if value(document).is_some() {
+                assert!(depth(document) > DEPTH_MAX, "refused by us alone: {error}");
             }
         }
         _ => {}
