@@ -71,7 +71,7 @@ fn check_domain(domain: &str) -> Result<(), String> {
     if domain.len() > DOMAIN_ID_MAX {
         return Err(format!("is longer than {DOMAIN_ID_MAX} bytes"));
     }
-    match domain.chars().find(|c| matches!(c, '/' | '+' | '#' | '\0')) {
+    match domain.chars().find(|c| matches!(c, '/' | '+' | '#') || c.is_control()) {
         Some(c) => Err(format!("has the character {:?}, which a part of a topic cannot have", shown(&c.to_string()))),
         None => Ok(()),
     }
@@ -94,6 +94,8 @@ pub fn resolve(values: &mut Values, warnings: &mut Warnings) -> Result<Config, S
     check_texts(values)?;
     let agents = values.agents.iter_mut().flatten().map(|agent| resolve_agent(agent, warnings)).collect();
     let broker = resolve_broker(values)?;
+    // Once more: what is escaped in the address is seen only now.
+    check_texts(values)?;
     let mut all = Resolving { values, warnings };
     Ok(Config {
         log: Log {

@@ -160,7 +160,10 @@ fn domains_past_the_limit_or_unfit_for_topics_are_refused_by_name() {
     }
     assert_eq!(domains("{}", &[], &["--domains", &long[..64]]).len(), 1);
     assert!(error(r#"{"agents": {"": {}}}"#, &[], &[]).contains("is empty"));
-    assert!(error(r#"{"agents": {"a\u0000": {}}}"#, &[], &[]).contains("\\u{0}"));
+    for (escaped, shown) in [("\\u0000", "\\u{0}"), ("\\u0010", "\\u{10}"), ("\\t", "\\t"), ("\\u0085", "\\u{85}")] {
+        let message = error(&format!(r#"{{"agents": {{"a{escaped}": {{}}}}}}"#), &[], &[]);
+        assert!(message.contains(shown), "{message}");
+    }
     assert!(error("{}", &[], &["--domains=self-update,self"]).contains("same topics as the domain \"self-update\""));
     assert!(error("{}", &[], &["--domains=device"]).contains("same topics as the domain \"device\""));
 }
@@ -353,6 +356,13 @@ fn values_that_no_packet_can_carry_are_refused() {
     let message = error("{}", &[("MQTT_CONN_PASSWORD", &long)], &[]);
     assert_eq!(message, "connection.password (environment MQTT_CONN_PASSWORD) is longer than 4096 bytes");
     assert!(error(r#"{"stateDir": "a\u0000"}"#, &[], &[]).contains("stateDir (file line 1) has a NUL"));
+    for (address, key) in [("me%00@host", "username"), ("me:a%00@host", "password"), ("unix:/a%00", "broker")] {
+        let message = error("{}", &[], &["-mqtt-conn-broker", address]);
+        assert!(
+            message.starts_with(&format!("connection.{key} (")) && message.ends_with("has a NUL in it"),
+            "{message}"
+        );
+    }
     assert!(error("{}", &[], &["-mqtt-conn-status-topic=a/#"]).contains("wildcard"));
     let loaded = gathered("{}", &[], &["-mqtt-conn-keep-alive=24h", "-log-file-count=-1"]).unwrap();
     assert_eq!(loaded.config.connection.keep_alive_ms, crate::limits::KEEP_ALIVE_MS_MAX);

@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
+use serde_json::{json, Value};
+
 use crate::peers::{desired_state, Peers, PATIENCE};
 use crate::processes::{free_port, wait_until, Broker, Manager};
 
 const ONE: [&str; 1] = ["containers"];
 
-/// A manager with an activity whose download is not answered.
+/// A manager with an activity whose download is not answered, and saved nowhere.
 fn downloading() -> (Broker, Manager, Peers) {
+    downloading_with(json!({ "stateDir": "" }))
+}
+
+fn downloading_with(config: Value) -> (Broker, Manager, Peers) {
     let broker = Broker::start();
     let mut peers = Peers::connect(&broker.address(), &ONE);
-    let manager = Manager::start(&format!("tcp://{}", broker.address()), &ONE);
+    let manager = Manager::start_with(&format!("tcp://{}", broker.address()), &ONE, config);
     peers.await_manager();
     peers.hold("DOWNLOAD");
     peers.apply("act", desired_state(&ONE, 1));
@@ -33,6 +39,29 @@ fn a_running_activity_is_reported_incomplete_and_the_agents_are_sent_nothing() {
     assert_eq!((last.status(), last.message()), ("INCOMPLETE", "update manager terminated"));
     assert!(peers.play(Duration::from_millis(200), |_| false).is_none());
     assert_eq!(peers.commands("containers", "act"), ["DOWNLOAD"]);
+}
+
+/// Ended by `signal` in the middle of the download and started again, it sends the
+/// command once more and leads the activity to its one end.
+fn assert_taken_up_after(signal: i32) {
+    let (_broker, mut manager, mut peers) = downloading_with(json!({}));
+    manager.restart(signal);
+    peers.play_until("DOWNLOAD again", |said| said.trigger() == "DOWNLOAD");
+    peers.release();
+    let last = peers.play_until("a final status", |said| said.is_final_of("act"));
+    assert_eq!(last.status(), "COMPLETED");
+    assert_eq!(peers.commands("containers", "act"), ["DOWNLOAD", "DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"]);
+    assert!(peers.play(Duration::from_millis(200), |said| said.is_final_of("act")).is_none(), "one end");
+}
+
+#[test]
+fn a_saved_activity_survives_a_kill() {
+    assert_taken_up_after(libc::SIGKILL);
+}
+
+#[test]
+fn a_saved_activity_survives_the_managers_good_end() {
+    assert_taken_up_after(libc::SIGTERM);
 }
 
 #[test]

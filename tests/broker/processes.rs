@@ -158,6 +158,22 @@ impl Drop for Broker {
 pub struct Manager {
     pub folder: Folder,
     process: Child,
+    program: PathBuf,
+}
+
+fn spawn(program: &Path, folder: &Folder) -> Child {
+    let log = File::options().create(true).append(true).open(folder.file("log")).unwrap();
+    Command::new(program)
+        .arg("--config-file")
+        .arg(folder.file("config.json"))
+        // Whatever happens, this machine is not rebooted.
+        .env("FILE_SYS_RQ", folder.file("sysrq"))
+        .env("FILE_SYS_RQ_TRIGGER", folder.file("sysrq-trigger"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 impl Manager {
@@ -202,19 +218,15 @@ impl Manager {
             }
         }
         fs::write(folder.file("config.json"), all.to_string()).unwrap();
-        let log = File::create(folder.file("log")).unwrap();
-        let process = Command::new(program)
-            .arg("--config-file")
-            .arg(folder.file("config.json"))
-            // Whatever happens, this machine is not rebooted.
-            .env("FILE_SYS_RQ", folder.file("sysrq"))
-            .env("FILE_SYS_RQ_TRIGGER", folder.file("sysrq-trigger"))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Manager { folder, process }
+        let process = spawn(program, &folder);
+        Manager { folder, process, program: program.to_owned() }
+    }
+
+    /// Ends it with a signal and starts it again, with what it saved.
+    pub fn restart(&mut self, signal: i32) {
+        kill(&self.process, signal);
+        wait_end(&mut self.process, Duration::from_secs(10)).expect("it ends within 10 s");
+        self.process = spawn(&self.program, &self.folder);
     }
 
     pub fn is_alive(&mut self) -> bool {

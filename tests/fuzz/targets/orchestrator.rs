@@ -1,0 +1,392 @@
+//! Any sequence of events under any settings; the rules of an activity hold, and each ends.
+#![no_main]
+
+use arbitrary::{Arbitrary, Unstructured};
+use libfuzzer_sys::fuzz_target;
+use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
+use update_manager::orchestrator::campaign::PastLimit;
+use update_manager::orchestrator::check::Check;
+use update_manager::orchestrator::effect::TimerKind;
+use update_manager::orchestrator::event::{Action, DesiredState, Feedback, Part};
+use update_manager::orchestrator::ids::{DomainIx, DomainSet};
+use update_manager::orchestrator::phase::{ActionStatus, Command, Phase, PhaseSet, Status};
+use update_manager::orchestrator::{Effect, Effects, Event, Orchestrator, Rejected, Settings, Synchronised, WaitingOn};
+use update_manager::text::Text;
+use update_manager::time::Tick;
+
+const STATUSES: [Status; 24] = [
+    Status::Identifying,
+    Status::Identified,
+    Status::IdentificationFailed,
+    Status::Running,
+    Status::Completed,
+    Status::Incomplete,
+    Status::IncompleteInconsistent,
+    Status::Superseded,
+    Status::Downloading,
+    Status::DownloadSuccess,
+    Status::DownloadFailure,
+    Status::Updating,
+    Status::UpdateSuccess,
+    Status::UpdateFailure,
+    Status::Activating,
+    Status::ActivationSuccess,
+    Status::ActivationFailure,
+    Status::Rollback,
+    Status::RollbackSuccess,
+    Status::RollbackFailure,
+    Status::Cleanup,
+    Status::CleanupSuccess,
+    Status::CleanupFailure,
+    Status::Unknown,
+];
+
+const NAMES: [&str; DOMAINS_MAX] =
+    ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9", "d10", "d11", "d12", "d13", "d14", "d15"];
+
+const ACTIVITIES: [&str; 4] = ["a-1", "a-2", r"a-\u0033", "a-4"];
+
+/// Timers that may fire until an activity has to have ended: each phase's and
+/// consent's, and a clean-up and a roll back for each domain.
+const FIRINGS_MAX: usize = 16 + 3 * DOMAINS_MAX;
+
+/// More than that says nothing new, and takes long.
+const STEPS_MAX: usize = 150;
+
+#[derive(Arbitrary, Debug)]
+struct Delays {
+    phase: u16,
+    cleanup: u16,
+    feedback: u8,
+    consent: u16,
+    reboot: u8,
+    /// As long as there can be.
+    endless: u8,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Plan {
+    delays: Delays,
+    consent: u8,
+    reboot_required: u16,
+    reboot_enabled: bool,
+    start: u8,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Step {
+    DesiredState {
+        activity: u8,
+        timestamp: u8,
+        crc: u8,
+        domains: u16,
+        unserved: bool,
+    },
+    /// All that owe an answer say that all is well.
+    AnswerAll {
+        actions: u8,
+    },
+    /// One of them does.
+    Answer {
+        domain: u8,
+        actions: u8,
+    },
+    Fail {
+        domain: u8,
+        words: bool,
+    },
+    Feedback {
+        domain: u8,
+        activity: u8,
+        status: u8,
+        actions: u8,
+        past_limit: bool,
+    },
+    /// More actions than there may be.
+    Flood {
+        domain: u8,
+        status: u8,
+    },
+    Consent {
+        activity: u8,
+        approved: bool,
+    },
+    /// The next timer that is set runs off.
+    Fire,
+    Pass {
+        ms: u16,
+    },
+    Link {
+        up: bool,
+    },
+    Delivered,
+    RebootFailed,
+    Terminate,
+}
+
+struct Course {
+    orchestrator: Synchronised,
+    check: Check,
+    now: Tick,
+    timers: [Option<Tick>; TimerKind::ALL.len()],
+    out: Effects,
+    /// What each domain was last told, to answer to.
+    owes: [Option<Status>; DOMAINS_MAX],
+    awaits_delivery: bool,
+    rebooted: bool,
+    activity: u8,
+    /// How often more actions than there may be can still come: it takes long.
+    floods: usize,
+    finals: usize,
+    begun: usize,
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut input = Unstructured::new(bytes);
+    let Ok(plan) = Plan::arbitrary(&mut input) else { return };
+    let mut course = Course::new(&plan);
+    for _ in 0..STEPS_MAX {
+        if input.is_empty() {
+            break;
+        }
+        let Ok(step) = Step::arbitrary(&mut input) else { break };
+        course.take(&step);
+    }
+    course.end();
+});
+
+/// A domain; mostly one of the first.
+fn ix(domain: u8) -> DomainIx {
+    let place = if domain < 224 { domain % 3 } else { u8::MAX - domain };
+    DomainIx::new(usize::from(place) % DOMAINS_MAX).expect("there are so many")
+}
+
+/// The domain in this place.
+fn at(place: usize) -> DomainIx {
+    DomainIx::new(place).expect("there are so many")
+}
+
+fn settings(plan: &Plan) -> Settings {
+    let delay = |bit: u8, ms: u64| if plan.delays.endless >> bit & 1 == 1 { u64::MAX >> (bit * 7) } else { ms };
+    let phases = [Phase::Download, Phase::Update, Phase::Activate, Phase::Cleanup];
+    let consent = phases.into_iter().enumerate().filter(|(bit, _)| plan.consent >> bit & 1 == 1);
+    Settings {
+        phase_timeout_ms: delay(0, plan.delays.phase.into()),
+        cleanup_timeout_ms: delay(1, plan.delays.cleanup.into()),
+        feedback_interval_ms: delay(2, plan.delays.feedback.into()),
+        consent: consent.map(|(_, phase)| phase).collect::<PhaseSet>(),
+        consent_timeout_ms: delay(3, plan.delays.consent.into()),
+        reboot_required: (0..16).filter(|bit| plan.reboot_required >> bit & 1 == 1).map(at).collect::<DomainSet>(),
+        reboot_enabled: plan.reboot_enabled,
+        reboot_after_ms: delay(4, plan.delays.reboot.into()),
+    }
+}
+
+impl Course {
+    fn new(plan: &Plan) -> Course {
+        Course {
+            orchestrator: Synchronised::new(settings(plan)),
+            check: Check::new(true),
+            now: Tick(u64::from(plan.start)),
+            timers: [None; TimerKind::ALL.len()],
+            out: Effects::new(),
+            owes: [None; DOMAINS_MAX],
+            awaits_delivery: false,
+            rebooted: false,
+            activity: 0,
+            floods: usize::from(plan.start.is_multiple_of(16)),
+            finals: 0,
+            begun: 0,
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        let said = |activity: u8| Text::parse(ACTIVITIES[usize::from(activity) % 4]).expect("a text");
+        match *step {
+            Step::DesiredState { activity, timestamp, crc, domains, unserved } => {
+                self.apply(activity % 4, timestamp, crc, domains, unserved);
+            }
+            Step::AnswerAll { actions } => {
+                for domain in 0..DOMAINS_MAX {
+                    if let Some(status) = self.owes[domain].take() {
+                        self.say(255 - domain as u8, self.activity, status, "", actions % 4, None);
+                    }
+                }
+            }
+            Step::Answer { domain, actions } => {
+                let status = self.owes[ix(domain).place()].unwrap_or(Status::Identified);
+                self.say(domain, self.activity, status, "", actions % 4, None);
+            }
+            Step::Fail { domain, words } => {
+                let status = match self.owes[ix(domain).place()] {
+                    Some(Status::Identified) => Status::IdentificationFailed,
+                    Some(Status::UpdateSuccess) => Status::UpdateFailure,
+                    Some(Status::CleanupSuccess) => Status::CleanupFailure,
+                    Some(Status::RollbackSuccess) => Status::RollbackFailure,
+                    _ => Status::DownloadFailure,
+                };
+                self.say(domain, self.activity, status, if words { r"no \ud83d\ude00" } else { "" }, 0, None);
+            }
+            Step::Feedback { domain, activity, status, actions, past_limit } => {
+                let past_limit = past_limit.then_some(PastLimit::ACTIONS);
+                self.say(domain, activity, STATUSES[usize::from(status) % STATUSES.len()], "w", actions, past_limit);
+            }
+            Step::Flood { domain, status } => {
+                self.say(domain, self.activity, STATUSES[usize::from(status) % STATUSES.len()], "", u8::MAX, None);
+            }
+            Step::Consent { activity, approved } => {
+                let _ = self.handle(Event::ConsentReply(said(activity), approved));
+            }
+            Step::Fire => drop(self.fire()),
+            Step::Pass { ms } => self.pass(ms.into()),
+            Step::Link { up } => assert_eq!(self.handle(Event::Link(up)), Ok(())),
+            Step::Delivered if core::mem::take(&mut self.awaits_delivery) => {
+                assert_eq!(self.handle(Event::Delivered), Ok(()));
+            }
+            Step::RebootFailed if core::mem::take(&mut self.rebooted) => {
+                assert_eq!(self.handle(Event::RebootFailed), Ok(()));
+                assert!(self.orchestrator.waiting_on() == WaitingOn::Nothing);
+            }
+            Step::Delivered | Step::RebootFailed => {}
+            Step::Terminate => {
+                assert_eq!(self.handle(Event::Terminate), Ok(()));
+                assert!(!self.check.is_running());
+            }
+        }
+    }
+
+    fn apply(&mut self, activity: u8, timestamp: u8, crc: u8, domains: u16, unserved: bool) {
+        // Few domains get further.
+        let domains = if domains >> 15 == 1 { domains } else { domains & 7 };
+        let served = (0..DOMAINS_MAX).filter(|place| domains >> place & 1 == 1);
+        let part = |place: usize| Part { id: Text::parse(NAMES[place]).expect("a text"), domain: Some(at(place)) };
+        let mut parts: Vec<Part<'_>> = served.map(part).collect();
+        if unserved && parts.len() < DOMAINS_MAX {
+            parts.insert(parts.len() / 2, Part { id: Text::parse(r"un\u0073erved").expect("a text"), domain: None });
+        }
+        let desired = DesiredState {
+            activity: Text::parse(ACTIVITIES[usize::from(activity)]).expect("a text"),
+            timestamp: i64::from(timestamp) - 100,
+            crc: crc.into(),
+            parts: &parts,
+        };
+        let (was_running, was_waiting) = (self.check.is_running(), self.orchestrator.waiting_on());
+        match self.handle(Event::DesiredState(desired)) {
+            Ok(()) => {
+                assert!(!was_running && was_waiting == WaitingOn::Nothing);
+                self.activity = activity;
+                self.begun += 1;
+            }
+            Err(rejected) => assert!(matches!(
+                (rejected, was_running),
+                (Rejected::Busy | Rejected::SameActivity, true)
+                    | (Rejected::Redelivered | Rejected::RebootPending, false)
+            )),
+        }
+        // Once more is never a second time.
+        assert!(self.handle(Event::DesiredState(desired)).is_err() || self.orchestrator.campaign().is_none());
+    }
+
+    fn say(&mut self, domain: u8, activity: u8, status: Status, words: &str, actions: u8, limit: Option<PastLimit>) {
+        let is_flood = actions == u8::MAX && self.floods > 0;
+        self.floods -= usize::from(is_flood);
+        let count = if is_flood { ACTIONS_MAX } else { usize::from(actions % 4) };
+        let ids: Vec<String> = (0..count).map(|n| format!("c{}", n + usize::from(actions / 32))).collect();
+        let components: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}","version":"1"}}"#)).collect();
+        let known = [None, Some(ActionStatus::Identified), Some(ActionStatus::UpdateSuccess)];
+        let actions: Vec<Action<'_>> = ids
+            .iter()
+            .zip(&components)
+            .map(|(id, component)| Action {
+                id: Text::parse(id).expect("a text"),
+                component,
+                status: known[usize::from(actions) % 3],
+                progress: actions % 101,
+                message: Text::EMPTY,
+            })
+            .collect();
+        let message = Text::parse(words).expect("a text");
+        let activity = Text::parse(ACTIVITIES[usize::from(activity) % 4]).expect("a text");
+        let feedback = Feedback { activity, status, message, actions: &actions, past_limit: limit };
+        let result = self.handle(Event::Feedback(ix(domain), feedback));
+        if let Err(rejected) = result {
+            assert!(matches!(rejected, Rejected::WrongActivity | Rejected::NotTakingPart | Rejected::Ended));
+        }
+    }
+
+    /// Hands an event in, follows the timers, and holds the step against the rules.
+    fn handle(&mut self, event: Event<'_>) -> Result<(), Rejected> {
+        self.out.clear();
+        let result = self.orchestrator.handle(self.now, event, &mut self.out);
+        if let Err(rule) = self.check.step(&event, result, &self.out, self.orchestrator.campaign()) {
+            panic!("broken: {rule}\nafter {event:?}: {result:?} {:?}\n{:?}", self.out, self.orchestrator.campaign());
+        }
+        for effect in self.out.iter() {
+            match *effect {
+                Effect::SetTimer(kind, at) => self.timers[kind as usize] = Some(at.max(self.now)),
+                Effect::StopTimer(kind) => self.timers[kind as usize] = None,
+                Effect::Forward(domain) => self.owes[domain.place()] = Some(Status::Identified),
+                Effect::Send(domain, command) => self.owes[domain.place()] = Some(answer_to(command)),
+                Effect::AwaitDelivery => self.awaits_delivery = true,
+                Effect::Reboot => self.rebooted = true,
+                Effect::Report(Status::Completed | Status::Incomplete | Status::IdentificationFailed) => {
+                    self.finals += 1;
+                }
+                _ => {}
+            }
+        }
+        let running = self.orchestrator.campaign().is_some_and(|campaign| campaign.is_running());
+        assert_eq!(running, self.check.is_running());
+        let waits = matches!(self.orchestrator.waiting_on(), WaitingOn::Agents(_) | WaitingOn::Consent(_));
+        assert_eq!(waits, running);
+        result
+    }
+
+    /// The timer that is due first runs off; whether there was one.
+    fn fire(&mut self) -> bool {
+        let next = TimerKind::ALL.into_iter().filter_map(|kind| Some((self.timers[kind as usize]?, kind)));
+        let Some((at, kind)) = next.min_by_key(|(at, _)| *at) else { return false };
+        self.now = self.now.max(at);
+        self.timers[kind as usize] = None;
+        assert_eq!(self.handle(Event::Timeout(kind)), Ok(()));
+        true
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let until = self.now.after(ms);
+        // Intervals of no length would fire for ever.
+        for _ in 0..FIRINGS_MAX {
+            if !self.timers.iter().flatten().any(|at| *at <= until) {
+                break;
+            }
+            self.fire();
+        }
+        self.now = self.now.max(until);
+    }
+
+    /// Left alone, an activity ends by its timers alone, with one final status.
+    fn end(mut self) {
+        for _ in 0..FIRINGS_MAX {
+            if !self.check.is_running() {
+                break;
+            }
+            assert!(self.fire(), "a running activity has a timer");
+        }
+        assert!(!self.check.is_running(), "it goes on for ever: {:?}", self.orchestrator.campaign());
+        assert_eq!(self.finals, self.begun, "one final status for each activity");
+        if self.awaits_delivery {
+            assert_eq!(self.handle(Event::Delivered), Ok(()));
+        }
+        while self.fire() {}
+    }
+}
+
+fn answer_to(command: Command) -> Status {
+    match command {
+        Command::Download => Status::DownloadSuccess,
+        Command::Update => Status::UpdateSuccess,
+        Command::Activate => Status::ActivationSuccess,
+        Command::Rollback => Status::RollbackSuccess,
+        Command::Cleanup => Status::CleanupSuccess,
+    }
+}
