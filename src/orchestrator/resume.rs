@@ -86,7 +86,7 @@ impl Synchronised {
         for domain in self.campaign.participants().iter() {
             self.tell_again(domain, out);
         }
-        out.push(Effect::SetTimer(TimerKind::Resume, now.after(RESUME_REACTION_MS)));
+        out.push(Effect::SetTimer(TimerKind::Resume, now.after(self.settings.reaction_ms())));
     }
 
     /// An agent has started anew in the middle of a phase.
@@ -104,7 +104,7 @@ impl Synchronised {
         // It may have forgotten more than the message that it did not answer.
         part.replay = None;
         self.tell_again(domain, out);
-        out.push(Effect::SetTimer(TimerKind::Resume, now.after(RESUME_REACTION_MS)));
+        out.push(Effect::SetTimer(TimerKind::Resume, now.after(self.settings.reaction_ms())));
     }
 
     /// Whoever owes an answer gets its message again, and has to react to it.
@@ -134,12 +134,12 @@ impl Synchronised {
                 out.push(Effect::Forward(domain));
                 again = true;
             } else {
-                self.fail(domain, Reason::Silent(None, RESUME_REACTION_MS), out);
+                self.fail(domain, Reason::Silent(None, self.settings.reaction_ms()), out);
                 self.drop_out(now, domain, out);
             }
         }
         if again {
-            out.push(Effect::SetTimer(TimerKind::Resume, now.after(RESUME_REACTION_MS)));
+            out.push(Effect::SetTimer(TimerKind::Resume, now.after(self.settings.reaction_ms())));
         }
         self.advance(now, out);
     }
@@ -181,6 +181,12 @@ impl Synchronised {
 }
 
 impl super::Settings {
+    /// How long an agent may take to react to what it is told again; half the phase
+    /// at most, so that there is time for what follows.
+    fn reaction_ms(&self) -> u64 {
+        RESUME_REACTION_MS.min(self.phase_timeout_ms / 2)
+    }
+
     pub(super) fn wait(&self, now: Tick) -> Wait {
         Wait { quiet: now.after(self.cleanup_timeout_ms), end: now.after(self.phase_timeout_ms) }
     }

@@ -2,8 +2,11 @@
 //! A slot is overwritten in place and synced before anybody is told that it is
 //! saved; all of it may take long, so it happens on a thread of its own.
 
+use std::ffi::CString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -36,6 +39,18 @@ impl Disk {
         File::create(&probe)?;
         fs::remove_file(&probe)?;
         Ok(disk)
+    }
+
+    /// Whether the folder lies in memory, so that a power cut takes what is saved.
+    pub fn is_volatile(&self) -> bool {
+        // From linux/magic.h: ramfs, tmpfs, and overlays, whose upper layer is often one.
+        const VOLATILE: [u32; 3] = [0x8584_58f6, 0x0102_1994, 0x794c_7630];
+        let Ok(path) = CString::new(self.0.as_os_str().as_bytes()) else { return false };
+        let mut stat = MaybeUninit::<libc::statfs>::uninit();
+        // SAFETY: the path ends with NUL, and the buffer is of the type that is filled.
+        let filled = unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) } == 0;
+        // SAFETY: it was filled, for the call says so.
+        filled && VOLATILE.contains(&(unsafe { stat.assume_init() }.f_type as u32))
     }
 
     /// The fields of the newest record of a kind. A damaged slot is logged, and the
@@ -108,5 +123,85 @@ impl Disk {
             Slot::B => "b",
         };
         self.0.join(Path::new(name).with_extension(slot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::format::{fields, Fields};
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let path = std::env::temp_dir().join(format!("um-disk-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            Folder(path)
+        }
+
+        fn disk(&self) -> Disk {
+            Disk::open(self.0.to_str().unwrap()).unwrap()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn draft(content: &[u8]) -> Draft {
+        Draft::new(Kind::State, 256, |out: &mut Fields<'_>| out.put(1, &[content])).unwrap()
+    }
+
+    fn content(disk: &Disk) -> Option<Vec<u8>> {
+        match disk.load(Kind::State).unwrap() {
+            Content::Fields(bytes) => Some(fields(&bytes).next().unwrap().1.to_vec()),
+            Content::Unreadable(_) => None,
+        }
+    }
+
+    #[test]
+    fn the_last_that_was_saved_is_loaded() {
+        let folder = Folder::new("last");
+        let disk = folder.disk();
+        assert_eq!(content(&disk), None);
+        for n in 0..5 {
+            disk.save(draft(&[n; 9])).unwrap();
+            assert_eq!(content(&folder.disk()), Some(vec![n; 9]));
+        }
+    }
+
+    #[test]
+    fn a_torn_slot_leaves_the_one_before_it() {
+        let folder = Folder::new("torn");
+        let disk = folder.disk();
+        (0..4).for_each(|n| disk.save(draft(&[n; 9])).unwrap());
+        let newest = folder.0.join("state.b");
+        let mut bytes = fs::read(&newest).unwrap();
+        bytes.truncate(bytes.len() - 3);
+        fs::write(&newest, bytes).unwrap();
+        assert_eq!(content(&disk), Some(vec![2; 9]));
+        disk.save(draft(b"next")).unwrap();
+        assert_eq!(content(&disk), Some(b"next".to_vec()));
+    }
+
+    #[test]
+    fn slots_that_cannot_be_read_are_moved_aside_and_never_stop_the_start() {
+        let folder = Folder::new("aside");
+        let disk = folder.disk();
+        disk.save(draft(b"x")).unwrap();
+        fs::write(folder.0.join("state.a"), [7; 90]).unwrap();
+        assert!(matches!(disk.load(Kind::State).unwrap(), Content::Unreadable(bytes) if bytes == [7; 90]));
+        assert!(folder.0.join("state.a.corrupt").exists() && !folder.0.join("state.a").exists());
+        disk.save(draft(b"new")).unwrap();
+        assert_eq!(content(&disk), Some(b"new".to_vec()));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_said_at_once() {
+        assert!(Disk::open("/proc/um").is_err());
+        assert!(Disk::open("/dev/null").is_err());
     }
 }

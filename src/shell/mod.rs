@@ -64,7 +64,12 @@ fn open_disk(config: &Config) -> Option<Disk> {
     }
     let path = config.state_dir.as_str();
     match Disk::open(path) {
-        Ok(disk) => Some(disk),
+        Ok(disk) => {
+            if disk.is_volatile() {
+                log::warn!("stateDir {path} lies in memory or on an overlay: an activity may not survive a power cut");
+            }
+            Some(disk)
+        }
         Err(error) => {
             log::warn!("stateDir {path}: {error}; an activity does not survive a restart");
             None
