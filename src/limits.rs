@@ -240,6 +240,10 @@ pub const LOG_PRUNE_MS: u64 = 86_400_000;
 
 // reboot
 
+/// Milliseconds that the broker has to take the final status before a reboot, if
+/// that status is saved.
+pub const REBOOT_DELIVERY_MS: u64 = 60_000;
+
 /// Milliseconds that a reboot command has to bring the host down.
 pub const REBOOT_COMMAND_MS: u64 = 60_000;
 

@@ -2,6 +2,7 @@
 //! a while for people, then it is triggered, once.
 
 use super::effect::{Effect, Effects, TimerKind};
+use crate::limits::REBOOT_DELIVERY_MS;
 use crate::time::Tick;
 
 /// How far the reboot is.
@@ -25,8 +26,9 @@ impl Reboot {
     }
 
     /// The activity that needs it has ended.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, now: Tick, out: &mut Effects) {
         *self = Reboot::Delivering;
+        out.push(Effect::SetTimer(TimerKind::Reboot, now.after(REBOOT_DELIVERY_MS)));
     }
 
     /// Everything is at the broker; it follows `after_ms` later.
@@ -37,10 +39,16 @@ impl Reboot {
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, out: &mut Effects) {
-        if *self == Reboot::Waiting {
-            *self = Reboot::Triggered;
-            out.push(Effect::Reboot);
+    /// The delay is over, or the broker was waited for long enough: what is saved
+    /// is reported after the reboot.
+    pub(super) fn handle_timeout(&mut self, now: Tick, after_ms: u64, is_saved: bool, out: &mut Effects) {
+        match self {
+            Reboot::Delivering if is_saved => self.handle_settled(now, after_ms, out),
+            Reboot::Waiting => {
+                *self = Reboot::Triggered;
+                out.push(Effect::Reboot);
+            }
+            _ => {}
         }
     }
 

@@ -23,6 +23,7 @@ pub(super) const SETTINGS: Settings = Settings {
     reboot_required: DomainSet::EMPTY,
     reboot_enabled: true,
     reboot_after_ms: 30_000,
+    is_saved: false,
 };
 
 const STATUSES: [Status; 24] = [

@@ -39,6 +39,7 @@ use transport::{Transport, Wake};
 /// A file that the connection needs cannot be used, or the system refuses what the
 /// loop itself needs: signals or the reactor.
 pub fn run(config: &Config) -> io::Result<()> {
+    let disk = open_disk(config);
     let settings = Settings {
         phase_timeout_ms: config.phase_timeout_ms,
         cleanup_timeout_ms: config.cleanup_timeout_ms,
@@ -48,9 +49,9 @@ pub fn run(config: &Config) -> io::Result<()> {
         reboot_required: domains_with(config, |agent| agent.reboot_required),
         reboot_enabled: config.reboot_enabled,
         reboot_after_ms: config.reboot_after_ms,
+        is_saved: disk.is_some(),
     };
     let synchronised = Synchronised::new(settings);
-    let disk = open_disk(config);
     match disk {
         Some(_) => serve(config, Box::new(Durable::new(synchronised)), disk),
         None => serve(config, Box::new(synchronised), None),

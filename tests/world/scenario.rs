@@ -470,6 +470,7 @@ fn settings(config: &Config) -> Settings {
         reboot_required: agents.filter_map(|(place, _)| DomainIx::new(place)).collect(),
         reboot_enabled: config.reboot_enabled,
         reboot_after_ms: config.reboot_after_ms,
+        is_saved: false,
     }
 }
 

@@ -133,6 +133,7 @@ impl World {
                 .collect::<DomainSet>(),
             reboot_enabled: config.reboot_enabled,
             reboot_after_ms: config.reboot_after_ms,
+            is_saved: false,
         };
         let options = Options {
             clean_session: config.connection.clean_session,
