@@ -153,6 +153,7 @@ impl Course {
         self.world.broker.reachable = true;
         self.world.broker.acknowledges = true;
         self.world.await_link();
+        self.edge_says("name");
         let config = &self.world.config;
         let longest = 6 * config.phase_timeout_ms + 3 * config.owner_consent_timeout_ms + 600_000;
         self.world.run_for(longest);
@@ -161,8 +162,9 @@ impl Course {
 
     fn check(&mut self) {
         let accepted = self.world.accepted.borrow().clone();
+        let ends = self.world.ends();
         for activity in &accepted {
-            let ends = self.world.reports(activity).into_iter().filter(|report| report.is_final()).count();
+            let ends = ends.iter().filter(|end| end.activity == *activity).count();
             assert_eq!(ends, 1, "{activity}: final statuses");
         }
         self.world.reboot_fails();

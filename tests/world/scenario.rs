@@ -370,6 +370,11 @@ impl World {
         self.sent().filter_map(Seen::report).filter(|report| report.activity == activity).collect()
     }
 
+    /// All final statuses.
+    pub fn ends(&self) -> Vec<Report> {
+        self.sent().filter_map(Seen::report).filter(Report::is_final).collect()
+    }
+
     /// The statuses of an activity as the backend got them.
     pub fn story(&self, activity: &str) -> Vec<String> {
         self.reports(activity).into_iter().map(|report| report.status).collect()
