@@ -27,8 +27,8 @@ pub const EPOCH: u64 = 1_700_000_000_000;
 /// What the monotonic clock shows then.
 const START: u64 = 10_000;
 
-/// Steps at one moment past which the manager would spin.
-const STEPS_MAX: usize = 10_000;
+/// Steps at one moment past which the manager would spin. Each may be a byte.
+const STEPS_MAX: usize = 1_000_000;
 
 /// A manager, and all around it.
 pub struct World {
