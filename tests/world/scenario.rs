@@ -27,8 +27,8 @@ pub const EPOCH: u64 = 1_700_000_000_000;
 /// What the monotonic clock shows then.
 const START: u64 = 10_000;
 
-/// Steps at one moment past which the manager would spin.
-const STEPS_MAX: usize = 10_000;
+/// Steps at one moment past which the manager would spin. Each may be a byte.
+const STEPS_MAX: usize = 1_000_000;
 
 /// A manager, and all around it.
 pub struct World {
@@ -368,6 +368,11 @@ impl World {
     /// All feedback to the backend about an activity.
     pub fn reports(&self, activity: &str) -> Vec<Report> {
         self.sent().filter_map(Seen::report).filter(|report| report.activity == activity).collect()
+    }
+
+    /// All final statuses.
+    pub fn ends(&self) -> Vec<Report> {
+        self.sent().filter_map(Seen::report).filter(Report::is_final).collect()
     }
 
     /// The statuses of an activity as the backend got them.
