@@ -54,6 +54,8 @@ impl Reboot {
 
     /// The host is still up: it is not tried again.
     pub(super) fn handle_failed(&mut self) {
-        *self = Reboot::None;
+        if *self == Reboot::Triggered {
+            *self = Reboot::None;
+        }
     }
 }

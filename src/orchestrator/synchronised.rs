@@ -315,9 +315,12 @@ impl Synchronised {
                 }
             }
             TimerKind::Cleanup => {
-                let waited = self.settings.cleanup_timeout_ms.min(self.settings.phase_timeout_ms);
                 let is_over = |s| matches!(s, State::CleaningUp(wait) if wait.over() <= now);
                 for domain in self.campaign.domains_in(is_over).iter() {
+                    let waited = match self.campaign.domain(domain).map(|part| part.state) {
+                        Some(State::CleaningUp(wait)) if wait.quiet <= wait.end => self.settings.cleanup_timeout_ms,
+                        _ => self.settings.phase_timeout_ms,
+                    };
                     self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited), out);
                 }
                 // The self-update agent never answers it: taken as done (agents.md).
