@@ -8,9 +8,10 @@ use super::duration::{parse_duration_ms, BadDuration};
 use super::keys::{AgentId, Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Names, Slot, Source, Values, Warnings};
 use super::{Agent, Broker, Config, Connection, Log};
-use crate::limits::{CONFIG_VALUE_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, KEEP_ALIVE_MS_MAX};
+use crate::limits::{CONFIG_VALUE_MAX, DOMAINS_MAX, KEEP_ALIVE_MS_MAX};
 use crate::orchestrator::phase::{Phase, PhaseSet};
 use crate::time::Duration;
+use crate::wire::topic::Topics;
 
 /// Settles which domains have an agent: those of the list if there is one,
 /// otherwise those of the file, otherwise the default.
@@ -45,45 +46,12 @@ pub fn settle_domains(values: &mut Values) -> Result<(), String> {
     if count > DOMAINS_MAX {
         return Err(format!("there are {count} domains; at most {DOMAINS_MAX} are served"));
     }
-    let own = &values.get(Id::Domain).text;
-    check_domain(own).map_err(|reason| format!("the manager's own domain {:?} {reason}", shown(own)))?;
-    for (place, agent) in agents.iter().enumerate() {
-        let refuse = |reason: String| format!("the domain {:?} {reason}", shown(&agent.domain));
-        check_domain(&agent.domain).map_err(refuse)?;
-        let others = core::iter::once(own).chain(agents[..place].iter().map(|other| &other.domain));
-        for other in others {
-            if topic_form(other) == topic_form(&agent.domain) {
-                return Err(refuse(format!("has the same topics as the domain {:?}", shown(other))));
-            }
-        }
-    }
     let names: Vec<&str> = agents.iter().map(|agent| agent.domain.as_str()).collect();
+    let topics = Topics::new(&values.get(Id::Domain).text, &names);
+    topics.map_err(|error| shown(&error.to_string()).to_string())?;
     values.get_mut(Id::Domains).text = names.join(",");
     values.agents = Some(agents);
     Ok(())
-}
-
-/// Whether `domain` can be part of topics.
-fn check_domain(domain: &str) -> Result<(), String> {
-    if domain.is_empty() {
-        return Err(String::from("is empty"));
-    }
-    if domain.len() > DOMAIN_ID_MAX {
-        return Err(format!("is longer than {DOMAIN_ID_MAX} bytes"));
-    }
-    match domain.chars().find(|c| matches!(c, '/' | '+' | '#') || c.is_control()) {
-        Some(c) => Err(format!("has the character {:?}, which a part of a topic cannot have", shown(&c.to_string()))),
-        None => Ok(()),
-    }
-}
-
-/// What is in the domain's topics for it (protocol.md, "Topics").
-fn topic_form(domain: &str) -> String {
-    let plain = domain.replace('-', "");
-    match plain.ends_with("update") {
-        true => plain,
-        false => plain + "update",
-    }
 }
 
 /// Builds the configuration. Afterwards `values` are what is in effect.
