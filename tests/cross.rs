@@ -1,0 +1,123 @@
+//! The cross builds' files agree with each other. There is no container engine in
+//! the gate: what they make of them is not seen here.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+/// The names of a target: ours and Rust's, and the most that its static binary may
+/// have, without TLS and with it.
+const TARGETS: &[(&str, &str, usize, usize)] = &[
+    ("armv7", "armv7-unknown-linux-musleabihf", 400_000, 950_000),
+    ("aarch64", "aarch64-unknown-linux-musl", 460_000, 1_150_000),
+    ("x86_64", "x86_64-unknown-linux-musl", 520_000, 1_400_000),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// A file of TOML as sections with lines of a key and its value. It takes only what
+/// these files need: each table has a header, each value is on one line.
+fn sections(path: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let mut sections = Vec::new();
+    for line in read(path).lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        match line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            Some(name) => sections.push((name.to_owned(), Vec::new())),
+            None => {
+                let (key, value) = line.split_once(" = ").unwrap();
+                let (_, lines) = sections.last_mut().unwrap();
+                lines.push((key.to_owned(), value.to_owned()));
+            }
+        }
+    }
+    sections
+}
+
+fn value(path: &str, section: &str, key: &str) -> String {
+    let sections = sections(path);
+    let (_, lines) = sections.iter().find(|(name, _)| name == section).unwrap();
+    let mut found = lines.iter().filter(|(name, _)| name == key);
+    let (Some((_, value)), None) = (found.next(), found.next()) else {
+        panic!("{path}: not one {key} in [{section}]");
+    };
+    value.clone()
+}
+
+/// What is quoted in a value.
+fn quoted(value: &str) -> Vec<&str> {
+    value.split('"').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn cross_knows_our_targets_and_finds_their_dockerfiles() {
+    let names: Vec<String> = sections("cross/Cross.toml").into_iter().map(|(name, _)| name).collect();
+    let expected: Vec<String> = TARGETS.iter().map(|(_, target, ..)| format!("target.{target}")).collect();
+    assert_eq!(names, expected);
+    for (name, target, ..) in TARGETS {
+        let dockerfile = value("cross/Cross.toml", &format!("target.{target}"), "dockerfile");
+        assert_eq!(dockerfile, format!(r#"{{ file = "cross/Dockerfile.{name}", context = "cross" }}"#));
+        let dockerfile = read(&format!("cross/Dockerfile.{name}"));
+        let image = format!("ARG CROSS_BASE_IMAGE=ghcr.io/cross-rs/{target}:");
+        assert_eq!(dockerfile.lines().filter(|line| line.starts_with(&image)).count(), 1, "{dockerfile}");
+        assert!(dockerfile.contains("\nFROM $CROSS_BASE_IMAGE\n"), "{dockerfile}");
+        // ring's C gets its flags only under the target's name as a variable.
+        assert!(dockerfile.contains(&format!("\nENV CFLAGS_{}=", target.replace('-', "_"))), "{dockerfile}");
+    }
+}
+
+#[test]
+fn cargo_has_a_linker_flags_and_an_alias_for_each_target() {
+    let config = ".cargo/config.toml";
+    for (name, target, ..) in TARGETS {
+        let section = format!("target.{target}");
+        assert!(quoted(&value(config, &section, "linker"))[0].ends_with("-gcc"));
+        let flags = value(config, &section, "rustflags");
+        assert!(quoted(&flags).iter().any(|flag| flag.starts_with("target-feature=+crt-static")), "{flags}");
+        let alias = value(config, "alias", name);
+        assert_eq!(quoted(&alias), [format!("build --release --target {target}")]);
+    }
+    let targets = sections(config).iter().filter(|(name, _)| name.starts_with("target.")).count();
+    assert_eq!(targets, TARGETS.len());
+}
+
+#[test]
+fn our_own_build_knows_the_same_targets() {
+    let build = read("cross/build");
+    for (_, target, ..) in TARGETS {
+        assert!(build.contains(&format!("target={target} ")), "{target}");
+    }
+    assert_eq!(build.matches(" zig_target=").count(), TARGETS.len());
+    let lines = build.lines().map(str::trim);
+    let arms: Vec<&str> = TARGETS.iter().map(|(name, ..)| *name).collect();
+    assert!(lines.clone().any(|line| line.starts_with(&format!("{})", arms.join(" | ")))));
+}
+
+#[test]
+fn the_recorded_sizes_are_within_what_was_asked_for() {
+    let sizes = read("cross/sizes.txt");
+    let lines: Vec<Vec<&str>> =
+        sizes.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), TARGETS.len() * 2);
+    for (name, _, plain_max, tls_max) in TARGETS {
+        for (tls, size_max) in [("no-tls", plain_max), ("tls", tls_max)] {
+            let found: Vec<_> = lines.iter().filter(|line| line[..2] == [*name, tls]).collect();
+            assert_eq!(found.len(), 1, "{name} {tls}");
+            let size: usize = found[0][2].parse().unwrap();
+            assert!(size <= *size_max, "{name} {tls}: {size} bytes, at most {size_max}");
+        }
+    }
+}
+
+#[test]
+fn the_commands_can_be_run() {
+    use std::os::unix::fs::PermissionsExt;
+    for command in ["cross/build", "tests/arm"] {
+        let path: PathBuf = root().join(command);
+        assert_ne!(path.metadata().unwrap().permissions().mode() & 0o111, 0, "{command}");
+    }
+}
