@@ -109,8 +109,9 @@ pub const UNSUBSCRIBE_MS: u64 = 300;
 /// fewer in flight; past it the manager reads on when it has acknowledged.
 pub const INBOUND_MAX: usize = 256;
 
-/// Effects of one event: for each domain two messages and a notice, and some.
-pub const EFFECTS_MAX: usize = 96;
+/// Effects of one event: for each domain two messages and a notice, and some; or
+/// all that waited for a save.
+pub const EFFECTS_MAX: usize = 96 + HELD_MAX;
 
 const _: () = {
     assert!(DOMAINS_MAX <= 16, "a set of domains is 16 bits");
@@ -122,7 +123,8 @@ const _: () = {
             < OUTBOUND_BYTES - 64 * 1024
     );
     assert!(OUTBOUND_MAX >= DOMAINS_MAX * (ROUNDS_MAX + 2) + 16);
-    assert!(EFFECTS_MAX >= 4 * DOMAINS_MAX + 16);
+    assert!(EFFECTS_MAX >= HELD_MAX + 4 * DOMAINS_MAX + 16);
+    assert!(HELD_MAX >= (1 + 6 + 2 + 3 * 5) * DOMAINS_MAX + 64);
 };
 
 // wire
@@ -173,9 +175,13 @@ const _: () = {
     assert!(PACKET_IN_MAX > 5 + 2 + 65_535 + 2);
     assert!(SKIP_CHUNK <= PACKET_IN_MAX);
 };
-/// Effects that wait for a save: what one activity can decide before anybody
-/// could react.
-pub const HELD_MAX: usize = 2 * EFFECTS_MAX;
+
+// saving
+
+/// Effects that wait for a save. A flash that hangs holds up all that one activity
+/// can decide: for each domain its part, six commands, two repeated ones, and three
+/// more in each of five phases if its agent starts anew again and again; and some.
+pub const HELD_MAX: usize = 32 * DOMAINS_MAX;
 
 /// Milliseconds that an agent has to react after an activity was taken up.
 pub const RESUME_REACTION_MS: u64 = 30_000;
@@ -239,6 +245,10 @@ pub const LOG_RETRY_MS: u64 = 10_000;
 pub const LOG_PRUNE_MS: u64 = 86_400_000;
 
 // reboot
+
+/// Milliseconds that the broker has to take the final status before a reboot, if
+/// that status is saved.
+pub const REBOOT_DELIVERY_MS: u64 = 60_000;
 
 /// Milliseconds that a reboot command has to bring the host down.
 pub const REBOOT_COMMAND_MS: u64 = 60_000;

@@ -2,6 +2,7 @@
 //! a while for people, then it is triggered, once.
 
 use super::effect::{Effect, Effects, TimerKind};
+use crate::limits::REBOOT_DELIVERY_MS;
 use crate::time::Tick;
 
 /// How far the reboot is.
@@ -25,8 +26,9 @@ impl Reboot {
     }
 
     /// The activity that needs it has ended.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, now: Tick, out: &mut Effects) {
         *self = Reboot::Delivering;
+        out.push(Effect::SetTimer(TimerKind::Reboot, now.after(REBOOT_DELIVERY_MS)));
     }
 
     /// Everything is at the broker; it follows `after_ms` later.
@@ -37,15 +39,23 @@ impl Reboot {
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, out: &mut Effects) {
-        if *self == Reboot::Waiting {
-            *self = Reboot::Triggered;
-            out.push(Effect::Reboot);
+    /// The delay is over, or the broker was waited for long enough: what is saved
+    /// is reported after the reboot.
+    pub(super) fn handle_timeout(&mut self, now: Tick, after_ms: u64, is_saved: bool, out: &mut Effects) {
+        match self {
+            Reboot::Delivering if is_saved => self.handle_settled(now, after_ms, out),
+            Reboot::Waiting => {
+                *self = Reboot::Triggered;
+                out.push(Effect::Reboot);
+            }
+            _ => {}
         }
     }
 
     /// The host is still up: it is not tried again.
     pub(super) fn handle_failed(&mut self) {
-        *self = Reboot::None;
+        if *self == Reboot::Triggered {
+            *self = Reboot::None;
+        }
     }
 }

@@ -73,7 +73,11 @@ impl Synchronised {
             Reboot::Triggered | Reboot::None => Reboot::None,
             Reboot::Delivering | Reboot::Waiting => Reboot::Delivering,
         };
-        if self.reboot.is_pending() && self.campaign.is_delivered {
+        if !self.reboot.is_pending() {
+            return;
+        }
+        self.reboot.begin(now, out);
+        if self.campaign.is_delivered {
             self.reboot.handle_settled(now, self.settings.reboot_after_ms, out);
         }
     }

@@ -149,6 +149,19 @@ fn the_host_is_rebooted_once_whatever_happens_around_it() {
     }
 }
 
+#[test]
+fn a_saved_end_that_the_broker_does_not_take_holds_the_reboot_up_for_a_minute_only() {
+    let mut course = ended(true, true);
+    assert!(course.out.contains(&Effect::SetTimer(TimerKind::Reboot, Tick(60_000))));
+    let mut unsaved = course.clone();
+    unsaved.timeout(TimerKind::Reboot, 60_000);
+    assert_eq!(unsaved.orchestrator.reboot(), Reboot::Delivering, "what is not saved would be lost");
+    course.orchestrator.settings.is_saved = true;
+    course.timeout(TimerKind::Reboot, 60_000);
+    assert!(course.out.contains(&Effect::SetTimer(TimerKind::Reboot, Tick(90_000))));
+    assert_eq!(course.timeout(TimerKind::Reboot, 90_000), "reboot");
+}
+
 /// From every state that two domains can reach, and one that is asked about, a
 /// start leads to one end, even if nobody ever says a word again.
 #[test]

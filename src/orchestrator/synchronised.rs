@@ -33,6 +33,8 @@ pub struct Settings {
     pub reboot_enabled: bool,
     /// Between the reported end and the reboot, in milliseconds.
     pub reboot_after_ms: u64,
+    /// Whether activities are saved.
+    pub is_saved: bool,
 }
 
 /// One activity at a time, one phase at a time.
@@ -293,7 +295,8 @@ impl Synchronised {
     fn handle_timeout(&mut self, now: Tick, kind: TimerKind, out: &mut Effects) {
         if !self.is_running() {
             if kind == TimerKind::Reboot {
-                self.reboot.handle_timeout(out);
+                let is_saved = self.settings.is_saved && !self.campaign.is_unsaved;
+                self.reboot.handle_timeout(now, self.settings.reboot_after_ms, is_saved, out);
             }
             return;
         }
@@ -312,9 +315,12 @@ impl Synchronised {
                 }
             }
             TimerKind::Cleanup => {
-                let waited = self.settings.cleanup_timeout_ms.min(self.settings.phase_timeout_ms);
                 let is_over = |s| matches!(s, State::CleaningUp(wait) if wait.over() <= now);
                 for domain in self.campaign.domains_in(is_over).iter() {
+                    let waited = match self.campaign.domain(domain).map(|part| part.state) {
+                        Some(State::CleaningUp(wait)) if wait.quiet <= wait.end => self.settings.cleanup_timeout_ms,
+                        _ => self.settings.phase_timeout_ms,
+                    };
                     self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited), out);
                 }
                 // The self-update agent never answers it: taken as done (agents.md).
@@ -350,7 +356,7 @@ impl Synchronised {
             }
         } else if phase == Phase::Identify {
             if self.campaign.has_failed() {
-                return self.finish(Status::IdentificationFailed, out);
+                return self.finish(now, Status::IdentificationFailed, out);
             }
             out.push(Effect::Report(Status::Identified));
             if !ready.is_empty() {
@@ -362,7 +368,7 @@ impl Synchronised {
             Some(next) if !ready.is_empty() => self.begin(now, next, ready, out),
             _ if self.campaign.domains_in(|s| s != State::Done).is_empty() => {
                 let failed = self.campaign.has_failed() || self.campaign.cause.is_some();
-                self.finish(if failed { Status::Incomplete } else { Status::Completed }, out);
+                self.finish(now, if failed { Status::Incomplete } else { Status::Completed }, out);
             }
             _ => out.push(Effect::StopTimer(TimerKind::Phase)),
         }
@@ -434,14 +440,14 @@ impl Synchronised {
     }
 
     /// The end of an activity that agents took part in.
-    fn finish(&mut self, outcome: Status, out: &mut Effects) {
+    fn finish(&mut self, now: Tick, outcome: Status, out: &mut Effects) {
         self.close(outcome, out);
         out.push(Effect::ReportInventory);
         out.push(Effect::AwaitDelivery);
         let needs_reboot = |domain: &DomainIx| self.campaign.actions.count(*domain) > 0;
         if outcome == Status::Completed && self.settings.reboot_required.iter().any(|domain| needs_reboot(&domain)) {
             match self.settings.reboot_enabled {
-                true => self.reboot.begin(),
+                true => self.reboot.begin(now, out),
                 false => out.push(Effect::Notice(Notice::RebootDisabled)),
             }
         }

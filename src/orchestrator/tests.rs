@@ -23,6 +23,7 @@ pub(super) const SETTINGS: Settings = Settings {
     reboot_required: DomainSet::EMPTY,
     reboot_enabled: true,
     reboot_after_ms: 30_000,
+    is_saved: false,
 };
 
 const STATUSES: [Status; 24] = [
@@ -265,6 +266,8 @@ fn feedback_extends_a_cleanup_to_the_phase_timeout_at_most() {
     }
     assert!(course.out.contains(&Effect::SetTimer(TimerKind::Cleanup, Tick(600_000))));
     assert_eq!(course.timeout(TimerKind::Cleanup, 600_000), "Completed inventory");
+    let waited = Reason::Silent(Some(Command::Cleanup), 600_000);
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().cleanup, Some(waited));
 }
 
 #[test]

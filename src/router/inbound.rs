@@ -31,6 +31,9 @@ impl Router {
             Some(Origin::Plain(Incoming::AgentInventory(domain))) => {
                 self.handle_inventory(now, domain, &topic, &payload, retain);
             }
+            Some(Origin::Plain(Incoming::OwnerConsentFeedback)) if retain => {
+                log::warn!("{topic}: ignored, an owner's answer that the broker kept answers no question of ours");
+            }
             Some(Origin::Plain(incoming)) => self.handle_plain(now, incoming, &topic, &payload),
             None => log::warn!("a message to {topic} is none of ours"),
         }
@@ -52,8 +55,7 @@ impl Router {
         match incoming {
             Incoming::DesiredState => {
                 if !self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) {
-                    log::error!("a desired state is not taken: too many messages wait for the broker");
-                    return;
+                    return self.refuse_for_room(now, payload);
                 }
                 self.handle_desired_state(now, payload);
             }
@@ -62,6 +64,15 @@ impl Router {
             Incoming::AgentInventory(domain) => self.handle_inventory(now, domain, topic, payload, false),
             Incoming::DesiredStateCommand => log::info!("{topic}: ignored, it is not for the top-level manager"),
             Incoming::OwnerConsentFeedback => self.handle_consent_reply(now, topic, payload),
+        }
+    }
+
+    /// A broker that acknowledges nothing leaves no room for an activity; the backend
+    /// is told so, if that still fits.
+    fn refuse_for_room(&mut self, now: Now, bytes: &[u8]) {
+        log::error!("a desired state is not taken: too many messages wait for the broker");
+        if let Some(activity) = activity_of(bytes).filter(|activity| !self.runs(*activity)) {
+            self.refuse(now, activity, &|out: &mut dyn Write| out.write_str("too many messages wait for the broker"));
         }
     }
 

@@ -155,11 +155,13 @@ impl Router {
             any = true;
             self.handle_event(now, event);
         }
-        if self.delivery == Delivery::Reports && self.session.unacknowledged() == 0 {
+        let waits = self.twin.as_ref().is_some_and(|twin| twin.waiting.is_some());
+        let is_told = self.session.unacknowledged() == 0 && !waits;
+        if self.delivery == Delivery::Reports && is_told {
             self.delivery = Delivery::Inventory;
             let _ = self.decide(now, Event::Delivered);
         }
-        if self.delivery == Delivery::Inventory && self.session.unacknowledged() == 0 && self.rounds.is_idle() {
+        if self.delivery == Delivery::Inventory && is_told && self.rounds.is_idle() {
             self.delivery = Delivery::Told;
             let _ = self.decide(now, Event::Settled);
         }

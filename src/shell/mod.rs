@@ -39,7 +39,19 @@ use transport::{Transport, Wake};
 /// A file that the connection needs cannot be used, or the system refuses what the
 /// loop itself needs: signals or the reactor.
 pub fn run(config: &Config) -> io::Result<()> {
-    let settings = Settings {
+    let disk = open_disk(config);
+    let settings = settings(config, disk.is_some());
+    let synchronised = Synchronised::new(settings);
+    match disk {
+        Some(_) => serve(config, Box::new(Durable::new(synchronised)), disk),
+        None => serve(config, Box::new(synchronised), None),
+    }
+}
+
+/// What the orchestrator needs to know of the configuration, and whether
+/// activities are saved.
+pub fn settings(config: &Config, is_saved: bool) -> Settings {
+    Settings {
         phase_timeout_ms: config.phase_timeout_ms,
         cleanup_timeout_ms: config.cleanup_timeout_ms,
         feedback_interval_ms: config.report_feedback_interval_ms,
@@ -48,12 +60,7 @@ pub fn run(config: &Config) -> io::Result<()> {
         reboot_required: domains_with(config, |agent| agent.reboot_required),
         reboot_enabled: config.reboot_enabled,
         reboot_after_ms: config.reboot_after_ms,
-    };
-    let synchronised = Synchronised::new(settings);
-    let disk = open_disk(config);
-    match disk {
-        Some(_) => serve(config, Box::new(Durable::new(synchronised)), disk),
-        None => serve(config, Box::new(synchronised), None),
+        is_saved,
     }
 }
 

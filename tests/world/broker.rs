@@ -24,7 +24,10 @@ pub struct Broker {
     input: BytesMut,
     /// Places in `seen` of the manager's messages that it acknowledged in `output`.
     answered: Vec<usize>,
-    /// The same of those whose acknowledgement the manager never got.
+    /// The same of those that it did not acknowledge on this link.
+    withheld: Vec<usize>,
+    /// The same of those whose acknowledgement the manager did not get on an
+    /// earlier link.
     unanswered: Vec<usize>,
     session: Option<Session>,
     retained: BTreeMap<String, Vec<u8>>,
@@ -51,6 +54,7 @@ impl Broker {
             seen: Vec::new(),
             input: BytesMut::new(),
             answered: Vec::new(),
+            withheld: Vec::new(),
             unanswered: Vec::new(),
             session: None,
             retained: BTreeMap::new(),
@@ -72,6 +76,7 @@ impl Broker {
         if !self.output.is_empty() {
             self.unanswered.append(&mut self.answered);
         }
+        self.unanswered.append(&mut self.withheld);
         self.answered.clear();
         self.output.clear();
         self.session = self.session.take().filter(|session| !session.clean);
@@ -167,7 +172,7 @@ impl Broker {
         let again = earlier.map(|place| self.unanswered.remove(place)).is_some();
         match self.acknowledges {
             true => self.answered.push(self.seen.len()),
-            false => self.unanswered.push(self.seen.len()),
+            false => self.withheld.push(self.seen.len()),
         }
         let seen = Seen { at, from: From::Manager, topic, bytes, retain: publish.retain, again };
         self.seen.push(seen);

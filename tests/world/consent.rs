@@ -210,3 +210,17 @@ fn a_question_that_comes_up_without_a_link_is_asked_once_when_there_is_one() {
     world.owner_says("a-1", "APPROVED");
     assert_eq!(world.commands("one"), ["DOWNLOAD", "UPDATE"]);
 }
+
+#[test]
+fn an_answer_that_the_broker_kept_approves_nothing() {
+    let mut world = World::with(&["one"], r#""ownerConsentCommands": ["download"]"#);
+    let kept = r#"{"activityId":"a-1","timestamp":1,"payload":{"status":"APPROVED"}}"#;
+    world.publish_retained("deviceupdate/ownerconsentfeedback", kept);
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    let payload = r#"{"status":"IDENTIFIED","actions":[{"component":{"id":"one:app"}}]}"#;
+    world.agent_says("one", format!(r#"{{"activityId":"a-1","payload":{payload}}}"#));
+    assert_eq!(questions(&world), ["DOWNLOAD"]);
+    assert!(world.commands("one").is_empty());
+    world.owner_says("a-1", "APPROVED");
+    assert_eq!(world.commands("one"), ["DOWNLOAD"]);
+}

@@ -9,9 +9,8 @@ use serde_json::Value;
 use update_manager::config::values::{Values, Warnings};
 use update_manager::config::{file, merge, Config};
 use update_manager::mqtt::{LinkWish, Options, Reason};
-use update_manager::orchestrator::ids::DomainIx;
-use update_manager::orchestrator::Settings;
 use update_manager::router::{will, Router};
+use update_manager::shell;
 use update_manager::time::{Now, Tick};
 
 use crate::actors::{Actor, Said};
@@ -27,8 +26,8 @@ pub const EPOCH: u64 = 1_700_000_000_000;
 /// What the monotonic clock shows then.
 const START: u64 = 10_000;
 
-/// Steps at one moment past which the manager would spin.
-const STEPS_MAX: usize = 10_000;
+/// Steps at one moment past which the manager would spin. Each may be a byte.
+const STEPS_MAX: usize = 1_000_000;
 
 /// A manager, and all around it.
 pub struct World {
@@ -79,7 +78,7 @@ impl World {
         journal::start();
         let config = parse(text);
         let accepted: Accepted = Rc::new(RefCell::new(Vec::new()));
-        let checked = Checked::new(settings(&config), Rc::clone(&accepted));
+        let checked = Checked::new(shell::settings(&config, false), Rc::clone(&accepted));
         let now = Now { tick: Tick(START), wall: EPOCH };
         let options = options(&config);
         assert_eq!(options.check(), Ok(()));
@@ -370,6 +369,11 @@ impl World {
         self.sent().filter_map(Seen::report).filter(|report| report.activity == activity).collect()
     }
 
+    /// All final statuses.
+    pub fn ends(&self) -> Vec<Report> {
+        self.sent().filter_map(Seen::report).filter(Report::is_final).collect()
+    }
+
     /// The statuses of an activity as the backend got them.
     pub fn story(&self, activity: &str) -> Vec<String> {
         self.reports(activity).into_iter().map(|report| report.status).collect()
@@ -456,21 +460,6 @@ fn parse(text: &str) -> Config {
     let config = merge::resolve(&mut values, &mut warnings).unwrap();
     assert_eq!(warnings.into_vec(), [], "a configuration without warnings");
     config
-}
-
-/// As the shell makes them of the configuration.
-fn settings(config: &Config) -> Settings {
-    let agents = config.agents.iter().enumerate().filter(|(_, agent)| agent.reboot_required);
-    Settings {
-        phase_timeout_ms: config.phase_timeout_ms,
-        cleanup_timeout_ms: config.cleanup_timeout_ms,
-        feedback_interval_ms: config.report_feedback_interval_ms,
-        consent: config.owner_consent_commands,
-        consent_timeout_ms: config.owner_consent_timeout_ms,
-        reboot_required: agents.filter_map(|(place, _)| DomainIx::new(place)).collect(),
-        reboot_enabled: config.reboot_enabled,
-        reboot_after_ms: config.reboot_after_ms,
-    }
 }
 
 /// As the shell makes them of the configuration, but always the same.

@@ -17,27 +17,25 @@ pub fn broken(world: &World) -> Option<String> {
 fn one_end_of_each(world: &World, accepted: &[String]) -> Option<String> {
     let mut begun: BTreeMap<&str, usize> = BTreeMap::new();
     accepted.iter().for_each(|activity| *begun.entry(activity).or_default() += 1);
-    for (activity, times) in begun {
-        let ends: Vec<u64> = world
-            .reports(activity)
-            .iter()
-            // A refused second one is answered under its own id.
-            .filter(|report| report.is_final() && !is_refusal(&report.message))
-            .map(|report| report.at)
-            .collect();
-        if ends.len() > times {
-            return Some(format!("{activity}: {} final statuses", ends.len()));
-        }
-        let late = |seen: &&Seen| seen.from == From::Manager && !seen.again && seen.activity() == activity;
-        let last = world
-            .broker
-            .seen
-            .iter()
-            .rposition(|seen| seen.report().is_some_and(|r| r.activity == activity && r.is_final()));
-        if let Some(last) = last.filter(|_| ends.len() == times) {
-            let after = world.broker.seen.iter().skip(last).filter(late).find(|seen| is_command(&seen.topic));
-            if let Some(after) = after {
-                return Some(format!("{activity}: {} to {} after its end", after.payload_text("command"), after.topic));
+    let mut ended: BTreeMap<String, usize> = BTreeMap::new();
+    for seen in world.broker.seen.iter().filter(|seen| seen.from == From::Manager && !seen.again) {
+        if is_command(&seen.topic) {
+            let activity = seen.activity();
+            if begun.get(&*activity) == ended.get(&activity) {
+                let command = seen.payload_text("command");
+                return Some(format!("{activity}: {command} to {} at {} after its end", seen.topic, seen.at));
+            }
+        } else if let Some(report) = seen.report().filter(|report| report.is_final() && !is_refusal(&report.message)) {
+            // What was never accepted is refused under its own id.
+            let Some(times) = begun.get(&*report.activity) else { continue };
+            let ends = ended.entry(report.activity).or_default();
+            *ends += 1;
+            if *ends > *times {
+                return Some(format!(
+                    "a final status too many at {}: {}",
+                    seen.at,
+                    String::from_utf8_lossy(&seen.bytes)
+                ));
             }
         }
     }

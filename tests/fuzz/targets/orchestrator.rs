@@ -179,6 +179,7 @@ fn settings(plan: &Plan) -> Settings {
         reboot_required: (0..16).filter(|bit| plan.reboot_required >> bit & 1 == 1).map(at).collect::<DomainSet>(),
         reboot_enabled: plan.reboot_enabled,
         reboot_after_ms: delay(4, plan.delays.reboot.into()),
+        is_saved: false,
     }
 }
 

@@ -13,9 +13,9 @@ use serde_json::Value;
 use update_manager::config::{load, Config, Order};
 use update_manager::limits::PAYLOAD_IN_MAX;
 use update_manager::mqtt::{LinkWish, Options};
-use update_manager::orchestrator::ids::{DomainIx, DomainSet};
-use update_manager::orchestrator::{Settings, Synchronised};
+use update_manager::orchestrator::Synchronised;
 use update_manager::router::{will, Router};
+use update_manager::shell;
 use update_manager::time::{Now, Tick};
 use update_manager_fuzz::broker::{connack, covers, packets, publish, small, suback};
 use update_manager_fuzz::{json, log_everything, pieces, was_message_lost};
@@ -118,22 +118,7 @@ struct World {
 impl World {
     fn new(letters: &[u8]) -> World {
         let config = config(letters);
-        let settings = Settings {
-            phase_timeout_ms: config.phase_timeout_ms,
-            cleanup_timeout_ms: config.cleanup_timeout_ms,
-            feedback_interval_ms: config.report_feedback_interval_ms,
-            consent: config.owner_consent_commands,
-            consent_timeout_ms: config.owner_consent_timeout_ms,
-            reboot_required: config
-                .agents
-                .iter()
-                .enumerate()
-                .filter(|(_, agent)| agent.reboot_required)
-                .filter_map(|(place, _)| DomainIx::new(place))
-                .collect::<DomainSet>(),
-            reboot_enabled: config.reboot_enabled,
-            reboot_after_ms: config.reboot_after_ms,
-        };
+        let settings = shell::settings(&config, false);
         let options = Options {
             clean_session: config.connection.clean_session,
             will: will(&config.connection.status_topic),

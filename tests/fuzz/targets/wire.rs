@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use update_manager::limits::ACTIONS_MAX;
+use update_manager::limits::{ACTIONS_MAX, ACTION_COMPONENT_MAX};
 use update_manager::orchestrator::event::Action;
 use update_manager::orchestrator::phase::Status;
 use update_manager::text::{Escaped, Text};
@@ -143,6 +143,9 @@ fn assert_feedback(envelope: &Envelope<'_>) {
             return assert_said(&malformed);
         }
     };
+    for action in &actions {
+        assert!(!action.id.is_empty() && action.progress <= 100 && action.component.len() <= ACTION_COMPONENT_MAX);
+    }
     if head.status == Status::Unknown {
         return;
     }
