@@ -8,24 +8,24 @@ pub type Installed = (String, String);
 /// A desired state that is being applied.
 pub struct Activity {
     pub id: String,
-    planned: Vec<Planned>,
-    baselines: Vec<Baseline>,
-    running: Option<Running>,
+    pub planned: Vec<Planned>,
+    pub baselines: Vec<Baseline>,
+    pub running: Option<Running>,
     /// The last command that succeeded.
-    reached: Option<Command>,
+    pub reached: Option<Command>,
     /// The last phase was a successful activation.
-    activated: bool,
+    pub activated: bool,
 }
 
 /// The planned change of one component.
-struct Planned {
-    action: Action,
+pub struct Planned {
+    pub action: Action,
     /// It is installed and no longer wanted.
-    removes: bool,
+    pub removes: bool,
 }
 
 /// A command that is not yet answered.
-struct Running {
+pub struct Running {
     phase: &'static Phase,
     baseline: String,
     fails: bool,
@@ -127,6 +127,11 @@ impl Activity {
             self.planned[i].action.progress = 0;
         }
         self.running = Some(Running { phase, baseline, fails });
+    }
+
+    /// The command that is not yet answered, and its baseline.
+    pub fn running(&self) -> Option<(Command, &str)> {
+        self.running.as_ref().map(|running| (running.phase.command, running.baseline.as_str()))
     }
 
     /// Goes on with the running command, by a quarter of a component.

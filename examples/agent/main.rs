@@ -2,9 +2,11 @@
 //!
 //!     cargo run --features agent --example agent -- --domain containers --broker localhost:1883
 //!
-//! Its inventory is kept in memory. Flags make it slow, failing or silent.
+//! What it has and does is kept in memory, or over a restart in a file. Flags make
+//! it slow, failing or silent.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -16,8 +18,9 @@ use update_manager::wire::status::{command_name, status_name};
 use activity::{Activity, Installed, Progress, Then};
 
 mod activity;
+mod memory;
 
-/// An update agent that keeps its inventory in memory.
+/// An update agent that installs nothing.
 #[derive(FromArgs)]
 struct Flags {
     /// the domain that it serves (default: containers)
@@ -38,6 +41,9 @@ struct Flags {
     /// the phase in which it says nothing
     #[argh(option, default = "String::new()")]
     silent: String,
+    /// the file in which it remembers its activity over a restart (default: it forgets)
+    #[argh(option)]
+    state: Option<PathBuf>,
     /// print nothing
     #[argh(switch)]
     quiet: bool,
@@ -55,7 +61,15 @@ struct Example {
 fn main() -> Result<(), Box<dyn Error>> {
     let flags: Flags = argh::from_env();
     let agent = Agent::connect(&flags.domain, &flags.broker)?;
-    let mut example = Example { flags, agent, installed: Vec::new(), activity: None, due: None };
+    let (installed, mut activity) = flags.state.as_deref().map(memory::load).unwrap_or_default();
+    let unanswered = activity.as_ref().and_then(|activity| activity.running());
+    let unanswered = unanswered.map(|(command, baseline)| (command, baseline.to_owned()));
+    let mut due = None;
+    if let (Some(activity), Some((command, baseline))) = (&mut activity, unanswered) {
+        activity.start(command, baseline, flags.fail.eq_ignore_ascii_case(command_name(command)));
+        due = Some(Instant::now());
+    }
+    let mut example = Example { flags, agent, installed, activity, due };
     loop {
         example.serve()?;
     }
@@ -77,7 +91,12 @@ impl Example {
             None => {}
         }
         match self.due {
-            Some(due) if due <= Instant::now() => self.progress(),
+            Some(due) if due <= Instant::now() => {
+                self.progress()?;
+                // Only now: what was not said yet is said after a restart.
+                self.remember();
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -103,9 +122,10 @@ impl Example {
         if actions.is_empty() {
             return self.feedback(&activity.id, Status::Completed, "", &[]);
         }
-        self.feedback(&activity.id, Status::Identified, "", &actions)?;
+        let id = activity.id.clone();
         self.activity = Some(activity);
-        Ok(())
+        self.remember();
+        self.feedback(&id, Status::Identified, "", &actions)
     }
 
     /// Starts a command; one of an activity that is not known is ignored.
@@ -119,6 +139,7 @@ impl Example {
             activity.start(command, baseline, self.flags.fail.eq_ignore_ascii_case(name));
             self.due = Some(Instant::now());
         }
+        self.remember();
     }
 
     /// Says how far the running command is, and goes on with it.
@@ -140,6 +161,12 @@ impl Example {
         }
         self.activity = Some(activity);
         Ok(())
+    }
+
+    fn remember(&self) {
+        if let Some(path) = &self.flags.state {
+            memory::save(path, &self.installed, self.activity.as_ref());
+        }
     }
 
     fn report_inventory(&mut self, id: &str) -> Result<(), PublishError> {

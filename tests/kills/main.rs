@@ -1,0 +1,159 @@
+//! Kills of the real manager and of real agents at random moments, and restarts of
+//! a real broker, in the middle of activities: each has exactly one outcome, the
+//! right one. Run by `tests/soak`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use lane::{Programs, Told, World};
+use script::{Lane, Script, Victim};
+
+mod lane;
+#[path = "../link/mod.rs"]
+mod link;
+#[allow(dead_code)]
+#[path = "../broker/processes.rs"]
+mod mosquitto;
+mod processes;
+mod script;
+mod seen;
+
+/// They mostly wait, so there may be more than cores.
+const LANES: u64 = 6;
+
+/// What is summed up over all lanes.
+#[derive(Default)]
+struct Sum {
+    ended: [u64; 3],
+    kills: [u64; 3],
+    repeats: u64,
+    excused: u64,
+    duplicates: u64,
+    errors: usize,
+}
+
+fn main() {
+    let mut count = 30;
+    // Enough to tell runs apart, short enough to be typed.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let mut seed = now % 1_000_000;
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let number = |word: Option<String>| word.and_then(|word| word.parse().ok()).unwrap_or_else(|| usage());
+        match word.as_str() {
+            "--seed" => seed = number(words.next()),
+            _ => count = number(Some(word)),
+        }
+    }
+    let program = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_else(|| usage()));
+    let programs = Programs { manager: program("SOAK_MANAGER"), agent: program("SOAK_AGENT") };
+    println!("tests/soak --seed {seed} {count}");
+    std::process::exit(i32::from(!run(seed, count, &programs)));
+}
+
+fn usage() -> ! {
+    eprintln!("usage: tests/soak [--seed S] [N]");
+    std::process::exit(2)
+}
+
+fn run(seed: u64, count: u64, programs: &Programs) -> bool {
+    let start = Instant::now();
+    let (sum, failed, done) = (Mutex::new(Sum::default()), AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for lane in 0..LANES.min(count) {
+            let (sum, failed, done) = (&sum, &failed, &done);
+            scope.spawn(move || {
+                if let Err(report) = go(seed, lane, count, programs, sum, failed, done) {
+                    failed.store(true, Ordering::Relaxed);
+                    eprintln!("{report}\n-- replay the script: tests/soak --seed {seed} {count}");
+                }
+            });
+        }
+    });
+    let sum = sum.into_inner().unwrap();
+    let [completed, incomplete, unidentified] = sum.ended;
+    let [managers, agents, brokers] = sum.kills;
+    println!(
+        "{} of {count} activities ended right in {:.0} s: {completed} COMPLETED, {incomplete} INCOMPLETE, \
+         {unidentified} IDENTIFICATION_FAILED",
+        done.load(Ordering::Relaxed),
+        start.elapsed().as_secs_f64()
+    );
+    println!("killed: {managers} managers, {agents} agents; {brokers} brokers restarted");
+    println!("{} final messages repeated with the same id after a kill", sum.repeats);
+    println!("{} ended otherwise for want of messages that a broker without sessions lost", sum.excused);
+    println!("{} messages delivered twice by MQTT; {} errors in the managers' logs", sum.duplicates, sum.errors);
+    !failed.into_inner()
+}
+
+/// One lane's share of the activities.
+fn go(
+    seed: u64,
+    number: u64,
+    count: u64,
+    programs: &Programs,
+    sum: &Mutex<Sum>,
+    failed: &AtomicBool,
+    done: &AtomicU64,
+) -> Result<(), String> {
+    let mut world = World::start(Lane::draw(seed, number), programs)?;
+    let lane = Lane::draw(seed, number);
+    for activity in (number..count).step_by(LANES as usize) {
+        if failed.load(Ordering::Relaxed) {
+            break;
+        }
+        let script = Script::draw(seed, activity, &lane);
+        let id = format!("act-{activity}");
+        match world.run(&id, &script) {
+            Ok(told) => {
+                done.fetch_add(1, Ordering::Relaxed);
+                println!("{}", line(&id, number, &script, &told));
+                add(&mut sum.lock().unwrap(), &told);
+            }
+            Err(why) => {
+                let hits: Vec<String> = script.hits.iter().map(ToString::to_string).collect();
+                return Err(format!("FAILED {why}\n{}; hits: {}\n{}", script.shape, hits.join(" "), world.report()));
+            }
+        }
+    }
+    let mut sum = sum.lock().unwrap();
+    sum.duplicates += u64::from(world.seen.duplicates);
+    sum.errors += world.errors();
+    Ok(())
+}
+
+fn line(id: &str, lane: u64, script: &Script, told: &Told) -> String {
+    let hits: Vec<String> = told.hits.iter().map(ToString::to_string).collect();
+    let hits = if hits.is_empty() { "no kill".to_owned() } else { hits.join(" ") };
+    let mut line = format!("{id:<8} lane {lane}  {:<18} {hits:<44} {}", script.shape.to_string(), told.end.status);
+    if told.end.repeats > 0 {
+        line += &format!(", {} repeated", told.end.repeats);
+    }
+    if let Some(excuse) = told.excuse {
+        line += &format!(", {excuse}");
+    }
+    format!("{line} {:.1} s", told.took.as_secs_f64())
+}
+
+fn add(sum: &mut Sum, told: &Told) {
+    let place = match told.end.status.as_str() {
+        "COMPLETED" => 0,
+        "INCOMPLETE" => 1,
+        _ => 2,
+    };
+    sum.ended[place] += 1;
+    for hit in &told.hits {
+        let place = match hit.victim {
+            Victim::Manager => 0,
+            Victim::Agent(_) => 1,
+            Victim::Broker => 2,
+        };
+        sum.kills[place] += 1;
+    }
+    sum.repeats += u64::from(told.end.repeats);
+    sum.excused += u64::from(told.excuse.is_some());
+}

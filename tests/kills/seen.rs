@@ -1,0 +1,100 @@
+//! What the broker showed of the activities, and whether it may be so.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::link::envelope::text;
+
+const FEEDBACK: &str = "deviceupdate/desiredstatefeedback";
+const FINAL: [&str; 3] = ["COMPLETED", "INCOMPLETE", "IDENTIFICATION_FAILED"];
+
+/// Messages that are kept for a failure's report.
+const TAIL: usize = 80;
+
+/// How an activity ended.
+#[derive(Clone, Debug)]
+pub struct End {
+    pub status: String,
+    pub message: String,
+    /// How often the same status was told again.
+    pub repeats: u32,
+}
+
+pub struct Seen {
+    start: Instant,
+    pub ends: HashMap<String, End>,
+    /// Activities of which anything was told.
+    told: HashMap<String, u32>,
+    /// A QoS 1 message may come twice: whole messages, of the two last activities.
+    raw: HashMap<String, Vec<(String, String)>>,
+    tail: Vec<String>,
+    /// Messages that came twice, byte for byte.
+    pub duplicates: u32,
+}
+
+impl Seen {
+    pub fn new() -> Seen {
+        Seen {
+            start: Instant::now(),
+            ends: HashMap::new(),
+            told: HashMap::new(),
+            raw: HashMap::new(),
+            tail: Vec::new(),
+            duplicates: 0,
+        }
+    }
+
+    /// Takes a message in.
+    ///
+    /// # Errors
+    /// It must not be.
+    pub fn take(&mut self, topic: &str, raw: &str) -> Result<(), String> {
+        let json: Value = serde_json::from_str(raw).map_err(|error| format!("no JSON on {topic}: {error}: {raw}"))?;
+        let (activity, payload) = (text(&json, "activityId"), &json["payload"]);
+        let (status, command) = (text(payload, "status"), text(payload, "command"));
+        let at_ms = self.start.elapsed().as_millis();
+        self.tail.push(format!("{at_ms:>7} {topic} {activity} {status}{command} {}", text(payload, "message")));
+        if self.tail.len() > 2 * TAIL {
+            self.tail.drain(..TAIL);
+        }
+        let is_told = topic == FEEDBACK;
+        let is_asked = topic.ends_with("/desiredstate") && topic != "deviceupdate/desiredstate" || !command.is_empty();
+        if !is_told && !is_asked {
+            return Ok(());
+        }
+        let message = (topic.to_owned(), raw.to_owned());
+        let earlier = self.raw.entry(activity.to_owned()).or_default();
+        if earlier.contains(&message) {
+            self.duplicates += 1;
+            return Ok(());
+        }
+        earlier.push(message);
+        let end = self.ends.get_mut(activity);
+        match end {
+            Some(end) if is_asked => return Err(format!("{activity}: {topic} {command} after {}", end.status)),
+            Some(end) if end.status != status => return Err(format!("{activity}: {status} after {}", end.status)),
+            Some(end) => end.repeats += 1,
+            None if is_told && FINAL.contains(&status) => {
+                let message = text(payload, "message").to_owned();
+                self.ends.insert(activity.to_owned(), End { status: status.to_owned(), message, repeats: 0 });
+            }
+            None => {}
+        }
+        if is_told {
+            *self.told.entry(activity.to_owned()).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether the backend was told anything of the activity.
+    pub fn is_told(&self, activity: &str) -> bool {
+        self.told.contains_key(activity)
+    }
+
+    /// The last messages.
+    pub fn tail(&self) -> String {
+        self.tail[self.tail.len().saturating_sub(TAIL)..].join("\n")
+    }
+}
