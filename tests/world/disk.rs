@@ -145,6 +145,9 @@ impl Disk {
         if let Some((_, record)) = found.newest {
             return Ok(record.fields.to_vec());
         }
+        if found.is_unborn() {
+            return Err(Vec::new());
+        }
         let damaged = std::mem::take(slots).into_iter().rfind(|slot| !slot.iter().all(|byte| *byte == 0));
         Err(damaged.unwrap_or_default())
     }
