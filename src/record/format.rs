@@ -50,7 +50,9 @@ pub enum Flaw {
     Empty,
     /// It is not one of ours, or of another kind.
     Foreign,
-    /// It was cut, or its content was changed.
+    /// It ends before its time: its write was cut.
+    Cut,
+    /// Its content was changed.
     Damaged,
     /// It is of a version that this program does not understand.
     Version(u8),
@@ -61,6 +63,7 @@ impl fmt::Display for Flaw {
         match self {
             Flaw::Empty => f.write_str("nothing was written"),
             Flaw::Foreign => f.write_str("it is no record of this kind"),
+            Flaw::Cut => f.write_str("its write was cut"),
             Flaw::Damaged => f.write_str("it is damaged"),
             Flaw::Version(version) => write!(f, "its version is {version}, at most {VERSION} is understood"),
         }
@@ -88,7 +91,7 @@ pub fn seal(slot: &mut [u8], kind: Kind, sequence: u32, fields: usize) -> Option
 /// # Errors
 /// There is none, whole and of this kind.
 pub fn open(slot: &[u8], kind: Kind) -> Result<Record<'_>, Flaw> {
-    let header = slot.get(..HEADER).ok_or(if slot.is_empty() { Flaw::Empty } else { Flaw::Damaged })?;
+    let header = slot.get(..HEADER).ok_or(if slot.is_empty() { Flaw::Empty } else { Flaw::Cut })?;
     if header.iter().all(|byte| *byte == 0) {
         return Err(Flaw::Empty);
     }
@@ -96,7 +99,7 @@ pub fn open(slot: &[u8], kind: Kind) -> Result<Record<'_>, Flaw> {
         return Err(Flaw::Foreign);
     }
     let length = usize::try_from(word(header, 12)).map_err(|_| Flaw::Damaged)?;
-    let record = length.checked_add(HEADER).and_then(|total| slot.get(..total)).ok_or(Flaw::Damaged)?;
+    let record = length.checked_add(HEADER).and_then(|total| slot.get(..total)).ok_or(Flaw::Cut)?;
     if checksum(record) != word(header, 16) {
         return Err(Flaw::Damaged);
     }
@@ -223,7 +226,8 @@ mod tests {
     fn a_record_cut_anywhere_or_with_any_bit_flipped_is_none() {
         let slot = sealed();
         for cut in 0..slot.len() {
-            assert!(open(&slot[..cut], Kind::State).is_err(), "cut at {cut}");
+            let flaw = if cut == 0 { Flaw::Empty } else { Flaw::Cut };
+            assert_eq!(open(&slot[..cut], Kind::State), Err(flaw), "cut at {cut}");
         }
         for bit in 0..slot.len() * 8 {
             let mut flipped = slot.clone();

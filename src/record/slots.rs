@@ -35,6 +35,12 @@ impl Found<'_> {
     pub fn next(&self) -> (Slot, u32) {
         self.newest.map_or((Slot::A, 1), |(slot, record)| (slot.other(), record.sequence.wrapping_add(1)))
     }
+
+    /// Whether the first write ever was cut: nobody was told that it was saved, so
+    /// nothing is missing.
+    pub fn is_unborn(&self) -> bool {
+        matches!(self.flaws, [Some(Flaw::Cut), Some(Flaw::Empty)])
+    }
 }
 
 /// Looks at both slots.
@@ -56,7 +62,7 @@ fn is_newer(a: u32, b: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::{seal, Fields};
+    use super::super::format::{self, seal, Fields};
     use super::*;
 
     fn slot(sequence: u32) -> Vec<u8> {
@@ -87,6 +93,16 @@ mod tests {
         assert_eq!(look(&slot(7), &slot(8), Kind::State).next(), (Slot::A, 9));
         assert_eq!(look(&slot(7), &[1; 40], Kind::State).next(), (Slot::B, 8));
         assert_eq!(look(&[], &[], Kind::State).next(), (Slot::A, 1));
+    }
+
+    #[test]
+    fn a_first_write_that_is_cut_leaves_nothing_to_be_missed() {
+        let first = slot(1);
+        for cut in 1..format::HEADER + 4 {
+            assert!(look(&first[..cut], &[], Kind::State).is_unborn(), "cut at {cut}");
+        }
+        assert!(!look(&[7; 40], &[], Kind::State).is_unborn());
+        assert!(!look(&first[..9], &first[..9], Kind::State).is_unborn());
     }
 
     /// A write that is cut at any byte, over what the slot held before.

@@ -54,7 +54,8 @@ impl Disk {
     }
 
     /// The fields of the newest record of a kind. A damaged slot is logged, and the
-    /// other one counts; if neither does, both are moved aside.
+    /// other one counts; if neither does, both are moved aside. A first write that was
+    /// cut is nothing.
     ///
     /// # Errors
     /// The system's.
@@ -66,7 +67,7 @@ impl Disk {
             let Some(flaw) = flaw.filter(|flaw| *flaw != format::Flaw::Empty) else { continue };
             let path = self.path(kind, *slot);
             log::warn!("{}: {flaw}", path.display());
-            if found.newest.is_none() {
+            if found.newest.is_none() && !found.is_unborn() {
                 let aside = path.with_extension(if *slot == Slot::A { "a.corrupt" } else { "b.corrupt" });
                 fs::rename(&path, &aside)?;
                 log::error!("{} is moved aside to {}", path.display(), aside.display());
@@ -197,6 +198,19 @@ mod tests {
         assert!(folder.0.join("state.a.corrupt").exists() && !folder.0.join("state.a").exists());
         disk.save(draft(b"new")).unwrap();
         assert_eq!(content(&disk), Some(b"new".to_vec()));
+    }
+
+    #[test]
+    fn a_first_write_that_was_cut_is_nothing() {
+        let folder = Folder::new("first");
+        let disk = folder.disk();
+        disk.save(draft(b"first")).unwrap();
+        let path = folder.0.join("state.a");
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() - 2]).unwrap();
+        assert!(matches!(disk.load(Kind::State).unwrap(), Content::Unreadable(bytes) if bytes.is_empty()));
+        disk.save(draft(b"next")).unwrap();
+        assert_eq!(content(&disk), Some(b"next".to_vec()));
     }
 
     #[test]

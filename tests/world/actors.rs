@@ -9,6 +9,9 @@ pub trait Actor {
     /// What is to be said about it. `wall` is the time in milliseconds since the
     /// Unix epoch.
     fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said>;
+
+    /// Its process ends and starts anew.
+    fn handle_crash(&mut self) {}
 }
 
 /// A message that is said some time later.
@@ -19,12 +22,21 @@ pub struct Said {
     pub bytes: Vec<u8>,
 }
 
-/// An agent to whom everything succeeds.
+/// An agent to whom everything succeeds, or all but one thing.
 pub struct Obedient {
     domain: &'static str,
     /// Between what it hears and its answer, and between two of its messages.
     pace_ms: u64,
     actions: Value,
+    /// The command that fails, `IDENTIFY` for the desired state.
+    fails_at: &'static str,
+    /// The command that it never answers.
+    is_silent_at: &'static str,
+    is_forgetful: bool,
+    /// It finds nothing to do.
+    is_content: bool,
+    /// The activity that it takes part in.
+    activity: String,
 }
 
 impl Obedient {
@@ -35,7 +47,36 @@ impl Obedient {
 
     /// One that takes so many milliseconds for each of its messages.
     pub fn paced(domain: &'static str, pace_ms: u64) -> Obedient {
-        Obedient { domain, pace_ms, actions: json!([]) }
+        Obedient {
+            domain,
+            pace_ms,
+            actions: json!([]),
+            fails_at: "",
+            is_silent_at: "",
+            is_forgetful: false,
+            is_content: false,
+            activity: String::new(),
+        }
+    }
+
+    /// The same to whom this command fails, `IDENTIFY` for the desired state.
+    pub fn failing_at(self, command: &'static str) -> Obedient {
+        Obedient { fails_at: command, ..self }
+    }
+
+    /// The same that never answers this command.
+    pub fn silent_at(self, command: &'static str) -> Obedient {
+        Obedient { is_silent_at: command, ..self }
+    }
+
+    /// The same that forgets the activity when it crashes, and then ignores it.
+    pub fn forgetful(self, is_forgetful: bool) -> Obedient {
+        Obedient { is_forgetful, ..self }
+    }
+
+    /// The same that finds nothing to do.
+    pub fn content(self) -> Obedient {
+        Obedient { is_content: true, ..self }
     }
 
     fn say(&mut self, activity: &str, wall: u64, statuses: [(&str, &str); 2]) -> Vec<Said> {
@@ -59,7 +100,7 @@ impl Obedient {
             let id = format!("{}:{}", self.domain, text(component, "id"));
             json!({ "component": { "id": id, "version": component["version"] } })
         };
-        self.actions = components.map(action).collect();
+        self.actions = components.filter(|_| !self.is_content).map(action).collect();
     }
 }
 
@@ -73,12 +114,24 @@ impl Actor for Obedient {
         }
         if is("desiredstate") {
             self.identify(&seen.json());
+            self.activity.clone_from(&activity);
+            if self.fails_at == "IDENTIFY" {
+                return self.say(&activity, wall, [("IDENTIFYING", ""), ("IDENTIFICATION_FAILED", "")]);
+            }
             return self.say(&activity, wall, [("IDENTIFYING", "IDENTIFIED"), ("IDENTIFIED", "IDENTIFIED")]);
         }
-        if !is("desiredstate/command") {
+        let command = seen.payload_text("command");
+        if !is("desiredstate/command") || command == self.is_silent_at || activity != self.activity {
             return Vec::new();
         }
-        let statuses = match seen.payload_text("command").as_str() {
+        let statuses = match command.as_str() {
+            "DOWNLOAD" if self.fails_at == "DOWNLOAD" => {
+                [("DOWNLOADING", "DOWNLOADING"), ("DOWNLOAD_FAILURE", "DOWNLOAD_FAILURE")]
+            }
+            "UPDATE" if self.fails_at == "UPDATE" => [("UPDATING", "UPDATING"), ("UPDATE_FAILURE", "UPDATE_FAILURE")],
+            "ACTIVATE" if self.fails_at == "ACTIVATE" => {
+                [("ACTIVATING", "ACTIVATING"), ("ACTIVATION_FAILURE", "ACTIVATION_FAILURE")]
+            }
             "DOWNLOAD" => [("DOWNLOADING", "DOWNLOADING"), ("DOWNLOAD_SUCCESS", "DOWNLOAD_SUCCESS")],
             "UPDATE" => [("UPDATING", "UPDATING"), ("UPDATE_SUCCESS", "UPDATE_SUCCESS")],
             "ACTIVATE" => [("ACTIVATING", "ACTIVATING"), ("ACTIVATION_SUCCESS", "ACTIVATION_SUCCESS")],
@@ -86,6 +139,29 @@ impl Actor for Obedient {
             _ => [("CLEANUP_SUCCESS", "UPDATE_SUCCESS"), ("COMPLETED", "UPDATE_SUCCESS")],
         };
         self.say(&activity, wall, statuses)
+    }
+
+    fn handle_crash(&mut self) {
+        if self.is_forgetful {
+            self.activity.clear();
+        }
+    }
+}
+
+/// An owner who answers each question after so many milliseconds, in plain mode.
+pub struct Owner {
+    pub answer: &'static str,
+    pub after_ms: u64,
+}
+
+impl Actor for Owner {
+    fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
+        if seen.topic != "deviceupdate/ownerconsent" {
+            return Vec::new();
+        }
+        let reply = json!({ "activityId": seen.activity(), "timestamp": wall, "payload": { "status": self.answer } });
+        let topic = "deviceupdate/ownerconsentfeedback".to_owned();
+        vec![Said { after_ms: self.after_ms, topic, bytes: reply.to_string().into() }]
     }
 }
 

@@ -100,6 +100,27 @@ impl Broker {
         read
     }
 
+    /// Bytes of the first packet that it has sent and the manager has not read.
+    pub fn packet(&self) -> usize {
+        length(&self.output).unwrap_or(usize::MAX)
+    }
+
+    /// The bytes that the manager has sent, cut behind each packet.
+    pub fn packets<'b>(&self, mut bytes: &'b [u8]) -> Vec<&'b [u8]> {
+        let mut known = self.input.len();
+        let mut all = Vec::new();
+        while !bytes.is_empty() {
+            let total = match known {
+                0 => length(bytes),
+                _ => length(&[&self.input, bytes].concat()),
+            };
+            let (packet, rest) = bytes.split_at(total.map_or(bytes.len(), |total| (total - known).min(bytes.len())));
+            all.push(packet);
+            (bytes, known) = (rest, 0);
+        }
+        all
+    }
+
     /// Takes what the manager has sent.
     pub fn handle(&mut self, at: u64, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
@@ -212,6 +233,19 @@ impl Broker {
         }
         session.unacknowledged.push_back(publish);
     }
+}
+
+/// Bytes of the first packet in `bytes`, all of which need not be there yet.
+fn length(bytes: &[u8]) -> Option<usize> {
+    let (mut total, mut shift) = (0, 0);
+    for (place, byte) in bytes.get(1..)?.iter().enumerate() {
+        total |= usize::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            return Some(total + place + 2);
+        }
+    }
+    None
 }
 
 /// Whether a filter takes a topic (4.7).

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use update_manager::orchestrator::check::Check;
+use update_manager::orchestrator::finished::Finished;
+use update_manager::orchestrator::reboot::Reboot;
 use update_manager::orchestrator::{
     Campaign, Effects, Event, Orchestrator, Rejected, Settings, Synchronised, WaitingOn,
 };
@@ -43,5 +45,13 @@ impl Orchestrator for Checked {
 
     fn waiting_on(&self) -> WaitingOn {
         self.inner.waiting_on()
+    }
+
+    fn finished(&self) -> Option<&Finished> {
+        self.inner.finished()
+    }
+
+    fn reboot(&self) -> Reboot {
+        self.inner.reboot()
     }
 }

@@ -6,25 +6,27 @@ use std::rc::Rc;
 
 use log::Level;
 use serde_json::Value;
-use update_manager::config::values::{Values, Warnings};
-use update_manager::config::{file, merge, Config};
-use update_manager::mqtt::{LinkWish, Options, Reason};
-use update_manager::router::{will, Router};
-use update_manager::shell;
+use update_manager::config::Config;
+use update_manager::mqtt::{LinkWish, Reason};
+use update_manager::router::Router;
 use update_manager::time::{Now, Tick};
 
 use crate::actors::{Actor, Said};
 use crate::broker::Broker;
-use crate::checked::{Accepted, Checked};
+use crate::checked::Accepted;
+use crate::disk::Disk;
 use crate::journal;
+use crate::power::{Moment, Power};
 use crate::seen::{text, topic, From, Report, Seen};
+pub use crate::settings::configuration;
+use crate::settings::{parse, router};
 use crate::wire;
 
 /// The wall clock when the world begins.
 pub const EPOCH: u64 = 1_700_000_000_000;
 
 /// What the monotonic clock shows then.
-const START: u64 = 10_000;
+pub const START: u64 = 10_000;
 
 /// Steps at one moment past which the manager would spin. Each may be a byte.
 const STEPS_MAX: usize = 1_000_000;
@@ -42,8 +44,11 @@ pub struct World {
     pub wall_ms: i64,
     /// Links that the manager lost.
     pub losses: u32,
-    router: Router,
-    now: u64,
+    /// Where activities are saved; none: they are not.
+    pub disk: Option<Disk>,
+    pub power: Power,
+    pub(crate) router: Router,
+    pub(crate) now: u64,
     is_up: bool,
     actors: Vec<Box<dyn Actor>>,
     /// Messages of `broker.seen` that the actors have heard.
@@ -75,14 +80,16 @@ impl World {
 
     /// The same, not yet connected.
     pub fn offline(text: &str) -> World {
+        World::begin(text, None)
+    }
+
+    /// The same with a disk, or without one.
+    pub fn begin(text: &str, disk: Option<Disk>) -> World {
         journal::start();
         let config = parse(text);
         let accepted: Accepted = Rc::new(RefCell::new(Vec::new()));
-        let checked = Checked::new(shell::settings(&config, false), Rc::clone(&accepted));
         let now = Now { tick: Tick(START), wall: EPOCH };
-        let options = options(&config);
-        assert_eq!(options.check(), Ok(()));
-        let Ok(router) = Router::new(&config, options, Box::new(checked), now) else { panic!("topics") };
+        let router = router(&config, &accepted, disk.is_some(), now);
         World {
             config,
             broker: Broker::new(),
@@ -91,6 +98,8 @@ impl World {
             read_max: usize::MAX,
             wall_ms: 0,
             losses: 0,
+            disk,
+            power: Power::default(),
             router,
             now: 0,
             is_up: false,
@@ -124,7 +133,7 @@ impl World {
         EPOCH + self.now
     }
 
-    fn clock(&self) -> Now {
+    pub(crate) fn clock(&self) -> Now {
         let wall = (EPOCH + self.now).saturating_add_signed(self.wall_ms);
         Now { tick: Tick(START + self.now), wall }
     }
@@ -138,8 +147,9 @@ impl World {
         loop {
             self.settle();
             let planned = self.agenda.first_key_value().map(|((at, _), _)| *at);
-            let due = self.router.poll_timeout().map(|tick| tick.0 - START);
-            match [planned, due].into_iter().flatten().min().filter(|at| *at <= end) {
+            let due = self.router.poll_timeout().map(|tick| tick.0 - START).filter(|_| !self.is_off());
+            let write = self.disk.as_ref().and_then(Disk::poll_timeout);
+            match [planned, due, write, self.power.off_until].into_iter().flatten().min().filter(|at| *at <= end) {
                 Some(at) => self.now = self.now.max(at),
                 None => break,
             }
@@ -246,13 +256,26 @@ impl World {
     /// Does all that there is to do at this moment.
     pub fn settle(&mut self) {
         for _ in 0..STEPS_MAX {
+            if self.is_off() && !self.power_up_if_due() {
+                self.listen();
+                match self.speak() {
+                    true => continue,
+                    false => return,
+                }
+            }
             let now = self.clock();
             let is_due = self.router.poll_timeout().is_some_and(|due| due <= now.tick);
             if is_due {
                 self.router.handle_timeout(now);
+                if self.pass(Moment::Timer) {
+                    continue;
+                }
             }
             if self.router.poll_reboot() {
                 self.reboots.push(self.now);
+            }
+            if self.drive_disk() {
+                continue;
             }
             let moved = self.follow_wish() | self.exchange();
             self.listen();
@@ -298,12 +321,25 @@ impl World {
         }
     }
 
+    /// The manager is gone, and its link with it.
+    pub(crate) fn fall_off(&mut self) {
+        self.losses += u32::from(core::mem::take(&mut self.is_up));
+        self.broker.handle_link_down();
+    }
+
+    /// The agents are gone for a moment, and what they were about to say.
+    pub(crate) fn agents_fall_off(&mut self) {
+        self.agenda.clear();
+        self.actors.iter_mut().for_each(|actor| actor.handle_crash());
+    }
+
     fn exchange(&mut self) -> bool {
         let now = self.clock();
         let mut moved = false;
         if self.is_up {
             let room = self.router.receive_buffer();
-            let read = self.broker.read(room.len().min(self.read_max));
+            let packet = if self.disk.is_some() { self.broker.packet() } else { usize::MAX };
+            let read = self.broker.read(room.len().min(self.read_max).min(packet));
             if !read.is_empty() {
                 room[..read.len()].copy_from_slice(&read);
                 self.router.handle_received(now, read.len());
@@ -311,13 +347,21 @@ impl World {
             }
         }
         moved |= self.router.handle_events(now);
+        if moved && self.pass(Moment::Received) {
+            return true;
+        }
         let mut out = vec![0; 4096];
         while self.is_up {
             let n = self.router.poll_transmit(now, &mut out);
             if n == 0 {
                 break;
             }
-            self.broker.handle(self.now, &out[..n]);
+            for packet in self.broker.packets(&out[..n]) {
+                self.broker.handle(self.now, packet);
+                if self.pass(Moment::Sent) {
+                    return true;
+                }
+            }
             moved = true;
         }
         moved
@@ -443,38 +487,5 @@ impl World {
             println!("{:>9} {arrow} {}{again} {body}", seen.at, seen.topic);
         }
         journal::lines().iter().for_each(|(level, line)| println!("{level:<5} {line}"));
-    }
-}
-
-/// A configuration file for plain mode.
-pub fn configuration(domains: &[&str], more: &str) -> String {
-    let agents: Vec<String> = domains.iter().map(|domain| format!("\"{domain}\": {{}}")).collect();
-    let comma = if more.is_empty() { "" } else { ", " };
-    format!(r#"{{"thingsEnabled": false, "agents": {{{}}}{comma}{more}}}"#, agents.join(", "))
-}
-
-fn parse(text: &str) -> Config {
-    let (mut values, mut warnings) = (Values::new(), Warnings::default());
-    assert!(file::apply(text, &mut values, &mut warnings).is_ok(), "a configuration file: {text}");
-    merge::settle_domains(&mut values).unwrap();
-    let config = merge::resolve(&mut values, &mut warnings).unwrap();
-    assert_eq!(warnings.into_vec(), [], "a configuration without warnings");
-    config
-}
-
-/// As the shell makes them of the configuration, but always the same.
-fn options(config: &Config) -> Options {
-    let connection = &config.connection;
-    let client_id = if connection.client_id.is_empty() { "um" } else { &connection.client_id };
-    Options {
-        keep_alive_s: (connection.keep_alive_ms / 1000) as u16,
-        clean_session: connection.clean_session,
-        connect_timeout_ms: connection.connect_timeout_ms,
-        ack_timeout_ms: connection.ack_timeout_ms,
-        subscribe_timeout_ms: connection.subscribe_timeout_ms,
-        unsubscribe_timeout_ms: connection.unsubscribe_timeout_ms,
-        will: will(&connection.status_topic),
-        seed: 7,
-        ..Options::new(client_id)
     }
 }

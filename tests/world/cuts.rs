@@ -1,0 +1,263 @@
+//! The power is cut at every moment of every shape of an activity: at each write to
+//! the disk, each packet received or sent, each timer. Whatever is lost with it,
+//! the backend has one final status, the right one, and nothing follows it.
+//!
+//! `tests/sim --cuts` runs all of them, the gate some.
+
+use crate::actors::{desired_state, Obedient, Owner};
+use crate::disk::Fate;
+use crate::power::{Moment, Outage};
+use crate::scenario::World;
+use crate::seen::{From, Report, Seen};
+
+/// One course of an activity without a cut, and how it ends.
+struct Shape {
+    name: &'static str,
+    domains: &'static [&'static str],
+    /// More of the configuration file.
+    more: &'static str,
+    agents: fn(bool) -> Vec<Obedient>,
+    owner: Option<Owner>,
+    end: &'static str,
+}
+
+const ONE: &[&str] = &["one"];
+const BOTH: &[&str] = &["one", "two"];
+const PACE_MS: u64 = 20;
+
+fn agent(domain: &'static str, forgets: bool) -> Obedient {
+    Obedient::paced(domain, PACE_MS).forgetful(forgets)
+}
+
+fn shape(name: &'static str, end: &'static str, domains: &'static [&'static str]) -> Shape {
+    let agents = |forgets| vec![agent("one", forgets), agent("two", forgets)];
+    Shape { name, domains, more: "", agents, owner: None, end }
+}
+
+fn asking(answer: &'static str) -> Option<Owner> {
+    Some(Owner { answer, after_ms: 500 })
+}
+
+fn shapes() -> Vec<Shape> {
+    let consent = r#""ownerConsentCommands": ["update"], "#;
+    vec![
+        shape("one domain, all well", "COMPLETED", ONE),
+        shape("two domains, all well", "COMPLETED", BOTH),
+        Shape {
+            agents: |f| vec![agent("one", f), agent("two", f).failing_at("DOWNLOAD")],
+            ..shape("one of two fails in DOWNLOAD", "INCOMPLETE", BOTH)
+        },
+        Shape {
+            agents: |f| vec![agent("one", f).failing_at("UPDATE"), agent("two", f)],
+            ..shape("one of two fails in UPDATE", "INCOMPLETE", BOTH)
+        },
+        Shape {
+            agents: |f| vec![agent("one", f).failing_at("ACTIVATE"), agent("two", f)],
+            ..shape("one of two fails in ACTIVATE", "INCOMPLETE", BOTH)
+        },
+        Shape {
+            agents: |f| vec![agent("one", f), agent("two", f).failing_at("IDENTIFY")],
+            ..shape("identification fails", "IDENTIFICATION_FAILED", BOTH)
+        },
+        Shape { agents: |f| vec![agent("one", f).content()], ..shape("nothing to do", "COMPLETED", ONE) },
+        Shape {
+            agents: |f| vec![agent("one", f).content(), agent("two", f)],
+            ..shape("nothing to do for one of two", "COMPLETED", BOTH)
+        },
+        Shape { more: consent, owner: asking("APPROVED"), ..shape("consent, approved", "COMPLETED", BOTH) },
+        Shape { more: consent, owner: asking("DENIED"), ..shape("consent, denied", "INCOMPLETE", BOTH) },
+        Shape { more: consent, ..shape("consent, no answer", "INCOMPLETE", ONE) },
+        Shape {
+            agents: |f| vec![agent("one", f), agent("two", f).silent_at("DOWNLOAD")],
+            ..shape("one of two is silent in DOWNLOAD", "INCOMPLETE", BOTH)
+        },
+        Shape {
+            agents: |f| vec![agent("one", f).silent_at("CLEANUP")],
+            ..shape("no answer to CLEANUP", "COMPLETED", ONE)
+        },
+        shape("a domain that nobody serves", "INCOMPLETE", &["nobody"]),
+        Shape { agents: |f| vec![agent("reboot", f)], ..shape("a reboot afterwards", "COMPLETED", &["reboot"]) },
+    ]
+}
+
+impl Shape {
+    fn is_reboot(&self) -> bool {
+        self.domains.contains(&"reboot")
+    }
+
+    fn desired(&self) -> String {
+        let state = desired_state(self.domains);
+        format!(r#"{{"activityId":"a-1","timestamp":1700000000001,"payload":{state}}}"#)
+    }
+
+    /// The world before the activity. A consent is waited for 20 s, a phase 2 min.
+    fn begin(&self, forgets: bool, clean: bool, prepare: impl FnOnce(&mut World)) -> World {
+        let agents = match self.is_reboot() {
+            true => r#""reboot": {"rebootRequired": true}"#,
+            false => r#""one": {}, "two": {}"#,
+        };
+        let more = self.more;
+        let config = format!(
+            r#"{{"thingsEnabled": false, "agents": {{{agents}}}, {more}"phaseTimeout": "2m", "ownerConsentTimeout": "20s",
+            "cleanupTimeout": "5s", "connection": {{"clientId": "um", "cleanSession": {clean}}}}}"#
+        );
+        let mut world = World::saved(&config);
+        for agent in (self.agents)(forgets) {
+            world = world.joined_by(agent);
+        }
+        if let Some(Owner { answer, after_ms }) = self.owner {
+            world = world.joined_by(Owner { answer, after_ms });
+        }
+        world.run_for(1_000);
+        prepare(&mut world);
+        world
+    }
+
+    /// The activity, until it is over and a while past it. A backend says it again
+    /// when nothing came of it.
+    fn lead(&self, world: &mut World) {
+        world.publish("deviceupdate/desiredstate", self.desired());
+        for _ in 0..200 {
+            world.run_for(3_000);
+            if world.reports("a-1").is_empty() && world.now() > 8_000 && world.config.connection.clean_session {
+                world.publish("deviceupdate/desiredstate", self.desired());
+            }
+            if !ends(world).is_empty() {
+                break;
+            }
+        }
+        world.run_for(40_000);
+        // The broker has kept it, say.
+        let said = sent(world).len();
+        world.publish("deviceupdate/desiredstate", self.desired());
+        world.run_for(10_000);
+        let again = sent(world)[said..].iter().any(|seen| is_order(seen));
+        assert!(!again, "a redelivered desired state commands nothing");
+    }
+}
+
+/// All that the manager has sent, what it had to send again as well.
+fn sent(world: &World) -> Vec<&Seen> {
+    world.broker.seen.iter().filter(|seen| seen.from == From::Manager).collect()
+}
+
+fn is_order(seen: &Seen) -> bool {
+    seen.topic.ends_with("/desiredstate") || seen.topic.ends_with("/desiredstate/command")
+}
+
+fn ends(world: &World) -> Vec<Report> {
+    sent(world).into_iter().filter_map(Seen::report).filter(Report::is_final).collect()
+}
+
+/// What must be, wherever the power was cut.
+fn check(shape: &Shape, world: &World, uncut: &Uncut) {
+    let ends = ends(world);
+    let statuses: Vec<&str> = ends.iter().map(|end| end.status.as_str()).collect();
+    assert!(!ends.is_empty(), "it ends");
+    assert!(statuses.iter().all(|status| *status == shape.end), "{statuses:?}");
+    assert!(ends.iter().all(|end| end.activity == "a-1"));
+    assert!(ends.len() <= 1 + world.power.cuts.len(), "{statuses:?}");
+    let sent = sent(world);
+    let end = sent.iter().position(|seen| seen.report().is_some_and(|report| report.is_final())).unwrap();
+    let after = sent[end..].iter().find(|seen| is_order(seen));
+    assert!(after.is_none(), "after the end: {after:?}");
+    if !shape.is_reboot() {
+        return assert!(world.reboots.is_empty());
+    }
+    assert!(world.reboots.len() <= 1, "{:?}", world.reboots);
+    // The host has booted once it was cut past the end, or was told to.
+    let cut = world.power.cuts.first().copied().unwrap_or(0);
+    let excused = match world.power.boot {
+        0 => cut >= uncut.reboot,
+        _ => cut >= uncut.end,
+    };
+    assert!(!world.reboots.is_empty() || excused, "the host reboots");
+}
+
+/// The same without a cut.
+#[derive(Clone, Copy, Default)]
+struct Uncut {
+    counts: [usize; 4],
+    before: [usize; 4],
+    end: u64,
+    reboot: u64,
+}
+
+/// How cuts differ but for their moment.
+#[derive(Clone, Copy, Debug)]
+struct Variant {
+    down_ms: u64,
+    boots: bool,
+    agents_too: bool,
+    forgets: bool,
+    clean: bool,
+}
+
+const HOST: Variant = Variant { down_ms: 300, boots: true, agents_too: true, forgets: true, clean: false };
+const PROCESS: Variant = Variant { down_ms: 0, boots: false, agents_too: false, forgets: false, clean: false };
+const CLEAN: Variant = Variant { clean: true, ..PROCESS };
+const LONG: Variant = Variant { down_ms: 90_000, boots: true, agents_too: true, forgets: false, clean: false };
+const SHORT: Variant = Variant { down_ms: 300, boots: false, agents_too: false, forgets: false, clean: true };
+
+/// Says which case has failed.
+struct Case(String);
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("cut: {}", self.0);
+        }
+    }
+}
+
+fn uncut(shape: &Shape, variant: Variant) -> Uncut {
+    let mut uncut = Uncut::default();
+    let _case = Case(shape.name.to_owned());
+    let mut world = shape.begin(variant.forgets, variant.clean, |_| {});
+    uncut.before = world.power.moments.counts;
+    shape.lead(&mut world);
+    uncut.end = ends(&world)[0].at;
+    uncut.reboot = world.reboots.first().copied().unwrap_or(0);
+    uncut.counts = world.power.moments.counts;
+    check(shape, &world, &uncut);
+    uncut
+}
+
+fn cut_at(shape: &Shape, variant: Variant, uncut: &Uncut, moment: Moment, nth: usize, fate: Fate) {
+    let Variant { down_ms, boots, agents_too, forgets, clean } = variant;
+    let _case = Case(format!("{}: {moment:?} {nth} {fate:?} {variant:?}", shape.name));
+    let outage = Outage { fate, down_ms, boots, agents_too };
+    let mut world = shape.begin(forgets, clean, |world| world.power.moments.cut = Some((moment, nth, outage)));
+    shape.lead(&mut world);
+    assert_eq!(world.power.cuts.len(), 1, "the power was cut");
+    check(shape, &world, uncut);
+}
+
+/// Cuts at every moment; how many there are.
+fn cut_all(variants: &[Variant], fates: &[Fate]) -> usize {
+    let mut cuts = 0;
+    for shape in shapes() {
+        let before = cuts;
+        for variant in variants {
+            let uncut = uncut(&shape, *variant);
+            for moment in Moment::ALL {
+                let fates = if moment == Moment::Write { fates } else { &[Fate::Lost] };
+                for nth in uncut.before[moment as usize] + 1..=uncut.counts[moment as usize] {
+                    for fate in fates {
+                        cut_at(&shape, *variant, &uncut, moment, nth, *fate);
+                        cuts += 1;
+                    }
+                }
+            }
+        }
+        println!("{:>6} cuts: {}", cuts - before, shape.name);
+    }
+    cuts
+}
+
+#[test]
+fn wherever_the_power_is_cut_the_backend_has_the_one_right_end() {
+    let cuts = cut_all(&[HOST, PROCESS], &[Fate::Lost, Fate::Head(500), Fate::Whole]);
+    println!("{cuts} cuts");
+    assert!(cuts > 1_000);
+}

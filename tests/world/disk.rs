@@ -1,0 +1,154 @@
+//! A disk in memory, with two slots for each kind of record as the shell's disk has
+//! them: a slot is overwritten in place and not cut to the new length.
+
+use std::collections::VecDeque;
+
+use update_manager::record::format::{seal, Draft, Kind, HEADER};
+use update_manager::record::slots::{look, Slot};
+use update_manager::router::{Loaded, SaveJob};
+
+/// What becomes of a write that the power cut meets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// Nothing of it is on the disk.
+    Lost,
+    /// Of a thousand parts so many are, from its beginning.
+    Head(usize),
+    /// Of a thousand parts so many are, at its end.
+    Tail(usize),
+    /// All of it is; nobody was told.
+    Whole,
+}
+
+/// What came of one step.
+pub enum Step {
+    /// There is nothing to do at this moment.
+    Idle,
+    /// A write is due.
+    Due,
+    /// The job with this number is done or has failed.
+    Done(u32, Result<(), String>),
+}
+
+/// The job that runs.
+struct Job {
+    sequence: u32,
+    drafts: VecDeque<Draft>,
+    /// When its next write is done.
+    due: u64,
+}
+
+#[derive(Default)]
+pub struct Disk {
+    slots: [[Vec<u8>; 2]; 4],
+    /// Milliseconds that each write takes.
+    pub slow_ms: u64,
+    /// From this operation on each one fails, with these words.
+    pub fails: Option<(usize, &'static str)>,
+    /// Whether one has failed.
+    pub has_failed: bool,
+    /// Writes that were begun, those that failed too.
+    operations: usize,
+    /// Bytes that were written.
+    pub written: usize,
+    job: Option<Job>,
+}
+
+impl Disk {
+    /// Takes a job; only while there is none.
+    pub fn begin(&mut self, now: u64, job: SaveJob) {
+        assert!(self.is_idle());
+        self.job = Some(Job { sequence: job.sequence, drafts: job.drafts.into(), due: now + self.slow_ms });
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.job.is_none()
+    }
+
+    /// When the write that runs is done.
+    pub fn poll_timeout(&self) -> Option<u64> {
+        self.job.as_ref().map(|job| job.due)
+    }
+
+    /// What there is to do.
+    pub fn poll(&mut self, now: u64) -> Step {
+        let Some(job) = self.job.as_ref().filter(|job| job.due <= now) else { return Step::Idle };
+        if !job.drafts.is_empty() {
+            return Step::Due;
+        }
+        let sequence = job.sequence;
+        self.job = None;
+        Step::Done(sequence, Ok(()))
+    }
+
+    /// Does the write that is due; the answer of a job that failed.
+    pub fn write(&mut self, now: u64) -> Option<(u32, Result<(), String>)> {
+        let slow_ms = self.slow_ms;
+        let job = self.job.as_mut()?;
+        let draft = job.drafts.pop_front()?;
+        job.due = now + slow_ms;
+        self.operations += 1;
+        match self.fails.filter(|(from, _)| self.operations > *from) {
+            None => {
+                self.apply(draft, Fate::Whole);
+                None
+            }
+            Some((_, why)) => {
+                self.apply(draft, Fate::Head(500));
+                self.has_failed = true;
+                self.job.take().map(|job| (job.sequence, Err(why.to_owned())))
+            }
+        }
+    }
+
+    /// The power is cut, and the write that runs ends so.
+    pub fn cut(&mut self, fate: Fate) {
+        if let Some(draft) = self.job.take().and_then(|mut job| job.drafts.pop_front()) {
+            self.apply(draft, fate);
+        }
+    }
+
+    fn apply(&mut self, mut draft: Draft, fate: Fate) {
+        let [a, b] = &mut self.slots[draft.kind as usize - 1];
+        let (slot, sequence) = look(a, b, draft.kind).next();
+        let fields = draft.bytes.len() - HEADER;
+        let total = seal(&mut draft.bytes, draft.kind, sequence, fields).unwrap();
+        let part = |parts: usize| total * parts / 1_000;
+        let range = match fate {
+            Fate::Lost => return,
+            Fate::Head(parts) => 0..part(parts),
+            Fate::Tail(parts) => total - part(parts)..total,
+            Fate::Whole => 0..total,
+        };
+        let place = if slot == Slot::A { a } else { b };
+        place.resize(place.len().max(range.end), 0);
+        place[range.clone()].copy_from_slice(&draft.bytes[range.clone()]);
+        self.written += range.len();
+    }
+
+    /// What a start finds, as the shell finds it.
+    pub fn load(&mut self) -> Loaded {
+        let mut loaded = Loaded::default();
+        loaded.document = self.fields(Kind::Document).unwrap_or_default();
+        loaded.actions = self.fields(Kind::Actions).unwrap_or_default();
+        loaded.history = self.fields(Kind::History).unwrap_or_default();
+        match self.fields(Kind::State) {
+            Ok(state) => loaded.state = state,
+            Err(damaged) => loaded.unreadable = damaged,
+        }
+        loaded
+    }
+
+    fn fields(&mut self, kind: Kind) -> Result<Vec<u8>, Vec<u8>> {
+        let slots = &mut self.slots[kind as usize - 1];
+        let found = look(&slots[0], &slots[1], kind);
+        if let Some((_, record)) = found.newest {
+            return Ok(record.fields.to_vec());
+        }
+        if found.is_unborn() {
+            return Err(Vec::new());
+        }
+        let damaged = std::mem::take(slots).into_iter().rfind(|slot| !slot.iter().all(|byte| *byte == 0));
+        Err(damaged.unwrap_or_default())
+    }
+}

@@ -1,0 +1,134 @@
+//! The power that is cut, and the disk that outlives it.
+
+use update_manager::router::Router;
+use update_manager::time::{Now, Tick};
+
+use crate::disk::{Disk, Fate, Step};
+use crate::scenario::{World, EPOCH, START};
+
+/// Moments at which the power can be cut.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moment {
+    /// A write to the disk runs.
+    Write,
+    /// A packet was received, and nothing was sent or written since.
+    Received,
+    /// A packet was sent.
+    Sent,
+    /// A timer ran off, and nothing was sent or written since.
+    Timer,
+}
+
+impl Moment {
+    pub const ALL: [Moment; 4] = [Moment::Write, Moment::Received, Moment::Sent, Moment::Timer];
+}
+
+/// How the power is cut.
+#[derive(Clone, Copy, Debug)]
+pub struct Outage {
+    /// What becomes of the write that runs.
+    pub fate: Fate,
+    /// How long it lasts, in milliseconds.
+    pub down_ms: u64,
+    /// Whether the host boots; if not, just the process has ended.
+    pub boots: bool,
+    /// Whether the agents are gone as well, and all that they did not write down.
+    pub agents_too: bool,
+}
+
+/// How often each moment was there, and the one at which the power is cut.
+#[derive(Default)]
+pub struct Moments {
+    pub counts: [usize; 4],
+    pub cut: Option<(Moment, usize, Outage)>,
+}
+
+/// What the world knows of the power.
+#[derive(Default)]
+pub struct Power {
+    pub moments: Moments,
+    /// When it was cut.
+    pub cuts: Vec<u64>,
+    pub boot: u8,
+    /// Until when there is none.
+    pub off_until: Option<u64>,
+}
+
+impl World {
+    /// A manager that saves its activities, connected.
+    pub fn saved(config: &str) -> World {
+        let mut world = World::begin(config, Some(Disk::default()));
+        world.settle();
+        world.await_link();
+        world
+    }
+
+    /// The power is cut now.
+    pub fn power_cut(&mut self, outage: Outage) {
+        let Some(disk) = &mut self.disk else { panic!("a power cut needs a disk") };
+        disk.cut(outage.fate);
+        self.power.cuts.push(self.now());
+        self.power.boot += u8::from(outage.boots);
+        self.power.off_until = Some(self.now() + outage.down_ms);
+        self.fall_off();
+        if outage.agents_too {
+            self.agents_fall_off();
+        }
+        self.power_up_if_due();
+    }
+
+    /// Whether there is no power at this moment.
+    pub fn is_off(&self) -> bool {
+        self.power.off_until.is_some()
+    }
+
+    /// A new process starts from what is on the disk; whether it did.
+    pub fn power_up_if_due(&mut self) -> bool {
+        let (Some(disk), true) = (&mut self.disk, self.power.off_until.is_some_and(|at| at <= self.now)) else {
+            return false;
+        };
+        let loaded = disk.load();
+        self.power.off_until = None;
+        let now = Now { tick: Tick(START + self.now), wall: (EPOCH + self.now).saturating_add_signed(self.wall_ms) };
+        self.router = self.start(now);
+        let boot = [self.power.boot; 16];
+        self.router.resume(now, boot, &loaded);
+        true
+    }
+
+    /// The power is cut if it is to be cut at this moment; whether it was.
+    pub fn pass(&mut self, moment: Moment) -> bool {
+        let count = &mut self.power.moments.counts[moment as usize];
+        *count += 1;
+        let count = *count;
+        let wanted = self.power.moments.cut.filter(|(kind, nth, _)| (*kind, *nth) == (moment, count));
+        let Some((_, _, outage)) = wanted else { return false };
+        self.power_cut(outage);
+        true
+    }
+
+    /// Gives the disk something to do and takes its answers; whether there was any.
+    pub fn drive_disk(&mut self) -> bool {
+        let Some(disk) = &mut self.disk else { return false };
+        if disk.is_idle() {
+            if let Some(job) = self.router.poll_save() {
+                disk.begin(self.now, job);
+            }
+        }
+        let done = match disk.poll(self.now) {
+            Step::Idle => return false,
+            Step::Due if self.pass(Moment::Write) => None,
+            Step::Due => self.disk.as_mut().and_then(|disk| disk.write(self.now)),
+            Step::Done(sequence, result) => Some((sequence, result)),
+        };
+        if let Some((sequence, result)) = done {
+            let now = self.clock();
+            self.router.handle_saved(now, sequence, result);
+        }
+        true
+    }
+
+    fn start(&self, now: Now) -> Router {
+        crate::settings::router(&self.config, &self.accepted, self.disk.is_some(), now)
+    }
+}

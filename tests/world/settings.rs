@@ -1,0 +1,58 @@
+//! How the manager is configured.
+
+use std::rc::Rc;
+
+use update_manager::config::values::{Values, Warnings};
+use update_manager::config::{file, merge, Config};
+use update_manager::mqtt::Options;
+use update_manager::orchestrator::{Durable, Orchestrator};
+use update_manager::router::{will, Router};
+use update_manager::shell;
+use update_manager::time::Now;
+
+use crate::checked::{Accepted, Checked};
+
+/// A manager that has just started, and saves its activities or does not.
+pub fn router(config: &Config, accepted: &Accepted, is_saved: bool, now: Now) -> Router {
+    let checked = Checked::new(shell::settings(config, is_saved), Rc::clone(accepted));
+    let orchestrator: Box<dyn Orchestrator> =
+        if is_saved { Box::new(Durable::new(checked)) } else { Box::new(checked) };
+    let options = options(config);
+    assert_eq!(options.check(), Ok(()));
+    let Ok(router) = Router::new(config, options, orchestrator, now) else { panic!("topics") };
+    router
+}
+
+/// A configuration file for plain mode.
+pub fn configuration(domains: &[&str], more: &str) -> String {
+    let agents: Vec<String> = domains.iter().map(|domain| format!("\"{domain}\": {{}}")).collect();
+    let comma = if more.is_empty() { "" } else { ", " };
+    format!(r#"{{"thingsEnabled": false, "agents": {{{}}}{comma}{more}}}"#, agents.join(", "))
+}
+
+/// A configuration file, as it is read at the start.
+pub fn parse(text: &str) -> Config {
+    let (mut values, mut warnings) = (Values::new(), Warnings::default());
+    assert!(file::apply(text, &mut values, &mut warnings).is_ok(), "a configuration file: {text}");
+    merge::settle_domains(&mut values).unwrap();
+    let config = merge::resolve(&mut values, &mut warnings).unwrap();
+    assert_eq!(warnings.into_vec(), [], "a configuration without warnings");
+    config
+}
+
+/// As the shell makes them of the configuration, but always the same.
+fn options(config: &Config) -> Options {
+    let connection = &config.connection;
+    let client_id = if connection.client_id.is_empty() { "um" } else { &connection.client_id };
+    Options {
+        keep_alive_s: (connection.keep_alive_ms / 1000) as u16,
+        clean_session: connection.clean_session,
+        connect_timeout_ms: connection.connect_timeout_ms,
+        ack_timeout_ms: connection.ack_timeout_ms,
+        subscribe_timeout_ms: connection.subscribe_timeout_ms,
+        unsubscribe_timeout_ms: connection.unsubscribe_timeout_ms,
+        will: will(&connection.status_topic),
+        seed: 7,
+        ..Options::new(client_id)
+    }
+}
