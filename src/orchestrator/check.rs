@@ -21,6 +21,8 @@ pub struct Check {
     participants: DomainSet,
     /// Domains that have said something since the activity was taken up.
     heard: DomainSet,
+    /// The furthest phase that has begun: a domain may be led back to it alone.
+    reached: Phase,
     /// What each domain owes an answer to.
     owes: [Option<Phase>; DOMAINS_MAX],
     failed: DomainSet,
@@ -41,6 +43,7 @@ impl Check {
             begun: false,
             participants: DomainSet::EMPTY,
             heard: DomainSet::first(DOMAINS_MAX),
+            reached: Phase::Identify,
             owes: [None; DOMAINS_MAX],
             failed: DomainSet::EMPTY,
             told: None,
@@ -93,8 +96,10 @@ impl Check {
                 self.begun = true;
             }
             Event::Feedback(domain, feedback) => {
-                self.heard.insert(*domain);
                 let owed = &mut self.owes[domain.place()];
+                if owed.map_or(true, |phase| phase.is_told_by(feedback.status)) {
+                    self.heard.insert(*domain);
+                }
                 let failure = feedback.status.is_failure() || feedback.status == Status::Incomplete;
                 let success = owed.is_some_and(|phase| feedback.status == phase.success());
                 if owed.is_some_and(|phase| phase != Phase::Cleanup) && failure {
@@ -137,6 +142,7 @@ impl Check {
         self.begun = true;
         self.heard = DomainSet::EMPTY;
         self.running = campaign.is_running();
+        self.reached = campaign.phase;
         self.participants = campaign.participants();
         self.told = Some(if campaign.is_identified() { Status::Identified } else { Status::Identifying });
         for domain in self.participants.iter() {
@@ -151,8 +157,11 @@ impl Check {
             }
         }
         // The end of an activity that had ended is told once more if need be.
-        if let (false, Some(_)) = (self.running, campaign.outcome) {
+        if let (false, Some(outcome)) = (self.running, campaign.outcome) {
             self.running = !campaign.is_delivered;
+            if campaign.is_delivered {
+                self.told = Some(outcome);
+            }
         }
     }
 
@@ -235,7 +244,9 @@ impl Check {
             rule(!self.asking, "no phase begins before the owner has answered")?;
             rule(!self.failed.contains(domain), "a domain that failed is only cleaned up")?;
             let behind = self.owes.iter().flatten().any(|owed| *owed < phase);
-            rule(!self.synchronised || !behind, "no phase begins before every domain has left the last")?;
+            let is_led = phase <= self.reached;
+            rule(!self.synchronised || is_led || !behind, "no phase begins before every domain has left the last")?;
+            self.reached = self.reached.max(phase);
         }
         self.owes[domain.place()] = Some(phase);
         Ok(())

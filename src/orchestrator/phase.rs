@@ -114,6 +114,21 @@ impl Phase {
             Phase::Cleanup => Status::CleanupSuccess,
         }
     }
+
+    /// Whether an agent that is in this phase may say so; if not, it is a word about
+    /// an earlier phase that the broker has kept.
+    pub fn is_told_by(self, status: Status) -> bool {
+        match status {
+            Status::Identifying | Status::Identified | Status::IdentificationFailed => self == Phase::Identify,
+            // The self-update agent may download again during the update.
+            Status::Downloading | Status::DownloadSuccess | Status::DownloadFailure => {
+                matches!(self, Phase::Download | Phase::Update)
+            }
+            Status::Updating | Status::UpdateSuccess | Status::UpdateFailure => self == Phase::Update,
+            Status::Activating | Status::ActivationSuccess | Status::ActivationFailure => self == Phase::Activate,
+            _ => true,
+        }
+    }
 }
 
 impl Status {

@@ -9,7 +9,7 @@ use super::domain::{Reason, State, Wait};
 use super::effect::{Effect, Effects, TimerKind};
 use super::finished::Finished;
 use super::ids::DomainIx;
-use super::phase::{Command, Phase};
+use super::phase::{Command, Phase, Status};
 use super::reboot::Reboot;
 use super::synchronised::Synchronised;
 use crate::limits::{RESUME_REACTION_MS, RESUMPTIONS_MAX};
@@ -176,10 +176,14 @@ impl Synchronised {
         self.advance(now, out);
     }
 
-    /// An answer of a domain that is led back means the same as for any other.
-    pub(super) fn note_heard(&mut self, domain: DomainIx) {
+    /// A domain reacts to what it was told again. What the broker has kept of an
+    /// earlier phase does not show that the agent still knows the activity.
+    pub(super) fn note_heard(&mut self, domain: DomainIx, status: Status) {
         if let Some(part) = self.campaign.domain_mut(domain) {
-            part.is_heard = true;
+            part.is_heard |= match part.state {
+                State::Working(phase) => phase.is_told_by(status),
+                _ => true,
+            };
         }
     }
 }

@@ -187,7 +187,7 @@ impl Synchronised {
         if state == State::Done {
             return Err(Rejected::Ended);
         }
-        self.note_heard(domain);
+        self.note_heard(domain, feedback.status);
         let past_limit = self.merge(now, domain, feedback, out);
         self.extend_wait(now, domain, out);
         match past_limit {

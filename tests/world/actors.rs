@@ -10,8 +10,10 @@ pub trait Actor {
     /// Unix epoch.
     fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said>;
 
-    /// Its process ends and starts anew.
-    fn handle_crash(&mut self) {}
+    /// Its process ends and starts anew; what it says then.
+    fn handle_crash(&mut self, _wall: u64) -> Vec<Said> {
+        Vec::new()
+    }
 }
 
 /// A message that is said some time later.
@@ -33,6 +35,8 @@ pub struct Obedient {
     /// The command that it never answers.
     is_silent_at: &'static str,
     is_forgetful: bool,
+    /// What it takes to start anew, in milliseconds.
+    starts_ms: u64,
     /// It finds nothing to do.
     is_content: bool,
     /// The activity that it takes part in.
@@ -54,6 +58,7 @@ impl Obedient {
             fails_at: "",
             is_silent_at: "",
             is_forgetful: false,
+            starts_ms: 1_000,
             is_content: false,
             activity: String::new(),
         }
@@ -141,10 +146,13 @@ impl Actor for Obedient {
         self.say(&activity, wall, statuses)
     }
 
-    fn handle_crash(&mut self) {
+    /// Every agent tells its inventory when it connects (agents.md).
+    fn handle_crash(&mut self, wall: u64) -> Vec<Said> {
         if self.is_forgetful {
             self.activity.clear();
         }
+        let bytes = inventory(self.domain, &format!("initial-current-state-{wall}"), wall).into();
+        vec![Said { after_ms: self.starts_ms, topic: topic(self.domain, "currentstate"), bytes }]
     }
 }
 

@@ -330,7 +330,9 @@ impl World {
     /// The agents are gone for a moment, and what they were about to say.
     pub(crate) fn agents_fall_off(&mut self) {
         self.agenda.clear();
-        self.actors.iter_mut().for_each(|actor| actor.handle_crash());
+        let wall = self.wall();
+        let said: Vec<Said> = self.actors.iter_mut().flat_map(|actor| actor.handle_crash(wall)).collect();
+        said.into_iter().for_each(|said| self.plan(said));
     }
 
     fn exchange(&mut self) -> bool {

@@ -9,7 +9,30 @@ use crate::seen::{topic, From, Seen};
 /// The first rule that was broken.
 pub fn broken(world: &World) -> Option<String> {
     let accepted = world.accepted.borrow();
-    one_end_of_each(world, &accepted).or_else(|| in_turn(world))
+    match world.power.cuts.is_empty() {
+        true => one_end_of_each(world, &accepted).or_else(|| in_turn(world)),
+        false => same_end_of_each(world),
+    }
+}
+
+/// Past a power cut an end may have to be told again, but no other one, and still
+/// nothing is commanded after it.
+fn same_end_of_each(world: &World) -> Option<String> {
+    let mut ended: BTreeMap<String, (String, usize)> = BTreeMap::new();
+    for seen in world.broker.seen.iter().filter(|seen| seen.from == From::Manager && !seen.again) {
+        if is_command(&seen.topic) && ended.contains_key(&seen.activity()) {
+            return Some(format!("{} to {} at {} after its end", seen.payload_text("command"), seen.topic, seen.at));
+        }
+        let Some(report) = seen.report().filter(|report| report.is_final() && !is_refusal(&report.message)) else {
+            continue;
+        };
+        let (status, times) = ended.entry(report.activity).or_insert((report.status.clone(), 0));
+        *times += 1;
+        if *status != report.status || *times > 1 + world.power.cuts.len() {
+            return Some(format!("another end at {}: {}", seen.at, String::from_utf8_lossy(&seen.bytes)));
+        }
+    }
+    None
 }
 
 /// At most one final status of an activity for each time that it was accepted, and
