@@ -98,7 +98,12 @@ impl Synchronised {
         if !self.is_running() {
             return;
         }
-        let Some(part) = self.campaign.domain_mut(domain).filter(|part| part.is_owing()) else { return };
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        if !part.is_owing() {
+            // It may not know what it is told next.
+            part.is_heard = false;
+            return;
+        }
         part.restarts = part.restarts.saturating_add(1);
         if part.restarts > RESUMPTIONS_MAX && matches!(part.state, State::Working(_)) {
             self.fail(domain, Reason::Lost(RESUMPTIONS_MAX), out);
@@ -191,7 +196,7 @@ impl Synchronised {
 impl super::Settings {
     /// How long an agent may take to react to what it is told again; half the phase
     /// at most, so that there is time for what follows.
-    fn reaction_ms(&self) -> u64 {
+    pub(super) fn reaction_ms(&self) -> u64 {
         RESUME_REACTION_MS.min(self.phase_timeout_ms / 2)
     }
 

@@ -99,6 +99,18 @@ fn an_agent_that_starts_anew_and_forgets_is_led_on() {
 }
 
 #[test]
+fn an_agent_that_starts_anew_between_two_phases_and_forgets_is_led_on() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Download);
+    course.say(0, Status::DownloadSuccess, true);
+    course.handle(Event::Restarted(ix(0))).unwrap();
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
+    course.say(1, Status::Updating, true);
+    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+}
+
+#[test]
 fn an_activity_is_taken_up_three_times_in_a_phase_and_no_more() {
     let mut course = Course::reach(SETTINGS, 1, Phase::Download);
     for _ in 0..3 {
