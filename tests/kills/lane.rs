@@ -114,6 +114,7 @@ impl<'p> World<'p> {
                     hit.at_ms = now.duration_since(start).as_millis() as u64;
                 }
                 self.down(hit.victim);
+                self.seen.note(&hit.to_string());
                 ups.push((now + Duration::from_millis(hit.down_ms), hit.victim));
                 done.push(hit);
             }
@@ -296,7 +297,7 @@ impl<'p> World<'p> {
             self.lane.number,
             agents.join(", "),
             self.seen.tail(),
-            self.manager.tail(80)
+            self.manager.tail(80, |line| !line.contains("ING") && !line.contains(" probe-"))
         )
     }
 

@@ -59,11 +59,11 @@ impl Process {
         }
     }
 
-    /// The end of what it printed.
-    pub fn tail(&self, lines: usize) -> String {
+    /// The end of what it printed, of lines that are `wanted`.
+    pub fn tail(&self, lines: usize, wanted: impl Fn(&str) -> bool) -> String {
         let bytes = std::fs::read(self.log()).unwrap_or_default();
         let all = String::from_utf8_lossy(&bytes);
-        let all: Vec<&str> = all.lines().collect();
+        let all: Vec<&str> = all.lines().filter(|line| wanted(line)).collect();
         all[all.len().saturating_sub(lines)..].join("\n")
     }
 

@@ -55,7 +55,11 @@ impl Seen {
         let (activity, payload) = (text(&json, "activityId"), &json["payload"]);
         let (status, command) = (text(payload, "status"), text(payload, "command"));
         let at_ms = self.start.elapsed().as_millis();
-        self.tail.push(format!("{at_ms:>7} {topic} {activity} {status}{command} {}", text(payload, "message")));
+        let is_probe = activity.starts_with("probe-");
+        let is_progress = status.ends_with("ING");
+        if !is_probe && !is_progress {
+            self.tail.push(format!("{at_ms:>7} {topic} {activity} {status}{command} {}", text(payload, "message")));
+        }
         if self.tail.len() > 2 * TAIL {
             self.tail.drain(..TAIL);
         }
@@ -88,12 +92,17 @@ impl Seen {
         Ok(())
     }
 
+    /// Adds a line of the caller's own to the messages.
+    pub fn note(&mut self, words: &str) {
+        self.tail.push(format!("{:>7} -- {words}", self.start.elapsed().as_millis()));
+    }
+
     /// Whether the backend was told anything of the activity.
     pub fn is_told(&self, activity: &str) -> bool {
         self.told.contains_key(activity)
     }
 
-    /// The last messages.
+    /// The last messages, without progress.
     pub fn tail(&self) -> String {
         self.tail[self.tail.len().saturating_sub(TAIL)..].join("\n")
     }
