@@ -98,7 +98,14 @@ impl Synchronised {
         if !self.is_running() {
             return;
         }
-        let Some(part) = self.campaign.domain_mut(domain).filter(|part| part.is_owing()) else { return };
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        if matches!(part.state, State::Ready(_)) {
+            // Whether it has forgotten the activity shows when the next phase begins.
+            part.is_heard = false;
+        }
+        if !part.is_owing() {
+            return;
+        }
         part.restarts = part.restarts.saturating_add(1);
         if part.restarts > RESUMPTIONS_MAX && matches!(part.state, State::Working(_)) {
             self.fail(domain, Reason::Lost(RESUMPTIONS_MAX), out);
@@ -120,6 +127,13 @@ impl Synchronised {
             State::CleaningUp(_) => out.push(Effect::Send(domain, Command::Cleanup)),
             State::RollingBack(_) => out.push(Effect::Send(domain, Command::Rollback)),
             State::Ready(_) | State::Done => {}
+        }
+    }
+
+    /// A phase has begun. Those that may have forgotten the activity have to react.
+    pub(super) fn watch(&self, now: Tick, out: &mut Effects) {
+        if self.campaign.domains.iter().flatten().any(|part| !part.is_heard && part.is_owing()) {
+            out.push(Effect::SetTimer(TimerKind::Resume, now.after(self.settings.reaction_ms())));
         }
     }
 
@@ -182,6 +196,7 @@ impl Synchronised {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.is_heard |= match part.state {
                 State::Working(phase) => phase.is_told_by(status),
+                State::Ready(_) => false,
                 _ => true,
             };
         }

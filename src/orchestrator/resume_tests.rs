@@ -260,3 +260,24 @@ fn a_saved_activity_does_not_end_with_the_process() {
     assert_eq!(saver.handle(Event::Terminate), []);
     assert!(saver.0.campaign().unwrap().is_running());
 }
+
+#[test]
+fn what_the_broker_kept_of_an_earlier_phase_is_no_reaction() {
+    let before = Course::reach(SETTINGS, 1, Phase::Update);
+    let mut course = booted(&before, SETTINGS);
+    assert_eq!(link(&mut course), "Update>0");
+    course.say(0, Status::Identified, true);
+    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
+}
+
+#[test]
+fn an_agent_that_forgets_while_it_waits_for_the_others_is_led_on_from_the_next_phase() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Download);
+    course.say(0, Status::DownloadSuccess, true);
+    course.handle(Event::Restarted(ix(0))).unwrap();
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
+    course.say(1, Status::Updating, true);
+    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+}

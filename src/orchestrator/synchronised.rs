@@ -390,6 +390,7 @@ impl Synchronised {
             }
             self.start(domain, phase, out);
         }
+        self.watch(now, out);
         out.push(Effect::SetTimer(TimerKind::Phase, now.after(self.settings.phase_timeout_ms)));
     }
 
