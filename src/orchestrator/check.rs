@@ -97,7 +97,7 @@ impl Check {
             }
             Event::Feedback(domain, feedback) => {
                 let owed = &mut self.owes[domain.place()];
-                if owed.map_or(true, |phase| phase.is_told_by(feedback.status)) {
+                if owed.is_some_and(|phase| phase.is_told_by(feedback.status)) {
                     self.heard.insert(*domain);
                 }
                 let failure = feedback.status.is_failure() || feedback.status == Status::Incomplete;

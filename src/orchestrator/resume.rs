@@ -99,9 +99,11 @@ impl Synchronised {
             return;
         }
         let Some(part) = self.campaign.domain_mut(domain) else { return };
-        if !part.is_owing() {
-            // It may not know what it is told next.
+        if matches!(part.state, State::Ready(_)) {
+            // Whether it has forgotten the activity shows when the next phase begins.
             part.is_heard = false;
+        }
+        if !part.is_owing() {
             return;
         }
         part.restarts = part.restarts.saturating_add(1);
@@ -125,6 +127,13 @@ impl Synchronised {
             State::CleaningUp(_) => out.push(Effect::Send(domain, Command::Cleanup)),
             State::RollingBack(_) => out.push(Effect::Send(domain, Command::Rollback)),
             State::Ready(_) | State::Done => {}
+        }
+    }
+
+    /// A phase has begun. Those that may have forgotten the activity have to react.
+    pub(super) fn watch(&self, now: Tick, out: &mut Effects) {
+        if self.campaign.domains.iter().flatten().any(|part| !part.is_heard && part.is_owing()) {
+            out.push(Effect::SetTimer(TimerKind::Resume, now.after(self.settings.reaction_ms())));
         }
     }
 
@@ -187,6 +196,7 @@ impl Synchronised {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.is_heard |= match part.state {
                 State::Working(phase) => phase.is_told_by(status),
+                State::Ready(_) => false,
                 _ => true,
             };
         }
@@ -196,7 +206,7 @@ impl Synchronised {
 impl super::Settings {
     /// How long an agent may take to react to what it is told again; half the phase
     /// at most, so that there is time for what follows.
-    pub(super) fn reaction_ms(&self) -> u64 {
+    fn reaction_ms(&self) -> u64 {
         RESUME_REACTION_MS.min(self.phase_timeout_ms / 2)
     }
 

@@ -99,18 +99,6 @@ fn an_agent_that_starts_anew_and_forgets_is_led_on() {
 }
 
 #[test]
-fn an_agent_that_starts_anew_between_two_phases_and_forgets_is_led_on() {
-    let mut course = Course::reach(SETTINGS, 2, Phase::Download);
-    course.say(0, Status::DownloadSuccess, true);
-    course.handle(Event::Restarted(ix(0))).unwrap();
-    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
-    course.say(1, Status::Updating, true);
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
-    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
-    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
-}
-
-#[test]
 fn an_activity_is_taken_up_three_times_in_a_phase_and_no_more() {
     let mut course = Course::reach(SETTINGS, 1, Phase::Download);
     for _ in 0..3 {
@@ -271,4 +259,25 @@ fn a_saved_activity_does_not_end_with_the_process() {
     saver.handle(Event::Saved(1));
     assert_eq!(saver.handle(Event::Terminate), []);
     assert!(saver.0.campaign().unwrap().is_running());
+}
+
+#[test]
+fn what_the_broker_kept_of_an_earlier_phase_is_no_reaction() {
+    let before = Course::reach(SETTINGS, 1, Phase::Update);
+    let mut course = booted(&before, SETTINGS);
+    assert_eq!(link(&mut course), "Update>0");
+    course.say(0, Status::Identified, true);
+    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
+}
+
+#[test]
+fn an_agent_that_forgets_while_it_waits_for_the_others_is_led_on_from_the_next_phase() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Download);
+    course.say(0, Status::DownloadSuccess, true);
+    course.handle(Event::Restarted(ix(0))).unwrap();
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
+    course.say(1, Status::Updating, true);
+    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
 }

@@ -383,18 +383,14 @@ impl Synchronised {
             ready.iter().for_each(|domain| self.clean_up(now, domain, out));
             return;
         }
-        let mut all_heard = true;
         for domain in ready.iter() {
             if let Some(part) = self.campaign.domain_mut(domain) {
                 part.state = State::Working(phase);
                 part.restarts = 0;
-                all_heard &= part.is_heard;
             }
             self.start(domain, phase, out);
         }
-        if !all_heard {
-            out.push(Effect::SetTimer(TimerKind::Resume, now.after(self.settings.reaction_ms())));
-        }
+        self.watch(now, out);
         out.push(Effect::SetTimer(TimerKind::Phase, now.after(self.settings.phase_timeout_ms)));
     }
 

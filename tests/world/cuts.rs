@@ -255,9 +255,72 @@ fn cut_all(variants: &[Variant], fates: &[Fate]) -> usize {
     cuts
 }
 
+/// Each thousandth part that a tear may leave, in so many steps.
+fn tears(steps: usize) -> Vec<Fate> {
+    let mut fates = vec![Fate::Lost, Fate::Whole];
+    for step in 1..steps {
+        fates.extend([Fate::Head(step * 1_000 / steps), Fate::Tail(step * 1_000 / steps)]);
+    }
+    fates
+}
+
 #[test]
 fn wherever_the_power_is_cut_the_backend_has_the_one_right_end() {
     let cuts = cut_all(&[HOST, PROCESS], &[Fate::Lost, Fate::Head(500), Fate::Whole]);
+    assert!(cuts > 2_500, "{cuts}");
+}
+
+#[test]
+#[ignore = "tests/sim --cuts runs it"]
+fn all_cuts() {
+    let cuts = cut_all(&[HOST, PROCESS, CLEAN, LONG, SHORT], &tears(25));
     println!("{cuts} cuts");
-    assert!(cuts > 1_000);
+    assert!(cuts > 10_000);
+}
+
+#[test]
+fn wherever_the_disk_fails_the_activity_ends_well_and_says_that_it_is_not_saved() {
+    for shape in shapes() {
+        for why in ["No space left on device (os error 28)", "Input/output error (os error 5)"] {
+            let writes = uncut(&shape, PROCESS).counts[Moment::Write as usize];
+            for from in 0..writes {
+                let _case = Case(format!("{}: {why} from write {from} on", shape.name));
+                let mut world = shape.begin(false, false, |world| {
+                    world.expects_error("the activity could not be saved and goes on in memory");
+                    let disk = world.disk.as_mut().unwrap();
+                    disk.fails = Some((from, why));
+                });
+                shape.lead(&mut world);
+                let ends = ends(&world);
+                assert_eq!(ends.len(), 1, "one end");
+                assert_eq!(ends[0].status, shape.end);
+                // What fails when the end is told already cannot be told any more.
+                let is_told = ends[0].message.contains("could not be saved");
+                assert!(is_told || from + 4 > writes, "{:?}", ends[0].message);
+                let lines = crate::journal::lines();
+                let said = lines.iter().filter(|(_, line)| line.contains("could not be saved")).count();
+                assert_eq!(said, 1, "it is logged once");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slow_disk_delays_the_activity_and_not_the_loop() {
+    let shape = &shapes()[0];
+    let mut world = shape.begin(false, false, |world| world.disk.as_mut().unwrap().slow_ms = 20_000);
+    shape.lead(&mut world);
+    assert_eq!(world.story("a-1").last().unwrap(), "COMPLETED");
+    assert!(ends(&world)[0].at > 100_000);
+    assert_eq!(world.losses, 0);
+}
+
+#[test]
+fn an_activity_writes_no_more_than_its_size_and_64_kib() {
+    for shape in shapes() {
+        let mut world = shape.begin(false, false, |_| {});
+        shape.lead(&mut world);
+        let written = world.disk.as_ref().unwrap().written;
+        assert!(written <= shape.desired().len() + 64 * 1024, "{}: {written}", shape.name);
+    }
 }
