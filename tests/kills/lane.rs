@@ -135,6 +135,7 @@ impl<'p> World<'p> {
             self.client.publish("deviceupdate/desiredstate", &desired, false);
             self.settle()?;
         }
+        self.seen.close(id);
         self.judge(id, script, took, done)
     }
 

@@ -1,6 +1,8 @@
 //! What the broker showed of the activities, and whether it may be so.
 
-use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -27,8 +29,10 @@ pub struct Seen {
     pub ends: HashMap<String, End>,
     /// Activities of which anything was told.
     told: HashMap<String, u32>,
-    /// A QoS 1 message may come twice: whole messages, of the two last activities.
-    raw: HashMap<String, Vec<(String, String)>>,
+    /// Activities that were judged: nothing more may be said of them.
+    closed: HashSet<String>,
+    /// Hashes of whole messages, for one of QoS 1 may come twice.
+    hashes: HashSet<u64>,
     tail: Vec<String>,
     /// Messages that came twice, byte for byte.
     pub duplicates: u32,
@@ -40,7 +44,8 @@ impl Seen {
             start: Instant::now(),
             ends: HashMap::new(),
             told: HashMap::new(),
-            raw: HashMap::new(),
+            closed: HashSet::new(),
+            hashes: HashSet::new(),
             tail: Vec::new(),
             duplicates: 0,
         }
@@ -68,13 +73,15 @@ impl Seen {
         if !is_told && !is_asked {
             return Ok(());
         }
-        let message = (topic.to_owned(), raw.to_owned());
-        let earlier = self.raw.entry(activity.to_owned()).or_default();
-        if earlier.contains(&message) {
+        let mut hasher = DefaultHasher::new();
+        (topic, raw).hash(&mut hasher);
+        if !self.hashes.insert(hasher.finish()) {
             self.duplicates += 1;
             return Ok(());
         }
-        earlier.push(message);
+        if self.closed.contains(activity) {
+            return Err(format!("{activity}: {topic} {status}{command} long after its end"));
+        }
         let end = self.ends.get_mut(activity);
         match end {
             Some(end) if is_asked => return Err(format!("{activity}: {topic} {command} after {}", end.status)),
@@ -95,6 +102,11 @@ impl Seen {
     /// Adds a line of the caller's own to the messages.
     pub fn note(&mut self, words: &str) {
         self.tail.push(format!("{:>7} -- {words}", self.start.elapsed().as_millis()));
+    }
+
+    /// The activity was judged.
+    pub fn close(&mut self, activity: &str) {
+        self.closed.insert(activity.to_owned());
     }
 
     /// Whether the backend was told anything of the activity.
