@@ -128,10 +128,12 @@ impl Disk {
 
     /// What a start finds, as the shell finds it.
     pub fn load(&mut self) -> Loaded {
-        let mut loaded = Loaded::default();
-        loaded.document = self.fields(Kind::Document).unwrap_or_default();
-        loaded.actions = self.fields(Kind::Actions).unwrap_or_default();
-        loaded.history = self.fields(Kind::History).unwrap_or_default();
+        let mut loaded = Loaded {
+            document: self.fields(Kind::Document).unwrap_or_default(),
+            actions: self.fields(Kind::Actions).unwrap_or_default(),
+            history: self.fields(Kind::History).unwrap_or_default(),
+            ..Loaded::default()
+        };
         match self.fields(Kind::State) {
             Ok(state) => loaded.state = state,
             Err(damaged) => loaded.unreadable = damaged,
