@@ -12,6 +12,7 @@ use crate::erratic::{Erratic, Random};
 use crate::power::Outage;
 use crate::scenario::World;
 use crate::seen::text;
+use crate::wire::is_refusal;
 
 const DOMAINS: [&str; 4] = ["one", "two", "three", "four"];
 
@@ -211,7 +212,11 @@ impl Course {
         let accepted = self.world.accepted.borrow().clone();
         let ends = self.world.ends();
         for activity in &accepted {
-            let ends = ends.iter().filter(|end| end.activity == *activity).count();
+            // The acknowledgement of a refused one waits for a save that runs, so a link
+            // that breaks brings it again: it may be taken then.
+            let is_saved = self.world.disk.is_some();
+            let ends = ends.iter().filter(|end| !is_saved || !is_refusal(&end.message));
+            let ends = ends.filter(|end| end.activity == *activity).count();
             if self.world.power.cuts.is_empty() {
                 assert_eq!(ends, 1, "{activity}: final statuses");
             } else {
