@@ -298,7 +298,7 @@ fn wherever_the_disk_fails_the_activity_ends_well_and_says_that_it_is_not_saved(
                 let is_told = ends[0].message.contains("could not be saved");
                 assert!(is_told || from + 4 > writes, "{:?}", ends[0].message);
                 let lines = crate::journal::lines();
-                let said = lines.iter().filter(|(_, line)| line.contains("could not be saved")).count();
+                let said = lines.iter().filter(|(_, line)| line.contains("goes on in memory")).count();
                 assert_eq!(said, 1, "it is logged once");
             }
         }

@@ -3,9 +3,12 @@
 
 use std::collections::VecDeque;
 
-use update_manager::record::format::{seal, Draft, Kind, HEADER};
+use update_manager::record::format::{seal, Draft, Flaw, Kind, HEADER};
 use update_manager::record::slots::{look, Slot};
 use update_manager::router::{Loaded, SaveJob};
+
+/// Bytes that a disk writes from their beginning on or not at all.
+const SECTOR: usize = 512;
 
 /// What becomes of a write that the power cut meets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,7 +17,7 @@ pub enum Fate {
     Lost,
     /// Of a thousand parts so many are, from its beginning.
     Head(usize),
-    /// Of a thousand parts so many are, at its end.
+    /// Of a thousand parts so many are, at its end; sectors are written whole.
     Tail(usize),
     /// All of it is; nobody was told.
     Whole,
@@ -117,7 +120,7 @@ impl Disk {
         let range = match fate {
             Fate::Lost => return,
             Fate::Head(parts) => 0..part(parts),
-            Fate::Tail(parts) => total - part(parts)..total,
+            Fate::Tail(parts) => (total - part(parts)).next_multiple_of(SECTOR).min(total)..total,
             Fate::Whole => 0..total,
         };
         let place = if slot == Slot::A { a } else { b };
@@ -128,10 +131,12 @@ impl Disk {
 
     /// What a start finds, as the shell finds it.
     pub fn load(&mut self) -> Loaded {
-        let mut loaded = Loaded::default();
-        loaded.document = self.fields(Kind::Document).unwrap_or_default();
-        loaded.actions = self.fields(Kind::Actions).unwrap_or_default();
-        loaded.history = self.fields(Kind::History).unwrap_or_default();
+        let mut loaded = Loaded {
+            document: self.fields(Kind::Document).unwrap_or_default(),
+            actions: self.fields(Kind::Actions).unwrap_or_default(),
+            history: self.fields(Kind::History).unwrap_or_default(),
+            ..Loaded::default()
+        };
         match self.fields(Kind::State) {
             Ok(state) => loaded.state = state,
             Err(damaged) => loaded.unreadable = damaged,
@@ -148,7 +153,8 @@ impl Disk {
         if found.is_unborn() {
             return Err(Vec::new());
         }
-        let damaged = std::mem::take(slots).into_iter().rfind(|slot| !slot.iter().all(|byte| *byte == 0));
-        Err(damaged.unwrap_or_default())
+        let is_damaged = found.flaws.map(|flaw| flaw.is_some_and(|flaw| flaw != Flaw::Empty));
+        let damaged = std::mem::take(slots).into_iter().zip(is_damaged).rfind(|(_, damaged)| *damaged);
+        Err(damaged.map(|(bytes, _)| bytes).unwrap_or_default())
     }
 }

@@ -65,7 +65,8 @@ fn one_end_of_each(world: &World, accepted: &[String]) -> Option<String> {
     None
 }
 
-fn is_refusal(message: &str) -> bool {
+/// Whether an end tells that the activity was not taken.
+pub fn is_refusal(message: &str) -> bool {
     message.starts_with("Another update activity") || message.starts_with("reboot pending")
 }
 
