@@ -4,7 +4,7 @@
 
 use super::campaign::Campaign;
 use super::domain::State;
-use super::effect::{Effect, Effects, TimerKind};
+use super::effect::{Effect, Effects, Notice, TimerKind};
 use super::event::Event;
 use super::ids::{DomainIx, DomainSet};
 use super::phase::{Command, Phase, Status};
@@ -203,6 +203,11 @@ impl Check {
                 Ok(())
             }
             Effect::ReportInventory => rule(!self.running, "the inventory is reported after the end"),
+            Effect::Notice(Notice::Failed(domain)) if !self.heard.contains(domain) => {
+                // It started anew too often, or never reacted: it is given up.
+                self.owes[domain.place()] = None;
+                Ok(())
+            }
             Effect::Notice(_) => Ok(()),
         }
     }

@@ -273,7 +273,7 @@ fn wherever_the_power_is_cut_the_backend_has_the_one_right_end() {
 #[test]
 #[ignore = "tests/sim --cuts runs it"]
 fn all_cuts() {
-    let cuts = cut_all(&[HOST, PROCESS, CLEAN, LONG, SHORT], &tears(25));
+    let cuts = cut_all(&[HOST, PROCESS, CLEAN, LONG, SHORT], &tears(5));
     println!("{cuts} cuts");
     assert!(cuts > 10_000);
 }
