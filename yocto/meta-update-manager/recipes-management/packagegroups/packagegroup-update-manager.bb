@@ -1,4 +1,4 @@
-SUMMARY = "Update Manager and a broker"
+SUMMARY = "Update Manager and, by what it recommends, a broker"
 DESCRIPTION = "What a gateway needs to be brought to a desired state; an example to take or to copy."
 SECTION = "net"
 
@@ -6,4 +6,3 @@ inherit packagegroup
 
 # Whoever provides update-manager: update-manager-rs, or what PREFERRED_RPROVIDER says.
 RDEPENDS:${PN} = "update-manager"
-RRECOMMENDS:${PN} = "mosquitto"

@@ -9,13 +9,23 @@ LIC_FILES_CHKSUM = "\
 require update-manager.inc
 require update-manager-rs-bin-sums.inc
 
-# Where the packages are that packaging/build makes; a mirror's address does as well.
-UM_PACKAGES ?= "file://${UM_CHECKOUT}/target/packages"
-UM_CHECKOUT := "${@os.path.abspath(d.getVar('THISDIR') + '/../../../..')}"
+# The folder of packaging/build, or a mirror's address.
+UM_PACKAGES ?= "file://${@os.path.abspath('${THISDIR}/../../../../target/packages')}"
 UM_ARCH = "${@{'arm': 'armv7', 'aarch64': 'aarch64', 'x86_64': 'x86_64'}.get(d.getVar('TARGET_ARCH'), 'none')}"
+UM_PACKAGE = "${UM_PACKAGES}/update-manager-${PV}-${UM_ARCH}.tar.gz"
 # bitbake checks the sum of a local file only where it is a parameter.
 # nooelint: oelint.vars.srcurioptions
-SRC_URI += "${UM_PACKAGES}/update-manager-${PV}-${UM_ARCH}.tar.gz;subdir=${BP}/static;striplevel=1;sha256sum=${@d.getVarFlag('SRC_URI', d.getVar('UM_ARCH') + '.sha256sum')}"
+SRC_URI += "${UM_PACKAGE};subdir=${BP}/static;striplevel=1;sha256sum=${@d.getVarFlag('SRC_URI', d.getVar('UM_ARCH') + '.sha256sum')}"
+
+# A local file that is missing would end the parsing of all layers.
+# nooelint: oelint.task.noanonpython
+python () {
+    scheme, _, path = d.getVar("UM_PACKAGE").partition("://")
+    if scheme == "file":
+        bb.parse.mark_dependency(d, path)
+        if not os.path.exists(path):
+            raise bb.parse.SkipRecipe("there is no %s: make it by packaging/build, or set UM_PACKAGES" % path)
+}
 
 COMPATIBLE_HOST = "(arm|aarch64|x86_64).*-linux.*"
 # The binary for arm has Thumb-2, which came with ARMv7-A.
