@@ -19,9 +19,7 @@ SRC_URI += "\
     file://README.md;subdir=${BP} \
     file://src;subdir=${BP} \
     file://examples;subdir=${BP} \
-    file://tests/broker;subdir=${BP} \
-    file://tests/kills;subdir=${BP} \
-    file://tests/tls;subdir=${BP} \
+    file://tests;subdir=${BP} \
     file://crates;subdir=${BP} \
 "
 
