@@ -54,8 +54,12 @@ pub mod record;
 pub mod router;
 
 pub mod config;
+pub mod console;
+pub mod exec;
+pub mod exit;
 pub mod logging;
 pub mod shell;
+pub mod validate;
 
 #[cfg(feature = "agent")]
 pub mod agent;
