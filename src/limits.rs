@@ -281,6 +281,11 @@ pub const CLIENT_INBOX_MAX: usize = 64;
 #[cfg(feature = "agent")]
 pub const CLIENT_INBOX_BYTES: usize = CLIENT_PAYLOAD_MAX;
 
+// validate
+
+/// Findings that are shown of one desired state. Who has mended those checks again.
+pub const FINDINGS_MAX: usize = 100;
+
 // shell::tls
 
 /// Bytes of the file with the authorities to trust. Debian's with all that there
