@@ -53,11 +53,14 @@ pub mod orchestrator;
 pub mod record;
 
 pub mod router;
-pub mod validate;
 
 pub mod config;
+pub mod console;
+pub mod exec;
+pub mod exit;
 pub mod logging;
 pub mod shell;
+pub mod validate;
 
 #[cfg(feature = "agent")]
 pub mod agent;

@@ -1,10 +1,11 @@
 //! Checks a desired state without applying it: against the protocol, the limits and
-//! the configured domains. Pure. What the manager refuses is an error; what it takes
+//! the configured domains. Pure but for `command`. What the manager refuses is an error; what it takes
 //! although it is hardly meant is a warning. Each finding says what to write instead.
 //!
 //! The reader is [`wire`](crate::wire)'s, and it has the last word: a document
 //! without an error here is one that it takes.
 
+mod command;
 mod grammar;
 mod payload;
 mod show;
@@ -21,6 +22,7 @@ use crate::wire::node::Node;
 use crate::wire::{desired_state, Envelope, Malformed};
 use spelling::Spelling;
 
+pub use command::run;
 pub use show::{write_json, write_text};
 
 /// Something to be mended.

@@ -8,7 +8,7 @@ use crate::wire::malformed::Key;
 use crate::wire::node::Node;
 
 /// A component that the domains have.
-type Known<'a> = (Text<'a>, Text<'a>);
+type Known<'a> = (Text<'a>, String);
 
 const CONFIG: &str = "write [{\"key\": \"...\", \"value\": \"...\"}]";
 
@@ -102,7 +102,7 @@ impl<'a> Checker<'a> {
         is_served
     }
 
-    fn component(&mut self, node: Node<'a>, domain: Option<Text<'a>>, ids: &mut Vec<Text<'a>>) -> Option<Text<'a>> {
+    fn component(&mut self, node: Node<'a>, domain: Option<Text<'a>>, ids: &mut Vec<Text<'a>>) -> Option<String> {
         let keys = [Key::Id, Key::Version, Key::Config];
         let [id, version, config] = self.fields(node, keys, &Spelling::COMPONENT)?;
         let name = self.name(&node, id, "write \"id\": \"...\", the component's name");
@@ -121,11 +121,11 @@ impl<'a> Checker<'a> {
         } else if ids.len() < COMPONENTS_MAX {
             ids.push(name);
         }
-        match domain.and_then(|domain| without_domain(name, domain)) {
-            Some(rest) => self.warn(&id, "begins with its domain", &format!("write \"{rest}\"")),
-            None => return Some(name),
+        let rest = domain.and_then(|domain| without_domain(name, domain));
+        if let Some(rest) = &rest {
+            self.warn(&id, "begins with its domain", &format!("write \"{rest}\""));
         }
-        None
+        Some(rest.unwrap_or_else(|| name.chars().collect()))
     }
 
     /// An identifier that has to be there.
@@ -190,12 +190,12 @@ impl<'a> Checker<'a> {
 
     /// A component of a baseline: `domain:component`, as one of the domains has it.
     fn member(&mut self, node: &Node<'a>, name: Text<'a>, named: &[Text<'a>], known: &[Known<'a>]) {
-        let is = |(domain, id): &&Known<'a>| without_domain(name, *domain).is_some_and(|rest| id.eq_str(&rest));
+        let is = |(domain, id): &&Known<'a>| without_domain(name, *domain).is_some_and(|rest| *id == rest);
         if known.iter().any(|one| is(&one)) {
             return;
         }
         let what = format!("is {name}, which no domain here has");
-        let bare = known.iter().find(|(_, id)| *id == name);
+        let bare = known.iter().find(|(_, id)| name.eq_str(id));
         let plain: String = name.chars().take(512).collect();
         let near = known.iter().find(|(domain, id)| is_near(&plain, &format!("{domain}:{id}")));
         let instead = match bare.or(near) {

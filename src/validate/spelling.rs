@@ -69,5 +69,5 @@ pub(super) fn is_near(a: &str, b: &str) -> bool {
     let (a_rest, b_rest) = (&a[start..], &b[start..]);
     let end = a_rest.iter().rev().zip(b_rest.iter().rev()).take_while(|(a, b)| a == b).count();
     let differs = a_rest.len().max(b_rest.len()) - end;
-    differs == 0 || (differs == 1 && a.len().min(b.len()) > 3)
+    differs == 0 || (differs == 1 && a.len().max(b.len()) > 3)
 }

@@ -190,6 +190,10 @@ fn a_wrong_baseline_is_told() {
     for (baselines, told) in cases {
         assert_eq!(found(&with(baselines)), told, "{baselines}");
     }
+    let both = r#"{"baselines":[{"title":"b","components":["one"]}],"domains":[{"id":"containers","components":[{"id":"containers:one","version":"1"}]}]}"#;
+    let told = found(both);
+    assert!(told.contains("which no domain here has\n    write \"containers:one\"\n"), "{told}");
+    assert!(told.ends_with("begins with its domain\n    write \"one\""), "{told}");
 }
 
 #[test]
