@@ -53,5 +53,5 @@ pub(super) fn explain(bytes: &[u8], malformed: &Malformed) -> (String, &'static 
 
 fn starts_with_word(rest: &[u8]) -> bool {
     let is_word = |word: &&str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
-    ["true", "false", "null", "none"].iter().any(|word| is_word(word))
+    ["true", "false", "null", "none"].iter().any(is_word)
 }
