@@ -201,6 +201,11 @@ impl Reading {
                 self.top.insert(0, name.to_string());
             }
         }
+        // argh takes it for a flag unless the flags have ended.
+        if self.top.iter().any(|word| word == "-") {
+            self.top.retain(|word| word != "-");
+            self.top.extend(["--", "-"].map(String::from));
+        }
         let words: Vec<&str> = self.top.iter().map(String::as_str).collect();
         let top = match TopLevel::from_args(&["update-manager"], &words) {
             Ok(top) => top,
