@@ -5,6 +5,7 @@ mod disk;
 pub(crate) mod link;
 mod reboot;
 mod signal;
+mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod transport;
@@ -15,8 +16,6 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-
-use async_io::Timer;
 
 use crate::config::{Agent, Config, Connection};
 use crate::mqtt::{LinkWish, Options, Reason};
@@ -30,6 +29,7 @@ use disk::{Content, Disk};
 use link::Link;
 use reboot::{Outcome, Rebooter};
 use signal::{Signal, Signals};
+use timer::Timer;
 use transport::{Transport, Wake};
 
 /// Serves until the process is told to end, with the orchestration that the
@@ -107,7 +107,7 @@ fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk
     if let Some(disk) = &disk {
         router.resume(clock.now(), clock::boot(), &load(disk));
     }
-    let pump = Pump {
+    let mut pump = Pump {
         disk,
         saving: None,
         config,
@@ -115,11 +115,13 @@ fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk
         clock,
         signals,
         transport: Transport::new(),
-        timer: Timer::never(),
+        timer: Timer::new()?,
         armed: None,
         rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
     };
-    smol::block_on(pump.serve())
+    // The reactor stays with its own thread: `smol::block_on` would drive it here too,
+    // and that thread would wake a dozen times after each event to see whether it may.
+    smol::future::block_on(pump.serve())
 }
 
 fn load(disk: &Disk) -> Loaded {
@@ -192,7 +194,7 @@ struct Pump<'a> {
 }
 
 impl Pump<'_> {
-    async fn serve(mut self) -> io::Result<()> {
+    async fn serve(&mut self) -> io::Result<()> {
         while !self.router.is_ended() {
             let now = self.clock.now();
             if self.router.poll_timeout().is_some_and(|due| due <= now.tick) {
@@ -284,10 +286,8 @@ impl Pump<'_> {
         let due = [self.router.poll_timeout(), self.rebooter.poll_timeout()].into_iter().flatten().min();
         if due != self.armed {
             self.armed = due;
-            match due.and_then(|due| self.clock.instant(due)) {
-                Some(instant) => self.timer.set_at(instant),
-                None => self.timer = Timer::never(),
-            }
+            let now = self.clock.now().tick;
+            self.timer.set(due.map(|due| due.since(now)));
         }
     }
 
@@ -301,7 +301,7 @@ impl Pump<'_> {
             }
             wake = Poll::Ready(());
         }
-        if Pin::new(&mut self.timer).poll(cx).is_ready() {
+        if self.timer.poll(cx).is_ready() {
             self.armed = None;
             wake = Poll::Ready(());
         }
