@@ -53,10 +53,11 @@ impl Inbound {
         self.skip = None;
     }
 
-    /// Room for the next read, `READ_CHUNK` bytes; less at the buffer's end.
+    /// Room for the next read, `READ_CHUNK` bytes, or what is left of them if that is
+    /// half at least; less at the buffer's end.
     pub fn room(&mut self) -> &mut [u8] {
         let end = self.filled + READ_CHUNK;
-        if self.bytes.len() < end {
+        if self.bytes.len() < self.filled + READ_CHUNK / 2 {
             self.bytes.truncate(self.filled);
             let whole = RECEIVE_BUFFER - self.filled.min(RECEIVE_BUFFER);
             if !self.bytes.try_reclaim(whole) && self.bytes.capacity() == self.filled {

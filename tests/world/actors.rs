@@ -118,7 +118,7 @@ impl Actor for Obedient {
             return vec![Said { after_ms: self.pace_ms, topic: topic(self.domain, "currentstate"), bytes }];
         }
         if is("desiredstate") {
-            self.identify(&seen.json());
+            self.identify(seen.json());
             self.activity.clone_from(&activity);
             if self.fails_at == "IDENTIFY" {
                 return self.say(&activity, wall, [("IDENTIFYING", ""), ("IDENTIFICATION_FAILED", "")]);

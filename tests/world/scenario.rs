@@ -352,7 +352,7 @@ impl World {
         if moved && self.pass(Moment::Received) {
             return true;
         }
-        let mut out = vec![0; 4096];
+        let mut out = [0; 4096];
         while self.is_up {
             let n = self.router.poll_transmit(now, &mut out);
             if n == 0 {
@@ -371,15 +371,12 @@ impl World {
 
     /// The actors hear what is new, and make up their minds.
     fn listen(&mut self) {
-        while self.heard < self.broker.seen.len() {
-            let seen = self.broker.seen[self.heard].clone();
+        let wall = self.wall();
+        while let Some(seen) = self.broker.seen.get(self.heard) {
             self.heard += 1;
             if seen.from == From::Manager {
-                let wall = self.wall();
-                let answers = self.actors.iter_mut().flat_map(|actor| actor.handle(&seen, wall));
-                for said in answers.collect::<Vec<_>>() {
-                    self.plan(said);
-                }
+                let answers: Vec<Said> = self.actors.iter_mut().flat_map(|actor| actor.handle(seen, wall)).collect();
+                answers.into_iter().for_each(|said| self.plan(said));
             }
         }
     }
@@ -448,12 +445,31 @@ impl World {
 
     /// The current states that were reported, plain: time and message.
     pub fn states(&self) -> Vec<(u64, Value)> {
-        self.sent_to("deviceupdate/currentstate").into_iter().map(|seen| (seen.at, seen.json())).collect()
+        self.sent_to("deviceupdate/currentstate").into_iter().map(|seen| (seen.at, seen.json().clone())).collect()
     }
 
     /// The activities with which the current state was reported, plain.
     pub fn states_of(&self) -> Vec<String> {
         self.states().iter().map(|(_, state)| text(state, "activityId").to_owned()).collect()
+    }
+
+    /// All that went over the wire and into the log, in one number.
+    pub fn digest(&self) -> u64 {
+        let mut digest = 0xcbf2_9ce4_8422_2325_u64;
+        let mut take = |bytes: &[u8]| {
+            for byte in bytes {
+                digest = (digest ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+            }
+        };
+        for seen in &self.broker.seen {
+            take(&seen.at.to_le_bytes());
+            take(&[seen.from as u8, u8::from(seen.retain), u8::from(seen.again)]);
+            take(seen.topic.as_bytes());
+            take(&seen.bytes);
+        }
+        self.reboots.iter().for_each(|at| take(&at.to_le_bytes()));
+        journal::each(|_, line| take(line.as_bytes()));
+        digest
     }
 
     /// Whether a line of the log has all of these parts.
@@ -467,10 +483,12 @@ impl Drop for World {
         if std::thread::panicking() {
             return self.print();
         }
-        let is_fault =
-            |line: &&(Level, String)| line.0 == Level::Error && !self.excused.iter().any(|part| line.1.contains(part));
-        let fault = journal::lines().iter().find(is_fault).map(|line| line.1.clone());
-        let fault = fault.map(|line| format!("logged as an error: {line}"));
+        let mut fault = None;
+        journal::each(|level, line| {
+            if level == Level::Error && !self.excused.iter().any(|part| line.contains(part)) {
+                fault.get_or_insert_with(|| format!("logged as an error: {line}"));
+            }
+        });
         if let Some(fault) = fault.or_else(|| wire::broken(self)) {
             self.print();
             panic!("{fault}");

@@ -1,5 +1,7 @@
 //! A message as the broker saw it.
 
+use std::cell::OnceCell;
+
 use serde_json::Value;
 
 /// Who a message is from.
@@ -20,6 +22,8 @@ pub struct Seen {
     pub retain: bool,
     /// The manager's, delivered on an earlier link already and not acknowledged.
     pub again: bool,
+    /// Read when it is first asked for.
+    json: OnceCell<Value>,
 }
 
 /// A feedback of the manager's to the backend.
@@ -44,15 +48,20 @@ impl Report {
 }
 
 impl Seen {
+    pub fn new(at: u64, from: From, topic: &str, bytes: &[u8], retain: bool) -> Seen {
+        let (topic, bytes) = (topic.to_owned(), bytes.to_vec());
+        Seen { at, from, topic, bytes, retain, again: false, json: OnceCell::new() }
+    }
+
     /// Null if it is no JSON.
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.bytes).unwrap_or_default()
+    pub fn json(&self) -> &Value {
+        self.json.get_or_init(|| serde_json::from_slice(&self.bytes).unwrap_or_default())
     }
 
     /// Its activity, empty if there is none.
     pub fn activity(&self) -> String {
         let json = self.json();
-        let envelope = if json["value"].is_object() { &json["value"] } else { &json };
+        let envelope = if json["value"].is_object() { &json["value"] } else { json };
         text(envelope, "activityId").to_owned()
     }
 
@@ -68,8 +77,8 @@ impl Seen {
         }
         let json = self.json();
         let (envelope, payload) = match self.topic.as_str() {
-            "deviceupdate/desiredstatefeedback" => (&json, &json["payload"]),
-            "e" if text(&json, "path").ends_with("/outbox/messages/feedback") => {
+            "deviceupdate/desiredstatefeedback" => (json, &json["payload"]),
+            "e" if text(json, "path").ends_with("/outbox/messages/feedback") => {
                 (&json["value"], &json["value"]["desiredStateFeedback"])
             }
             _ => return None,
