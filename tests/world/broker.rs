@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use mqttbytes::v4::{self, Packet, SubscribeReasonCode};
 use mqttbytes::QoS;
 
@@ -91,13 +91,15 @@ impl Broker {
         self.session = self.session.take().filter(|session| session.connected);
     }
 
-    /// What it has sent, at most so many bytes.
-    pub fn read(&mut self, bytes_max: usize) -> BytesMut {
-        let read = self.output.split_to(bytes_max.min(self.output.len()));
+    /// What it has sent, as much as fits; how many bytes that is.
+    pub fn read(&mut self, room: &mut [u8]) -> usize {
+        let len = room.len().min(self.output.len());
+        room[..len].copy_from_slice(&self.output[..len]);
+        self.output.advance(len);
         if self.output.is_empty() {
             self.answered.clear();
         }
-        read
+        len
     }
 
     /// Bytes of the first packet that it has sent and the manager has not read.

@@ -206,7 +206,7 @@ fn a_second_desired_state_never_reaches_it_while_one_is_applied() {
 #[test]
 fn commands_name_no_baseline_which_means_all_of_them_the_hidden_ones_too() {
     let mut world = begun("");
-    let told = world.sent_to("containersupdate/desiredstate")[0].json().clone();
+    let told = world.sent_to("containersupdate/desiredstate")[0].json();
     assert_eq!(
         told["payload"]["baselines"],
         json!([{ "title": "web", "components": ["containers:nginx", "containers:redis"] }])

@@ -191,10 +191,10 @@ impl Actor for Erratic {
         }
         let activity = seen.activity();
         if asked {
-            let bytes = inventory(&self.domain, &activity, wall).into();
+            let bytes = inventory(&self.domain, activity, wall).into();
             return vec![Said { after_ms: self.delay(), topic: self.topics.inventory.clone(), bytes }];
         }
-        let statuses = self.answer(&seen.payload_text("command"));
-        self.say(&activity, &statuses)
+        let statuses = self.answer(seen.command());
+        self.say(activity, &statuses)
     }
 }

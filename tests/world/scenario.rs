@@ -31,6 +31,9 @@ pub const START: u64 = 10_000;
 /// Steps at one moment past which the manager would spin. Each may be a byte.
 const STEPS_MAX: usize = 1_000_000;
 
+/// Bytes of a read below which it is one piece of a packet.
+const PIECE: usize = 1_000;
+
 /// A manager, and all around it.
 pub struct World {
     pub config: Config,
@@ -338,14 +341,11 @@ impl World {
     fn exchange(&mut self) -> bool {
         let now = self.clock();
         let mut moved = false;
-        if self.is_up {
-            let room = self.router.receive_buffer();
-            let packet = if self.disk.is_some() { self.broker.packet() } else { usize::MAX };
-            let read = self.broker.read(room.len().min(self.read_max).min(packet));
-            if !read.is_empty() {
-                room[..read.len()].copy_from_slice(&read);
-                self.router.handle_received(now, read.len());
-                moved = true;
+        while self.read(now) {
+            moved = true;
+            // Of pieces as many as make a packet: each alone changes nothing.
+            if self.router.handle_events(now) || self.read_max >= PIECE {
+                break;
             }
         }
         moved |= self.router.handle_events(now);
@@ -367,6 +367,19 @@ impl World {
             moved = true;
         }
         moved
+    }
+
+    /// Reads once; whether there was anything.
+    fn read(&mut self, now: Now) -> bool {
+        if !self.is_up {
+            return false;
+        }
+        let room = self.router.receive_buffer();
+        let packet = if self.disk.is_some() { self.broker.packet() } else { usize::MAX };
+        let len = room.len().min(self.read_max).min(packet);
+        let read = self.broker.read(&mut room[..len]);
+        self.router.handle_received(now, read);
+        read > 0
     }
 
     /// The actors hear what is new, and make up their minds.
@@ -409,12 +422,12 @@ impl World {
 
     /// All feedback to the backend about an activity.
     pub fn reports(&self, activity: &str) -> Vec<Report> {
-        self.sent().filter_map(Seen::report).filter(|report| report.activity == activity).collect()
+        self.sent().filter(|seen| seen.activity() == activity).filter_map(Seen::report).collect()
     }
 
     /// All final statuses.
     pub fn ends(&self) -> Vec<Report> {
-        self.sent().filter_map(Seen::report).filter(Report::is_final).collect()
+        self.sent().filter_map(Seen::end).collect()
     }
 
     /// The statuses of an activity as the backend got them.
@@ -435,17 +448,18 @@ impl World {
     /// The same with the time at which they came, in milliseconds.
     pub fn commands_at(&self, domain: &str) -> Vec<(u64, String)> {
         let sent = self.sent_to(&topic(domain, "desiredstate/command"));
-        sent.into_iter().map(|seen| (seen.at, seen.payload_text("command"))).collect()
+        sent.into_iter().map(|seen| (seen.at, seen.command().to_owned())).collect()
     }
 
     /// The activities under which a domain was asked for its inventory.
     pub fn asked(&self, domain: &str) -> Vec<String> {
-        self.sent_to(&topic(domain, "currentstate/get")).into_iter().map(Seen::activity).collect()
+        let sent = self.sent_to(&topic(domain, "currentstate/get"));
+        sent.into_iter().map(|seen| seen.activity().to_owned()).collect()
     }
 
     /// The current states that were reported, plain: time and message.
     pub fn states(&self) -> Vec<(u64, Value)> {
-        self.sent_to("deviceupdate/currentstate").into_iter().map(|seen| (seen.at, seen.json().clone())).collect()
+        self.sent_to("deviceupdate/currentstate").into_iter().map(|seen| (seen.at, seen.json())).collect()
     }
 
     /// The activities with which the current state was reported, plain.
@@ -453,12 +467,15 @@ impl World {
         self.states().iter().map(|(_, state)| text(state, "activityId").to_owned()).collect()
     }
 
-    /// All that went over the wire and into the log, in one number.
+    /// All that went over the wire and into the log, in one number: the same for the
+    /// same seed, on each machine.
     pub fn digest(&self) -> u64 {
-        let mut digest = 0xcbf2_9ce4_8422_2325_u64;
+        let mut digest = 0;
         let mut take = |bytes: &[u8]| {
-            for byte in bytes {
-                digest = (digest ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+            for chunk in bytes.chunks(8) {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                digest = (digest ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
             }
         };
         for seen in &self.broker.seen {

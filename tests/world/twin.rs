@@ -48,11 +48,11 @@ fn consent(activity: &str, correlation: &str, status: &str) -> String {
 
 /// What was told on `e` with this path.
 fn told(world: &World, path: &str) -> Vec<Value> {
-    world.sent_to("e").iter().map(|seen| seen.json().clone()).filter(|json| text(json, "path") == path).collect()
+    world.sent_to("e").iter().map(|seen| seen.json()).filter(|json| text(json, "path") == path).collect()
 }
 
 fn answer(world: &World, topic: &str) -> Value {
-    world.sent_to(topic).last().unwrap_or_else(|| panic!("an answer to {topic}")).json().clone()
+    world.sent_to(topic).last().unwrap_or_else(|| panic!("an answer to {topic}")).json()
 }
 
 fn refusal(world: &World, id: &str) -> String {
@@ -79,7 +79,7 @@ fn a_late_answer_sets_up_the_feature_then_the_inventory() {
     let mut world = nameless("").joined_by(Obedient::new("one"));
     world.run_for(3_600_000);
     edge_says(&mut world, "ns:name");
-    let paths: Vec<String> = world.sent_to("e").iter().map(|seen| text(seen.json(), "path").to_owned()).collect();
+    let paths: Vec<String> = world.sent_to("e").iter().map(|seen| text(&seen.json(), "path").to_owned()).collect();
     assert_eq!(paths, [FEATURE, PROPERTIES]);
     let state = &told(&world, PROPERTIES)[0];
     assert_eq!(text(state, "topic"), "ns/name/things/twin/commands/modify");
