@@ -53,21 +53,27 @@ impl Inbound {
         self.skip = None;
     }
 
-    /// Room for the next read, `READ_CHUNK` bytes, or what is left of them if that is
-    /// half at least; less at the buffer's end.
+    /// Room for the next read, `READ_CHUNK` bytes; less at the buffer's end.
     pub fn room(&mut self) -> &mut [u8] {
         let end = self.filled + READ_CHUNK;
-        if self.bytes.len() < self.filled + READ_CHUNK / 2 {
-            self.bytes.truncate(self.filled);
-            let whole = RECEIVE_BUFFER - self.filled.min(RECEIVE_BUFFER);
-            if !self.bytes.try_reclaim(whole) && self.bytes.capacity() == self.filled {
-                // A payload is still held.
-                self.bytes.reserve(whole.max(READ_CHUNK));
+        if self.bytes.len() < end {
+            // Otherwise all of it is there already; only what is new is to be zeroed.
+            if self.bytes.capacity() < RECEIVE_BUFFER {
+                self.move_to_front();
             }
             self.bytes.resize(end.min(self.bytes.capacity()), 0);
         }
         let end = end.min(self.bytes.len());
         &mut self.bytes[self.filled..end]
+    }
+
+    fn move_to_front(&mut self) {
+        self.bytes.truncate(self.filled);
+        let whole = RECEIVE_BUFFER - self.filled.min(RECEIVE_BUFFER);
+        if !self.bytes.try_reclaim(whole) && self.bytes.capacity() == self.filled {
+            // A payload is still held.
+            self.bytes.reserve(whole.max(READ_CHUNK));
+        }
     }
 
     /// `n` bytes were read into [`room`](Self::room).
