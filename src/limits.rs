@@ -281,6 +281,21 @@ pub const CLIENT_INBOX_MAX: usize = 64;
 #[cfg(feature = "agent")]
 pub const CLIENT_INBOX_BYTES: usize = CLIENT_PAYLOAD_MAX;
 
+// shell::notify
+
+/// Bytes of the line about the running activity that the service manager shows:
+/// an activity's identifier and some words. The rest is cut off.
+pub const ACTIVITY_TOLD_MAX: usize = ACTIVITY_ID_MAX + 64;
+
+// validate
+
+/// Findings that are shown of one desired state. Who has mended those checks again.
+pub const FINDINGS_MAX: usize = 100;
+
+/// Bytes that are read of a desired state's file: with blanks it may be larger than
+/// a message.
+pub const DESIRED_FILE_MAX: usize = 4 * PAYLOAD_IN_MAX;
+
 // shell::tls
 
 /// Bytes of the file with the authorities to trust. Debian's with all that there
