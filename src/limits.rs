@@ -27,8 +27,12 @@ pub const PACKET_IN_MAX: usize = 5 + 2 + TOPIC_IN_MAX + 2 + PAYLOAD_IN_MAX;
 /// past the largest packet, the buffer never has to grow.
 pub const RECEIVE_BUFFER: usize = PACKET_IN_MAX + READ_CHUNK;
 
-/// Bytes asked from the socket at once.
+/// Bytes asked from the socket at once, when much comes.
 pub const READ_CHUNK: usize = 16 * 1024;
+
+/// The same at first: commands and feedback fit, and what is never read into takes
+/// no memory.
+pub const READ_FIRST: usize = 2 * 1024;
 
 /// Bytes handed to the socket at once; documents are encoded in pieces of this.
 pub const WRITE_CHUNK: usize = 16 * 1024;

@@ -144,8 +144,8 @@ impl Router {
         let Some(span) = envelope.payload() else { return };
         let crc = checksum(bytes.get(span.start as usize..span.end()).unwrap_or_default());
         let desired = DesiredState { activity, timestamp: envelope.timestamp, crc, parts: &parts };
-        let mut effects = crate::orchestrator::Effects::new();
-        match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut effects) {
+        self.effects.clear();
+        match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut self.effects) {
             Ok(()) => {
                 for part in parts.iter().filter(|part| part.domain.is_none()) {
                     log::warn!("{activity}: no agent for domain {}", part.id);
@@ -154,7 +154,7 @@ impl Router {
                 self.console.forget();
                 self.discard_parts();
                 self.desired.keep(bytes, span, state, parts.iter().map(|part| part.domain));
-                self.carry_out(now, &effects);
+                self.carry_out(now);
             }
             Err(Rejected::Busy) => {
                 let running =
@@ -186,6 +186,8 @@ impl Router {
         }
     }
 
+    /// With its actions on the stack, so it stands alone.
+    #[inline(never)]
     fn handle_feedback(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8]) {
         if bytes.is_empty() {
             // The self-update agent sends that after a success (agents.md).
@@ -221,6 +223,7 @@ impl Router {
         }
     }
 
+    #[inline(never)]
     fn handle_inventory(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8], is_retained: bool) {
         let name = &self.domains[domain.place()];
         let decoded =

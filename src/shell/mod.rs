@@ -7,6 +7,7 @@ pub(crate) mod link;
 mod notify;
 mod reboot;
 mod signal;
+mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod transport;
@@ -17,8 +18,6 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-
-use async_io::Timer;
 
 use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
 use crate::console::view::Host;
@@ -35,6 +34,7 @@ use link::Link;
 use notify::Notify;
 use reboot::{Outcome, Rebooter};
 use signal::{Signal, Signals};
+use timer::Timer;
 use transport::{Transport, Wake};
 
 /// Serves until the process is told to end, with the orchestration that the
@@ -131,7 +131,7 @@ fn serve(
     if let Some(disk) = &disk {
         router.resume(clock.now(), clock::boot(), &load(disk));
     }
-    let pump = Pump {
+    let mut pump = Pump {
         disk,
         saving: None,
         config,
@@ -142,12 +142,14 @@ fn serve(
         clock,
         signals,
         transport: Transport::new(),
-        timer: Timer::never(),
+        timer: Timer::new()?,
         armed: None,
         rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
         notify: Notify::new(&|name| std::env::var_os(name)),
     };
-    smol::block_on(pump.serve())
+    // The reactor stays with its own thread: `smol::block_on` would drive it here too,
+    // and that thread would wake a dozen times after each event to see whether it may.
+    smol::future::block_on(pump.serve())
 }
 
 fn load(disk: &Disk) -> Loaded {
@@ -225,7 +227,7 @@ struct Pump<'a> {
 }
 
 impl Pump<'_> {
-    async fn serve(mut self) -> io::Result<()> {
+    async fn serve(&mut self) -> io::Result<()> {
         // A broker that is away is waited for, so it must not fail the start.
         self.notify.ready(self.clock.now().tick);
         while !self.router.is_ended() {
@@ -338,10 +340,8 @@ impl Pump<'_> {
         let due = due.into_iter().flatten().min();
         if due != self.armed {
             self.armed = due;
-            match due.and_then(|due| self.clock.instant(due)) {
-                Some(instant) => self.timer.set_at(instant),
-                None => self.timer = Timer::never(),
-            }
+            let now = self.clock.now().tick;
+            self.timer.set(due.map(|due| due.since(now)));
         }
     }
 
@@ -358,7 +358,7 @@ impl Pump<'_> {
             }
             wake = Poll::Ready(());
         }
-        if Pin::new(&mut self.timer).poll(cx).is_ready() {
+        if self.timer.poll(cx).is_ready() {
             self.armed = None;
             wake = Poll::Ready(());
         }
