@@ -5,6 +5,8 @@ use std::sync::Once;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::heap;
+
 thread_local! {
     static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
 }
@@ -17,7 +19,7 @@ impl Log for Collector {
     }
 
     fn log(&self, record: &Record<'_>) {
-        LINES.with(|lines| lines.borrow_mut().push((record.level(), record.args().to_string())));
+        heap::of_world(|| LINES.with(|lines| lines.borrow_mut().push((record.level(), record.args().to_string()))));
     }
 
     fn flush(&self) {}
