@@ -58,17 +58,24 @@ impl Inbound {
     /// Room for the next read, at most `READ_CHUNK` bytes; less at the buffer's end.
     pub fn room(&mut self) -> &mut [u8] {
         let end = self.filled + self.chunk;
-        if self.bytes.len() != end {
-            self.bytes.truncate(self.filled);
-            let whole = RECEIVE_BUFFER - self.filled.min(RECEIVE_BUFFER);
-            if !self.bytes.try_reclaim(whole) && self.bytes.capacity() == self.filled {
-                // A payload is still held.
-                self.bytes.reserve(whole.max(READ_CHUNK));
-            }
+        if self.bytes.capacity() < RECEIVE_BUFFER {
+            self.move_to_front();
+        }
+        // Only what is new is to be zeroed.
+        if self.bytes.len() < end {
             self.bytes.resize(end.min(self.bytes.capacity()), 0);
         }
         let end = end.min(self.bytes.len());
         &mut self.bytes[self.filled..end]
+    }
+
+    fn move_to_front(&mut self) {
+        self.bytes.truncate(self.filled);
+        let whole = RECEIVE_BUFFER - self.filled.min(RECEIVE_BUFFER);
+        if !self.bytes.try_reclaim(whole) && self.bytes.capacity() == self.filled {
+            // A payload is still held.
+            self.bytes.reserve(whole.max(READ_CHUNK));
+        }
     }
 
     /// `n` bytes were read into [`room`](Self::room).
