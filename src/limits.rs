@@ -75,6 +75,10 @@ pub const UPDATE_REPEATS_MAX: u8 = 2;
 /// Finished activities that are remembered, to tell a redelivery from a new one.
 pub const FINISHED_MAX: usize = 32;
 
+/// Refused desired states that are remembered, to tell those that the broker delivers
+/// once more. Few wait while something is saved.
+pub const REFUSALS_MAX: usize = 16;
+
 /// Bytes of messages that wait for the broker's acknowledgement. One feedback
 /// with everything at its limit takes about 260 KiB; the rest is for commands.
 pub const OUTBOUND_BYTES: usize = 384 * 1024;
@@ -199,6 +203,14 @@ pub const SAVED_ACTIONS_MAX: usize = 24 * 1024;
 
 /// Bytes of the saved history: of `FINISHED_MAX` activities with the longest names.
 pub const SAVED_HISTORY_MAX: usize = 64 + FINISHED_MAX * (ACTIVITY_ID_MAX + 16);
+
+/// Final reports of activities that wait for the broker's acknowledgement; past it no
+/// desired state is taken.
+pub const REPORTS_MAX: usize = 8;
+
+/// Bytes of the actions in the saved reports of earlier activities. Status and words
+/// are saved besides; with all else that an activity writes they stay below 64 KiB.
+pub const SAVED_DETAILS_MAX: usize = 12 * 1024;
 
 /// Bytes of a saved state.
 pub const SAVED_STATE_MAX: usize = 8 * 1024;

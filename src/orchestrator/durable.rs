@@ -115,7 +115,7 @@ impl<O: Orchestrator> Durable<O> {
             self.saved = self.mark();
             return;
         }
-        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence = self.sequence.wrapping_add(1).max(1);
         self.saving = Some(self.sequence);
         self.covered = self.held.len();
         self.saved = self.mark();
@@ -132,6 +132,7 @@ impl<O: Orchestrator> Durable<O> {
             Effect::SetTimer(..) | Effect::StopTimer(_) | Effect::Notice(_) => out.push(effect),
             // One is enough: it tells what is known when it goes out.
             _ if is_progress && self.held.contains(&effect) => {}
+            Effect::Forward(_) | Effect::Send(..) if self.held.contains(&effect) => {}
             _ => assert!(self.held.push(effect).is_ok(), "an activity decides no more than {HELD_MAX} things at once"),
         }
     }

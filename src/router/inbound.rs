@@ -6,7 +6,7 @@ use heapless::Vec;
 
 use super::Router;
 use crate::inventory;
-use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX};
+use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX, REPORTS_MAX};
 use crate::mqtt::Publish;
 use crate::orchestrator::campaign::PastLimit;
 use crate::orchestrator::event::{DesiredState, Feedback, Part};
@@ -20,21 +20,21 @@ use crate::wire::{activity_of, desired_state, feedback, inventory as wire_invent
 
 impl Router {
     pub(super) fn handle_publish(&mut self, now: Now, publish: Publish) {
-        let Publish { topic, payload, retain, ack, .. } = publish;
+        let Publish { topic, payload, retain, dup, ack } = publish;
         if !self.ending.is_no() {
             // Not acknowledged: a session that outlives us brings it again.
             return;
         }
         match self.classify(&topic) {
             Some(Origin::Edge) => self.handle_edge_response(now, &topic, &payload),
-            Some(Origin::Thing(request)) => self.handle_request(now, &request, &payload),
+            Some(Origin::Thing(request)) => self.handle_request(now, &request, &payload, dup),
             Some(Origin::Plain(Incoming::AgentInventory(domain))) => {
                 self.handle_inventory(now, domain, &topic, &payload, retain);
             }
             Some(Origin::Plain(Incoming::OwnerConsentFeedback)) if retain => {
                 log::warn!("{topic}: ignored, an owner's answer that the broker kept answers no question of ours");
             }
-            Some(Origin::Plain(incoming)) => self.handle_plain(now, incoming, &topic, &payload),
+            Some(Origin::Plain(incoming)) => self.handle_plain(now, incoming, &topic, &payload, dup),
             None => log::warn!("a message to {topic} is none of ours"),
         }
         self.acknowledge(ack);
@@ -51,20 +51,29 @@ impl Router {
         }
     }
 
-    fn handle_plain(&mut self, now: Now, incoming: Incoming, topic: &str, payload: &[u8]) {
+    fn handle_plain(&mut self, now: Now, incoming: Incoming, topic: &str, payload: &[u8], dup: bool) {
         match incoming {
             Incoming::DesiredState => {
-                if !self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) {
+                if self.refusals.has(payload, dup) {
+                    return log::info!("a desired state that comes once more is ignored, it was refused");
+                }
+                if !self.has_answer_room() {
                     return self.refuse_for_room(now, payload);
                 }
                 self.handle_desired_state(now, payload);
             }
             Incoming::CurrentStateGet => self.handle_get(now, topic, payload),
-            Incoming::AgentFeedback(domain) => self.handle_feedback(now, domain, topic, payload),
+            Incoming::AgentFeedback(domain) => self.handle_feedback(now, domain, topic, payload, dup),
             Incoming::AgentInventory(domain) => self.handle_inventory(now, domain, topic, payload, false),
             Incoming::DesiredStateCommand => log::info!("{topic}: ignored, it is not for the top-level manager"),
             Incoming::OwnerConsentFeedback => self.handle_consent_reply(now, topic, payload),
         }
+    }
+
+    /// Whether an activity has room for what it needs at once, and for its end among
+    /// those that the broker has not acknowledged.
+    pub(super) fn has_answer_room(&self) -> bool {
+        self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) && self.session.found().count() < REPORTS_MAX
     }
 
     /// A broker that acknowledges nothing leaves no room for an activity; the backend
@@ -72,6 +81,7 @@ impl Router {
     fn refuse_for_room(&mut self, now: Now, bytes: &[u8]) {
         log::error!("a desired state is not taken: too many messages wait for the broker");
         if let Some(activity) = activity_of(bytes).filter(|activity| !self.runs(*activity)) {
+            self.refusals.note(bytes);
             self.refuse(now, activity, &|out: &mut dyn Write| out.write_str("too many messages wait for the broker"));
         }
     }
@@ -147,6 +157,7 @@ impl Router {
                 self.carry_out(now, &effects);
             }
             Err(Rejected::Busy) => {
+                self.refusals.note(bytes);
                 let running =
                     self.orchestrator.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
                 self.refuse(now, activity, &|out: &mut dyn Write| {
@@ -154,6 +165,7 @@ impl Router {
                 });
             }
             Err(Rejected::RebootPending) => {
+                self.refusals.note(bytes);
                 let ended = self.orchestrator.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
                 self.refuse(now, activity, &|out: &mut dyn Write| write!(out, "reboot pending after {ended}"));
             }
@@ -173,7 +185,7 @@ impl Router {
         }
     }
 
-    fn handle_feedback(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8]) {
+    fn handle_feedback(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8], dup: bool) {
         if bytes.is_empty() {
             // The self-update agent sends that after a success (agents.md).
             return log::debug!("{topic}: empty message ignored");
@@ -192,6 +204,7 @@ impl Router {
             status: head.status,
             message: head.message,
             actions: &actions,
+            is_repeat: dup,
             past_limit: head.past_limit.map(|(what, max)| PastLimit(what, max)),
         };
         if let Err(rejected) = self.decide(now, Event::Feedback(domain, feedback)) {

@@ -95,7 +95,11 @@ impl Router {
             encode::feedback_head(out, status, explained.then_some(words))
         };
         let detail = |out: &mut dyn fmt::Write| encode::feedback_actions(out, campaign.actions.iter().map(view));
-        let class = if status == Status::Running { RUNNING } else { Class::Keep };
+        let class = match campaign.outcome {
+            Some(_) => Class::Found(campaign.number()),
+            None if status == Status::Running => RUNNING,
+            None => Class::Keep,
+        };
         let topic = backend.topic(&self.topics, Outgoing::Feedback);
         let tail = backend.feedback_tail();
         let message = Message { detail: Some(&detail), tail, ..message_to(&topic, class, &body) };

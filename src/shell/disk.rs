@@ -113,17 +113,11 @@ impl Disk {
     }
 
     fn path(&self, kind: Kind, slot: Slot) -> PathBuf {
-        let name = match kind {
-            Kind::State => "state",
-            Kind::Document => "document",
-            Kind::Actions => "actions",
-            Kind::History => "history",
-        };
         let slot = match slot {
             Slot::A => "a",
             Slot::B => "b",
         };
-        self.0.join(Path::new(name).with_extension(slot))
+        self.0.join(Path::new(kind.name()).with_extension(slot))
     }
 }
 

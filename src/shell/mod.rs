@@ -138,8 +138,8 @@ fn load(disk: &Disk) -> Loaded {
         }
     };
     let (state, document) = (fields(Kind::State), fields(Kind::Document));
-    let (actions, history) = (fields(Kind::Actions), fields(Kind::History));
-    Loaded { state, document, actions, history, unreadable }
+    let (actions, history, reports) = (fields(Kind::Actions), fields(Kind::History), fields(Kind::Reports));
+    Loaded { state, document, actions, history, reports, unreadable }
 }
 
 pub(crate) fn invalid(error: impl std::fmt::Display) -> io::Error {
