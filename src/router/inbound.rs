@@ -79,6 +79,9 @@ impl Router {
     /// A broker that acknowledges nothing leaves no room for an activity; the backend
     /// is told so, if that still fits.
     fn refuse_for_room(&mut self, now: Now, bytes: &[u8]) {
+        if let Some(envelope) = Envelope::decode(bytes).ok().filter(|envelope| self.is_known(envelope, bytes)) {
+            return self.note_repeated(envelope.activity);
+        }
         log::error!("a desired state is not taken: too many messages wait for the broker");
         if let Some(activity) = activity_of(bytes).filter(|activity| !self.runs(*activity)) {
             self.refusals.note(bytes);
@@ -119,7 +122,10 @@ impl Router {
             Ok((envelope, state)) => self.apply(now, bytes, &envelope, state),
             Err(malformed) => match activity_of(bytes) {
                 Some(activity) if self.runs(activity) => self.note_repeated(activity),
-                Some(activity) => self.refuse(now, activity, &|out: &mut dyn Write| escape(out, &malformed)),
+                Some(activity) => {
+                    self.refusals.note(bytes);
+                    self.refuse(now, activity, &|out: &mut dyn Write| escape(out, &malformed));
+                }
                 None => log::error!("a desired state is refused: {malformed}"),
             },
         }
@@ -142,9 +148,7 @@ impl Router {
             }
         }
         let activity = envelope.activity;
-        // Of the payload alone: a redelivered request may have other headers.
-        let Some(span) = envelope.payload() else { return };
-        let crc = checksum(bytes.get(span.start as usize..span.end()).unwrap_or_default());
+        let (Some(span), Some(crc)) = (envelope.payload(), content_checksum(envelope, bytes)) else { return };
         let desired = DesiredState { activity, timestamp: envelope.timestamp, crc, parts: &parts };
         let mut effects = crate::orchestrator::Effects::new();
         match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut effects) {
@@ -258,6 +262,14 @@ impl Router {
         self.orchestrator.campaign().is_some_and(|running| running.is_running() && running.is_activity(activity))
     }
 
+    /// Whether a desired state comes again: its activity runs or has finished.
+    pub(super) fn is_known(&self, envelope: &Envelope<'_>, bytes: &[u8]) -> bool {
+        let Some(crc) = content_checksum(envelope, bytes) else { return false };
+        let (activity, timestamp) = (envelope.activity, envelope.timestamp);
+        let desired = DesiredState { activity, timestamp, crc, parts: &[] };
+        self.runs(activity) || self.orchestrator.finished().is_some_and(|finished| finished.contains(&desired))
+    }
+
     fn note_repeated(&self, activity: Text<'_>) {
         log::info!("{activity}: desired state ignored, this activity runs already");
     }
@@ -272,6 +284,12 @@ enum Origin<'t> {
 
 pub(super) fn is_agents(incoming: &Incoming) -> bool {
     matches!(incoming, Incoming::AgentFeedback(_) | Incoming::AgentInventory(_))
+}
+
+/// Of the payload alone: a redelivered request may have other headers.
+fn content_checksum(envelope: &Envelope<'_>, bytes: &[u8]) -> Option<u32> {
+    let span = envelope.payload()?;
+    bytes.get(span.start as usize..span.end()).map(checksum)
 }
 
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);

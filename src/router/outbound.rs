@@ -82,7 +82,9 @@ impl Router {
         let mut length = encode::Count::default();
         // Counting cannot fail.
         let _ = words(&mut length);
-        let explained = campaign.outcome.is_some() && length.bytes > 0;
+        // What was held back for a save is told when the activity may have ended.
+        let is_end = campaign.outcome == Some(status);
+        let explained = is_end && length.bytes > 0;
         let status = status_for_backend(status);
         match explained {
             true => log::info!("{activity}: {}: {}", status_name(status), message::logged(words)),
@@ -95,10 +97,10 @@ impl Router {
             encode::feedback_head(out, status, explained.then_some(words))
         };
         let detail = |out: &mut dyn fmt::Write| encode::feedback_actions(out, campaign.actions.iter().map(view));
-        let class = match campaign.outcome {
-            Some(_) => Class::Found(campaign.number()),
-            None if status == Status::Running => RUNNING,
-            None => Class::Keep,
+        let class = match status {
+            _ if is_end => Class::Found(campaign.number()),
+            Status::Running => RUNNING,
+            _ => Class::Keep,
         };
         let topic = backend.topic(&self.topics, Outgoing::Feedback);
         let tail = backend.feedback_tail();

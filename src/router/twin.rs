@@ -128,7 +128,8 @@ impl Router {
         request: &Request<'_>,
     ) -> Result<(), crate::wire::Malformed> {
         let (envelope, state) = request.apply()?;
-        if !self.has_answer_room() {
+        if !self.has_answer_room() && !self.is_known(&envelope, bytes) {
+            self.refusals.note(bytes);
             self.answer_refused(now, topic, reply, &"too many messages wait for the broker");
             return Ok(());
         }
