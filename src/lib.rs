@@ -23,6 +23,7 @@
 //! | how something is spelled in a message or topic | [`wire`] |
 //! | delivery, reconnection, keep-alive | [`mqtt`] |
 //! | which event a message is, which message an effect is, log lines | [`router`] |
+//! | what is said of a desired state before it is applied | [`validate`] |
 //! | sockets, signals, the process | [`shell`] |
 //! | how an agent in Rust is written | `agent`, with the feature of that name |
 //! | a key, a flag, a default | [`config`] |
@@ -54,8 +55,12 @@ pub mod record;
 pub mod router;
 
 pub mod config;
+pub mod console;
+pub mod exec;
+pub mod exit;
 pub mod logging;
 pub mod shell;
+pub mod validate;
 
 #[cfg(feature = "agent")]
 pub mod agent;

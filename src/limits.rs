@@ -27,8 +27,12 @@ pub const PACKET_IN_MAX: usize = 5 + 2 + TOPIC_IN_MAX + 2 + PAYLOAD_IN_MAX;
 /// past the largest packet, the buffer never has to grow.
 pub const RECEIVE_BUFFER: usize = PACKET_IN_MAX + READ_CHUNK;
 
-/// Bytes asked from the socket at once.
+/// Bytes asked from the socket at once, when much comes.
 pub const READ_CHUNK: usize = 16 * 1024;
+
+/// The same at first: commands and feedback fit, and what is never read into takes
+/// no memory.
+pub const READ_FIRST: usize = 2 * 1024;
 
 /// Bytes handed to the socket at once; documents are encoded in pieces of this.
 pub const WRITE_CHUNK: usize = 16 * 1024;
@@ -292,6 +296,21 @@ pub const CLIENT_INBOX_MAX: usize = 64;
 /// Bytes of their payloads; one more message may go past it.
 #[cfg(feature = "agent")]
 pub const CLIENT_INBOX_BYTES: usize = CLIENT_PAYLOAD_MAX;
+
+// shell::notify
+
+/// Bytes of the line about the running activity that the service manager shows:
+/// an activity's identifier and some words. The rest is cut off.
+pub const ACTIVITY_TOLD_MAX: usize = ACTIVITY_ID_MAX + 64;
+
+// validate
+
+/// Findings that are shown of one desired state. Who has mended those checks again.
+pub const FINDINGS_MAX: usize = 100;
+
+/// Bytes that are read of a desired state's file: with blanks it may be larger than
+/// a message.
+pub const DESIRED_FILE_MAX: usize = 4 * PAYLOAD_IN_MAX;
 
 // shell::tls
 

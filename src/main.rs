@@ -1,15 +1,13 @@
-//! Understands the arguments, then does what they ask for.
+//! Chooses what the arguments ask for, and how the process ends.
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use update_manager::config::{self, show, Config, Error, Order};
-use update_manager::{logging, shell};
-
-/// The arguments or what they name cannot be used.
-const EXIT_FAILURE: u8 = 1;
-/// The arguments are wrong.
-const EXIT_USAGE: u8 = 2;
+use update_manager::config::commands::Command;
+use update_manager::config::{self, show, Config, Error, Loaded, Order};
+use update_manager::console::client;
+use update_manager::exit::{FAILED as EXIT_FAILURE, USAGE as EXIT_USAGE};
+use update_manager::{exec, logging, shell, validate};
 
 fn main() -> ExitCode {
     let mut args = Vec::new();
@@ -22,14 +20,20 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match config::load(&args, &|name| std::env::var_os(name)) {
         Ok(Order::Help) => print(&show::help()),
+        Ok(Order::Usage(text)) => print(&text),
         Ok(Order::Version) => print(concat!("update-manager ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Order::CheckConfig(loaded)) => match show::check_config(&loaded) {
-            (text, true) => print(&text),
-            (text, false) => {
-                print(&text);
-                ExitCode::from(EXIT_FAILURE)
+        Ok(Order::CheckConfig(loaded)) => {
+            let (mut text, is_good) = show::check_config(&loaded);
+            if let Some(flaw) = shell::state_dir_flaw(&loaded.config) {
+                // The manager works on without it.
+                text += &format!("note: {flaw}\n");
             }
-        },
+            let printed = print(&text);
+            match is_good {
+                true => printed,
+                false => ExitCode::from(EXIT_FAILURE),
+            }
+        }
         Ok(Order::Run(loaded)) => {
             logging::start(&loaded.config.log);
             for warning in &loaded.warnings {
@@ -44,10 +48,20 @@ fn main() -> ExitCode {
                 false => ExitCode::from(EXIT_FAILURE),
             }
         }
+        Ok(Order::Command(command, loaded)) => ExitCode::from(command_code(&command, &loaded)),
         Err(Error::Config(message)) => complain(&message, EXIT_FAILURE),
         Err(Error::Usage(message)) => {
             complain(&format!("{message}\nupdate-manager --help shows all flags"), EXIT_USAGE)
         }
+    }
+}
+
+fn command_code(command: &Command, loaded: &Loaded) -> u8 {
+    match command {
+        Command::Agent(options) => exec::run(options, loaded),
+        Command::Apply(options) if options.standalone => exec::standalone(options, loaded),
+        Command::Validate(options) => validate::run(options, loaded),
+        command => client::run(command, &loaded.config),
     }
 }
 

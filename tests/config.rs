@@ -327,7 +327,7 @@ fn secrets_are_never_printed() {
 
 #[test]
 fn help_lists_every_flag_with_its_default_within_80_columns() {
-    for arg in ["--help", "-help", "-h", "help"] {
+    for arg in ["--help", "-help", "-h"] {
         let ran = run(&[], &[arg]);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""));
         assert!(ran.out.lines().all(|line| line.chars().count() <= 80));
@@ -338,6 +338,34 @@ fn help_lists_every_flag_with_its_default_within_80_columns() {
             assert!(line.is_some_and(|line| line.ends_with(&format!("(default {default})"))), "{flag}: {line:?}");
         }
         assert!(ran.out.contains("--config-file") && ran.out.contains("--version"));
+    }
+}
+
+#[test]
+fn help_shows_every_subcommand_on_one_screen() {
+    let ran = run(&[], &["help"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(ran.out.lines().count() <= 23 && ran.out.lines().all(|line| line.chars().count() < 80), "{}", ran.out);
+    for command in [
+        "run",
+        "status",
+        "watch",
+        "apply",
+        "inventory",
+        "history",
+        "consent",
+        "cancel",
+        "reboot",
+        "validate",
+        "report",
+        "agent",
+        "check-config",
+    ] {
+        assert!(ran.out.contains(&format!("  {command} ")), "{command}");
+        let (asked, flag) = (run(&[], &["help", command]), run(&[], &[command, "--help"]));
+        assert_eq!((asked.code, asked.err.as_str()), (0, ""), "{command}");
+        assert!(asked.out.starts_with(&format!("Usage: update-manager {command}")), "{}", asked.out);
+        assert_eq!(asked.out, flag.out);
     }
 }
 
@@ -360,6 +388,23 @@ fn what_cannot_be_run_ends_the_run_with_a_clear_line() {
     assert!(line.contains("Z ERROR connection.cleanSession"), "{line}");
     let ran = run(&[UNUSABLE], &["--check-config"]);
     assert!(ran.code == 1 && ran.out.contains("error: connection.cleanSession"), "{}", ran.out);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_used_is_named_and_is_no_fault() {
+    for (folder, words) in [
+        ("/dev/null/um", "Not a directory (os error 20); an activity does not survive a restart"),
+        ("/proc/um", "an activity does not survive a restart"),
+        ("/dev/shm/um-of-no-test", "lies in memory or on an overlay: an activity may not survive a power cut"),
+    ] {
+        let ran = check(&[], &["--domain=device", &format!("--state-dir={folder}")]);
+        let note = ran.out.lines().find(|line| line.starts_with("note: ")).unwrap_or_default();
+        assert!(note.starts_with(&format!("note: stateDir {folder}")) && note.contains(words), "{}", ran.out);
+        assert_eq!(ran.code, 0);
+    }
+    let ran = check(&[], &["--state-dir="]);
+    assert!(ran.code == 0 && !ran.out.contains("note: "), "{}", ran.out);
+    assert!(!PathBuf::from("/dev/shm/um-of-no-test").exists());
 }
 
 #[test]

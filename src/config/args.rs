@@ -5,6 +5,7 @@
 
 use argh::{FromArgs, SubCommands};
 
+use super::commands::Command;
 use super::duration::{parse_bool, parse_number};
 use super::keys::{Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, Slot, Source, Values, Warnings};
@@ -16,7 +17,7 @@ struct TopLevel {
     #[argh(switch)]
     version: bool,
 
-    /// show the configuration, where each value comes from, and what is wrong
+    /// show each value, its source, and what is wrong
     #[argh(switch)]
     check_config: bool,
 
@@ -24,34 +25,21 @@ struct TopLevel {
     command: Option<Command>,
 }
 
-#[derive(FromArgs, Debug)]
-#[argh(subcommand)]
-enum Command {
-    Run(Run),
-    CheckConfig(CheckConfig),
-}
-
-/// Run the manager; the default.
-#[derive(FromArgs, Debug)]
-#[argh(subcommand, name = "run")]
-struct Run {}
-
-/// The same as --check-config.
-#[derive(FromArgs, Debug)]
-#[argh(subcommand, name = "check-config")]
-struct CheckConfig {}
-
 /// What the program is asked to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
     /// Show all flags.
     Help,
+    /// Show this text.
+    Usage(String),
     /// Show the version.
     Version,
     /// Show the configuration.
     CheckConfig,
     /// Do its work.
     Run,
+    /// What a subcommand says, other than the two above.
+    Command(Command),
 }
 
 /// Which of the table's flags one is.
@@ -92,8 +80,12 @@ pub fn parse(args: &[&str]) -> Result<Arguments, String> {
         } else if reading.has_command {
             reading.top.push(arg.to_string());
         } else if !is_flag && reading.first {
-            match arg {
-                "help" => reading.help = true,
+            match (arg, rest.first()) {
+                ("help", Some(command)) if is_command(command) => {
+                    reading.top = vec![command.to_string(), String::from("--help")];
+                    break;
+                }
+                ("help", _) => return Ok(Arguments::only(Action::Usage(usage()))),
                 _ => return Err(format!("there is no subcommand {}", shown(arg))),
             }
         } else {
@@ -103,7 +95,7 @@ pub fn parse(args: &[&str]) -> Result<Arguments, String> {
         }
         reading.first = false;
         if reading.help {
-            return Ok(Arguments { action: Action::Help, flags: Vec::new(), ignored: None });
+            return Ok(Arguments::only(Action::Help));
         }
     }
     reading.finish()
@@ -163,19 +155,19 @@ impl Reading {
         let switch = match name {
             "version" => Some(&mut self.version),
             "check-config" => Some(&mut self.check_config),
-            "help" | "h" => Some(&mut self.help),
+            "help" | "h" if !self.has_command => Some(&mut self.help),
             _ => None,
         };
         if let Some(switch) = switch {
             *switch = parse_bool(value.unwrap_or("true")).ok_or_else(|| bad_value(name, value, Kind::Bool))?;
             return Ok(());
         }
-        let Some((flag, key)) = find(name) else {
+        let Some((flag, key)) = find(name).filter(|_| !self.is_commands_own(name)) else {
             if !self.has_command {
                 return Err(format!("there is no flag --{}", shown(name)));
             }
             // The subcommand's: argh knows it.
-            self.top.push(format!("--{name}"));
+            self.top.push(format!("--{}", if name == "h" { "help" } else { name }));
             self.top.extend(value.map(String::from));
             return Ok(());
         };
@@ -198,20 +190,34 @@ impl Reading {
         Ok(())
     }
 
+    /// Whether a flag of the table means something else behind the subcommand.
+    fn is_commands_own(&self, name: &str) -> bool {
+        name == "domain" && self.top.first().is_some_and(|command| command == "agent")
+    }
+
     fn finish(mut self) -> Result<Arguments, String> {
         for (given, name) in [(self.version, "--version"), (self.check_config, "--check-config")] {
             if given {
                 self.top.insert(0, name.to_string());
             }
         }
+        // argh takes it for a flag unless the flags have ended.
+        if self.top.iter().any(|word| word == "-") {
+            self.top.retain(|word| word != "-");
+            self.top.extend(["--", "-"].map(String::from));
+        }
         let words: Vec<&str> = self.top.iter().map(String::as_str).collect();
-        let top =
-            TopLevel::from_args(&["update-manager"], &words).map_err(|early| early.output.trim_end().to_string())?;
+        let top = match TopLevel::from_args(&["update-manager"], &words) {
+            Ok(top) => top,
+            Err(early) if early.status.is_ok() => return Ok(Arguments::only(Action::Usage(early.output))),
+            Err(early) => return Err(early.output.trim_end().to_string()),
+        };
         let action = match top.command {
             _ if top.version => Action::Version,
             _ if top.check_config => Action::CheckConfig,
-            Some(Command::CheckConfig(CheckConfig {})) => Action::CheckConfig,
-            Some(Command::Run(Run {})) | None => Action::Run,
+            Some(Command::CheckConfig(_)) => Action::CheckConfig,
+            Some(Command::Run(_)) | None => Action::Run,
+            Some(command) => Action::Command(command),
         };
         Ok(Arguments { action, flags: self.flags, ignored: self.ignored })
     }
@@ -241,6 +247,11 @@ impl core::fmt::Debug for Arguments {
 }
 
 impl Arguments {
+    /// Without any flags.
+    fn only(action: Action) -> Arguments {
+        Arguments { action, flags: Vec::new(), ignored: None }
+    }
+
     /// The path of the file; none if it is empty or not given.
     pub fn config_file(&self) -> Option<&str> {
         let is_path = |flag: &Flag| *flag == Flag::Key(Id::ConfigFile as usize);

@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod broker;
+pub mod commands;
 pub mod duration;
 pub mod env;
 pub mod file;
@@ -161,12 +162,16 @@ pub enum Error {
 pub enum Order {
     /// Show the flags.
     Help,
+    /// Show this text.
+    Usage(String),
     /// Show the version.
     Version,
     /// Show the configuration.
     CheckConfig(Box<Loaded>),
     /// Run with it.
     Run(Box<Loaded>),
+    /// Do what a subcommand says.
+    Command(commands::Command, Box<Loaded>),
 }
 
 /// Reads arguments (without the program's name), then file and environment.
@@ -177,9 +182,11 @@ pub fn load(args: &[&str], lookup: env::Lookup<'_>) -> Result<Order, Error> {
     let arguments = args::parse(args).map_err(Error::Usage)?;
     match arguments.action {
         Action::Help => Ok(Order::Help),
+        Action::Usage(ref text) => Ok(Order::Usage(text.clone())),
         Action::Version => Ok(Order::Version),
         Action::CheckConfig => Ok(Order::CheckConfig(Box::new(gather(&arguments, lookup)?))),
         Action::Run => Ok(Order::Run(Box::new(gather(&arguments, lookup)?))),
+        Action::Command(ref command) => Ok(Order::Command(command.clone(), Box::new(gather(&arguments, lookup)?))),
     }
 }
 

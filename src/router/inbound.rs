@@ -150,15 +150,15 @@ impl Router {
         let activity = envelope.activity;
         let (Some(span), Some(crc)) = (envelope.payload(), content_checksum(envelope, bytes)) else { return };
         let desired = DesiredState { activity, timestamp: envelope.timestamp, crc, parts: &parts };
-        let mut effects = crate::orchestrator::Effects::new();
-        match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut effects) {
+        self.effects.clear();
+        match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut self.effects) {
             Ok(()) => {
                 for part in parts.iter().filter(|part| part.domain.is_none()) {
                     log::warn!("{activity}: no agent for domain {}", part.id);
                 }
                 self.discard_parts();
                 self.desired.keep(bytes, span, state, parts.iter().map(|part| part.domain));
-                self.carry_out(now, &effects);
+                self.carry_out(now);
             }
             Err(Rejected::Busy) => {
                 self.refusals.note(bytes);
@@ -189,6 +189,8 @@ impl Router {
         }
     }
 
+    /// With its actions on the stack, so it stands alone.
+    #[inline(never)]
     fn handle_feedback(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8], dup: bool) {
         if bytes.is_empty() {
             // The self-update agent sends that after a success (agents.md).
@@ -222,6 +224,7 @@ impl Router {
         }
     }
 
+    #[inline(never)]
     fn handle_inventory(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8], is_retained: bool) {
         let name = &self.domains[domain.place()];
         let decoded =

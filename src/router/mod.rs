@@ -54,8 +54,10 @@ enum Delivery {
 pub struct Router {
     session: Box<Session>,
     orchestrator: Box<dyn Orchestrator>,
+    /// What it decides about one event; empty between two.
+    effects: Effects,
     timers: Timers,
-    rounds: Rounds,
+    rounds: Box<Rounds>,
     store: Store,
     desired: Retained,
     topics: Topics,
@@ -106,8 +108,9 @@ impl Router {
             clean_session: options.clean_session,
             session: Session::new(options),
             orchestrator,
+            effects: Effects::new(),
             timers: Timers::default(),
-            rounds: Rounds::new(&read_timeouts, config.current_state_delay_ms),
+            rounds: Box::new(Rounds::new(&read_timeouts, config.current_state_delay_ms)),
             store: Store::new(),
             desired: Retained::new(),
             manager: config.domain.clone(),
@@ -275,9 +278,9 @@ impl Router {
 
     /// Hands an event to the orchestrator and carries out what it decides.
     fn decide(&mut self, now: Now, event: Event<'_>) -> Result<(), Rejected> {
-        let mut effects = Effects::new();
-        self.orchestrator.handle(now.tick, event, &mut effects)?;
-        self.carry_out(now, &effects);
+        self.effects.clear();
+        self.orchestrator.handle(now.tick, event, &mut self.effects)?;
+        self.carry_out(now);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use crate::orchestrator::campaign::KnownAction;
 use crate::orchestrator::effect::Notice;
 use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::phase::{Command, Status};
-use crate::orchestrator::{Effect, Effects};
+use crate::orchestrator::Effect;
 use crate::text::Text;
 use crate::time::Now;
 use crate::wire::encode::{self, ActionView};
@@ -26,9 +26,12 @@ const CURRENT_STATE: Class = Class::Newest(1);
 
 impl Router {
     /// Does what the orchestrator wants done.
-    pub(super) fn carry_out(&mut self, now: Now, effects: &Effects) {
-        for effect in effects.iter() {
-            match *effect {
+    pub(super) fn carry_out(&mut self, now: Now) {
+        let mut place = 0;
+        // None of them hands an event to the orchestrator, which would change them.
+        while let Some(effect) = self.effects.get(place).copied() {
+            place += 1;
+            match effect {
                 Effect::Report(status) => self.report(now, status),
                 Effect::Forward(domain) => self.forward(now, domain),
                 Effect::Send(domain, command) => self.command(now, domain, command),

@@ -58,7 +58,7 @@ pub(super) struct Saving {
     pub(super) boot: [u8; 16],
     /// Given to the broker after the save; those that came before it began are the
     /// first `covered` ones.
-    acks: heapless::Vec<Ack, INBOUND_MAX>,
+    acks: Vec<Ack>,
     covered: usize,
 }
 
@@ -73,10 +73,10 @@ impl Router {
     /// Acknowledges a message, after the save if one may depend on it.
     pub(super) fn acknowledge(&mut self, ack: Option<Ack>) {
         let Some(ack) = ack else { return };
-        if !self.is_saving() {
-            self.session.acknowledge(ack);
-        } else if let Err(ack) = self.saving.acks.push(ack) {
-            // No more of them than the session has room for: it is not reached.
+        // No more of them wait than the session has room for.
+        if self.is_saving() && self.saving.acks.len() < INBOUND_MAX {
+            self.saving.acks.push(ack);
+        } else {
             self.session.acknowledge(ack);
         }
     }
@@ -160,9 +160,7 @@ impl Router {
         let _ = self.decide(now, event);
         // What came while it was written waits for the next save, if there is one.
         let given = if self.is_saving() { self.saving.covered } else { self.saving.acks.len() };
-        self.saving.acks.iter().take(given).for_each(|ack| self.session.acknowledge(*ack));
-        self.saving.acks.rotate_left(given);
-        self.saving.acks.truncate(self.saving.acks.len() - given);
+        self.saving.acks.drain(..given).for_each(|ack| self.session.acknowledge(ack));
         self.saving.covered = 0;
     }
 

@@ -21,6 +21,7 @@ impl Clock {
     }
 
     /// The point in time that a tick stands for; none if it is too far away.
+    #[cfg(feature = "agent")]
     pub fn instant(&self, tick: Tick) -> Option<Instant> {
         // Rounded up, so that the tick has come when the timer runs off.
         self.0.checked_add(std::time::Duration::from_millis(tick.0))

@@ -3,8 +3,10 @@
 pub(crate) mod clock;
 mod disk;
 pub(crate) mod link;
+mod notify;
 mod reboot;
 mod signal;
+mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod transport;
@@ -16,8 +18,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use async_io::Timer;
-
 use crate::config::{Agent, Config, Connection};
 use crate::mqtt::{LinkWish, Options, Reason};
 use crate::orchestrator::ids::{DomainIx, DomainSet};
@@ -28,8 +28,10 @@ use crate::time::Tick;
 use clock::Clock;
 use disk::{Content, Disk};
 use link::Link;
+use notify::Notify;
 use reboot::{Outcome, Rebooter};
 use signal::{Signal, Signals};
+use timer::Timer;
 use transport::{Transport, Wake};
 
 /// Serves until the process is told to end, with the orchestration that the
@@ -69,18 +71,26 @@ fn open_disk(config: &Config) -> Option<Disk> {
     if config.state_dir.is_empty() {
         return None;
     }
-    let path = config.state_dir.as_str();
-    match Disk::open(path) {
-        Ok(disk) => {
-            if disk.is_volatile() {
-                log::warn!("stateDir {path} lies in memory or on an overlay: an activity may not survive a power cut");
-            }
-            Some(disk)
+    let disk = Disk::open(&config.state_dir);
+    if let Some(flaw) = flaw_of(&config.state_dir, &disk) {
+        log::warn!("{flaw}");
+    }
+    disk.ok()
+}
+
+/// What is wrong with `stateDir`, in the words of the log; nothing is made there.
+pub fn state_dir_flaw(config: &Config) -> Option<String> {
+    let path = Some(&config.state_dir).filter(|path| !path.is_empty())?;
+    flaw_of(path, &Disk::try_open(path))
+}
+
+fn flaw_of(path: &str, disk: &io::Result<Disk>) -> Option<String> {
+    match disk {
+        Ok(disk) if disk.is_volatile() => {
+            Some(format!("stateDir {path} lies in memory or on an overlay: an activity may not survive a power cut"))
         }
-        Err(error) => {
-            log::warn!("stateDir {path}: {error}; an activity does not survive a restart");
-            None
-        }
+        Ok(_) => None,
+        Err(error) => Some(format!("stateDir {path}: {error}; an activity does not survive a restart")),
     }
 }
 
@@ -107,7 +117,7 @@ fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk
     if let Some(disk) = &disk {
         router.resume(clock.now(), clock::boot(), &load(disk));
     }
-    let pump = Pump {
+    let mut pump = Pump {
         disk,
         saving: None,
         config,
@@ -115,11 +125,14 @@ fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk
         clock,
         signals,
         transport: Transport::new(),
-        timer: Timer::never(),
+        timer: Timer::new()?,
         armed: None,
         rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
+        notify: Notify::new(&|name| std::env::var_os(name)),
     };
-    smol::block_on(pump.serve())
+    // The reactor stays with its own thread: `smol::block_on` would drive it here too,
+    // and that thread would wake a dozen times after each event to see whether it may.
+    smol::future::block_on(pump.serve())
 }
 
 fn load(disk: &Disk) -> Loaded {
@@ -189,12 +202,16 @@ struct Pump<'a> {
     timer: Timer,
     armed: Option<Tick>,
     rebooter: Rebooter,
+    notify: Notify,
 }
 
 impl Pump<'_> {
-    async fn serve(mut self) -> io::Result<()> {
+    async fn serve(&mut self) -> io::Result<()> {
+        // A broker that is away is waited for, so it must not fail the start.
+        self.notify.ready(self.clock.now().tick);
         while !self.router.is_ended() {
             let now = self.clock.now();
+            self.notify.handle_timeout(now.tick);
             if self.router.poll_timeout().is_some_and(|due| due <= now.tick) {
                 self.router.handle_timeout(now);
             }
@@ -202,6 +219,7 @@ impl Pump<'_> {
             self.begin_save();
             self.follow_wish();
             if !self.exchange() && !self.router.is_ended() {
+                self.notify.tell(|line| self.router.write_activity(line));
                 self.arm();
                 poll_fn(|cx| self.poll_wake(cx)).await;
             }
@@ -281,13 +299,12 @@ impl Pump<'_> {
 
     /// Sets the timer, if what is waited for has changed.
     fn arm(&mut self) {
-        let due = [self.router.poll_timeout(), self.rebooter.poll_timeout()].into_iter().flatten().min();
+        let due = [self.router.poll_timeout(), self.rebooter.poll_timeout(), self.notify.poll_timeout()];
+        let due = due.into_iter().flatten().min();
         if due != self.armed {
             self.armed = due;
-            match due.and_then(|due| self.clock.instant(due)) {
-                Some(instant) => self.timer.set_at(instant),
-                None => self.timer = Timer::never(),
-            }
+            let now = self.clock.now().tick;
+            self.timer.set(due.map(|due| due.since(now)));
         }
     }
 
@@ -296,12 +313,15 @@ impl Pump<'_> {
         let mut wake = Poll::Pending;
         if let Poll::Ready(signal) = self.signals.poll(cx) {
             match signal {
-                Signal::End => self.router.handle_terminate(self.clock.now()),
+                Signal::End => {
+                    self.notify.stopping();
+                    self.router.handle_terminate(self.clock.now());
+                }
                 Signal::Reopen => crate::logging::reopen(),
             }
             wake = Poll::Ready(());
         }
-        if Pin::new(&mut self.timer).poll(cx).is_ready() {
+        if self.timer.poll(cx).is_ready() {
             self.armed = None;
             wake = Poll::Ready(());
         }

@@ -59,6 +59,11 @@ impl<'a> Envelope<'a> {
         })
     }
 
+    /// The envelope of a payload that has none.
+    pub(crate) fn around(payload: Node<'a>) -> Envelope<'a> {
+        Envelope { payload: Some(payload), ..Envelope::EMPTY }
+    }
+
     /// The envelope of a message that says nothing.
     pub(super) const EMPTY: Envelope<'static> = Envelope { activity: Text::EMPTY, timestamp: 0, payload: None };
 

@@ -58,6 +58,11 @@ impl<'a> Node<'a> {
         self.span
     }
 
+    /// It, as the member `key` of the object whose path it has.
+    pub(crate) fn named(self, key: Key) -> Node<'a> {
+        Node { path: self.path.key(key), ..self }
+    }
+
     /// As it stands in the message.
     pub fn raw(&self) -> &'a str {
         self.span.of(self.text)
@@ -100,7 +105,7 @@ impl<'a> Node<'a> {
             let Some(place) = keys.iter().position(|key| name.eq_str(key.name())) else {
                 continue;
             };
-            let node = Node { path: self.path.key(keys[place]), ..node };
+            let node = node.named(keys[place]);
             if fields[place].replace(node).is_some() {
                 return Err(node.error(What::Is("stands twice")));
             }

@@ -58,8 +58,8 @@ fuzz_target!(|input: &[u8]| {
         variables.iter().find_map(value).map(|value| OsStr::from_bytes(&value).to_owned())
     };
     match load(&args, &lookup) {
-        Ok(Order::Run(loaded) | Order::CheckConfig(loaded)) => assert_loaded(&loaded),
-        Ok(Order::Help | Order::Version) => {}
+        Ok(Order::Run(loaded) | Order::CheckConfig(loaded) | Order::Command(_, loaded)) => assert_loaded(&loaded),
+        Ok(Order::Help | Order::Usage(_) | Order::Version) => {}
         Err(Error::Usage(said) | Error::Config(said)) => assert!(!said.is_empty() && said.len() < 8192, "{said}"),
     }
     assert!(input.contains(&SEPARATOR) || args.len() <= 1);
