@@ -21,6 +21,8 @@ pub mod actions;
 mod codes;
 pub mod document;
 pub mod format;
+#[cfg(test)]
+mod golden;
 pub mod history;
 pub mod reports;
 pub mod slots;
