@@ -58,11 +58,11 @@ impl Inbound {
     /// Room for the next read, at most `READ_CHUNK` bytes; less at the buffer's end.
     pub fn room(&mut self) -> &mut [u8] {
         let end = self.filled + self.chunk;
+        if self.bytes.capacity() < RECEIVE_BUFFER {
+            self.move_to_front();
+        }
+        // Only what is new is to be zeroed.
         if self.bytes.len() < end {
-            // Otherwise all of it is there already; only what is new is to be zeroed.
-            if self.bytes.capacity() < RECEIVE_BUFFER {
-                self.move_to_front();
-            }
             self.bytes.resize(end.min(self.bytes.capacity()), 0);
         }
         let end = end.min(self.bytes.len());

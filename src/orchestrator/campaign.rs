@@ -56,6 +56,8 @@ pub enum Cause {
     ConsentDenied,
     /// The owner did not answer in so many milliseconds.
     ConsentLate(u64),
+    /// Somebody at the console gave it up.
+    Cancelled,
 }
 
 /// An action does not fit: more than `ACTIONS_MAX`, or a component of more than

@@ -133,7 +133,9 @@ impl Check {
             | Event::RebootFailed
             | Event::Link(_)
             | Event::Forgotten(_)
+            | Event::HoldReboot(_)
             | Event::Terminate => {}
+            Event::Cancel(_) => rule(self.running, "only a running activity is cancelled")?,
         }
         Ok(())
     }

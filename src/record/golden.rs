@@ -8,6 +8,7 @@ use heapless::String as Short;
 use super::format::{fields, open, seal, Draft, Fields, Kind, HEADER};
 use super::state::Beside;
 use super::{actions, document, history, reports, state};
+use crate::journal::{self, Detail, Event, Journal, Past};
 use crate::mqtt::Waiting;
 use crate::orchestrator::campaign::Cause;
 use crate::orchestrator::domain::{Domain, Reason, State};
@@ -68,6 +69,26 @@ fn finished() -> Finished {
     finished
 }
 
+fn journal() -> Journal {
+    let mut journal = Journal::default();
+    journal.push_past(Past {
+        activity: "a-0".into(),
+        key: (-5, 3),
+        begun: 1_700_000_000_001,
+        took_ms: 90_000,
+        outcome: Status::Completed,
+        reason: r#"\"words\""#.into(),
+    });
+    let event = Event {
+        wall: 1_700_000_000_002,
+        kind: journal::Kind::Started,
+        domain: DomainIx::new(1),
+        detail: Detail::Phase(Phase::Update),
+    };
+    journal.push(event);
+    journal
+}
+
 fn waiting() -> [Waiting<'static>; 2] {
     let report = |number, detail: &'static [u8]| Waiting {
         number,
@@ -84,7 +105,7 @@ fn draft(kind: Kind) -> Draft {
         Kind::State => Draft::new(kind, 4096, |out| state::encode(&campaign(), &names(), &BESIDE, out)),
         Kind::Document => document::encode(PAYLOAD.as_bytes()),
         Kind::Actions => actions::encode(&campaign(), &names()),
-        Kind::History => history::encode(&finished()),
+        Kind::History => history::encode(&finished(), &journal(), &names()),
         Kind::Reports => reports::encode(waiting().into_iter()),
     }
     .unwrap()
@@ -133,6 +154,9 @@ fn check(read: &dyn Fn(Kind) -> Vec<u8>) {
     document::decode(&content(Kind::Document), &mut payload);
     assert_eq!(payload, PAYLOAD.as_bytes());
     assert!(history::decode(&content(Kind::History)).iter().eq(finished().iter()));
+    let mut past = Journal::default();
+    history::decode_journal(&content(Kind::History), &names(), &mut past);
+    assert!(past.past().eq(journal().past()) && past.events().eq(journal().events()));
     let told = reports::decode(&content(Kind::Reports)).into_iter().map(|report| (report.number, report.payload));
     let payload = |actions| format!(r#"{{"payload":{{"status":"COMPLETED"{actions}}}}}"#);
     assert_eq!(told.collect::<Vec<_>>(), [(5, payload(r#","actions":[]"#)), (6, payload(""))]);

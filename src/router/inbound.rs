@@ -6,6 +6,7 @@ use heapless::Vec;
 
 use super::Router;
 use crate::inventory;
+use crate::journal::Kind;
 use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX, REPORTS_MAX};
 use crate::mqtt::Publish;
 use crate::orchestrator::campaign::PastLimit;
@@ -51,7 +52,7 @@ impl Router {
         }
     }
 
-    fn handle_plain(&mut self, now: Now, incoming: Incoming, topic: &str, payload: &[u8], dup: bool) {
+    pub(super) fn handle_plain(&mut self, now: Now, incoming: Incoming, topic: &str, payload: &[u8], dup: bool) {
         match incoming {
             Incoming::DesiredState => {
                 if self.refusals.has(payload, dup) {
@@ -95,6 +96,9 @@ impl Router {
         if !last {
             return;
         }
+        let counters = &mut self.console.counters;
+        counters.messages = counters.messages.saturating_add(1);
+        counters.oversized = counters.oversized.saturating_add(1);
         let finder = core::mem::take(&mut self.finder);
         let what = match self.classify(topic) {
             Some(Origin::Thing(request)) => return self.refuse_oversized(now, &request, len),
@@ -118,6 +122,7 @@ impl Router {
         match decoded {
             Ok((envelope, _)) if envelope.activity.is_empty() => {
                 log::error!("a desired state without an activity id is refused");
+                self.console.tell(&|out| out.write_str("it has no activity id"));
             }
             Ok((envelope, state)) => self.apply(now, bytes, &envelope, state),
             Err(malformed) => match activity_of(bytes) {
@@ -126,7 +131,10 @@ impl Router {
                     self.refusals.note(bytes);
                     self.refuse(now, activity, &|out: &mut dyn Write| escape(out, &malformed));
                 }
-                None => log::error!("a desired state is refused: {malformed}"),
+                None => {
+                    log::error!("a desired state is refused: {malformed}");
+                    self.console.tell(&|out| escape(out, &malformed));
+                }
             },
         }
     }
@@ -156,6 +164,8 @@ impl Router {
                 for part in parts.iter().filter(|part| part.domain.is_none()) {
                     log::warn!("{activity}: no agent for domain {}", part.id);
                 }
+                self.look(now);
+                self.console.forget();
                 self.discard_parts();
                 self.desired.keep(bytes, span, state, parts.iter().map(|part| part.domain));
                 self.carry_out(now);
@@ -173,7 +183,10 @@ impl Router {
                 let ended = self.orchestrator.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
                 self.refuse(now, activity, &|out: &mut dyn Write| write!(out, "reboot pending after {ended}"));
             }
-            Err(Rejected::Redelivered) => log::info!("{activity}: desired state ignored, it was applied already"),
+            Err(Rejected::Redelivered) => {
+                log::info!("{activity}: desired state ignored, it was applied already");
+                self.console.tell(&|out| out.write_str("it was applied already"));
+            }
             Err(_) => self.note_repeated(activity),
         }
     }
@@ -185,7 +198,7 @@ impl Router {
                 self.rounds.handle_get(now, envelope.activity, self.busy(), &mut effects);
                 self.carry_out_inventory(now, effects);
             }
-            Err(malformed) => self.ignore_malformed(topic, bytes, &malformed),
+            Err(malformed) => self.ignore_malformed(now, topic, bytes, &malformed),
         }
     }
 
@@ -201,10 +214,13 @@ impl Router {
             Envelope::decode(bytes).and_then(|envelope| Ok((envelope, feedback::decode(&envelope, &mut actions)?)));
         let (envelope, head) = match decoded {
             Ok(decoded) => decoded,
-            Err(malformed) => return self.ignore_malformed(topic, bytes, &malformed),
+            Err(malformed) => return self.ignore_malformed(now, topic, bytes, &malformed),
         };
         let (activity, name) = (envelope.activity, &self.domains[domain.place()]);
         log::debug!("[{name}] {activity}: says {}, {} actions", status_name(head.status), actions.len());
+        if self.runs(activity) {
+            self.console.hear(domain, head.status, head.message);
+        }
         let feedback = Feedback {
             activity,
             status: head.status,
@@ -231,7 +247,7 @@ impl Router {
             Envelope::decode(bytes).and_then(|envelope| Ok((envelope, wire_inventory::decode(&envelope, name)?)));
         let (envelope, inventory) = match decoded {
             Ok(decoded) => decoded,
-            Err(malformed) => return self.ignore_malformed(topic, bytes, &malformed),
+            Err(malformed) => return self.ignore_malformed(now, topic, bytes, &malformed),
         };
         let activity = envelope.activity;
         let outdated = self.store.timestamp(domain).is_some_and(|known| envelope.timestamp < known);
@@ -245,6 +261,9 @@ impl Router {
         // An id of the agent's own: it has started anew (agents.md).
         let is_own = !activity.is_empty() && !self.rounds.is_ours(activity) && !self.runs(activity);
         if is_own && !is_retained {
+            if self.busy().contains(domain) {
+                self.console.journal.note(now, Kind::Restarted, Some(domain));
+            }
             let _ = self.decide(now, Event::Restarted(domain));
         }
         let mut effects = inventory::Effects::new();
@@ -253,8 +272,10 @@ impl Router {
     }
 
     /// One line that names topic, activity and place.
-    pub(super) fn ignore_malformed(&mut self, topic: &str, bytes: &[u8], malformed: &Malformed) {
-        self.refused = self.refused.saturating_add(1);
+    pub(super) fn ignore_malformed(&mut self, now: Now, topic: &str, bytes: &[u8], malformed: &Malformed) {
+        let counters = &mut self.console.counters;
+        counters.malformed = counters.malformed.saturating_add(1);
+        self.console.journal.note_last(now, Kind::Malformed);
         match activity_of(bytes) {
             Some(activity) => log::warn!("{topic}: {activity}: message ignored: {malformed}"),
             None => log::warn!("{topic}: message ignored: {malformed}"),
@@ -273,7 +294,8 @@ impl Router {
         self.runs(activity) || self.orchestrator.finished().is_some_and(|finished| finished.contains(&desired))
     }
 
-    fn note_repeated(&self, activity: Text<'_>) {
+    fn note_repeated(&mut self, activity: Text<'_>) {
+        self.console.tell(&|out| out.write_str("this activity runs already"));
         log::info!("{activity}: desired state ignored, this activity runs already");
     }
 }

@@ -6,6 +6,7 @@
 
 mod backend;
 mod consent;
+mod console;
 mod ending;
 mod inbound;
 mod message;
@@ -20,6 +21,7 @@ mod twin;
 use crate::config::Config;
 use crate::inventory::store::Store;
 use crate::inventory::{self, Rounds};
+use crate::journal::Kind;
 use crate::mqtt::{Event as SessionEvent, LinkWish, Options, Session};
 use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::phase::Phase;
@@ -29,6 +31,7 @@ use crate::wire::things;
 use crate::wire::topic::{Incoming, Outgoing, TopicError, Topics};
 use crate::wire::ActivityIdFinder;
 use consent::Question;
+use console::Console;
 use ending::Ending;
 use refusals::Refusals;
 use retained::{Documents, Retained};
@@ -81,8 +84,7 @@ pub struct Router {
     delivery: Delivery,
     saving: Saving,
     status: Option<Status>,
-    /// Messages that were refused, or ignored as malformed.
-    refused: u32,
+    console: Console,
     /// The shell is to reboot the host.
     reboot_wanted: bool,
     ending: Ending,
@@ -124,7 +126,7 @@ impl Router {
             refusals: Refusals::default(),
             delivery: Delivery::Told,
             saving: Saving::default(),
-            refused: 0,
+            console: Console::new(now),
             status: Status::new(&config.connection.status_topic, now),
             reboot_wanted: false,
             ending: Ending::No,
@@ -239,6 +241,7 @@ impl Router {
     fn handle_event(&mut self, now: Now, event: SessionEvent) {
         match event {
             SessionEvent::Connected { session_present } => {
+                self.console.journal.note(now, Kind::Connected, None);
                 log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
                 self.subscribe(now);
                 self.publish_status(now, true);
@@ -256,6 +259,7 @@ impl Router {
                 }
             }
             SessionEvent::Lost(_) => {
+                self.console.journal.note(now, Kind::Lost, None);
                 // The rest of a message that was being skipped never comes.
                 self.finder = ActivityIdFinder::new();
                 self.drop_acknowledgements();
@@ -268,7 +272,10 @@ impl Router {
                 refused.for_each(|name| log::error!("the broker refuses the subscription to {name}"));
             }
             SessionEvent::Unsubscribed { .. } => self.ending.handle_unsubscribed(),
-            SessionEvent::Publish(publish) => self.handle_publish(now, publish),
+            SessionEvent::Publish(publish) => {
+                self.console.counters.messages = self.console.counters.messages.saturating_add(1);
+                self.handle_publish(now, publish);
+            }
             SessionEvent::Oversized { topic, len, part, last, ack } => {
                 self.handle_oversized(now, &topic, len, &part, last);
                 ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
@@ -280,6 +287,7 @@ impl Router {
     fn decide(&mut self, now: Now, event: Event<'_>) -> Result<(), Rejected> {
         self.effects.clear();
         self.orchestrator.handle(now.tick, event, &mut self.effects)?;
+        self.look(now);
         self.carry_out(now);
         Ok(())
     }

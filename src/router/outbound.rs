@@ -6,6 +6,7 @@ use super::backend::Frame;
 use super::retained::{self, part, INVENTORY};
 use super::{message, Delivery, Router};
 use crate::inventory;
+use crate::journal::Kind;
 use crate::mqtt::{Class, Document, Message, Write};
 use crate::orchestrator::campaign::KnownAction;
 use crate::orchestrator::effect::Notice;
@@ -61,7 +62,10 @@ impl Router {
     /// Answers a desired state that is not applied. `words` writes why, as the
     /// content of a JSON string.
     pub(super) fn refuse(&mut self, now: Now, activity: Text<'_>, words: Write<'_>) {
-        self.refused = self.refused.saturating_add(1);
+        let counters = &mut self.console.counters;
+        counters.desired_states = counters.desired_states.saturating_add(1);
+        self.console.journal.note_last(now, Kind::Refused);
+        self.console.tell(words);
         log::warn!("{activity}: desired state refused: {}", message::logged(words));
         let Some(backend) = self.backend() else { return };
         let frame = Frame { backend: &backend, activity, timestamp: now.wall };

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::outbound::message_to;
 use super::Router;
+use crate::journal::{self, Journal};
 use crate::limits::{INBOUND_MAX, REPORTS_MAX, SAVED_RECORD_MAX, SAVED_STATE_MAX};
 use crate::mqtt::{Ack, Class};
 use crate::orchestrator::campaign::Cause;
@@ -119,7 +120,8 @@ impl Router {
         // After the state: what is known to have finished had its end saved.
         if self.saving.history_of != key && !campaign.is_running() {
             self.saving.history_of = key;
-            drafts.extend(self.orchestrator.finished().and_then(history::encode));
+            let journal = &self.console.journal;
+            drafts.extend(self.orchestrator.finished().and_then(|all| history::encode(all, journal, &self.domains)));
         }
         Some(SaveJob { sequence, drafts })
     }
@@ -167,6 +169,10 @@ impl Router {
     /// Takes up what was saved.
     pub fn resume(&mut self, now: Now, boot: [u8; 16], loaded: &Loaded) {
         self.saving.boot = boot;
+        // What was saved comes before what has happened since.
+        self.console.journal = Journal::default();
+        history::decode_journal(&loaded.history, &self.domains, &mut self.console.journal);
+        self.console.journal.note(now, journal::Kind::Started, None);
         let mut campaign = Campaign::new();
         let mut progress = Vec::new();
         let mut action = |place: usize, status, percent| progress.push((place, status, percent));
@@ -188,6 +194,9 @@ impl Router {
         }
         if campaign.is_running() || !campaign.is_delivered || beside.reboot.is_pending() {
             log::info!("{}: taken up", campaign.activity);
+        }
+        if !campaign.is_running() && campaign.cause != Some(Cause::Unreadable) {
+            self.console.journal.adopt(&campaign, beside.reboot);
         }
         let has_booted = beside.boot != boot;
         let finished = history::decode(&loaded.history);

@@ -1,6 +1,7 @@
 //! The loop, and everything that awaits, reads a clock or makes a system call.
 
 pub(crate) mod clock;
+mod console;
 mod disk;
 pub(crate) mod link;
 mod notify;
@@ -18,7 +19,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::config::{Agent, Config, Connection};
+use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
+use crate::console::view::Host;
 use crate::mqtt::{LinkWish, Options, Reason};
 use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::{Durable, Orchestrator, Settings, Synchronised};
@@ -26,6 +28,7 @@ use crate::record::format::Kind;
 use crate::router::{will, Loaded, Router, SaveJob};
 use crate::time::Tick;
 use clock::Clock;
+use console::Console;
 use disk::{Content, Disk};
 use link::Link;
 use notify::Notify;
@@ -40,13 +43,15 @@ use transport::{Transport, Wake};
 /// # Errors
 /// A file that the connection needs cannot be used, or the system refuses what the
 /// loop itself needs: signals or the reactor.
-pub fn run(config: &Config) -> io::Result<()> {
+pub fn run(loaded: &Configuration) -> io::Result<()> {
+    let config = &loaded.config;
+    let shown = || show::check_config(loaded).0;
     let disk = open_disk(config);
     let settings = settings(config, disk.is_some());
     let synchronised = Synchronised::new(settings);
     match disk {
-        Some(_) => serve(config, Box::new(Durable::new(synchronised)), disk),
-        None => serve(config, Box::new(synchronised), None),
+        Some(_) => serve(config, &shown, Box::new(Durable::new(synchronised)), disk),
+        None => serve(config, &shown, Box::new(synchronised), None),
     }
 }
 
@@ -94,6 +99,16 @@ fn flaw_of(path: &str, disk: &io::Result<Disk>) -> Option<String> {
     }
 }
 
+/// The console; none if that is turned off or does not work.
+fn open_console(config: &Config) -> Option<Console> {
+    let path = config.console_socket.as_str();
+    if path.is_empty() {
+        return None;
+    }
+    let opened = Console::open(path, &config.console_group);
+    opened.map_err(|error| log::error!("consoleSocket {path}: {error}; there is no console")).ok()
+}
+
 fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
     let agents = config.agents.iter().enumerate().filter(|(_, agent)| wanted(agent));
     agents.filter_map(|(place, _)| DomainIx::new(place)).collect()
@@ -104,12 +119,19 @@ fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
 /// # Errors
 /// As [`run`].
 pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Result<()> {
-    serve(config, orchestrator, None)
+    serve(config, &String::new, orchestrator, None)
 }
 
-fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk>) -> io::Result<()> {
+/// `shown` is the configuration as it is shown to people.
+fn serve(
+    config: &Config,
+    shown: &dyn Fn() -> String,
+    orchestrator: Box<dyn Orchestrator>,
+    disk: Option<Disk>,
+) -> io::Result<()> {
     link::check(&config.connection).map_err(invalid)?;
     let signals = Signals::block()?;
+    let console = open_console(config);
     let clock = Clock::start();
     let options = Options { will: will(&config.connection.status_topic), ..options(&config.connection) };
     options.check().map_err(invalid)?;
@@ -121,6 +143,9 @@ fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk
         disk,
         saving: None,
         config,
+        shown,
+        console,
+        link_error: String::new(),
         router,
         clock,
         signals,
@@ -193,6 +218,10 @@ struct Job {
 /// Moves bytes and time between the system and the router.
 struct Pump<'a> {
     config: &'a Config,
+    shown: &'a dyn Fn() -> String,
+    console: Option<Console>,
+    /// Why the last attempt to connect failed.
+    link_error: String,
     router: Router,
     disk: Option<Disk>,
     saving: Option<Job>,
@@ -218,13 +247,28 @@ impl Pump<'_> {
             self.drive_reboot();
             self.begin_save();
             self.follow_wish();
-            if !self.exchange() && !self.router.is_ended() {
+            if !(self.exchange() | self.serve_console()) && !self.router.is_ended() {
                 self.notify.tell(|line| self.router.write_activity(line));
                 self.arm();
                 poll_fn(|cx| self.poll_wake(cx)).await;
             }
         }
         Ok(())
+    }
+
+    /// Answers whoever asks at the console; whether there may be more.
+    fn serve_console(&mut self) -> bool {
+        let Some(console) = &mut self.console else { return false };
+        let now = self.clock.now();
+        let host = Host {
+            broker: &self.config.connection.broker,
+            may_control: self.config.console_control,
+            resident_kib: clock::resident_kib,
+            link_error: &self.link_error,
+            configuration: self.shown,
+        };
+        let router = &mut self.router;
+        console.serve(now.tick, &mut |line, answer| router.handle_console(now, &host, line, answer))
     }
 
     /// Begins a save, one at a time, on a thread that may wait for the flash.
@@ -299,7 +343,8 @@ impl Pump<'_> {
 
     /// Sets the timer, if what is waited for has changed.
     fn arm(&mut self) {
-        let due = [self.router.poll_timeout(), self.rebooter.poll_timeout(), self.notify.poll_timeout()];
+        let console = self.console.as_ref().and_then(Console::poll_timeout);
+        let due = [self.router.poll_timeout(), self.rebooter.poll_timeout(), self.notify.poll_timeout(), console];
         let due = due.into_iter().flatten().min();
         if due != self.armed {
             self.armed = due;
@@ -332,6 +377,9 @@ impl Pump<'_> {
             }
             wake = Poll::Ready(());
         }
+        if self.console.as_mut().is_some_and(|console| console.poll_wake(cx).is_ready()) {
+            wake = Poll::Ready(());
+        }
         if let Poll::Ready(woken) = self.transport.poll_wake(cx) {
             match woken {
                 Wake::Opened(result) => self.opened(result),
@@ -344,9 +392,13 @@ impl Pump<'_> {
 
     fn opened(&mut self, result: io::Result<()>) {
         match result {
-            Ok(()) => self.router.handle_link_up(self.clock.now()),
+            Ok(()) => {
+                self.link_error = String::new();
+                self.router.handle_link_up(self.clock.now());
+            }
             Err(error) => {
                 log::warn!("cannot connect to {}: {error}", self.config.connection.broker);
+                self.link_error = error.to_string();
                 self.close();
             }
         }
