@@ -66,7 +66,7 @@ fn action<'a>(component: &'a str, id: &'a str, status: ActionStatus) -> Action<'
 }
 
 pub(super) fn feedback<'a>(status: Status, message: &'a str, actions: &'a [Action<'a>]) -> Feedback<'a> {
-    Feedback { activity: text("a-1"), status, message: text(message), actions, past_limit: None }
+    Feedback { activity: text("a-1"), status, message: text(message), actions, is_repeat: false, past_limit: None }
 }
 
 /// An orchestrator under check, and the story of what it did.

@@ -161,6 +161,9 @@ fn check(shape: &Shape, world: &World, uncut: &Uncut) {
     let end = sent.iter().position(|seen| seen.end().is_some()).unwrap();
     let after = sent[end..].iter().find(|seen| is_order(seen));
     assert!(after.is_none(), "after the end: {after:?}");
+    let is_led = sent.iter().any(|seen| seen.command() == "DOWNLOAD");
+    let is_told = sent.iter().filter_map(|seen| seen.report()).any(|report| report.status == "IDENTIFIED");
+    assert!(!is_led || is_told, "the backend is told that all have identified");
     if !shape.is_reboot() {
         return assert!(world.reboots.is_empty());
     }

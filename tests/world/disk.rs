@@ -43,7 +43,7 @@ struct Job {
 
 #[derive(Default)]
 pub struct Disk {
-    slots: [[Vec<u8>; 2]; 4],
+    slots: [[Vec<u8>; 2]; Kind::ALL.len()],
     /// Milliseconds that each write takes.
     pub slow_ms: u64,
     /// From this operation on each one fails, with these words.
@@ -135,6 +135,7 @@ impl Disk {
             document: self.fields(Kind::Document).unwrap_or_default(),
             actions: self.fields(Kind::Actions).unwrap_or_default(),
             history: self.fields(Kind::History).unwrap_or_default(),
+            reports: self.fields(Kind::Reports).unwrap_or_default(),
             ..Loaded::default()
         };
         match self.fields(Kind::State) {

@@ -25,6 +25,7 @@ mod journal;
 mod power;
 mod random;
 mod reboot;
+mod saved;
 mod scenario;
 mod seen;
 mod self_update;
