@@ -28,5 +28,6 @@ mod self_update;
 mod settings;
 mod sim;
 mod state;
+mod states;
 mod twin;
 mod wire;
