@@ -27,8 +27,12 @@ pub const PACKET_IN_MAX: usize = 5 + 2 + TOPIC_IN_MAX + 2 + PAYLOAD_IN_MAX;
 /// past the largest packet, the buffer never has to grow.
 pub const RECEIVE_BUFFER: usize = PACKET_IN_MAX + READ_CHUNK;
 
-/// Bytes asked from the socket at once.
+/// Bytes asked from the socket at once, when much comes.
 pub const READ_CHUNK: usize = 16 * 1024;
+
+/// The same at first: commands and feedback fit, and what is never read into takes
+/// no memory.
+pub const READ_FIRST: usize = 2 * 1024;
 
 /// Bytes handed to the socket at once; documents are encoded in pieces of this.
 pub const WRITE_CHUNK: usize = 16 * 1024;
@@ -197,8 +201,37 @@ pub const SAVED_RECORD_MAX: usize = PAYLOAD_IN_MAX + 1024;
 /// Bytes of the saved actions' components. Those of a usual activity take a third.
 pub const SAVED_ACTIONS_MAX: usize = 24 * 1024;
 
-/// Bytes of the saved history: of `FINISHED_MAX` activities with the longest names.
-pub const SAVED_HISTORY_MAX: usize = 64 + FINISHED_MAX * (ACTIVITY_ID_MAX + 16);
+/// Bytes of the saved history: of `FINISHED_MAX` activities with the longest names
+/// and reasons, and of the last events.
+pub const SAVED_HISTORY_MAX: usize = 64
+    + FINISHED_MAX * (ACTIVITY_ID_MAX + 16 + PAST_REASON_MAX + 19)
+    + DOMAINS_MAX * (DOMAIN_ID_MAX + 3)
+    + EVENTS_MAX * 11;
+
+// journal, console
+
+/// Events that are remembered for whoever asks what happened. An activity of two
+/// domains has some 20.
+pub const EVENTS_MAX: usize = 200;
+
+/// Bytes of why an activity was not `COMPLETED`, escaped as in JSON, as it is
+/// remembered. The rest is cut off.
+pub const PAST_REASON_MAX: usize = 256;
+
+/// Bytes of an agent's last words that are kept to be shown. The rest is cut off.
+pub const HEARD_MAX: usize = 128;
+
+/// Clients of the console at a time: a person, a script, and some more.
+pub const CONSOLE_CLIENTS_MAX: usize = 4;
+
+/// Bytes of a request: a desired state, and what stands around it.
+pub const CONSOLE_REQUEST_MAX: usize = PAYLOAD_IN_MAX + 512;
+
+/// Milliseconds that a client of the console has to ask, and to take its answer.
+pub const CONSOLE_CLIENT_MS: u64 = 10_000;
+
+/// Bytes of an answer that a client of the console takes: all inventories, and some.
+pub const CONSOLE_ANSWER_MAX: usize = 2 * INVENTORIES_MAX;
 
 /// Bytes of a saved state.
 pub const SAVED_STATE_MAX: usize = 8 * 1024;
@@ -308,3 +341,38 @@ pub const TLS_OWN_FILE_MAX: usize = 64 * 1024;
 
 /// Bytes that wait encrypted for the socket, but for a record's head and tail.
 pub const TLS_OUT_MAX: usize = WRITE_CHUNK;
+
+// All together
+
+/// Bytes of an action as it is kept: its texts, and where what stands in them.
+pub const ACTION_BYTES: usize = ACTION_COMPONENT_MAX + ACTION_MESSAGE_MAX + 32;
+
+/// Bytes of a domain's part in the activity: two reasons, and where it is.
+pub const PART_BYTES: usize = 2 * (REASON_MAX + 24) + 64;
+
+/// Bytes of an effect that waits, or that one event has.
+pub const EFFECT_BYTES: usize = 16;
+
+/// Bytes that a TLS connection holds: what was read and is not yet a whole record,
+/// and what waits encrypted for the socket.
+#[cfg(feature = "tls")]
+const TLS_BYTES: usize = 36 * 1024 + TLS_OUT_MAX;
+
+#[cfg(not(feature = "tls"))]
+const TLS_BYTES: usize = 0;
+
+/// What can grow, and to how many bytes. All of it is there from the start or with
+/// the link; what is never filled takes no memory.
+pub const BUFFERS: [(&str, usize); 11] = [
+    ("messages from the broker", RECEIVE_BUFFER),
+    ("messages to the broker", OUTBOUND_BYTES),
+    ("desired state", SAVED_RECORD_MAX),
+    ("inventories", INVENTORIES_MAX),
+    ("actions", ACTIONS_MAX * ACTION_BYTES),
+    ("domains of the activity", DOMAINS_MAX * PART_BYTES),
+    ("finished activities", FINISHED_MAX * (ACTIVITY_ID_MAX + 32)),
+    ("decisions", (HELD_MAX + 2 * EFFECTS_MAX) * EFFECT_BYTES),
+    ("acknowledgements, subscriptions", (1 << 16) / 8 + 8 * INBOUND_MAX + 16 * REQUESTS_MAX + CONTROL_BYTES),
+    ("socket and TLS", WRITE_CHUNK + TLS_BYTES),
+    ("saving", SAVED_RECORD_MAX + SAVED_ACTIONS_MAX + SAVED_HISTORY_MAX + SAVED_STATE_MAX),
+];

@@ -1,10 +1,10 @@
 //! What the orchestrator wants done.
 
-use heapless::Vec;
+use core::mem::size_of;
 
 use super::ids::DomainIx;
 use super::phase::{Command, Phase, Status};
-use crate::limits::EFFECTS_MAX;
+use crate::limits::{EFFECTS_MAX, EFFECT_BYTES};
 use crate::time::Tick;
 
 /// Something to be done, in the order given.
@@ -36,6 +36,8 @@ pub enum Effect {
     /// Tell the one who reads the log.
     Notice(Notice),
 }
+
+const _: () = assert!(size_of::<Effect>() <= EFFECT_BYTES);
 
 /// The timers of an activity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -81,14 +83,20 @@ pub enum Notice {
     RebootDisabled,
 }
 
-/// Effects of one event, in order.
-#[derive(Clone, Debug, Default)]
-pub struct Effects(Vec<Effect, EFFECTS_MAX>);
+/// Effects of one event, in order. Made once and used again for each event.
+#[derive(Clone, Debug)]
+pub struct Effects(Vec<Effect>);
+
+impl Default for Effects {
+    fn default() -> Effects {
+        Effects::new()
+    }
+}
 
 impl Effects {
-    /// None.
+    /// None. Allocates the place of `EFFECTS_MAX`, once.
     pub fn new() -> Effects {
-        Effects(Vec::new())
+        Effects(Vec::with_capacity(EFFECTS_MAX))
     }
 
     /// Adds one at the end.
@@ -96,7 +104,8 @@ impl Effects {
     /// # Panics
     /// Past `EFFECTS_MAX`, which no event reaches: an invariant of our own.
     pub fn push(&mut self, effect: Effect) {
-        assert!(self.0.push(effect).is_ok(), "more than {EFFECTS_MAX} effects of one event");
+        assert!(self.0.len() < EFFECTS_MAX, "more than {EFFECTS_MAX} effects of one event");
+        self.0.push(effect);
     }
 
     /// Takes them all out.
