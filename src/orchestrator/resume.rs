@@ -45,9 +45,13 @@ impl Synchronised {
         }
         self.campaign.resumptions = self.campaign.resumptions.saturating_add(1);
         self.is_resuming = true;
+        let reached = self.campaign.phase;
         for part in self.campaign.domains.iter_mut().flatten() {
-            if let State::RollingBack(wait) | State::CleaningUp(wait) = &mut part.state {
-                *wait = self.settings.wait(now);
+            match &mut part.state {
+                State::RollingBack(wait) | State::CleaningUp(wait) => *wait = self.settings.wait(now),
+                // It was on the way to the phase of the others.
+                State::Working(phase) if *phase < reached => part.replay = Some(reached),
+                _ => {}
             }
         }
         self.set_cleanup_timer(out);
@@ -139,8 +143,6 @@ impl Synchronised {
             self.drop_out(now, domain, out);
             return self.advance(now, out);
         }
-        // It may have forgotten more than the message that it did not answer.
-        part.replay = None;
         self.tell_again(domain, out);
         out.push(Effect::SetTimer(TimerKind::Resume, now.after(self.settings.reaction_ms())));
     }
@@ -149,6 +151,12 @@ impl Synchronised {
     fn tell_again(&mut self, domain: DomainIx, out: &mut Effects) {
         let Some(part) = self.campaign.domain_mut(domain) else { return };
         part.is_heard = false;
+        match (part.state, part.replay) {
+            // On the way to the phase of the others: from the beginning again.
+            (State::Working(phase), Some(target)) if phase < target => part.state = State::Working(Phase::Identify),
+            // It may have forgotten more than the message that it did not answer.
+            _ => part.replay = None,
+        }
         self.say_again(domain, out);
     }
 

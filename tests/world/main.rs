@@ -32,5 +32,6 @@ mod self_update;
 mod settings;
 mod sim;
 mod state;
+mod states;
 mod twin;
 mod wire;
