@@ -214,6 +214,21 @@ fn every_key_has_its_default_and_is_taken_from_file_environment_and_flag() {
 }
 
 #[test]
+fn the_bounds_of_memory_are_told_with_their_sum() {
+    let ran = run(&[], &["--check-config"]);
+    let bytes_of = |line: &str| -> usize {
+        let (_, rest) = line.split_once(": at most ").unwrap();
+        rest.trim_end_matches(" bytes").parse().unwrap()
+    };
+    let lines: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("memory for ")).collect();
+    let (last, parts) = lines.split_last().unwrap();
+    assert!(last.starts_with("memory for all of these: "));
+    assert_eq!(bytes_of(last), parts.iter().map(|line| bytes_of(line)).sum::<usize>());
+    assert!(parts.contains(&"memory for inventories: at most 524288 bytes"), "{parts:?}");
+    assert!(bytes_of(last) < 2_500_000, "{last}");
+}
+
+#[test]
 fn the_configuration_of_an_installed_system_is_accepted() {
     let file = File::new(
         "installed",
@@ -388,6 +403,22 @@ fn what_cannot_be_run_ends_the_run_with_a_clear_line() {
     assert!(line.contains("Z ERROR connection.cleanSession"), "{line}");
     let ran = run(&[UNUSABLE], &["--check-config"]);
     assert!(ran.code == 1 && ran.out.contains("error: connection.cleanSession"), "{}", ran.out);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_used_is_named_and_is_no_fault() {
+    for (folder, words) in [
+        ("/dev/null/um", "(os error 13); an activity does not survive a restart"),
+        ("/dev/shm/um-of-no-test", "lies in memory or on an overlay: an activity may not survive a power cut"),
+    ] {
+        let ran = check(&[], &["--domain=device", &format!("--state-dir={folder}")]);
+        let note = ran.out.lines().find(|line| line.starts_with("note: ")).unwrap_or_default();
+        assert!(note.starts_with(&format!("note: stateDir {folder}")) && note.contains(words), "{}", ran.out);
+        assert_eq!(ran.code, 0);
+    }
+    let ran = check(&[], &["--state-dir="]);
+    assert!(ran.code == 0 && !ran.out.contains("note: "), "{}", ran.out);
+    assert!(!PathBuf::from("/dev/shm/um-of-no-test").exists());
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What the orchestrator wants done.
 
+use core::mem::size_of;
+
 use super::ids::DomainIx;
 use super::phase::{Command, Phase, Status};
-use crate::limits::EFFECTS_MAX;
+use crate::limits::{EFFECTS_MAX, EFFECT_BYTES};
 use crate::time::Tick;
 
 /// Something to be done, in the order given.
@@ -21,7 +23,8 @@ pub enum Effect {
     /// Hand in `Delivered` when the broker has acknowledged every report, and
     /// `Settled` when it has the current state too.
     AwaitDelivery,
-    /// Save the campaign as it is, then hand in `Saved` or `SaveFailed`.
+    /// Save the campaign as it is, then hand in `Saved` or `SaveFailed` with this number,
+    /// which is not 0.
     Save(u32),
     /// Reboot the host.
     Reboot,
@@ -34,6 +37,8 @@ pub enum Effect {
     /// Tell the one who reads the log.
     Notice(Notice),
 }
+
+const _: () = assert!(size_of::<Effect>() <= EFFECT_BYTES);
 
 /// The timers of an activity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

@@ -4,6 +4,7 @@ use update_manager::router::Router;
 use update_manager::time::{Now, Tick};
 
 use crate::disk::{Disk, Fate, Step};
+use crate::heap;
 use crate::scenario::{World, EPOCH, START};
 
 /// Moments at which the power can be cut.
@@ -50,6 +51,8 @@ pub struct Power {
     /// When it was cut.
     pub cuts: Vec<u64>,
     pub boot: u8,
+    /// Bytes of the record that was newest when it was cut.
+    pub hurt_len: usize,
     /// Until when there is none.
     pub off_until: Option<u64>,
 }
@@ -67,6 +70,7 @@ impl World {
     pub fn power_cut(&mut self, outage: Outage) {
         let Some(disk) = &mut self.disk else { panic!("a power cut needs a disk") };
         disk.cut(outage.fate);
+        self.power.hurt_len = disk.newest_len();
         self.power.cuts.push(self.now());
         self.power.boot += u8::from(outage.boots);
         self.power.off_until = Some(self.now() + outage.down_ms);
@@ -111,7 +115,10 @@ impl World {
     pub fn drive_disk(&mut self) -> bool {
         let Some(disk) = &mut self.disk else { return false };
         if disk.is_idle() {
-            if let Some(job) = self.router.poll_save() {
+            let before = heap::so_far();
+            if let Some(job) = heap::of_manager(|| self.router.poll_save()) {
+                // What is saved goes to another thread: a list, and each record.
+                assert_eq!(heap::so_far().calls - before.calls, 1 + job.drafts.len() as u64);
                 disk.begin(self.now, job);
             }
         }
@@ -123,7 +130,7 @@ impl World {
         };
         if let Some((sequence, result)) = done {
             let now = self.clock();
-            self.router.handle_saved(now, sequence, result);
+            heap::of_manager(|| self.router.handle_saved(now, sequence, result));
         }
         true
     }
