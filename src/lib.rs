@@ -49,6 +49,7 @@ pub mod mqtt;
 pub mod wire;
 
 pub mod inventory;
+pub mod journal;
 pub mod orchestrator;
 pub mod record;
 
