@@ -3,7 +3,7 @@
 import re
 import time
 
-from gateway import BOOTED, apply, await_command, await_final, boot, check_kernel, finals, succeed, told
+from gateway import BOOTED, apply, await_command, await_final, boot, boot_id, check_kernel, finals, succeed, told
 from machine import Broken
 
 COMMANDS = ["DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"]
@@ -49,7 +49,7 @@ def show_memory(machine, say):
 def reboot(machine, say):
     """The broker goes before the end can be told, so that the end is told after the
     reboot, of what was saved. The manager waits for it a minute of the machine's."""
-    before = succeed(machine, "cat /proc/sys/kernel/random/boot_id").strip()
+    before = boot_id(machine)
     succeed(machine, "agents --silent cleanup")
     apply(machine, "second")
     await_command(machine, "second", "CLEANUP")
@@ -59,7 +59,7 @@ def reboot(machine, say):
     succeed(machine, "killall mosquitto")
     machine.expect(rb"sysrq: Resetting", "the manager reboots through /proc/sysrq-trigger", mark)
     boot(machine, mark)
-    after = succeed(machine, "cat /proc/sys/kernel/random/boot_id").strip()
+    after = boot_id(machine)
     if before == after:
         raise Broken(f"the kernel has not booted anew: {before}")
     status, why = await_final(machine, "second", mark)
@@ -70,7 +70,7 @@ def reboot(machine, say):
     apply(machine, "second")
     succeed(machine, "sleep 120")
     again = finals(machine, "second", mark)
-    if succeed(machine, "cat /proc/sys/kernel/random/boot_id").strip() != after:
+    if boot_id(machine) != after:
         raise Broken("the same desired state has rebooted the machine once more")
     if {final[0] for final in again} != {"COMPLETED"}:
         raise Broken(f"the second activity, sent once more: {again}")

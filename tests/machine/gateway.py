@@ -3,7 +3,7 @@
 import json
 import re
 
-from machine import PROMPT, Broken
+from machine import PROMPT, TOLD, Broken
 
 LOG = "/var/log/kanto-update-manager/kanto-update-manager.log"
 FINAL = ("COMPLETED", "INCOMPLETE", "IDENTIFICATION_FAILED")
@@ -13,7 +13,7 @@ BOOTED = re.compile(rb"BusyBox v.*?" + PROMPT.pattern, re.DOTALL)
 def told(machine, activity, since=0):
     """What was told of an activity on its way over the broker, in order: statuses
     to the backend, commands to agents."""
-    for line in re.finditer(rb"~ (\S+) (\{.*\})\r?\n", machine.seen[since:]):
+    for line in TOLD.finditer(machine.seen, since):
         try:
             message = json.loads(line.group(2))
         except ValueError as error:
@@ -56,6 +56,11 @@ def succeed(machine, command):
     if code:
         raise Broken(f"{command}: ended with {code}: {said}")
     return said
+
+
+def boot_id(machine):
+    """The kernel's random name for this boot."""
+    return re.search(r"[0-9a-f-]{36}", succeed(machine, "cat /proc/sys/kernel/random/boot_id")).group(0)
 
 
 def apply(machine, activity, domains=("containers", "self-update")):

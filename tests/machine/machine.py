@@ -13,6 +13,9 @@ PATIENCE_S = 240
 # What tests/machine/init makes the shell say when it waits for a command.
 PROMPT = re.compile(rb"/ # ")
 
+# What it makes mosquitto_sub say: topic and payload.
+TOLD = re.compile(rb"~ (\S+) (\{.*\})\r?\n")
+
 CPUS = {"armhf": ["qemu-system-arm", "-cpu", "cortex-a7"], "arm64": ["qemu-system-aarch64", "-cpu", "cortex-a53"]}
 
 # A Linux of Debian's for every board there is; that for arm64 alone takes 33 MB.
@@ -42,7 +45,8 @@ class Machine:
         command = CPUS[self.debian] + ["-M", "virt", "-m", MEMORY[self.debian], "-nographic", "-nodefaults"]
         command += ["-serial", "stdio", "-monitor", "none", "-kernel", f"{self.packages}/vmlinuz"]
         command += ["-initrd", self.initramfs, "-append", append]
-        command += ["-drive", f"if=none,id=disk,file={self.disk},format=raw"]
+        # Flushes end here: what is written is the host's to keep, and its power stays on.
+        command += ["-drive", f"if=none,id=disk,file={self.disk},format=raw,cache=unsafe"]
         command += ["-device", "virtio-blk-device,drive=disk"]
         # Time goes with instructions, and jumps to the next timer where nothing is
         # to be done: a loaded host makes nothing late, and no wait takes long.
@@ -100,11 +104,12 @@ class Machine:
                 self.more.wait(min(left, 1))
 
     def run(self, command):
-        """Runs a shell command; its exit code and what it printed."""
+        """Runs a shell command; its exit code and what it printed, without what was
+        told over the broker meanwhile."""
         start = self.mark()
         self.process.stdin.write(command.encode() + b"; echo =$?=\n")
         self.process.stdin.flush()
         match = self.expect(rb"=(\d+)=\r?\n", command, start)
-        said = self.seen[start:match.start()]
-        # The first line is the command, as the terminal shows it.
-        return int(match.group(1)), said.split(b"\n", 1)[-1].decode(errors="replace")
+        said = TOLD.sub(b"", self.seen[start : match.start()])
+        # The terminal shows the command first.
+        return int(match.group(1)), said.split(b"echo =$?=", 1)[-1].decode(errors="replace")
