@@ -6,6 +6,9 @@ import time
 from gateway import LOG, apply, await_final, boot, check_kernel, finals, succeed, told
 from machine import Broken
 
+# For the manager's environment: an activity follows the other at once.
+NO_REBOOT = "REBOOT_ENABLED=false"
+
 # Phases that an activity may be told to fail, and its end.
 ENDS = {
     None: "COMPLETED",
@@ -14,6 +17,9 @@ ENDS = {
     "update": "INCOMPLETE",
     "activate": "INCOMPLETE",
 }
+
+# What is told of an activity without failures: statuses, and commands to two agents.
+MESSAGES = 13
 
 
 class Activity:
@@ -25,8 +31,11 @@ class Activity:
         self.name = f"cut-{number}"
         self.fails = draw.choice([None] * 6 + list(ENDS)[1:])
         self.delay_ms = draw.randrange(10, 300)
-        # Parts of the time that an activity takes; the second follows the next start.
-        self.cuts = [draw.random()] + [draw.random() for _ in range(draw.randrange(4) // 3)]
+        # After how many messages, and what part of the time to the next. One in four
+        # is cut again when it goes on.
+        self.cuts = [(draw.randrange(MESSAGES), draw.random())]
+        if draw.randrange(4) == 0:
+            self.cuts.append((draw.randrange(MESSAGES // 2), draw.random()))
 
     def agents(self):
         return f"--delay {self.delay_ms}" + (f" --fail {self.fails}" if self.fails else "")
@@ -35,16 +44,16 @@ class Activity:
 def run(machine, seed, count, say):
     """Cuts the power in each of so many activities, one after another, of which the
     machine and its disk are the same."""
-    machine.start()
+    machine.start(NO_REBOOT)
     boot(machine)
-    took = measure(machine)
-    say(f"an activity takes {took:.1f} s of ours; the power is cut within that, seed {seed}")
+    gap_s = measure(machine) / MESSAGES
+    say(f"a message comes each {gap_s:.2f} s of ours; the power is cut in between; --seed {seed}")
     totals = {"cut": 0, "taken up": 0, "told before": 0, "told again": 0, "sent again": 0}
     for number in range(1, count + 1):
         activity = Activity(seed, number)
         begin = time.monotonic()
         try:
-            what = lead(machine, activity, took, totals)
+            what = lead(machine, activity, gap_s, totals)
         except Broken as broken:
             log = machine.run(f"tail -n 40 {LOG}")[1] if machine.is_on() else ""
             raise Broken(f"{activity.name} of seed {seed}: {broken}\n-- the manager says:\n{log}") from None
@@ -61,36 +70,46 @@ def measure(machine):
     return time.monotonic() - begin
 
 
-def lead(machine, activity, took, totals):
+def lead(machine, activity, gap_s, totals):
     """Leads one activity to its end over its cuts. What happened, in words."""
     name = activity.name
     since = machine.mark()
     succeed(machine, f"agents {activity.agents()}")
     apply(machine, name)
-    stories = []
-    for cut in activity.cuts:
-        time.sleep(cut * took)
+    story = []
+    for messages, part in activity.cuts:
+        reach(machine, name, since, messages)
+        time.sleep(part * gap_s)
         machine.kill()
         totals["cut"] += 1
-        story = [words for _, words, _ in told(machine, name, since)]
-        stories.append(f"cut after {story[-1] if story else 'nothing'}")
+        said = [words for _, words, _ in told(machine, name, since)]
+        story.append(f"cut after {said[-1] if said else 'nothing'}")
         totals["told before"] += any(finals(machine, name, since))
         # The agents come up anew and have forgotten.
-        machine.start(f'AGENTS="{activity.agents()}"')
+        machine.start(f'{NO_REBOOT} AGENTS="{activity.agents()}"')
         boot(machine)
-    # Who would be taken up is in the log by then.
-    known = succeed(machine, f"grep -c '{name}' {LOG} || true").strip() != "0"
-    totals["taken up"] += known
-    if not known:
-        # The backend cannot know whether it was taken, and sends it again.
-        apply(machine, name)
-        totals["sent again"] += 1
-    await_final(machine, name, since)
-    # Whoever still wanted something of it had a minute of the machine's.
+        # What is taken up is in the log by then.
+        if succeed(machine, f"grep -c '{name}' {LOG} || true").strip() != "0":
+            totals["taken up"] += 1
+            story.append("taken up")
+        else:
+            # The backend cannot know that it was not saved, or has ended.
+            apply(machine, name)
+            totals["sent again"] += 1
+            story.append("sent again")
+    status, _ = await_final(machine, name, since)
+    # Whoever still wants something of it has a minute of the machine's.
     succeed(machine, "sleep 60")
     judge(machine, activity, since, totals)
     check_kernel(machine)
-    return f"{'; '.join(stories)}; {'taken up' if known else 'sent again'}, {finals(machine, name, since)[0][0]}"
+    return f"{', '.join(story)}: {status}"
+
+
+def reach(machine, name, since, messages):
+    """Waits until so many more messages are told, or the end."""
+    wanted = messages + sum(1 for _ in told(machine, name, machine.begin))
+    is_there = lambda: any(finals(machine, name, since)) or sum(1 for _ in told(machine, name, machine.begin)) >= wanted
+    machine.wait(is_there, f"{messages} messages of {name}")
 
 
 def judge(machine, activity, since, totals):

@@ -89,13 +89,17 @@ class Machine:
 
     def expect(self, pattern, what, since=0):
         """Waits until the console says `pattern`; the match."""
-        pattern = re.compile(pattern) if isinstance(pattern, bytes) else pattern
+        pattern = re.compile(pattern)
+        return self.wait(lambda: pattern.search(self.seen, since), what)
+
+    def wait(self, condition, what):
+        """Waits until something that the console says fulfils the condition; what
+        that returned."""
         end = time.monotonic() + PATIENCE_S
         with self.more:
             while True:
-                match = pattern.search(self.seen, since)
-                if match:
-                    return match
+                if result := condition():
+                    return result
                 left = end - time.monotonic()
                 if left <= 0 or not self.is_on():
                     tail = self.seen[-3000:].decode(errors="replace")
