@@ -17,21 +17,23 @@ def run(machine, say):
     uname = succeed(machine, "uname -rm").strip()
     say(f"{uname} has booted, and the manager serves, after {time.monotonic() - begin:.0f} s of ours")
     say(succeed(machine, "kanto-update-manager --version").strip())
-    #show_status(machine, say)
+    show(machine, say, "status")
     apply_one(machine, say)
     show_memory(machine, say)
     reboot(machine, say)
     check_kernel(machine)
 
 
-def show_status(machine, say):
-    for line in succeed(machine, "kanto-update-manager status").splitlines():
-        say(f"status: {line.rstrip()}")
+def show(machine, say, command):
+    """Shows what the manager answers to a command at the console."""
+    for line in succeed(machine, f"kanto-update-manager {command}").strip().splitlines():
+        say(f"{command}: {line.rstrip()}")
 
 
 def apply_one(machine, say):
-    """An activity of one domain, which needs no reboot."""
-    apply(machine, "first", ["containers"])
+    """An activity of one domain, which needs no reboot, from the console."""
+    desired = '{"domains":[{"id":"containers","components":[{"id":"app","version":"1"}]}]}'
+    succeed(machine, f"echo '{desired}' | kanto-update-manager apply --activity first --wait -")
     status, why = await_final(machine, "first")
     commands = [words for topic, words, _ in told(machine, "first") if topic.endswith("/command")]
     if status != "COMPLETED" or commands != COMMANDS:
@@ -66,6 +68,7 @@ def reboot(machine, say):
     if status != "COMPLETED":
         raise Broken(f"the second activity: {status} {why}")
     say(f"second: the kernel was reset through /proc/sysrq-trigger, and told after it: {status}; {why}")
+    show(machine, say, "history")
     # The backend does not know that, and sends it once more.
     apply(machine, "second")
     succeed(machine, "sleep 120")
