@@ -19,6 +19,8 @@ mod cuts;
 mod disk;
 mod erratic;
 mod every_agent;
+mod frugal;
+mod heap;
 mod journal;
 mod power;
 mod random;
