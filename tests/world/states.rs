@@ -113,7 +113,7 @@ impl Course {
         let status_of_action = Some(ActionStatus::Identified);
         let action = Action { id: text("x"), component, status: status_of_action, progress: 0, message: Text::EMPTY };
         let (actions, message) = (if with_action { &[action][..] } else { &[] }, Text::EMPTY);
-        let feedback = Feedback { activity: text("a-1"), status, message, actions, past_limit: None };
+        let feedback = Feedback { activity: text("a-1"), status, message, actions, is_repeat: false, past_limit: None };
         let _ = self.handle(Tick(0), Event::Feedback(domain, feedback));
     }
 
