@@ -94,7 +94,7 @@ fn in_turn(world: &World) -> Option<String> {
         for seen in &world.broker.seen {
             if seen.topic == feedback {
                 before = None;
-            } else if (seen.topic == state || seen.topic == command) && !is_cancelled(world, &seen.activity()) {
+            } else if (seen.topic == state || seen.topic == command) && !is_cancelled(world, seen.activity()) {
                 if let Some((at, earlier)) =
                     before.filter(|(at, other)| other.activity() == seen.activity() && seen.at < at + patience)
                 {
