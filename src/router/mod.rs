@@ -8,7 +8,7 @@ mod backend;
 mod consent;
 mod ending;
 mod inbound;
-mod message;
+pub(crate) mod message;
 mod outbound;
 mod retained;
 mod saving;
@@ -33,7 +33,7 @@ use saving::Saving;
 pub use saving::{Loaded, SaveJob};
 pub use status::will;
 use status::Status;
-use timers::Timers;
+pub(crate) use timers::Timers;
 use twin::Twin;
 
 /// What the orchestrator still wants to know about the end of an activity.

@@ -4,7 +4,7 @@ pub(crate) mod clock;
 mod disk;
 pub(crate) mod link;
 mod reboot;
-mod signal;
+pub(crate) mod signal;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod transport;

@@ -22,6 +22,8 @@ use crate::wire::node::Node;
 use crate::wire::{desired_state, Envelope, Malformed};
 use spelling::Spelling;
 
+#[cfg(feature = "exec")]
+pub(crate) use command::read;
 pub use command::run;
 pub use show::{write_json, write_text};
 
