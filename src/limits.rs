@@ -281,6 +281,12 @@ pub const CLIENT_INBOX_MAX: usize = 64;
 #[cfg(feature = "agent")]
 pub const CLIENT_INBOX_BYTES: usize = CLIENT_PAYLOAD_MAX;
 
+// shell::notify
+
+/// Bytes of the line about the running activity that the service manager shows:
+/// an activity's identifier and some words. The rest is cut off.
+pub const ACTIVITY_TOLD_MAX: usize = ACTIVITY_ID_MAX + 64;
+
 // validate
 
 /// Findings that are shown of one desired state. Who has mended those checks again.

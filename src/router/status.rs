@@ -7,8 +7,9 @@ use core::fmt;
 use super::outbound::message_to;
 use super::Router;
 use crate::mqtt::{Class, Message, Will};
+use crate::text::Text;
 use crate::time::{Now, Tick};
-use crate::wire::status::encode_presence;
+use crate::wire::status::{command_name, encode_presence};
 
 /// Of statuses only the newest is of interest.
 const STATUS: Class = Class::Newest(2);
@@ -34,6 +35,24 @@ impl Status {
 }
 
 impl Router {
+    /// The running activity and its phase, in one line for people.
+    ///
+    /// # Errors
+    /// `out` fails.
+    pub fn write_activity(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        if !self.session.is_connected() {
+            out.write_str("no broker, ")?;
+        }
+        let running = self.orchestrator.campaign().filter(|campaign| campaign.is_running());
+        let Some(campaign) = running else { return out.write_str("no activity") };
+        write!(out, "activity {}: ", Text::from_checked(&campaign.activity))?;
+        if campaign.asking.is_some() {
+            out.write_str("the owner's consent to ")?;
+        }
+        let phase = campaign.asking.unwrap_or(campaign.phase);
+        out.write_str(phase.command().map_or("IDENTIFY", command_name))
+    }
+
     pub(super) fn publish_status(&mut self, now: Now, online: bool) {
         let Some(status) = &self.status else { return };
         let uptime_s = now.tick.since(status.started) / 1000;

@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 mod disk;
 pub(crate) mod link;
+mod notify;
 mod reboot;
 pub(crate) mod signal;
 #[cfg(feature = "tls")]
@@ -28,6 +29,7 @@ use crate::time::Tick;
 use clock::Clock;
 use disk::{Content, Disk};
 use link::Link;
+use notify::Notify;
 use reboot::{Outcome, Rebooter};
 use signal::{Signal, Signals};
 use transport::{Transport, Wake};
@@ -118,6 +120,7 @@ fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk
         timer: Timer::never(),
         armed: None,
         rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
+        notify: Notify::new(&|name| std::env::var_os(name)),
     };
     smol::block_on(pump.serve())
 }
@@ -189,12 +192,16 @@ struct Pump<'a> {
     timer: Timer,
     armed: Option<Tick>,
     rebooter: Rebooter,
+    notify: Notify,
 }
 
 impl Pump<'_> {
     async fn serve(mut self) -> io::Result<()> {
+        // A broker that is away is waited for, so it must not fail the start.
+        self.notify.ready(self.clock.now().tick);
         while !self.router.is_ended() {
             let now = self.clock.now();
+            self.notify.handle_timeout(now.tick);
             if self.router.poll_timeout().is_some_and(|due| due <= now.tick) {
                 self.router.handle_timeout(now);
             }
@@ -202,6 +209,7 @@ impl Pump<'_> {
             self.begin_save();
             self.follow_wish();
             if !self.exchange() && !self.router.is_ended() {
+                self.notify.tell(|line| self.router.write_activity(line));
                 self.arm();
                 poll_fn(|cx| self.poll_wake(cx)).await;
             }
@@ -281,7 +289,8 @@ impl Pump<'_> {
 
     /// Sets the timer, if what is waited for has changed.
     fn arm(&mut self) {
-        let due = [self.router.poll_timeout(), self.rebooter.poll_timeout()].into_iter().flatten().min();
+        let due = [self.router.poll_timeout(), self.rebooter.poll_timeout(), self.notify.poll_timeout()];
+        let due = due.into_iter().flatten().min();
         if due != self.armed {
             self.armed = due;
             match due.and_then(|due| self.clock.instant(due)) {
@@ -296,7 +305,10 @@ impl Pump<'_> {
         let mut wake = Poll::Pending;
         if let Poll::Ready(signal) = self.signals.poll(cx) {
             match signal {
-                Signal::End => self.router.handle_terminate(self.clock.now()),
+                Signal::End => {
+                    self.notify.stopping();
+                    self.router.handle_terminate(self.clock.now());
+                }
                 Signal::Reopen => crate::logging::reopen(),
             }
             wake = Poll::Ready(());

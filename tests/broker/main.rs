@@ -14,4 +14,5 @@ mod listeners;
 mod peers;
 mod processes;
 mod raw;
+mod service;
 mod soak;

@@ -161,9 +161,10 @@ pub struct Manager {
     program: PathBuf,
 }
 
-fn spawn(program: &Path, folder: &Folder) -> Child {
+fn command(program: &Path, folder: &Folder) -> Command {
     let log = File::options().create(true).append(true).open(folder.file("log")).unwrap();
-    Command::new(program)
+    let mut command = Command::new(program);
+    command
         .arg("--config-file")
         .arg(folder.file("config.json"))
         // Whatever happens, this machine is not rebooted.
@@ -171,9 +172,8 @@ fn spawn(program: &Path, folder: &Folder) -> Child {
         .env("FILE_SYS_RQ_TRIGGER", folder.file("sysrq-trigger"))
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap()
+        .stderr(log);
+    command
 }
 
 impl Manager {
@@ -184,7 +184,12 @@ impl Manager {
 
     /// The same, with keys of `config` in place of the tests' own.
     pub fn start_with(broker: &str, domains: &[&str], config: Value) -> Manager {
-        Manager::start_program(Path::new(env!("CARGO_BIN_EXE_update-manager")), broker, domains, config)
+        Manager::start_as(broker, domains, config, |_| {})
+    }
+
+    /// The same, as a process that `change` has changed.
+    pub fn start_as(broker: &str, domains: &[&str], config: Value, change: impl FnOnce(&mut Command)) -> Manager {
+        Manager::start_program(Path::new(env!("CARGO_BIN_EXE_update-manager")), broker, domains, config, change)
     }
 
     /// An example in the manager's place.
@@ -192,10 +197,16 @@ impl Manager {
         let target = Path::new(env!("CARGO_BIN_EXE_update-manager")).parent().unwrap();
         let program = target.join("examples").join(name);
         assert!(program.exists(), "this needs the examples: cargo build --features agent --examples");
-        Manager::start_program(&program, broker, domains, json!({}))
+        Manager::start_program(&program, broker, domains, json!({}), |_| {})
     }
 
-    fn start_program(program: &Path, broker: &str, domains: &[&str], config: Value) -> Manager {
+    fn start_program(
+        program: &Path,
+        broker: &str,
+        domains: &[&str],
+        config: Value,
+        change: impl FnOnce(&mut Command),
+    ) -> Manager {
         let folder = Folder::new();
         fs::create_dir(folder.file("state")).unwrap();
         let agents: Value = domains.iter().map(|&d| (d.to_owned(), json!({ "readTimeout": "2s" }))).collect();
@@ -218,7 +229,9 @@ impl Manager {
             }
         }
         fs::write(folder.file("config.json"), all.to_string()).unwrap();
-        let process = spawn(program, &folder);
+        let mut command = command(program, &folder);
+        change(&mut command);
+        let process = command.spawn().unwrap();
         Manager { folder, process, program: program.to_owned() }
     }
 
@@ -226,7 +239,7 @@ impl Manager {
     pub fn restart(&mut self, signal: i32) {
         kill(&self.process, signal);
         wait_end(&mut self.process, Duration::from_secs(10)).expect("it ends within 10 s");
-        self.process = spawn(&self.program, &self.folder);
+        self.process = command(&self.program, &self.folder).spawn().unwrap();
     }
 
     pub fn is_alive(&mut self) -> bool {
