@@ -98,8 +98,8 @@ pub use crate::mqtt::PublishError;
 pub use crate::orchestrator::phase::{ActionStatus, Command, Status};
 pub use crate::wire::agent::SoftwareType;
 pub use client::{connection, Client, Message};
-pub use report::{Action, HardwareNode, Inventory, SoftwareNode};
 pub(crate) use report::write_feedback;
+pub use report::{Action, HardwareNode, Inventory, SoftwareNode};
 #[cfg(feature = "exec")]
 pub(crate) use request::part;
 pub use request::{Baseline, Component, DesiredState, Request};

@@ -24,7 +24,9 @@ pub fn run(options: &Agent, loaded: &Loaded) -> u8 {
     let configured = config.agents.iter().find(|agent| agent.domain == options.domain);
     let exec = options.exec.as_deref().or(configured.map(|agent| agent.exec.as_str())).unwrap_or_default();
     let limits = match limits(&options.timeout) {
-        Ok(_) if exec.is_empty() => return complain("the flag --exec is missing, and the configuration names none", exit::USAGE),
+        Ok(_) if exec.is_empty() => {
+            return complain("the flag --exec is missing, and the configuration names none", exit::USAGE)
+        }
         Ok(limits) => limits,
         Err(why) => return complain(&why, exit::USAGE),
     };

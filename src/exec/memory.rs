@@ -66,7 +66,8 @@ impl Memory {
     pub fn load(&self, domain: &str, course: &mut Course) {
         let read = |name| {
             let mut text = String::new();
-            let file = File::open(self.path(name)).and_then(|file| file.take(2 * SAVED_RECORD_MAX as u64).read_to_string(&mut text));
+            let file = File::open(self.path(name))
+                .and_then(|file| file.take(2 * SAVED_RECORD_MAX as u64).read_to_string(&mut text));
             match file {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     log::error!("{}: {error}", self.path(name).display());
@@ -283,7 +284,9 @@ mod tests {
             failure: "two\nlines\tapart".into(),
         };
         let end = End { id: "before".into(), status: Status::Incomplete, message: "no\tspace".into() };
-        Course { activity: Some(activity), end: Some(end), ..Course::default() }
+        let mut course = Course::default();
+        (course.activity, course.end) = (Some(activity), Some(end));
+        course
     }
 
     #[test]
@@ -311,7 +314,7 @@ mod tests {
         for end in 0..whole.len() {
             let mut found = Course::default();
             let _ = decode(&whole[..end], "d", &mut found);
-            assert!(found.activity.map_or(true, |activity| activity.desired.json.is_empty() || end == whole.len()), "{end}");
+            assert!(found.activity.is_none(), "{end}");
         }
         assert!(decode(&whole, "e", &mut Course::default()).is_none(), "of another domain");
     }

@@ -123,7 +123,8 @@ mod tests {
     use crate::agent::part;
 
     fn desired(components: &str) -> DesiredState {
-        let json = format!(r#"{{"domains":[{{"id":"d","config":[{{"key":"o","value":"p q"}}],"components":{components}}}]}}"#);
+        let json =
+            format!(r#"{{"domains":[{{"id":"d","config":[{{"key":"o","value":"p q"}}],"components":{components}}}]}}"#);
         part(&json, "d").unwrap()
     }
 
@@ -147,7 +148,9 @@ mod tests {
 
     #[test]
     fn a_name_that_a_line_cannot_hold_is_refused() {
-        for bad in [r#""id":"a\nb""#, r#""id":"a","version":"1\t2""#, r#""id":"a","config":[{"key":"\u0007","value":""}]"#] {
+        for bad in
+            [r#""id":"a\nb""#, r#""id":"a","version":"1\t2""#, r#""id":"a","config":[{"key":"\u0007","value":""}]"#]
+        {
             let plan = compare(&desired(&format!("[{{{bad}}}]")), &[]);
             assert!(plan.unwrap_err().ends_with(" has a control character"), "{bad}");
         }

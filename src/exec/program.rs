@@ -93,16 +93,9 @@ impl Program {
         let err = pipe(child.stderr.take().map(OwnedFd::from));
         let end = now + Duration::from_millis(call.limit_ms);
         match (out, err) {
-            (Ok(out), Ok(err)) => Ok(Program {
-                child,
-                out,
-                err,
-                lock,
-                end,
-                limit_ms: call.limit_ms,
-                kill: None,
-                is_over: false,
-            }),
+            (Ok(out), Ok(err)) => {
+                Ok(Program { child, out, err, lock, end, limit_ms: call.limit_ms, kill: None, is_over: false })
+            }
             (Err(error), _) | (_, Err(error)) => {
                 signal_group(child.id(), libc::SIGKILL);
                 let _ = child.wait();

@@ -99,7 +99,8 @@ impl Asked {
         let envelope = Envelope::decode(document).ok();
         let enveloped = envelope.and_then(|envelope| Some((envelope, envelope.payload()?)));
         let payload = enveloped.map_or(text, |(_, span)| span.of(text));
-        let named = enveloped.map(|(envelope, _)| envelope.activity.chars().collect()).filter(|id: &String| !id.is_empty());
+        let named =
+            enveloped.map(|(envelope, _)| envelope.activity.chars().collect()).filter(|id: &String| !id.is_empty());
         let id = options.activity.clone().or(named).unwrap_or_else(|| format!("standalone-{wall}"));
         let message = format!("{{\"payload\":{payload}}}");
         let state = desired_state::decode(&Envelope::decode(message.as_bytes()).ok()?).ok()?;
@@ -313,7 +314,12 @@ impl Bench {
 
 fn view(action: &crate::orchestrator::campaign::KnownAction) -> ActionView<'_> {
     let message = action.message();
-    ActionView { component: action.component(), status: action.status, progress: action.progress, message: message.as_json() }
+    ActionView {
+        component: action.component(),
+        status: action.status,
+        progress: action.progress,
+        message: message.as_json(),
+    }
 }
 
 /// So that nothing can mislead at the terminal.

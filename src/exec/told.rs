@@ -134,13 +134,21 @@ mod tests {
                 r#"{"component":{"id":"one"},"progress":40,"message":"layer 2 of 5"}"#,
                 component("one", "", Some(40), "layer 2 of 5", false),
             ),
-            ("progress\tone\t140%", r#"{"component":{"id":"one"},"progress":140}"#, component("one", "", Some(100), "", false)),
+            (
+                "progress\tone\t140%",
+                r#"{"component":{"id":"one"},"progress":140}"#,
+                component("one", "", Some(100), "", false),
+            ),
             (
                 "failed one no space left",
                 r#"{"component":{"id":"one"},"status":"UPDATE_FAILURE","message":"no space left"}"#,
                 component("one", "", None, "no space left", true),
             ),
-            ("component one 1.0", r#"{"component":{"id":"one","version":"1.0"}}"#, component("one", "1.0", None, "", false)),
+            (
+                "component one 1.0",
+                r#"{"component":{"id":"one","version":"1.0"}}"#,
+                component("one", "1.0", None, "", false),
+            ),
             ("message no network", r#"{"message":"no network"}"#, Told::Message("no network".into())),
         ] {
             assert_eq!(parse(plain), told, "{plain}");
@@ -151,8 +159,19 @@ mod tests {
     #[test]
     fn anything_else_is_a_line_for_the_log() {
         for line in [
-            "fetching", "progress", "progress one", "progress one much", "progress one -1", "component", "{", "{}", "[]",
-            r#"{"component":"one"}"#, r#"{"component":{"id":""}}"#, r#"{"component":{"id":"a"},"progress":"4"}"#, r#"{"message":4}"#,
+            "fetching",
+            "progress",
+            "progress one",
+            "progress one much",
+            "progress one -1",
+            "component",
+            "{",
+            "{}",
+            "[]",
+            r#"{"component":"one"}"#,
+            r#"{"component":{"id":""}}"#,
+            r#"{"component":{"id":"a"},"progress":"4"}"#,
+            r#"{"message":4}"#,
         ] {
             assert_eq!(parse(line), Told::Line, "{line}");
         }
