@@ -303,6 +303,9 @@ impl Course {
             }
             return false;
         };
+        if is_failed && !message.is_empty() {
+            self.words = format!("{id}: {message}");
+        }
         let Some(Step::Phase(command)) = self.running else {
             let looks = matches!(self.running, Some(Step::Inventory | Step::Look));
             if looks && self.seen.len() < EXEC_INSTALLED_MAX && plan::is_plain(&id) && plan::is_plain(&version) {
@@ -313,13 +316,11 @@ impl Course {
         };
         let plan = self.activity.iter_mut().flat_map(|activity| &mut activity.plan);
         let Some(planned) = plan.into_iter().find(|planned| planned.action.id == id) else { return false };
-        if is_failed && !message.is_empty() {
-            self.words = format!("{id}: {message}");
-        }
         let statuses = of_change(command, planned.change);
         let action = &mut planned.action;
         let before = action.clone();
-        action.status = statuses.map_or(action.status, |statuses| statuses[if is_failed { 2 } else { 0 }]);
+        let place = if is_failed { 2 } else { usize::from(percent == Some(100)) };
+        action.status = statuses.map_or(action.status, |statuses| statuses[place]);
         action.progress = percent.unwrap_or(action.progress);
         action.message = message;
         *action != before
