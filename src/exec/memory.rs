@@ -25,6 +25,9 @@ use crate::wire::status::{command, command_name, status, status_name};
 /// The first line of `activity`.
 const FORMAT: &str = "update-manager agent 1";
 
+/// All that there is in it.
+const FILES: [&str; 7] = ["activity", "installed", "plan", "desired.json", "agent.lock", "program.lock", "new"];
+
 /// A domain's folder.
 #[derive(Debug)]
 pub struct Memory {
@@ -125,7 +128,8 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         if self.is_passing {
-            let _ = fs::remove_dir_all(&self.folder);
+            FILES.iter().for_each(|name| drop(fs::remove_file(self.path(name))));
+            let _ = fs::remove_dir(&self.folder);
         }
     }
 }
