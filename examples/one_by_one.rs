@@ -78,6 +78,7 @@ impl Orchestrator for OneByOne {
                 }
             }
             Event::ConsentReply(..) => return Err(Rejected::NotAsked),
+            Event::Cancel(_) | Event::HoldReboot(_) => return Err(Rejected::Unsupported),
             _ => {}
         }
         Ok(())

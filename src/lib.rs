@@ -26,6 +26,7 @@
 //! | what is said of a desired state before it is applied | [`validate`] |
 //! | sockets, signals, the process | [`shell`] |
 //! | how an agent in Rust is written | `agent`, with the feature of that name |
+//! | how a domain is served by an executable | [`exec`] |
 //! | a key, a flag, a default | [`config`] |
 //! | a capacity | [`limits`] |
 //!
@@ -49,6 +50,7 @@ pub mod mqtt;
 pub mod wire;
 
 pub mod inventory;
+pub mod journal;
 pub mod orchestrator;
 pub mod record;
 

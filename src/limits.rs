@@ -27,8 +27,12 @@ pub const PACKET_IN_MAX: usize = 5 + 2 + TOPIC_IN_MAX + 2 + PAYLOAD_IN_MAX;
 /// past the largest packet, the buffer never has to grow.
 pub const RECEIVE_BUFFER: usize = PACKET_IN_MAX + READ_CHUNK;
 
-/// Bytes asked from the socket at once.
+/// Bytes asked from the socket at once, when much comes.
 pub const READ_CHUNK: usize = 16 * 1024;
+
+/// The same at first: commands and feedback fit, and what is never read into takes
+/// no memory.
+pub const READ_FIRST: usize = 2 * 1024;
 
 /// Bytes handed to the socket at once; documents are encoded in pieces of this.
 pub const WRITE_CHUNK: usize = 16 * 1024;
@@ -197,8 +201,37 @@ pub const SAVED_RECORD_MAX: usize = PAYLOAD_IN_MAX + 1024;
 /// Bytes of the saved actions' components. Those of a usual activity take a third.
 pub const SAVED_ACTIONS_MAX: usize = 24 * 1024;
 
-/// Bytes of the saved history: of `FINISHED_MAX` activities with the longest names.
-pub const SAVED_HISTORY_MAX: usize = 64 + FINISHED_MAX * (ACTIVITY_ID_MAX + 16);
+/// Bytes of the saved history: of `FINISHED_MAX` activities with the longest names
+/// and reasons, and of the last events.
+pub const SAVED_HISTORY_MAX: usize = 64
+    + FINISHED_MAX * (ACTIVITY_ID_MAX + 16 + PAST_REASON_MAX + 19)
+    + DOMAINS_MAX * (DOMAIN_ID_MAX + 3)
+    + EVENTS_MAX * 11;
+
+// journal, console
+
+/// Events that are remembered for whoever asks what happened. An activity of two
+/// domains has some 20.
+pub const EVENTS_MAX: usize = 200;
+
+/// Bytes of why an activity was not `COMPLETED`, escaped as in JSON, as it is
+/// remembered. The rest is cut off.
+pub const PAST_REASON_MAX: usize = 256;
+
+/// Bytes of an agent's last words that are kept to be shown. The rest is cut off.
+pub const HEARD_MAX: usize = 128;
+
+/// Clients of the console at a time: a person, a script, and some more.
+pub const CONSOLE_CLIENTS_MAX: usize = 4;
+
+/// Bytes of a request: a desired state, and what stands around it.
+pub const CONSOLE_REQUEST_MAX: usize = PAYLOAD_IN_MAX + 512;
+
+/// Milliseconds that a client of the console has to ask, and to take its answer.
+pub const CONSOLE_CLIENT_MS: u64 = 10_000;
+
+/// Bytes of an answer that a client of the console takes: all inventories, and some.
+pub const CONSOLE_ANSWER_MAX: usize = 2 * INVENTORIES_MAX;
 
 /// Bytes of a saved state.
 pub const SAVED_STATE_MAX: usize = 8 * 1024;
@@ -335,6 +368,10 @@ pub const EXEC_LINE_MAX: usize = 4096;
 /// Bytes that one call may print on each output: thousands of lines of progress.
 #[cfg(feature = "exec")]
 pub const EXEC_OUTPUT_MAX: usize = 1024 * 1024;
+
+/// Lines of one call that go into the log.
+#[cfg(feature = "exec")]
+pub const EXEC_LOGGED_MAX: u32 = 256;
 
 /// Components of the program's inventory. A manager takes 64 KiB of it.
 #[cfg(feature = "exec")]

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use update_manager::config::commands::Command;
-use update_manager::config::{self, show, Config, Error, Loaded, Order};
+use update_manager::config::{self, show, Error, Loaded, Order};
 use update_manager::console::client;
 use update_manager::exit::{FAILED as EXIT_FAILURE, USAGE as EXIT_USAGE};
 use update_manager::{exec, logging, shell, validate};
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
                 log::error!("{line}");
             }
             match missing.is_empty() {
-                true => run(&loaded.config),
+                true => run(&loaded),
                 false => ExitCode::from(EXIT_FAILURE),
             }
         }
@@ -60,8 +60,8 @@ fn command_code(command: &Command, loaded: &Loaded) -> u8 {
     }
 }
 
-fn run(config: &Config) -> ExitCode {
-    match shell::run(config) {
+fn run(loaded: &Loaded) -> ExitCode {
+    match shell::run(loaded) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error.to_string(), EXIT_FAILURE),
     }

@@ -1,6 +1,8 @@
 //! What the program is called for, and what is said, when things go well and when
 //! they do not.
 
+#![allow(clippy::unwrap_used)]
+
 use super::course::{Course, Effect, Outcome, Said, Step};
 use super::plan::Installed;
 use super::told::parse;

@@ -52,7 +52,8 @@ impl Memory {
             false => Path::new(state_dir).join(format!("agent-{domain}")),
         };
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        let lock = OpenOptions::new().write(true).create(true).mode(0o600).open(folder.join("agent.lock"))?;
+        let lock =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join("agent.lock"))?;
         if !lock_now(&lock)? {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent serves the domain"));
         }

@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::program::{end_orphans, Call, Exit, Program};
 use super::told::{self, Told};
 use crate::agent::Request;
-use crate::limits::{EXEC_BEAT_MS, EXEC_LOOK_UP_MS, EXEC_PROGRESS_MS, EXEC_STEP_MS};
+use crate::limits::{EXEC_BEAT_MS, EXEC_LOGGED_MAX, EXEC_LOOK_UP_MS, EXEC_PROGRESS_MS, EXEC_STEP_MS};
 use crate::time;
 
 /// The exit code for a command that the program does not know: EX_USAGE.
@@ -20,6 +20,15 @@ const NOT_MINE: i32 = 64;
 
 /// How long calls may take: the command, empty for all, and milliseconds.
 pub type Limits = Vec<(String, u64)>;
+
+/// What is remembered of a call's lines.
+#[derive(Default)]
+struct Heard {
+    /// The last one on standard error.
+    complaint: String,
+    /// How many went into the log.
+    logged: u32,
+}
 
 /// A domain, its program and its course.
 pub struct Worker {
@@ -29,8 +38,7 @@ pub struct Worker {
     memory: Memory,
     course: Course,
     call: Option<Program>,
-    /// The last line of its standard error.
-    complaint: String,
+    heard: Heard,
     said: VecDeque<Said>,
     /// There is progress to be said, and when it may be.
     is_changed: bool,
@@ -56,7 +64,7 @@ impl Worker {
             memory,
             course,
             call: None,
-            complaint: String::new(),
+            heard: Heard::default(),
             said: VecDeque::new(),
             is_changed: false,
             progress_at: now,
@@ -92,8 +100,8 @@ impl Worker {
 
     /// Ready when [`Worker::turn`] has something to do.
     pub fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Worker { call: Some(call), domain, course, complaint, is_changed, .. } = self else { return Poll::Pending };
-        call.poll_output(cx, &mut |line, is_err| *is_changed |= take(domain, course, complaint, line, is_err))
+        let Worker { call: Some(call), domain, course, heard, is_changed, .. } = self else { return Poll::Pending };
+        call.poll_output(cx, &mut |line, is_err| *is_changed |= take(domain, course, heard, line, is_err))
     }
 
     /// When [`Worker::turn`] wants to be called; none while nothing runs.
@@ -104,8 +112,8 @@ impl Worker {
 
     /// Does what is due.
     pub fn turn(&mut self, now: Instant) {
-        let Worker { call: Some(call), domain, course, complaint, is_changed, .. } = self else { return };
-        let exit = call.turn(now, &mut |line, is_err| *is_changed |= take(domain, course, complaint, line, is_err));
+        let Worker { call: Some(call), domain, course, heard, is_changed, .. } = self else { return };
+        let exit = call.turn(now, &mut |line, is_err| *is_changed |= take(domain, course, heard, line, is_err));
         if let Some(exit) = exit {
             self.call = None;
             let mut effects = Vec::new();
@@ -133,7 +141,7 @@ impl Worker {
     }
 
     fn outcome(&self, exit: &Exit) -> Outcome {
-        let words = if self.course.words().is_empty() { &self.complaint } else { self.course.words() };
+        let words = if self.course.words().is_empty() { &self.heard.complaint } else { self.course.words() };
         let how = match exit {
             Exit::Code(0) => return Outcome::Done,
             Exit::Code(NOT_MINE) => return Outcome::NotMine,
@@ -187,25 +195,28 @@ impl Worker {
             limit_ms: limit(&self.limits, step),
         };
         self.call = Some(Program::start(call, now)?);
-        self.complaint.clear();
+        self.heard = Heard::default();
         self.rest(now);
         Ok(())
     }
 }
 
 /// Takes a line of the program's in; whether that changes what is reported.
-fn take(domain: &str, course: &mut Course, complaint: &mut String, line: &str, is_err: bool) -> bool {
+fn take(domain: &str, course: &mut Course, heard: &mut Heard, line: &str, is_err: bool) -> bool {
     let told = if is_err { Told::Line } else { told::parse(line) };
     if is_err {
-        line.clone_into(complaint);
+        line.clone_into(&mut heard.complaint);
     }
-    match told {
-        Told::Line => {
-            log::info!("[{domain}] {line}");
-            false
-        }
-        told => course.take(told),
+    if told != Told::Line {
+        return course.take(told);
     }
+    heard.logged = heard.logged.saturating_add(1);
+    match heard.logged {
+        EXEC_LOGGED_MAX => log::info!("[{domain}] {line} (further lines are not logged)"),
+        n if n < EXEC_LOGGED_MAX => log::info!("[{domain}] {line}"),
+        _ => {}
+    }
+    false
 }
 
 fn limit(limits: &Limits, step: Step) -> u64 {

@@ -102,6 +102,16 @@ impl Store {
         }
     }
 
+    /// Bytes of all inventories.
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Whether none is known that has any.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
     /// The timestamp of the domain's inventory, in milliseconds since the Unix
     /// epoch; none if none is known.
     pub fn timestamp(&self, domain: DomainIx) -> Option<i64> {

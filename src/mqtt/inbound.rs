@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::codec::{self, Front, Large};
 use super::reason::Malformed;
-use crate::limits::{READ_CHUNK, RECEIVE_BUFFER, SKIP_CHUNK};
+use crate::limits::{READ_CHUNK, READ_FIRST, RECEIVE_BUFFER, SKIP_CHUNK};
 
 /// Received bytes that are not yet consumed.
 ///
@@ -17,6 +17,8 @@ pub(super) struct Inbound {
     /// Its first `filled` bytes were received, the others are room for a read.
     bytes: BytesMut,
     filled: usize,
+    /// Bytes of room for the next read: more after one that needed all its room.
+    chunk: usize,
     skip: Option<Skip>,
 }
 
@@ -43,7 +45,7 @@ pub(super) struct Part {
 
 impl Inbound {
     pub fn new() -> Inbound {
-        Inbound { bytes: BytesMut::with_capacity(RECEIVE_BUFFER), filled: 0, skip: None }
+        Inbound { bytes: BytesMut::with_capacity(RECEIVE_BUFFER), filled: 0, chunk: READ_FIRST, skip: None }
     }
 
     /// Drops everything.
@@ -53,25 +55,33 @@ impl Inbound {
         self.skip = None;
     }
 
-    /// Room for the next read, `READ_CHUNK` bytes; less at the buffer's end.
+    /// Room for the next read, at most `READ_CHUNK` bytes; less at the buffer's end.
     pub fn room(&mut self) -> &mut [u8] {
-        let end = self.filled + READ_CHUNK;
+        let end = self.filled + self.chunk;
+        if self.bytes.capacity() < RECEIVE_BUFFER {
+            self.move_to_front();
+        }
+        // Only what is new is to be zeroed.
         if self.bytes.len() < end {
-            self.bytes.truncate(self.filled);
-            let whole = RECEIVE_BUFFER - self.filled.min(RECEIVE_BUFFER);
-            if !self.bytes.try_reclaim(whole) && self.bytes.capacity() == self.filled {
-                // A payload is still held.
-                self.bytes.reserve(whole.max(READ_CHUNK));
-            }
             self.bytes.resize(end.min(self.bytes.capacity()), 0);
         }
         let end = end.min(self.bytes.len());
         &mut self.bytes[self.filled..end]
     }
 
+    fn move_to_front(&mut self) {
+        self.bytes.truncate(self.filled);
+        let whole = RECEIVE_BUFFER - self.filled.min(RECEIVE_BUFFER);
+        if !self.bytes.try_reclaim(whole) && self.bytes.capacity() == self.filled {
+            // A payload is still held.
+            self.bytes.reserve(whole.max(READ_CHUNK));
+        }
+    }
+
     /// `n` bytes were read into [`room`](Self::room).
     pub fn handle_received(&mut self, n: usize) {
         assert!(n <= self.bytes.len() - self.filled, "no more can be received than there was room for");
+        self.chunk = if n < self.chunk { READ_FIRST } else { READ_CHUNK };
         self.filled += n;
     }
 

@@ -98,6 +98,10 @@ impl Outbound {
         self.entries.len()
     }
 
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
     /// Whether so many messages with so many stored bytes in all would be taken
     /// without loss of more than `Newest` ones.
     pub fn has_room(&self, bytes: usize, messages: usize) -> bool {

@@ -188,6 +188,11 @@ impl Session {
         self.outbound.len()
     }
 
+    /// Bytes of messages that wait for the broker's acknowledgement.
+    pub fn unsent_bytes(&self) -> usize {
+        self.outbound.used()
+    }
+
     /// How the session stands.
     pub fn status(&self) -> Status {
         Status {

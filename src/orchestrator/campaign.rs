@@ -34,8 +34,9 @@ pub struct Campaign {
     pub is_unsaved: bool,
     /// How often it was taken up in this phase.
     pub resumptions: u8,
-    /// The domains that take part, by place; those that do not are `None`.
-    pub domains: [Option<Domain>; DOMAINS_MAX],
+    /// The domains that take part, by place; those that do not are `None`. As many
+    /// places as `DOMAINS_MAX`, allocated once.
+    pub domains: Box<[Option<Domain>]>,
     /// Domains that it names and no agent serves, escaped as in JSON.
     pub unserved: Vec<String<DOMAIN_ID_MAX>, DOMAINS_MAX>,
     /// Actions of all domains.
@@ -55,6 +56,8 @@ pub enum Cause {
     ConsentDenied,
     /// The owner did not answer in so many milliseconds.
     ConsentLate(u64),
+    /// Somebody at the console gave it up.
+    Cancelled,
 }
 
 /// An action does not fit: more than `ACTIONS_MAX`, or a component of more than
@@ -76,7 +79,7 @@ impl Default for Campaign {
 }
 
 impl Campaign {
-    /// An empty one. Allocates the actions' place, once.
+    /// An empty one. Allocates the places of domains and actions, once.
     pub fn new() -> Campaign {
         Campaign {
             activity: String::new(),
@@ -89,7 +92,7 @@ impl Campaign {
             is_delivered: false,
             is_unsaved: false,
             resumptions: 0,
-            domains: Default::default(),
+            domains: vec![None; DOMAINS_MAX].into(),
             unserved: Vec::new(),
             actions: Actions::new(),
         }
@@ -123,7 +126,7 @@ impl Campaign {
         self.is_delivered = false;
         self.is_unsaved = false;
         self.resumptions = 0;
-        self.domains = Default::default();
+        self.domains.iter_mut().for_each(|part| *part = None);
         self.unserved.clear();
         self.actions.clear();
     }
@@ -174,7 +177,7 @@ impl Campaign {
 ///
 /// Their place is allocated once: they are the largest thing that an activity
 /// needs, and untouched memory costs nothing.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Actions(std::vec::Vec<KnownAction>);
 
 /// An action as it was last reported.
@@ -190,6 +193,15 @@ pub struct KnownAction {
     /// Percent, 0 to 100.
     pub progress: u8,
     message: String<ACTION_MESSAGE_MAX>,
+}
+
+impl Clone for Actions {
+    /// With room for as many as the original has.
+    fn clone(&self) -> Actions {
+        let mut copy = Actions::new();
+        copy.0.extend_from_slice(&self.0);
+        copy
+    }
 }
 
 impl Default for Actions {

@@ -131,7 +131,9 @@ impl Check {
             | Event::Delivered
             | Event::RebootFailed
             | Event::Link(_)
+            | Event::HoldReboot(_)
             | Event::Terminate => {}
+            Event::Cancel(_) => rule(self.running, "only a running activity is cancelled")?,
         }
         Ok(())
     }

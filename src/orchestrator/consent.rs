@@ -47,14 +47,14 @@ impl Synchronised {
         }
     }
 
-    /// The domains that wait go no further: what they did is undone, then cleaned
-    /// up. Before the download there is nothing to undo, and no end to wait for.
+    /// The domains that wait or work go no further: what they did is undone, then
+    /// cleaned up. Before the download there is nothing to undo, and no end to wait for.
     pub(super) fn turn_back(&mut self, now: Tick, cause: Cause, out: &mut Effects) {
         self.close_consent(out);
         self.campaign.cause = Some(cause);
         let phase = self.campaign.phase;
         self.campaign.phase = Phase::Cleanup;
-        for domain in self.campaign.domains_in(|s| s == State::Ready(phase)).iter() {
+        for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_) | State::Ready(_))).iter() {
             if phase == Phase::Identify {
                 out.push(Effect::Send(domain, Command::Cleanup));
                 self.set(domain, State::Done);

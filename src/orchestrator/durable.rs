@@ -11,8 +11,6 @@
 //! held before. What comes while it runs waits for the next one. Timers and
 //! notices are never held: a slow flash delays the activity, not the clock.
 
-use heapless::Vec;
-
 use super::campaign::{Campaign, Cause};
 use super::domain::State;
 use super::effect::{Effect, Effects};
@@ -26,7 +24,10 @@ use crate::time::Tick;
 #[derive(Clone, Debug)]
 pub struct Durable<O> {
     inner: O,
-    held: Vec<Effect, HELD_MAX>,
+    /// At most `HELD_MAX`; their place is allocated once.
+    held: Vec<Effect>,
+    /// What `inner` decides; empty between two events.
+    effects: Effects,
     /// How many of those held follow the save that runs.
     covered: usize,
     /// The save that runs.
@@ -58,7 +59,8 @@ impl<O: Orchestrator> Durable<O> {
     pub fn new(inner: O) -> Durable<O> {
         Durable {
             inner,
-            held: Vec::new(),
+            held: Vec::with_capacity(HELD_MAX),
+            effects: Effects::new(),
             covered: 0,
             saving: None,
             saved: Mark::default(),
@@ -70,7 +72,7 @@ impl<O: Orchestrator> Durable<O> {
     fn mark(&self) -> Mark {
         let Some(campaign) = self.inner.campaign() else { return Mark::default() };
         let mut domains = [0; DOMAINS_MAX];
-        for (code, part) in domains.iter_mut().zip(&campaign.domains) {
+        for (code, part) in domains.iter_mut().zip(campaign.domains.iter()) {
             let Some(part) = part else { continue };
             let state = match part.state {
                 State::Working(_) => 1,
@@ -132,7 +134,10 @@ impl<O: Orchestrator> Durable<O> {
             Effect::SetTimer(..) | Effect::StopTimer(_) | Effect::Notice(_) => out.push(effect),
             // One is enough: it tells what is known when it goes out.
             _ if is_progress && self.held.contains(&effect) => {}
-            _ => assert!(self.held.push(effect).is_ok(), "an activity decides no more than {HELD_MAX} things at once"),
+            _ => {
+                assert!(self.held.len() < HELD_MAX, "an activity decides no more than {HELD_MAX} things at once");
+                self.held.push(effect);
+            }
         }
     }
 }
@@ -158,13 +163,14 @@ impl<O: Orchestrator> Orchestrator for Durable<O> {
                 if matches!(event, Event::DesiredState(_)) && !self.is_running() {
                     self.is_broken = false;
                 }
-                let mut effects = Effects::new();
-                self.inner.handle(now, event, &mut effects)?;
+                self.effects.clear();
+                self.inner.handle(now, event, &mut self.effects)?;
                 let waits = self.saving.is_some() || self.mark() != self.saved;
-                for effect in effects.iter() {
+                for place in 0..self.effects.len() {
+                    let effect = self.effects[place];
                     match waits {
-                        true => self.hold(*effect, out),
-                        false => out.push(*effect),
+                        true => self.hold(effect, out),
+                        false => out.push(effect),
                     }
                 }
                 self.save_if_needed(out);

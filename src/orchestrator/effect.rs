@@ -1,7 +1,5 @@
 //! What the orchestrator wants done.
 
-use heapless::Vec;
-
 use super::ids::DomainIx;
 use super::phase::{Command, Phase, Status};
 use crate::limits::EFFECTS_MAX;
@@ -81,14 +79,20 @@ pub enum Notice {
     RebootDisabled,
 }
 
-/// Effects of one event, in order.
-#[derive(Clone, Debug, Default)]
-pub struct Effects(Vec<Effect, EFFECTS_MAX>);
+/// Effects of one event, in order. Made once and used again for each event.
+#[derive(Clone, Debug)]
+pub struct Effects(Vec<Effect>);
+
+impl Default for Effects {
+    fn default() -> Effects {
+        Effects::new()
+    }
+}
 
 impl Effects {
-    /// None.
+    /// None. Allocates the place of `EFFECTS_MAX`, once.
     pub fn new() -> Effects {
-        Effects(Vec::new())
+        Effects(Vec::with_capacity(EFFECTS_MAX))
     }
 
     /// Adds one at the end.
@@ -96,7 +100,8 @@ impl Effects {
     /// # Panics
     /// Past `EFFECTS_MAX`, which no event reaches: an invariant of our own.
     pub fn push(&mut self, effect: Effect) {
-        assert!(self.0.push(effect).is_ok(), "more than {EFFECTS_MAX} effects of one event");
+        assert!(self.0.len() < EFFECTS_MAX, "more than {EFFECTS_MAX} effects of one event");
+        self.0.push(effect);
     }
 
     /// Takes them all out.

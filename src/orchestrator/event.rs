@@ -34,6 +34,11 @@ pub enum Event<'a> {
     RebootFailed,
     /// A timer ran off that was set with `SetTimer` and not stopped since.
     Timeout(TimerKind),
+    /// The running activity is to be given up; whether also while the new is being
+    /// put into use.
+    Cancel(bool),
+    /// A reboot that is due is held (true) or released (false).
+    HoldReboot(bool),
     /// The process is told to end.
     Terminate,
 }

@@ -1,16 +1,17 @@
 //! The last finished activities, to tell a redelivered desired state from a new
 //! one (protocol.md, "The activity").
 
-use heapless::{HistoryBuffer, String};
+use heapless::String;
 
 use super::event::DesiredState;
 use super::phase::Status;
 use crate::limits::{ACTIVITY_ID_MAX, FINISHED_MAX};
 use crate::text::Text;
 
-/// The last `FINISHED_MAX` finished activities.
-#[derive(Clone, Debug, Default)]
-pub struct Finished(HistoryBuffer<One, FINISHED_MAX>);
+/// The last `FINISHED_MAX` finished activities, oldest first. Their place is
+/// allocated once; untouched memory costs nothing.
+#[derive(Debug)]
+pub struct Finished(Vec<One>);
 
 /// A finished activity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,15 +26,33 @@ pub struct One {
     pub outcome: Status,
 }
 
+impl Default for Finished {
+    fn default() -> Finished {
+        Finished(Vec::with_capacity(FINISHED_MAX))
+    }
+}
+
+impl Clone for Finished {
+    /// With room for as many as the original has.
+    fn clone(&self) -> Finished {
+        let mut copy = Finished::default();
+        copy.0.extend_from_slice(&self.0);
+        copy
+    }
+}
+
 impl Finished {
     /// Remembers an activity; past the bound the oldest is forgotten.
     pub fn remember(&mut self, one: One) {
-        self.0.write(one);
+        if self.0.len() == FINISHED_MAX {
+            self.0.remove(0);
+        }
+        self.0.push(one);
     }
 
     /// All of them, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &One> {
-        self.0.oldest_ordered()
+        self.0.iter()
     }
 
     /// Whether it is an activity that has finished: same identifier, timestamp

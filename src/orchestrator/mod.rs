@@ -18,6 +18,7 @@
 //! implements it and hands it to the daemon. [`Synchronised`] is ours.
 
 pub mod campaign;
+mod cancel;
 pub mod check;
 mod consent;
 pub mod domain;
@@ -107,4 +108,14 @@ pub enum Rejected {
     Ended,
     /// An owner's answer that nobody asked for.
     NotAsked,
+    /// No activity runs that could be cancelled.
+    NotRunning,
+    /// The activity to be cancelled is being put into use.
+    Activating,
+    /// The activity to be cancelled is being cleaned up: it ends by itself.
+    Ending,
+    /// There is no reboot that could be held or released.
+    NoReboot,
+    /// This orchestration cannot do that.
+    Unsupported,
 }

@@ -72,8 +72,9 @@ impl Synchronised {
             _ if saved.has_booted => Reboot::None,
             Reboot::Triggered | Reboot::None => Reboot::None,
             Reboot::Delivering | Reboot::Waiting => Reboot::Delivering,
+            Reboot::Held => Reboot::Held,
         };
-        if !self.reboot.is_pending() {
+        if self.reboot != Reboot::Delivering {
             return;
         }
         self.reboot.begin(now, out);

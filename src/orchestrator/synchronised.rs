@@ -69,6 +69,8 @@ impl Orchestrator for Synchronised {
                 self.handle_terminate(out);
                 Ok(())
             }
+            Event::Cancel(force) => self.handle_cancel(now, force, out),
+            Event::HoldReboot(hold) => self.handle_hold(now, hold, out),
             Event::Boot(saved) => {
                 self.handle_boot(now, saved, out);
                 Ok(())
@@ -107,7 +109,7 @@ impl Orchestrator for Synchronised {
             return match self.reboot {
                 Reboot::None => WaitingOn::Nothing,
                 Reboot::Delivering => WaitingOn::Link,
-                Reboot::Waiting | Reboot::Triggered => WaitingOn::Reboot,
+                Reboot::Waiting | Reboot::Held | Reboot::Triggered => WaitingOn::Reboot,
             };
         }
         match self.campaign.asking {

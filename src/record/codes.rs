@@ -54,7 +54,7 @@ const ACTION_STATUSES: [ActionStatus; 13] = [
     ActionStatus::ActivationFailure,
 ];
 
-const REBOOTS: [Reboot; 4] = [Reboot::None, Reboot::Delivering, Reboot::Waiting, Reboot::Triggered];
+const REBOOTS: [Reboot; 5] = [Reboot::None, Reboot::Delivering, Reboot::Waiting, Reboot::Triggered, Reboot::Held];
 
 const LIMITS: [PastLimit; 2] = [PastLimit::ACTIONS, PastLimit::COMPONENT];
 
@@ -130,6 +130,7 @@ pub(super) fn cause(cause: Cause) -> (u8, u64) {
         Cause::ConsentDenied => (3, 0),
         Cause::ConsentLate(ms) => (4, ms),
         Cause::Unreadable => (5, 0),
+        Cause::Cancelled => (6, 0),
     }
 }
 
@@ -140,6 +141,7 @@ pub(super) fn cause_of(number: u8, ms: u64) -> Option<Cause> {
         3 => Some(Cause::ConsentDenied),
         4 => Some(Cause::ConsentLate(ms)),
         5 => Some(Cause::Unreadable),
+        6 => Some(Cause::Cancelled),
         _ => None,
     }
 }

@@ -106,7 +106,7 @@ impl Router {
         let decoded = Envelope::decode(bytes).and_then(|envelope| Ok((envelope.activity, consent::decode(&envelope)?)));
         let (activity, answer) = match decoded {
             Ok(decoded) => decoded,
-            Err(malformed) => return self.ignore_malformed(topic, bytes, &malformed),
+            Err(malformed) => return self.ignore_malformed(now, topic, bytes, &malformed),
         };
         if !self.question.as_ref().is_some_and(|question| question.is_published) {
             return log::info!("{activity}: owner's answer ignored, nothing was asked");

@@ -6,6 +6,7 @@ use heapless::Vec;
 
 use super::Router;
 use crate::inventory;
+use crate::journal::Kind;
 use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX};
 use crate::mqtt::Publish;
 use crate::orchestrator::campaign::PastLimit;
@@ -51,7 +52,7 @@ impl Router {
         }
     }
 
-    fn handle_plain(&mut self, now: Now, incoming: Incoming, topic: &str, payload: &[u8]) {
+    pub(super) fn handle_plain(&mut self, now: Now, incoming: Incoming, topic: &str, payload: &[u8]) {
         match incoming {
             Incoming::DesiredState => {
                 if !self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) {
@@ -82,6 +83,9 @@ impl Router {
         if !last {
             return;
         }
+        let counters = &mut self.console.counters;
+        counters.messages = counters.messages.saturating_add(1);
+        counters.oversized = counters.oversized.saturating_add(1);
         let finder = core::mem::take(&mut self.finder);
         let what = match self.classify(topic) {
             Some(Origin::Thing(request)) => return self.refuse_oversized(now, &request, len),
@@ -105,12 +109,16 @@ impl Router {
         match decoded {
             Ok((envelope, _)) if envelope.activity.is_empty() => {
                 log::error!("a desired state without an activity id is refused");
+                self.console.tell(&|out| out.write_str("it has no activity id"));
             }
             Ok((envelope, state)) => self.apply(now, bytes, &envelope, state),
             Err(malformed) => match activity_of(bytes) {
                 Some(activity) if self.runs(activity) => self.note_repeated(activity),
                 Some(activity) => self.refuse(now, activity, &|out: &mut dyn Write| escape(out, &malformed)),
-                None => log::error!("a desired state is refused: {malformed}"),
+                None => {
+                    log::error!("a desired state is refused: {malformed}");
+                    self.console.tell(&|out| escape(out, &malformed));
+                }
             },
         }
     }
@@ -136,15 +144,17 @@ impl Router {
         let Some(span) = envelope.payload() else { return };
         let crc = checksum(bytes.get(span.start as usize..span.end()).unwrap_or_default());
         let desired = DesiredState { activity, timestamp: envelope.timestamp, crc, parts: &parts };
-        let mut effects = crate::orchestrator::Effects::new();
-        match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut effects) {
+        self.effects.clear();
+        match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut self.effects) {
             Ok(()) => {
                 for part in parts.iter().filter(|part| part.domain.is_none()) {
                     log::warn!("{activity}: no agent for domain {}", part.id);
                 }
+                self.look(now);
+                self.console.forget();
                 self.discard_parts();
                 self.desired.keep(bytes, span, state, parts.iter().map(|part| part.domain));
-                self.carry_out(now, &effects);
+                self.carry_out(now);
             }
             Err(Rejected::Busy) => {
                 let running =
@@ -157,7 +167,10 @@ impl Router {
                 let ended = self.orchestrator.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
                 self.refuse(now, activity, &|out: &mut dyn Write| write!(out, "reboot pending after {ended}"));
             }
-            Err(Rejected::Redelivered) => log::info!("{activity}: desired state ignored, it was applied already"),
+            Err(Rejected::Redelivered) => {
+                log::info!("{activity}: desired state ignored, it was applied already");
+                self.console.tell(&|out| out.write_str("it was applied already"));
+            }
             Err(_) => self.note_repeated(activity),
         }
     }
@@ -169,10 +182,12 @@ impl Router {
                 self.rounds.handle_get(now, envelope.activity, self.busy(), &mut effects);
                 self.carry_out_inventory(now, effects);
             }
-            Err(malformed) => self.ignore_malformed(topic, bytes, &malformed),
+            Err(malformed) => self.ignore_malformed(now, topic, bytes, &malformed),
         }
     }
 
+    /// With its actions on the stack, so it stands alone.
+    #[inline(never)]
     fn handle_feedback(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8]) {
         if bytes.is_empty() {
             // The self-update agent sends that after a success (agents.md).
@@ -183,10 +198,13 @@ impl Router {
             Envelope::decode(bytes).and_then(|envelope| Ok((envelope, feedback::decode(&envelope, &mut actions)?)));
         let (envelope, head) = match decoded {
             Ok(decoded) => decoded,
-            Err(malformed) => return self.ignore_malformed(topic, bytes, &malformed),
+            Err(malformed) => return self.ignore_malformed(now, topic, bytes, &malformed),
         };
         let (activity, name) = (envelope.activity, &self.domains[domain.place()]);
         log::debug!("[{name}] {activity}: says {}, {} actions", status_name(head.status), actions.len());
+        if self.runs(activity) {
+            self.console.hear(domain, head.status, head.message);
+        }
         let feedback = Feedback {
             activity,
             status: head.status,
@@ -205,13 +223,14 @@ impl Router {
         }
     }
 
+    #[inline(never)]
     fn handle_inventory(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8], is_retained: bool) {
         let name = &self.domains[domain.place()];
         let decoded =
             Envelope::decode(bytes).and_then(|envelope| Ok((envelope, wire_inventory::decode(&envelope, name)?)));
         let (envelope, inventory) = match decoded {
             Ok(decoded) => decoded,
-            Err(malformed) => return self.ignore_malformed(topic, bytes, &malformed),
+            Err(malformed) => return self.ignore_malformed(now, topic, bytes, &malformed),
         };
         let activity = envelope.activity;
         let outdated = self.store.timestamp(domain).is_some_and(|known| envelope.timestamp < known);
@@ -225,6 +244,9 @@ impl Router {
         // An id of the agent's own: it has started anew (agents.md).
         let is_own = !activity.is_empty() && !self.rounds.is_ours(activity) && !self.runs(activity);
         if is_own && !is_retained {
+            if self.busy().contains(domain) {
+                self.console.journal.note(now, Kind::Restarted, Some(domain));
+            }
             let _ = self.decide(now, Event::Restarted(domain));
         }
         let mut effects = inventory::Effects::new();
@@ -233,8 +255,10 @@ impl Router {
     }
 
     /// One line that names topic, activity and place.
-    pub(super) fn ignore_malformed(&mut self, topic: &str, bytes: &[u8], malformed: &Malformed) {
-        self.refused = self.refused.saturating_add(1);
+    pub(super) fn ignore_malformed(&mut self, now: Now, topic: &str, bytes: &[u8], malformed: &Malformed) {
+        let counters = &mut self.console.counters;
+        counters.malformed = counters.malformed.saturating_add(1);
+        self.console.journal.note_last(now, Kind::Malformed);
         match activity_of(bytes) {
             Some(activity) => log::warn!("{topic}: {activity}: message ignored: {malformed}"),
             None => log::warn!("{topic}: message ignored: {malformed}"),
@@ -245,7 +269,8 @@ impl Router {
         self.orchestrator.campaign().is_some_and(|running| running.is_running() && running.is_activity(activity))
     }
 
-    fn note_repeated(&self, activity: Text<'_>) {
+    fn note_repeated(&mut self, activity: Text<'_>) {
+        self.console.tell(&|out| out.write_str("this activity runs already"));
         log::info!("{activity}: desired state ignored, this activity runs already");
     }
 }

@@ -27,6 +27,7 @@ pub(crate) fn write(campaign: &Campaign, domains: &[std::string::String], out: &
         }
         Some(Cause::Terminated) => list.item(|out| out.write_str("update manager terminated"))?,
         Some(Cause::Unreadable) => list.item(|out| out.write_str("saved state was unreadable"))?,
+        Some(Cause::Cancelled) => list.item(|out| out.write_str("cancelled at the console"))?,
         Some(Cause::ConsentDenied) => list.item(|out| out.write_str("owner consent denied"))?,
         Some(Cause::ConsentLate(ms)) => {
             list.item(|out| write!(out, "owner consent not given in {}", Duration(ms)))?;

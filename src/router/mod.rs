@@ -6,6 +6,7 @@
 
 mod backend;
 mod consent;
+mod console;
 mod ending;
 mod inbound;
 pub(crate) mod message;
@@ -19,6 +20,7 @@ mod twin;
 use crate::config::Config;
 use crate::inventory::store::Store;
 use crate::inventory::{self, Rounds};
+use crate::journal::Kind;
 use crate::mqtt::{Event as SessionEvent, LinkWish, Options, Session};
 use crate::orchestrator::ids::DomainSet;
 use crate::orchestrator::{Effects, Event, Orchestrator, Rejected};
@@ -27,6 +29,7 @@ use crate::wire::things;
 use crate::wire::topic::{Incoming, TopicError, Topics};
 use crate::wire::ActivityIdFinder;
 use consent::Question;
+use console::Console;
 use ending::Ending;
 use retained::{Documents, Retained};
 use saving::Saving;
@@ -51,8 +54,10 @@ enum Delivery {
 pub struct Router {
     session: Box<Session>,
     orchestrator: Box<dyn Orchestrator>,
+    /// What it decides about one event; empty between two.
+    effects: Effects,
     timers: Timers,
-    rounds: Rounds,
+    rounds: Box<Rounds>,
     store: Store,
     desired: Retained,
     topics: Topics,
@@ -72,8 +77,7 @@ pub struct Router {
     delivery: Delivery,
     saving: Saving,
     status: Option<Status>,
-    /// Messages that were refused, or ignored as malformed.
-    refused: u32,
+    console: Console,
     /// The shell is to reboot the host.
     reboot_wanted: bool,
     ending: Ending,
@@ -99,8 +103,9 @@ impl Router {
             clean_session: options.clean_session,
             session: Session::new(options),
             orchestrator,
+            effects: Effects::new(),
             timers: Timers::default(),
-            rounds: Rounds::new(&read_timeouts, config.current_state_delay_ms),
+            rounds: Box::new(Rounds::new(&read_timeouts, config.current_state_delay_ms)),
             store: Store::new(),
             desired: Retained::new(),
             manager: config.domain.clone(),
@@ -112,7 +117,7 @@ impl Router {
             random: seed | 1,
             delivery: Delivery::Told,
             saving: Saving::default(),
-            refused: 0,
+            console: Console::new(now),
             status: Status::new(&config.connection.status_topic, now),
             reboot_wanted: false,
             ending: Ending::No,
@@ -227,6 +232,7 @@ impl Router {
     fn handle_event(&mut self, now: Now, event: SessionEvent) {
         match event {
             SessionEvent::Connected { session_present } => {
+                self.console.journal.note(now, Kind::Connected, None);
                 log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
                 self.subscribe(now);
                 self.publish_status(now, true);
@@ -241,6 +247,7 @@ impl Router {
                 }
             }
             SessionEvent::Lost(_) => {
+                self.console.journal.note(now, Kind::Lost, None);
                 // The rest of a message that was being skipped never comes.
                 self.finder = ActivityIdFinder::new();
                 let _ = self.decide(now, Event::Link(false));
@@ -252,7 +259,10 @@ impl Router {
                 refused.for_each(|name| log::error!("the broker refuses the subscription to {name}"));
             }
             SessionEvent::Unsubscribed { .. } => self.ending.handle_unsubscribed(),
-            SessionEvent::Publish(publish) => self.handle_publish(now, publish),
+            SessionEvent::Publish(publish) => {
+                self.console.counters.messages = self.console.counters.messages.saturating_add(1);
+                self.handle_publish(now, publish);
+            }
             SessionEvent::Oversized { topic, len, part, last, ack } => {
                 self.handle_oversized(now, &topic, len, &part, last);
                 ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
@@ -262,9 +272,10 @@ impl Router {
 
     /// Hands an event to the orchestrator and carries out what it decides.
     fn decide(&mut self, now: Now, event: Event<'_>) -> Result<(), Rejected> {
-        let mut effects = Effects::new();
-        self.orchestrator.handle(now.tick, event, &mut effects)?;
-        self.carry_out(now, &effects);
+        self.effects.clear();
+        self.orchestrator.handle(now.tick, event, &mut self.effects)?;
+        self.look(now);
+        self.carry_out(now);
         Ok(())
     }
 

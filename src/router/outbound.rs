@@ -6,12 +6,13 @@ use super::backend::Frame;
 use super::retained::{self, part, INVENTORY};
 use super::{message, Delivery, Router};
 use crate::inventory;
+use crate::journal::Kind;
 use crate::mqtt::{Class, Document, Message, Write};
 use crate::orchestrator::campaign::KnownAction;
 use crate::orchestrator::effect::Notice;
 use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::phase::{Command, Status};
-use crate::orchestrator::{Effect, Effects};
+use crate::orchestrator::Effect;
 use crate::text::Text;
 use crate::time::Now;
 use crate::wire::encode::{self, ActionView};
@@ -26,9 +27,12 @@ const CURRENT_STATE: Class = Class::Newest(1);
 
 impl Router {
     /// Does what the orchestrator wants done.
-    pub(super) fn carry_out(&mut self, now: Now, effects: &Effects) {
-        for effect in effects.iter() {
-            match *effect {
+    pub(super) fn carry_out(&mut self, now: Now) {
+        let mut place = 0;
+        // None of them hands an event to the orchestrator, which would change them.
+        while let Some(effect) = self.effects.get(place).copied() {
+            place += 1;
+            match effect {
                 Effect::Report(status) => self.report(now, status),
                 Effect::Forward(domain) => self.forward(now, domain),
                 Effect::Send(domain, command) => self.command(now, domain, command),
@@ -58,7 +62,10 @@ impl Router {
     /// Answers a desired state that is not applied. `words` writes why, as the
     /// content of a JSON string.
     pub(super) fn refuse(&mut self, now: Now, activity: Text<'_>, words: Write<'_>) {
-        self.refused = self.refused.saturating_add(1);
+        let counters = &mut self.console.counters;
+        counters.desired_states = counters.desired_states.saturating_add(1);
+        self.console.journal.note_last(now, Kind::Refused);
+        self.console.tell(words);
         log::warn!("{activity}: desired state refused: {}", message::logged(words));
         let Some(backend) = self.backend() else { return };
         let frame = Frame { backend: &backend, activity, timestamp: now.wall };

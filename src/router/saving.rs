@@ -1,6 +1,7 @@
 //! From the campaign to records, and back after a start.
 
 use super::Router;
+use crate::journal::{self, Journal};
 use crate::limits::{SAVED_RECORD_MAX, SAVED_STATE_MAX};
 use crate::mqtt::Ack;
 use crate::orchestrator::campaign::Cause;
@@ -85,7 +86,8 @@ impl Router {
         }
         if self.saving.history_of != key && !campaign.is_running() {
             self.saving.history_of = key;
-            drafts.extend(self.orchestrator.finished().and_then(history::encode));
+            let journal = &self.console.journal;
+            drafts.extend(self.orchestrator.finished().and_then(|all| history::encode(all, journal, &self.domains)));
         }
         let beside = Beside { reboot: self.orchestrator.reboot(), boot: self.saving.boot };
         let state = |out: &mut Fields<'_>| state::encode(campaign, &self.domains, &beside, out);
@@ -114,6 +116,10 @@ impl Router {
     /// Takes up what was saved.
     pub fn resume(&mut self, now: Now, boot: [u8; 16], loaded: &Loaded) {
         self.saving.boot = boot;
+        // What was saved comes before what has happened since.
+        self.console.journal = Journal::default();
+        history::decode_journal(&loaded.history, &self.domains, &mut self.console.journal);
+        self.console.journal.note(now, journal::Kind::Started, None);
         let mut campaign = Campaign::new();
         let mut progress = Vec::new();
         let mut action = |place: usize, status, percent| progress.push((place, status, percent));
@@ -134,6 +140,9 @@ impl Router {
         }
         if campaign.is_running() || !campaign.is_delivered || beside.reboot.is_pending() {
             log::info!("{}: taken up", campaign.activity);
+        }
+        if !campaign.is_running() && campaign.cause != Some(Cause::Unreadable) {
+            self.console.journal.adopt(&campaign, beside.reboot);
         }
         let has_booted = beside.boot != boot;
         let finished = history::decode(&loaded.history);

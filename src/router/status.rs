@@ -56,7 +56,8 @@ impl Router {
     pub(super) fn publish_status(&mut self, now: Now, online: bool) {
         let Some(status) = &self.status else { return };
         let uptime_s = now.tick.since(status.started) / 1000;
-        let counts = [uptime_s, u64::from(self.session.status().reconnects), u64::from(self.refused)];
+        let counts =
+            [uptime_s, u64::from(self.session.status().reconnects), u64::from(self.console.counters.refused())];
         let body = |out: &mut dyn fmt::Write| encode_presence(out, online, Some(counts));
         let topic = status.topic.clone();
         self.send(now, Message { retain: true, ..message_to(&topic, STATUS, &body) });

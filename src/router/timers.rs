@@ -12,6 +12,10 @@ impl Timers {
         self.0[kind as usize] = at;
     }
 
+    pub(super) fn at(&self, kind: TimerKind) -> Option<Tick> {
+        self.0[kind as usize]
+    }
+
     pub(crate) fn next(&self) -> Option<Tick> {
         self.0.iter().flatten().copied().min()
     }

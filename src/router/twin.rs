@@ -9,6 +9,7 @@ use super::inbound::escape;
 use super::outbound::message_to;
 use super::Router;
 use crate::inventory;
+use crate::journal::Kind;
 use crate::limits::{ANSWER_ROOM, ANSWER_ROOM_MESSAGES, PAYLOAD_IN_MAX};
 use crate::mqtt::Class;
 use crate::orchestrator::phase::Status;
@@ -178,7 +179,9 @@ impl Router {
     }
 
     fn answer_refused(&mut self, now: Now, topic: &RequestTopic<'_>, reply: &Reply<'_>, why: &dyn fmt::Display) {
-        self.refused = self.refused.saturating_add(1);
+        let counters = &mut self.console.counters;
+        counters.malformed = counters.malformed.saturating_add(1);
+        self.console.journal.note_last(now, Kind::Malformed);
         log::warn!("request {}: {} refused: {why}", topic.id, reply.operation.name());
         self.answer(now, topic, reply, Answer::Refused(&|out: &mut dyn Write| escape(out, why)));
     }

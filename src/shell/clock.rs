@@ -1,4 +1,4 @@
-//! The only place that reads the clocks.
+//! The only place that reads the clocks, and what else the system tells of itself.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +21,7 @@ impl Clock {
     }
 
     /// The point in time that a tick stands for; none if it is too far away.
+    #[cfg(feature = "agent")]
     pub fn instant(&self, tick: Tick) -> Option<Instant> {
         // Rounded up, so that the tick has come when the timer runs off.
         self.0.checked_add(std::time::Duration::from_millis(tick.0))
@@ -36,4 +37,11 @@ pub fn boot() -> [u8; 16] {
         id[place / 2] = id[place / 2] << 4 | digit;
     }
     id
+}
+
+/// Memory that this process has in use, in KiB; 0 if the system does not say.
+pub fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok()).unwrap_or(0)
 }

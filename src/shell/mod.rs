@@ -1,11 +1,13 @@
 //! The loop, and everything that awaits, reads a clock or makes a system call.
 
 pub(crate) mod clock;
+mod console;
 mod disk;
 pub(crate) mod link;
 mod notify;
 mod reboot;
 pub(crate) mod signal;
+mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod transport;
@@ -17,9 +19,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use async_io::Timer;
-
-use crate::config::{Agent, Config, Connection};
+use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
+use crate::console::view::Host;
 use crate::mqtt::{LinkWish, Options, Reason};
 use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::{Durable, Orchestrator, Settings, Synchronised};
@@ -27,11 +28,13 @@ use crate::record::format::Kind;
 use crate::router::{will, Loaded, Router, SaveJob};
 use crate::time::Tick;
 use clock::Clock;
+use console::Console;
 use disk::{Content, Disk};
 use link::Link;
 use notify::Notify;
 use reboot::{Outcome, Rebooter};
 use signal::{Signal, Signals};
+use timer::Timer;
 use transport::{Transport, Wake};
 
 /// Serves until the process is told to end, with the orchestration that the
@@ -40,13 +43,15 @@ use transport::{Transport, Wake};
 /// # Errors
 /// A file that the connection needs cannot be used, or the system refuses what the
 /// loop itself needs: signals or the reactor.
-pub fn run(config: &Config) -> io::Result<()> {
+pub fn run(loaded: &Configuration) -> io::Result<()> {
+    let config = &loaded.config;
+    let shown = || show::check_config(loaded).0;
     let disk = open_disk(config);
     let settings = settings(config, disk.is_some());
     let synchronised = Synchronised::new(settings);
     match disk {
-        Some(_) => serve(config, Box::new(Durable::new(synchronised)), disk),
-        None => serve(config, Box::new(synchronised), None),
+        Some(_) => serve(config, &shown, Box::new(Durable::new(synchronised)), disk),
+        None => serve(config, &shown, Box::new(synchronised), None),
     }
 }
 
@@ -86,6 +91,16 @@ fn open_disk(config: &Config) -> Option<Disk> {
     }
 }
 
+/// The console; none if that is turned off or does not work.
+fn open_console(config: &Config) -> Option<Console> {
+    let path = config.console_socket.as_str();
+    if path.is_empty() {
+        return None;
+    }
+    let opened = Console::open(path, &config.console_group);
+    opened.map_err(|error| log::error!("consoleSocket {path}: {error}; there is no console")).ok()
+}
+
 fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
     let agents = config.agents.iter().enumerate().filter(|(_, agent)| wanted(agent));
     agents.filter_map(|(place, _)| DomainIx::new(place)).collect()
@@ -96,12 +111,19 @@ fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
 /// # Errors
 /// As [`run`].
 pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Result<()> {
-    serve(config, orchestrator, None)
+    serve(config, &String::new, orchestrator, None)
 }
 
-fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk>) -> io::Result<()> {
+/// `shown` is the configuration as it is shown to people.
+fn serve(
+    config: &Config,
+    shown: &dyn Fn() -> String,
+    orchestrator: Box<dyn Orchestrator>,
+    disk: Option<Disk>,
+) -> io::Result<()> {
     link::check(&config.connection).map_err(invalid)?;
     let signals = Signals::block()?;
+    let console = open_console(config);
     let clock = Clock::start();
     let options = Options { will: will(&config.connection.status_topic), ..options(&config.connection) };
     options.check().map_err(invalid)?;
@@ -109,20 +131,25 @@ fn serve(config: &Config, orchestrator: Box<dyn Orchestrator>, disk: Option<Disk
     if let Some(disk) = &disk {
         router.resume(clock.now(), clock::boot(), &load(disk));
     }
-    let pump = Pump {
+    let mut pump = Pump {
         disk,
         saving: None,
         config,
+        shown,
+        console,
+        link_error: String::new(),
         router,
         clock,
         signals,
         transport: Transport::new(),
-        timer: Timer::never(),
+        timer: Timer::new()?,
         armed: None,
         rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
         notify: Notify::new(&|name| std::env::var_os(name)),
     };
-    smol::block_on(pump.serve())
+    // The reactor stays with its own thread: `smol::block_on` would drive it here too,
+    // and that thread would wake a dozen times after each event to see whether it may.
+    smol::future::block_on(pump.serve())
 }
 
 fn load(disk: &Disk) -> Loaded {
@@ -183,6 +210,10 @@ struct Job {
 /// Moves bytes and time between the system and the router.
 struct Pump<'a> {
     config: &'a Config,
+    shown: &'a dyn Fn() -> String,
+    console: Option<Console>,
+    /// Why the last attempt to connect failed.
+    link_error: String,
     router: Router,
     disk: Option<Disk>,
     saving: Option<Job>,
@@ -196,7 +227,7 @@ struct Pump<'a> {
 }
 
 impl Pump<'_> {
-    async fn serve(mut self) -> io::Result<()> {
+    async fn serve(&mut self) -> io::Result<()> {
         // A broker that is away is waited for, so it must not fail the start.
         self.notify.ready(self.clock.now().tick);
         while !self.router.is_ended() {
@@ -208,13 +239,28 @@ impl Pump<'_> {
             self.drive_reboot();
             self.begin_save();
             self.follow_wish();
-            if !self.exchange() && !self.router.is_ended() {
+            if !(self.exchange() | self.serve_console()) && !self.router.is_ended() {
                 self.notify.tell(|line| self.router.write_activity(line));
                 self.arm();
                 poll_fn(|cx| self.poll_wake(cx)).await;
             }
         }
         Ok(())
+    }
+
+    /// Answers whoever asks at the console; whether there may be more.
+    fn serve_console(&mut self) -> bool {
+        let Some(console) = &mut self.console else { return false };
+        let now = self.clock.now();
+        let host = Host {
+            broker: &self.config.connection.broker,
+            may_control: self.config.console_control,
+            resident_kib: clock::resident_kib,
+            link_error: &self.link_error,
+            configuration: self.shown,
+        };
+        let router = &mut self.router;
+        console.serve(now.tick, &mut |line, answer| router.handle_console(now, &host, line, answer))
     }
 
     /// Begins a save, one at a time, on a thread that may wait for the flash.
@@ -289,14 +335,13 @@ impl Pump<'_> {
 
     /// Sets the timer, if what is waited for has changed.
     fn arm(&mut self) {
-        let due = [self.router.poll_timeout(), self.rebooter.poll_timeout(), self.notify.poll_timeout()];
+        let console = self.console.as_ref().and_then(Console::poll_timeout);
+        let due = [self.router.poll_timeout(), self.rebooter.poll_timeout(), self.notify.poll_timeout(), console];
         let due = due.into_iter().flatten().min();
         if due != self.armed {
             self.armed = due;
-            match due.and_then(|due| self.clock.instant(due)) {
-                Some(instant) => self.timer.set_at(instant),
-                None => self.timer = Timer::never(),
-            }
+            let now = self.clock.now().tick;
+            self.timer.set(due.map(|due| due.since(now)));
         }
     }
 
@@ -313,7 +358,7 @@ impl Pump<'_> {
             }
             wake = Poll::Ready(());
         }
-        if Pin::new(&mut self.timer).poll(cx).is_ready() {
+        if self.timer.poll(cx).is_ready() {
             self.armed = None;
             wake = Poll::Ready(());
         }
@@ -322,6 +367,9 @@ impl Pump<'_> {
                 let result = result.map_err(|error| error.to_string());
                 self.router.handle_saved(self.clock.now(), job.sequence, result);
             }
+            wake = Poll::Ready(());
+        }
+        if self.console.as_mut().is_some_and(|console| console.poll_wake(cx).is_ready()) {
             wake = Poll::Ready(());
         }
         if let Poll::Ready(woken) = self.transport.poll_wake(cx) {
@@ -336,9 +384,13 @@ impl Pump<'_> {
 
     fn opened(&mut self, result: io::Result<()>) {
         match result {
-            Ok(()) => self.router.handle_link_up(self.clock.now()),
+            Ok(()) => {
+                self.link_error = String::new();
+                self.router.handle_link_up(self.clock.now());
+            }
             Err(error) => {
                 log::warn!("cannot connect to {}: {error}", self.config.connection.broker);
+                self.link_error = error.to_string();
                 self.close();
             }
         }

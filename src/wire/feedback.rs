@@ -78,6 +78,12 @@ pub fn component_id(component: &str) -> Option<Text<'_>> {
     id?.name().ok()
 }
 
+/// The version in a component object that was checked before; empty if it has none.
+pub fn component_version(component: &str) -> Text<'_> {
+    let fields = Node::document(component.as_bytes()).and_then(|node| node.fields([Key::Version]));
+    fields.and_then(|[version]| node::string(version)).unwrap_or_default()
+}
+
 fn percent(node: Node<'_>) -> Result<u8, Malformed> {
     const OTHERWISE: &str = "is not an integer from 0 to 100";
     match node.leaf(OTHERWISE)? {

@@ -59,6 +59,14 @@ keys! {
     Command = "command",
     Baseline = "baseline",
     Key = "key",
+    Json = "json",
+    Force = "force",
+    Columns = "columns",
+    Rows = "rows",
+    Text = "text",
+    Data = "data",
+    Error = "error",
+    Exit = "exit",
 }
 
 impl Key {

@@ -5,6 +5,7 @@
 #[cfg(feature = "agent")]
 pub mod agent;
 pub mod consent;
+pub mod console;
 pub mod desired_state;
 pub mod encode;
 pub mod envelope;

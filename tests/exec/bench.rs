@@ -9,7 +9,7 @@ use serde_json::{json, Value};
 
 use crate::link::envelope::{envelope, text};
 use crate::link::Client;
-use crate::processes::{wait_until, Broker, Folder, Manager};
+use crate::processes::{Broker, Folder, Manager};
 
 /// How long anything is waited for: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,9 +57,15 @@ impl Agent {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Its process.
-    pub fn child(&mut self) -> &mut Child {
-        &mut self.child
+    /// Tells it to end, and starts it again; its exit code, and how long the end took.
+    pub fn terminate_and_start(&mut self) -> (Option<i32>, Duration) {
+        let start = Instant::now();
+        // SAFETY: a plain call; the child is not waited for yet, so the id is its own.
+        unsafe { libc::kill(self.child.id() as libc::pid_t, libc::SIGTERM) };
+        let code = self.child.wait().unwrap().code();
+        let time = start.elapsed();
+        self.child = Agent::spawn(&self.program, &self.arguments, &self.variables, &self.log);
+        (code, time)
     }
 }
 
@@ -195,10 +201,5 @@ impl Bench {
         };
         let manager = std::fs::read_to_string(self.manager.folder.file("log")).unwrap_or_default();
         format!("the manager said:\n{}\nthe agent said:\n{}", tail(&manager), tail(&self.agent.logged()))
-    }
-
-    /// Waits until a file is there.
-    pub fn await_file(&self, path: &Path) {
-        wait_until(&format!("{} is there", path.display()), PATIENCE, || path.exists());
     }
 }

@@ -182,10 +182,8 @@ fn outcome(bench: &Bench, id: &str) -> String {
     let log = fs::read_to_string(bench.manager.folder.file("log")).unwrap_or_default();
     let prefix = format!(" {id}: ");
     let words = log.lines().filter_map(|line| Some(line.split_once(&prefix)?.1.split([':', ' ']).next()?.to_owned()));
-    words
-        .filter(|word| ["COMPLETED", "INCOMPLETE", "IDENTIFICATION_FAILED"].contains(&word.as_str()))
-        .last()
-        .unwrap_or_default()
+    let is_final = |word: &String| ["COMPLETED", "INCOMPLETE", "IDENTIFICATION_FAILED"].contains(&word.as_str());
+    words.rev().find(is_final).unwrap_or_default()
 }
 
 #[test]

@@ -114,22 +114,22 @@ impl Actor for Obedient {
         let is = |sub: &str| seen.topic == topic(self.domain, sub);
         let activity = seen.activity();
         if is("currentstate/get") {
-            let bytes = inventory(self.domain, &activity, wall).into();
+            let bytes = inventory(self.domain, activity, wall).into();
             return vec![Said { after_ms: self.pace_ms, topic: topic(self.domain, "currentstate"), bytes }];
         }
         if is("desiredstate") {
             self.identify(&seen.json());
-            self.activity.clone_from(&activity);
+            self.activity = activity.to_owned();
             if self.fails_at == "IDENTIFY" {
-                return self.say(&activity, wall, [("IDENTIFYING", ""), ("IDENTIFICATION_FAILED", "")]);
+                return self.say(activity, wall, [("IDENTIFYING", ""), ("IDENTIFICATION_FAILED", "")]);
             }
-            return self.say(&activity, wall, [("IDENTIFYING", "IDENTIFIED"), ("IDENTIFIED", "IDENTIFIED")]);
+            return self.say(activity, wall, [("IDENTIFYING", "IDENTIFIED"), ("IDENTIFIED", "IDENTIFIED")]);
         }
-        let command = seen.payload_text("command");
+        let command = seen.command();
         if !is("desiredstate/command") || command == self.is_silent_at || activity != self.activity {
             return Vec::new();
         }
-        let statuses = match command.as_str() {
+        let statuses = match command {
             "DOWNLOAD" if self.fails_at == "DOWNLOAD" => {
                 [("DOWNLOADING", "DOWNLOADING"), ("DOWNLOAD_FAILURE", "DOWNLOAD_FAILURE")]
             }
@@ -143,7 +143,7 @@ impl Actor for Obedient {
             "ROLLBACK" => [("", ""), ("ROLLBACK_SUCCESS", "UPDATE_FAILURE")],
             _ => [("CLEANUP_SUCCESS", "UPDATE_SUCCESS"), ("COMPLETED", "UPDATE_SUCCESS")],
         };
-        self.say(&activity, wall, statuses)
+        self.say(activity, wall, statuses)
     }
 
     /// Every agent tells its inventory when it connects (agents.md).
@@ -175,12 +175,13 @@ impl Actor for Owner {
 
 /// An inventory of one agent and one component.
 pub fn inventory(domain: &str, activity: &str, wall: u64) -> String {
-    let root = format!("{domain}-update-agent");
-    let nodes = json!([
-        { "id": root, "version": "1.0.0", "type": "APPLICATION", "parameters": [{ "key": "domain", "value": domain }] },
-        { "id": format!("{domain}:app"), "version": "1", "type": "CONTAINER" },
-    ]);
-    json!({ "activityId": activity, "timestamp": wall, "payload": { "softwareNodes": nodes } }).to_string()
+    let parameters = format_args!(r#"[{{"key":"domain","value":"{domain}"}}]"#);
+    let root = format_args!(
+        r#"{{"id":"{domain}-update-agent","parameters":{parameters},"type":"APPLICATION","version":"1.0.0"}}"#
+    );
+    let app = format_args!(r#"{{"id":"{domain}:app","type":"CONTAINER","version":"1"}}"#);
+    let payload = format_args!(r#"{{"softwareNodes":[{root},{app}]}}"#);
+    format!(r#"{{"activityId":"{activity}","payload":{payload},"timestamp":{wall}}}"#)
 }
 
 /// A desired state of one component for each domain.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use mqttbytes::v4::{self, Packet, SubscribeReasonCode};
 use mqttbytes::QoS;
 
@@ -91,13 +91,15 @@ impl Broker {
         self.session = self.session.take().filter(|session| session.connected);
     }
 
-    /// What it has sent, at most so many bytes.
-    pub fn read(&mut self, bytes_max: usize) -> BytesMut {
-        let read = self.output.split_to(bytes_max.min(self.output.len()));
+    /// What it has sent, as much as fits; how many bytes that is.
+    pub fn read(&mut self, room: &mut [u8]) -> usize {
+        let len = room.len().min(self.output.len());
+        room[..len].copy_from_slice(&self.output[..len]);
+        self.output.advance(len);
         if self.output.is_empty() {
             self.answered.clear();
         }
-        read
+        len
     }
 
     /// Bytes of the first packet that it has sent and the manager has not read.
@@ -184,18 +186,17 @@ impl Broker {
     /// Takes a message of the manager's.
     fn take(&mut self, at: u64, publish: &v4::Publish) {
         assert_eq!(publish.qos, QoS::AtLeastOnce, "every message goes out at QoS 1");
-        let (topic, bytes) = (publish.topic.clone(), publish.payload.to_vec());
+        let mut seen = Seen::new(at, From::Manager, &publish.topic, &publish.payload, publish.retain);
         if publish.retain {
-            self.retained.insert(topic.clone(), bytes.clone());
+            self.retained.insert(seen.topic.clone(), seen.bytes.clone());
         }
-        let is_same = |place: &usize| self.seen[*place].topic == topic && self.seen[*place].bytes == bytes;
+        let is_same = |place: &usize| self.seen[*place].topic == seen.topic && self.seen[*place].bytes == seen.bytes;
         let earlier = self.unanswered.iter().position(is_same);
-        let again = earlier.map(|place| self.unanswered.remove(place)).is_some();
+        seen.again = earlier.map(|place| self.unanswered.remove(place)).is_some();
         match self.acknowledges {
             true => self.answered.push(self.seen.len()),
             false => self.withheld.push(self.seen.len()),
         }
-        let seen = Seen { at, from: From::Manager, topic, bytes, retain: publish.retain, again };
         self.seen.push(seen);
         if self.acknowledges {
             v4::PubAck::new(publish.pkid).write(&mut self.output).unwrap();
@@ -204,12 +205,11 @@ impl Broker {
 
     /// Takes a message of anybody else's.
     pub fn publish(&mut self, at: u64, topic: &str, bytes: &[u8], retain: bool) {
-        let (topic, bytes) = (topic.to_owned(), bytes.to_vec());
         if retain {
-            self.retained.insert(topic.clone(), bytes.clone());
+            self.retained.insert(topic.to_owned(), bytes.to_vec());
         }
-        self.deliver(&topic, &bytes, false);
-        self.seen.push(Seen { at, from: From::Others, topic, bytes, retain, again: false });
+        self.deliver(topic, bytes, false);
+        self.seen.push(Seen::new(at, From::Others, topic, bytes, retain));
     }
 
     fn send_retained(&mut self, subscribe: &v4::Subscribe) {

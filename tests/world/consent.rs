@@ -14,7 +14,7 @@ fn begun(commands: &str) -> World {
 }
 
 fn questions(world: &World) -> Vec<String> {
-    world.sent_to("deviceupdate/ownerconsent").iter().map(|seen| seen.payload_text("command")).collect()
+    world.sent_to("deviceupdate/ownerconsent").iter().map(|seen| seen.command().to_owned()).collect()
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn is_order(seen: &Seen) -> bool {
 }
 
 fn ends(world: &World) -> Vec<Report> {
-    sent(world).into_iter().filter_map(Seen::report).filter(Report::is_final).collect()
+    sent(world).into_iter().filter_map(Seen::end).collect()
 }
 
 /// What must be, wherever the power was cut.
@@ -158,7 +158,7 @@ fn check(shape: &Shape, world: &World, uncut: &Uncut) {
     assert!(ends.iter().all(|end| end.activity == "a-1"));
     assert!(ends.len() <= 1 + world.power.cuts.len(), "{statuses:?}");
     let sent = sent(world);
-    let end = sent.iter().position(|seen| seen.report().is_some_and(|report| report.is_final())).unwrap();
+    let end = sent.iter().position(|seen| seen.end().is_some()).unwrap();
     let after = sent[end..].iter().find(|seen| is_order(seen));
     assert!(after.is_none(), "after the end: {after:?}");
     if !shape.is_reboot() {

@@ -1,6 +1,6 @@
 //! An agent that does anything that agents do, and some that they should not.
 
-use serde_json::{json, Value};
+use std::fmt::Write;
 
 use crate::actors::{inventory, Actor, Said};
 use crate::seen::{topic, Seen};
@@ -68,9 +68,31 @@ const STATUSES: [&str; 26] = [
 /// Messages that mean nothing.
 const NOISE: [&str; 6] = ["", "null", "{", "{\"payload\":{}}", "{\"activityId\":7}", "\u{0}"];
 
+/// Where an agent hears and speaks.
+struct Topics {
+    state: String,
+    command: String,
+    get: String,
+    feedback: String,
+    inventory: String,
+}
+
+impl Topics {
+    fn new(domain: &str) -> Topics {
+        Topics {
+            state: topic(domain, "desiredstate"),
+            command: topic(domain, "desiredstate/command"),
+            get: topic(domain, "currentstate/get"),
+            feedback: topic(domain, "desiredstatefeedback"),
+            inventory: topic(domain, "currentstate"),
+        }
+    }
+}
+
 /// How one agent behaves, in percent.
 pub struct Erratic {
     domain: String,
+    topics: Topics,
     random: Random,
     silence: u64,
     failure: u64,
@@ -80,7 +102,7 @@ pub struct Erratic {
 impl Erratic {
     pub fn new(domain: &str, mut random: Random) -> Erratic {
         let [silence, failure, noise] = [[0, 0, 5, 30], [0, 5, 10, 30], [0, 0, 20, 50]].map(|of| random.of(&of));
-        Erratic { domain: domain.to_owned(), random, silence, failure, noise }
+        Erratic { domain: domain.to_owned(), topics: Topics::new(domain), random, silence, failure, noise }
     }
 
     fn delay(&mut self) -> u64 {
@@ -89,19 +111,23 @@ impl Erratic {
     }
 
     fn feedback(&mut self, activity: &str, status: &str) -> Vec<u8> {
-        let actions: Vec<Value> = (0..self.random.below(3))
-            .map(|n| {
-                let id = format!("{}:c{n}", self.domain);
-                json!({ "component": { "id": id, "version": "1" }, "status": self.random.of(&STATUSES), "progress": self.random.below(101) })
-            })
-            .collect();
-        let mut payload = json!({ "status": status, "actions": actions });
-        if self.random.percent(30) {
-            payload["message"] = self.random.of(&["words", "\"quoted\"\n", ""]).into();
+        let mut actions = String::new();
+        for n in 0..self.random.below(3) {
+            let comma = if n == 0 { "" } else { "," };
+            let id = format_args!("{}:c{n}", self.domain);
+            let (status, progress) = (self.random.of(&STATUSES), self.random.below(101));
+            let component = format_args!(r#"{{"id":"{id}","version":"1"}}"#);
+            write!(actions, r#"{comma}{{"component":{component},"progress":{progress},"status":"{status}"}}"#).unwrap();
         }
-        json!({ "activityId": activity, "timestamp": self.random.below(1 << 40), "payload": payload })
-            .to_string()
-            .into()
+        let message = match self.random.percent(30) {
+            true => self.random.of(&[r#","message":"words""#, r#","message":"\"quoted\"\n""#, r#","message":"""#]),
+            false => "",
+        };
+        let timestamp = self.random.below(1 << 40);
+        format!(
+            r#"{{"activityId":"{activity}","payload":{{"actions":[{actions}]{message},"status":"{status}"}},"timestamp":{timestamp}}}"#
+        )
+        .into()
     }
 
     /// One status after the other, some twice, with noise between.
@@ -122,7 +148,7 @@ impl Erratic {
                 bytes.push(self.feedback("a-0", stray));
             }
             for bytes in bytes {
-                said.push(Said { after_ms, topic: topic(&self.domain, "desiredstatefeedback"), bytes });
+                said.push(Said { after_ms, topic: self.topics.feedback.clone(), bytes });
             }
         }
         said
@@ -157,17 +183,18 @@ impl Erratic {
 
 impl Actor for Erratic {
     fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
-        let is = |sub: &str| seen.topic == topic(&self.domain, sub);
-        let (wanted, asked) = (is("desiredstate") || is("desiredstate/command"), is("currentstate/get"));
+        let is = |topic: &str| seen.topic == topic;
+        let wanted = is(&self.topics.state) || is(&self.topics.command);
+        let asked = is(&self.topics.get);
         if !(wanted || asked) || self.random.percent(self.silence) {
             return Vec::new();
         }
         let activity = seen.activity();
         if asked {
-            let bytes = inventory(&self.domain, &activity, wall).into();
-            return vec![Said { after_ms: self.delay(), topic: topic(&self.domain, "currentstate"), bytes }];
+            let bytes = inventory(&self.domain, activity, wall).into();
+            return vec![Said { after_ms: self.delay(), topic: self.topics.inventory.clone(), bytes }];
         }
-        let statuses = self.answer(&seen.payload_text("command"));
-        self.say(&activity, &statuses)
+        let statuses = self.answer(seen.command());
+        self.say(activity, &statuses)
     }
 }

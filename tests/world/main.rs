@@ -26,6 +26,7 @@ mod scenario;
 mod seen;
 mod self_update;
 mod settings;
+mod sim;
 mod state;
 mod twin;
 mod wire;

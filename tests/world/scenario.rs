@@ -31,6 +31,9 @@ pub const START: u64 = 10_000;
 /// Steps at one moment past which the manager would spin. Each may be a byte.
 const STEPS_MAX: usize = 1_000_000;
 
+/// Bytes of a read below which it is one piece of a packet.
+const PIECE: usize = 1_000;
+
 /// A manager, and all around it.
 pub struct World {
     pub config: Config,
@@ -338,21 +341,18 @@ impl World {
     fn exchange(&mut self) -> bool {
         let now = self.clock();
         let mut moved = false;
-        if self.is_up {
-            let room = self.router.receive_buffer();
-            let packet = if self.disk.is_some() { self.broker.packet() } else { usize::MAX };
-            let read = self.broker.read(room.len().min(self.read_max).min(packet));
-            if !read.is_empty() {
-                room[..read.len()].copy_from_slice(&read);
-                self.router.handle_received(now, read.len());
-                moved = true;
+        while self.read(now) {
+            moved = true;
+            // Of pieces as many as make a packet: each alone changes nothing.
+            if self.router.handle_events(now) || self.read_max >= PIECE {
+                break;
             }
         }
         moved |= self.router.handle_events(now);
         if moved && self.pass(Moment::Received) {
             return true;
         }
-        let mut out = vec![0; 4096];
+        let mut out = [0; 4096];
         while self.is_up {
             let n = self.router.poll_transmit(now, &mut out);
             if n == 0 {
@@ -369,17 +369,27 @@ impl World {
         moved
     }
 
+    /// Reads once; whether there was anything.
+    fn read(&mut self, now: Now) -> bool {
+        if !self.is_up {
+            return false;
+        }
+        let room = self.router.receive_buffer();
+        let packet = if self.disk.is_some() { self.broker.packet() } else { usize::MAX };
+        let len = room.len().min(self.read_max).min(packet);
+        let read = self.broker.read(&mut room[..len]);
+        self.router.handle_received(now, read);
+        read > 0
+    }
+
     /// The actors hear what is new, and make up their minds.
     fn listen(&mut self) {
-        while self.heard < self.broker.seen.len() {
-            let seen = self.broker.seen[self.heard].clone();
+        let wall = self.wall();
+        while let Some(seen) = self.broker.seen.get(self.heard) {
             self.heard += 1;
             if seen.from == From::Manager {
-                let wall = self.wall();
-                let answers = self.actors.iter_mut().flat_map(|actor| actor.handle(&seen, wall));
-                for said in answers.collect::<Vec<_>>() {
-                    self.plan(said);
-                }
+                let answers: Vec<Said> = self.actors.iter_mut().flat_map(|actor| actor.handle(seen, wall)).collect();
+                answers.into_iter().for_each(|said| self.plan(said));
             }
         }
     }
@@ -412,12 +422,12 @@ impl World {
 
     /// All feedback to the backend about an activity.
     pub fn reports(&self, activity: &str) -> Vec<Report> {
-        self.sent().filter_map(Seen::report).filter(|report| report.activity == activity).collect()
+        self.sent().filter(|seen| seen.activity() == activity).filter_map(Seen::report).collect()
     }
 
     /// All final statuses.
     pub fn ends(&self) -> Vec<Report> {
-        self.sent().filter_map(Seen::report).filter(Report::is_final).collect()
+        self.sent().filter_map(Seen::end).collect()
     }
 
     /// The statuses of an activity as the backend got them.
@@ -438,12 +448,13 @@ impl World {
     /// The same with the time at which they came, in milliseconds.
     pub fn commands_at(&self, domain: &str) -> Vec<(u64, String)> {
         let sent = self.sent_to(&topic(domain, "desiredstate/command"));
-        sent.into_iter().map(|seen| (seen.at, seen.payload_text("command"))).collect()
+        sent.into_iter().map(|seen| (seen.at, seen.command().to_owned())).collect()
     }
 
     /// The activities under which a domain was asked for its inventory.
     pub fn asked(&self, domain: &str) -> Vec<String> {
-        self.sent_to(&topic(domain, "currentstate/get")).into_iter().map(Seen::activity).collect()
+        let sent = self.sent_to(&topic(domain, "currentstate/get"));
+        sent.into_iter().map(|seen| seen.activity().to_owned()).collect()
     }
 
     /// The current states that were reported, plain: time and message.
@@ -454,6 +465,28 @@ impl World {
     /// The activities with which the current state was reported, plain.
     pub fn states_of(&self) -> Vec<String> {
         self.states().iter().map(|(_, state)| text(state, "activityId").to_owned()).collect()
+    }
+
+    /// All that went over the wire and into the log, in one number: the same for the
+    /// same seed, on each machine.
+    pub fn digest(&self) -> u64 {
+        let mut digest = 0;
+        let mut take = |bytes: &[u8]| {
+            for chunk in bytes.chunks(8) {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                digest = (digest ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+            }
+        };
+        for seen in &self.broker.seen {
+            take(&seen.at.to_le_bytes());
+            take(&[seen.from as u8, u8::from(seen.retain), u8::from(seen.again)]);
+            take(seen.topic.as_bytes());
+            take(&seen.bytes);
+        }
+        self.reboots.iter().for_each(|at| take(&at.to_le_bytes()));
+        journal::each(|_, line| take(line.as_bytes()));
+        digest
     }
 
     /// Whether a line of the log has all of these parts.
@@ -467,10 +500,12 @@ impl Drop for World {
         if std::thread::panicking() {
             return self.print();
         }
-        let is_fault =
-            |line: &&(Level, String)| line.0 == Level::Error && !self.excused.iter().any(|part| line.1.contains(part));
-        let fault = journal::lines().iter().find(is_fault).map(|line| line.1.clone());
-        let fault = fault.map(|line| format!("logged as an error: {line}"));
+        let mut fault = None;
+        journal::each(|level, line| {
+            if level == Level::Error && !self.excused.iter().any(|part| line.contains(part)) {
+                fault.get_or_insert_with(|| format!("logged as an error: {line}"));
+            }
+        });
         if let Some(fault) = fault.or_else(|| wire::broken(self)) {
             self.print();
             panic!("{fault}");

@@ -1,5 +1,8 @@
 //! A message as the broker saw it.
 
+use std::cell::OnceCell;
+
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Who a message is from.
@@ -10,7 +13,7 @@ pub enum From {
 }
 
 /// A message that went through the broker.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Seen {
     /// Milliseconds since the world began.
     pub at: u64,
@@ -20,6 +23,34 @@ pub struct Seen {
     pub retain: bool,
     /// The manager's, delivered on an earlier link already and not acknowledged.
     pub again: bool,
+    /// Read when it is first asked for.
+    brief: OnceCell<Brief>,
+}
+
+/// What of a message most want to know; empty where it does not stand.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Brief {
+    activity_id: String,
+    path: String,
+    payload: Option<Payload>,
+    /// A thing's.
+    value: Option<Inner>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Inner {
+    activity_id: String,
+    desired_state_feedback: Option<Payload>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Payload {
+    status: String,
+    message: String,
+    command: String,
 }
 
 /// A feedback of the manager's to the backend.
@@ -44,43 +75,63 @@ impl Report {
 }
 
 impl Seen {
+    pub fn new(at: u64, from: From, topic: &str, bytes: &[u8], retain: bool) -> Seen {
+        let (topic, bytes) = (topic.to_owned(), bytes.to_vec());
+        Seen { at, from, topic, bytes, retain, again: false, brief: OnceCell::new() }
+    }
+
     /// Null if it is no JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
     }
 
-    /// Its activity, empty if there is none.
-    pub fn activity(&self) -> String {
-        let json = self.json();
-        let envelope = if json["value"].is_object() { &json["value"] } else { &json };
-        text(envelope, "activityId").to_owned()
+    fn brief(&self) -> &Brief {
+        self.brief.get_or_init(|| serde_json::from_slice(&self.bytes).unwrap_or_default())
     }
 
-    /// Its status and the like, in the payload.
-    pub fn payload_text(&self, key: &str) -> String {
-        text(&self.json()["payload"], key).to_owned()
+    /// Its activity, empty if there is none.
+    pub fn activity(&self) -> &str {
+        let brief = self.brief();
+        brief.value.as_ref().map_or(&brief.activity_id, |inner| &inner.activity_id)
+    }
+
+    /// A thing's path, empty if there is none.
+    pub fn path(&self) -> &str {
+        &self.brief().path
+    }
+
+    /// Its command, empty if there is none.
+    pub fn command(&self) -> &str {
+        self.brief().payload.as_ref().map_or("", |payload| &payload.command)
     }
 
     /// The feedback to the backend that it is, plain or a thing's.
     pub fn report(&self) -> Option<Report> {
-        if self.topic != "e" && self.topic != "deviceupdate/desiredstatefeedback" {
-            return None;
-        }
+        let payload = self.feedback()?;
         let json = self.json();
-        let (envelope, payload) = match self.topic.as_str() {
-            "deviceupdate/desiredstatefeedback" => (&json, &json["payload"]),
-            "e" if text(&json, "path").ends_with("/outbox/messages/feedback") => {
-                (&json["value"], &json["value"]["desiredStateFeedback"])
+        let whole = if self.topic == "e" { &json["value"]["desiredStateFeedback"] } else { &json["payload"] };
+        Some(Report { actions: whole["actions"].as_array().cloned().unwrap_or_default(), ..self.told(payload) })
+    }
+
+    /// The same if it is a final one, without the actions.
+    pub fn end(&self) -> Option<Report> {
+        self.feedback().map(|payload| self.told(payload)).filter(Report::is_final)
+    }
+
+    fn feedback(&self) -> Option<&Payload> {
+        match self.topic.as_str() {
+            "deviceupdate/desiredstatefeedback" => self.brief().payload.as_ref(),
+            "e" if self.brief().path.ends_with("/outbox/messages/feedback") => {
+                self.brief().value.as_ref()?.desired_state_feedback.as_ref()
             }
-            _ => return None,
-        };
-        Some(Report {
-            at: self.at,
-            activity: text(envelope, "activityId").to_owned(),
-            status: text(payload, "status").to_owned(),
-            message: text(payload, "message").to_owned(),
-            actions: payload["actions"].as_array().cloned().unwrap_or_default(),
-        })
+            _ => None,
+        }
+    }
+
+    fn told(&self, payload: &Payload) -> Report {
+        let Payload { status, message, .. } = payload;
+        let (activity, status, message) = (self.activity().to_owned(), status.clone(), message.clone());
+        Report { at: self.at, activity, status, message, actions: Vec::new() }
     }
 }
 

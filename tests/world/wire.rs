@@ -20,10 +20,10 @@ pub fn broken(world: &World) -> Option<String> {
 fn same_end_of_each(world: &World) -> Option<String> {
     let mut ended: BTreeMap<String, (String, usize)> = BTreeMap::new();
     for seen in world.broker.seen.iter().filter(|seen| seen.from == From::Manager && !seen.again) {
-        if is_command(&seen.topic) && ended.contains_key(&seen.activity()) {
-            return Some(format!("{} to {} at {} after its end", seen.payload_text("command"), seen.topic, seen.at));
+        if is_command(&seen.topic) && ended.contains_key(seen.activity()) {
+            return Some(format!("{} to {} at {} after its end", seen.command(), seen.topic, seen.at));
         }
-        let Some(report) = seen.report().filter(|report| report.is_final() && !is_refusal(&report.message)) else {
+        let Some(report) = seen.end().filter(|end| !is_refusal(&end.message)) else {
             continue;
         };
         let (status, times) = ended.entry(report.activity).or_insert((report.status.clone(), 0));
@@ -44,11 +44,11 @@ fn one_end_of_each(world: &World, accepted: &[String]) -> Option<String> {
     for seen in world.broker.seen.iter().filter(|seen| seen.from == From::Manager && !seen.again) {
         if is_command(&seen.topic) {
             let activity = seen.activity();
-            if begun.get(&*activity) == ended.get(&activity) {
-                let command = seen.payload_text("command");
+            if begun.get(activity) == ended.get(activity) {
+                let command = seen.command();
                 return Some(format!("{activity}: {command} to {} at {} after its end", seen.topic, seen.at));
             }
-        } else if let Some(report) = seen.report().filter(|report| report.is_final() && !is_refusal(&report.message)) {
+        } else if let Some(report) = seen.end().filter(|end| !is_refusal(&end.message)) {
             // What was never accepted is refused under its own id.
             let Some(times) = begun.get(&*report.activity) else { continue };
             let ends = ended.entry(report.activity).or_default();
@@ -93,11 +93,11 @@ fn in_turn(world: &World) -> Option<String> {
                 if let Some((at, earlier)) =
                     before.filter(|(at, other)| other.activity() == seen.activity() && seen.at < at + patience)
                 {
-                    let said = earlier.payload_text("command");
+                    let said = earlier.command();
                     return Some(format!(
                         "[{}] {} at {}, {said:?} of {at} is not answered",
                         agent.domain,
-                        seen.payload_text("command"),
+                        seen.command(),
                         seen.at
                     ));
                 }

@@ -1,0 +1,65 @@
+//! The way to the manager: one request, one answer.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use super::Failure;
+use crate::exit;
+use crate::limits::CONSOLE_ANSWER_MAX;
+use crate::wire::console::{self, Answer, Request};
+
+/// How long the manager may take. It answers at once, unless a slow disk or a busy
+/// machine holds it up.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to the manager's console.
+pub(super) struct Link {
+    stream: BufReader<UnixStream>,
+    line: Vec<u8>,
+}
+
+impl Link {
+    /// Connects to the socket at `path`.
+    pub fn open(path: &str) -> Result<Link, Failure> {
+        if path.is_empty() {
+            return Err(Failure(exit::FAILED, String::from("the console is turned off: consoleSocket is empty")));
+        }
+        let stream = UnixStream::connect(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+                Failure(exit::NOT_RUNNING, format!("no manager runs that has its console at {path}"))
+            }
+            _ => Failure(exit::FAILED, format!("{path}: {error}")),
+        })?;
+        let limited = stream.set_read_timeout(Some(TIMEOUT)).and_then(|()| stream.set_write_timeout(Some(TIMEOUT)));
+        limited.map_err(|error| Failure(exit::FAILED, format!("{path}: {error}")))?;
+        Ok(Link { stream: BufReader::new(stream), line: Vec::new() })
+    }
+
+    /// Asks and waits for the answer; that it cannot be done is a failure.
+    pub fn ask(&mut self, request: &Request<'_>, desired: Option<(u64, &str)>) -> Result<Answer<'_>, Failure> {
+        let mut text = String::new();
+        // A string takes all that is written to it.
+        let _ = console::encode(&mut text, request, desired);
+        // Whoever is one too many is told so without having asked.
+        let _ = self.stream.get_mut().write_all(text.as_bytes());
+        self.line.clear();
+        let read = Read::take(&mut self.stream, CONSOLE_ANSWER_MAX as u64).read_until(b'\n', &mut self.line);
+        match read {
+            Ok(_) if self.line.ends_with(b"\n") => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Err(Failure(
+                    exit::FAILED,
+                    format!("the manager does not answer within {} s", TIMEOUT.as_secs()),
+                ));
+            }
+            _ => return Err(Failure(exit::NOT_RUNNING, String::from("the manager has hung up"))),
+        }
+        let answer = console::decode_answer(&self.line)
+            .map_err(|malformed| Failure(exit::FAILED, format!("the manager's answer makes no sense: {malformed}")))?;
+        match answer.error.is_empty() {
+            true => Ok(answer),
+            false => Err(Failure(answer.exit.unwrap_or(exit::FAILED), answer.error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `report`: all that support needs, in one text.
+
+use core::fmt::{self, Write};
+
+use super::page::{Json, Page, When};
+use super::view::{phase_name, View};
+use super::{history, status};
+use crate::journal::{Detail, Event};
+use crate::orchestrator::ids::DomainIx;
+use crate::wire::status::status_name;
+
+/// Writes it as text.
+///
+/// # Errors
+/// The page fails.
+pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
+    page.whole();
+    page.write_str("-- status\n")?;
+    status::write(view, page)?;
+    page.write_str("\n-- history\n")?;
+    history::write(view.journal, page)?;
+    page.write_str("\n-- events\n")?;
+    for event in view.journal.events() {
+        write!(page, "{} {}", When(event.wall), event.kind.words())?;
+        if let Some(detail) = detail(event) {
+            write!(page, " {detail}")?;
+        }
+        match name(view, event.domain) {
+            "" => page.write_char('\n')?,
+            name => writeln!(page, " [{name}]")?,
+        }
+    }
+    page.write_str("\n-- configuration\n")?;
+    page.write_str(&(view.host.configuration)())
+}
+
+fn detail(event: &Event) -> Option<&'static str> {
+    match event.detail {
+        Detail::None => None,
+        Detail::Phase(phase) => Some(phase_name(phase)),
+        Detail::Outcome(outcome) => Some(status_name(outcome)),
+    }
+}
+
+fn name<'a>(view: &View<'a>, domain: Option<DomainIx>) -> &'a str {
+    domain.map_or("", |domain| view.domain(domain))
+}
+
+/// Encodes it as JSON.
+///
+/// # Errors
+/// The output fails.
+pub fn encode(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
+    json.open("", '{')?;
+    json.name("status")?;
+    status::encode(view, &mut Json::new(json.out()))?;
+    history::encode(view.journal, json)?;
+    json.open("events", '[')?;
+    for event in view.journal.events() {
+        json.open("", '{')?;
+        json.number("at", event.wall)?;
+        json.text("event", &format_args!("{:?}", event.kind))?;
+        json.escaped("domain", name(view, event.domain))?;
+        json.escaped("detail", detail(event).unwrap_or(""))?;
+        json.close('}')?;
+    }
+    json.close(']')?;
+    json.open("configuration", '[')?;
+    (view.host.configuration)().lines().try_for_each(|line| json.text("", &line))?;
+    json.close(']')?;
+    json.close('}')
+}

@@ -1,0 +1,250 @@
+//! `status`: what goes on, and what it waits for, on one screen of 80x24.
+
+use core::fmt::{self, Write};
+
+use super::page::{Json, Page, Span, When};
+use super::view::{phase_name, Progress, Said, View};
+use crate::orchestrator::domain::{Domain, State};
+use crate::orchestrator::ids::DomainIx;
+use crate::orchestrator::reboot::Reboot;
+use crate::text::Text;
+use crate::wire::status::status_name;
+
+/// Column of what follows a line's name.
+const COLUMN: usize = 11;
+
+/// Columns of a domain's name, its state and its actions.
+const DOMAIN: usize = 20;
+const STATE: usize = 38;
+const ACTIONS: usize = 49;
+
+/// Writes it as text.
+///
+/// # Errors
+/// The page fails, as with all functions here.
+pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
+    write!(page, "update-manager {}, up {}", env!("CARGO_PKG_VERSION"), view.ago(view.started))?;
+    writeln!(page, ", {} UTC, {} KiB resident", When(view.now.wall), (view.host.resident_kib)())?;
+    begin(page, "broker")?;
+    write_connection(view, page)?;
+    begin(page, "activity")?;
+    match view.running() {
+        Some(campaign) => {
+            let (id, phase) = (Text::from_checked(&campaign.activity), phase_name(campaign.phase));
+            write!(page, "{id}: {phase} for {}", view.ago(view.journal.phase_since))?;
+            if campaign.resumptions > 0 {
+                write!(page, ", taken up after a restart")?;
+            }
+            if campaign.is_unsaved {
+                write!(page, ", not saved")?;
+            }
+            page.write_char('\n')?;
+        }
+        None => page.write_str("none\n")?,
+    }
+    begin(page, "waits for")?;
+    view.write_waiting(page)?;
+    page.write_char('\n')?;
+    begin(page, "last")?;
+    match view.journal.past().next_back() {
+        Some(last) => {
+            let ended = Span(view.now.wall.saturating_sub(last.begun.saturating_add(last.took_ms)));
+            write!(page, "{}: {}", Text::from_checked(&last.activity), status_name(last.outcome))?;
+            write!(page, " {ended} ago")?;
+            if !last.reason.is_empty() {
+                write!(page, ": {}", Text::from_checked(&last.reason))?;
+            }
+            page.write_char('\n')?;
+        }
+        None => page.write_str("none\n")?,
+    }
+    for (place, name) in view.domains.iter().enumerate() {
+        write_domain(view, page, place, name)?;
+    }
+    let counters = &view.counters;
+    begin(page, "messages")?;
+    write!(page, "{}, {} malformed, {} too large", counters.messages, counters.malformed, counters.oversized)?;
+    write!(page, ", {} refused; {} reconnects", counters.desired_states, view.session.reconnects)?;
+    writeln!(page, ", {} resumed", view.journal.taken_up)?;
+    begin(page, "limits")?;
+    for (n, of) in view.uses.iter().enumerate() {
+        write!(page, "{}{} {}/{}", if n > 0 { ", " } else { "" }, of.name, Short(of.used), Short(of.max))?;
+    }
+    page.write_char('\n')
+}
+
+fn begin(page: &mut Page<'_>, name: &str) -> fmt::Result {
+    page.write_str(name)?;
+    page.tab(COLUMN)
+}
+
+fn write_connection(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
+    let session = &view.session;
+    write!(page, "{}connected", if session.connected { "" } else { "not " })?;
+    match session.since {
+        Some(since) => write!(page, " for {}", view.ago(since))?,
+        None => page.write_str(" yet")?,
+    }
+    if session.connected {
+        return writeln!(page, " to {}", view.host.broker);
+    }
+    match (view.host.link_error, session.last) {
+        ("", Some(reason)) => write!(page, ": {reason}")?,
+        ("", None) => {}
+        (words, _) => write!(page, ": {words}")?,
+    }
+    match session.retry_at {
+        Some(at) => write!(page, "; next try in {}", view.left(at))?,
+        None => page.write_str("; trying now")?,
+    }
+    writeln!(page, ", {}", view.host.broker)
+}
+
+fn write_domain(view: &View<'_>, page: &mut Page<'_>, place: usize, name: &str) -> fmt::Result {
+    page.write_char(' ')?;
+    page.cut(DOMAIN - 2, &name)?;
+    page.tab(DOMAIN)?;
+    let part = view.running().and_then(|campaign| Some((campaign, campaign.domains.get(place)?.as_ref()?)));
+    let (Some((campaign, part)), Some(domain)) = (part, DomainIx::new(place)) else {
+        let known = if (view.is_known)(place) { "inventory known" } else { "no inventory yet" };
+        page.write_str("idle")?;
+        page.tab(STATE)?;
+        return writeln!(page, "{known}");
+    };
+    write!(page, "{}", Progress(part))?;
+    page.tab(STATE)?;
+    write!(page, "{} actions", campaign.actions.count(domain))?;
+    page.tab(ACTIONS)?;
+    match view.heard.get(place) {
+        Some(Some(heard)) => writeln!(page, "{}", Said(heard)),
+        _ => page.write_char('\n'),
+    }
+}
+
+/// A number of four digits and a unit at most.
+struct Short(usize);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0..=9999 => write!(f, "{}", self.0),
+            more => write!(f, "{}K", more / 1024),
+        }
+    }
+}
+
+/// Encodes it as JSON.
+///
+/// # Errors
+/// The output fails.
+pub fn encode(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
+    json.open("", '{')?;
+    json.text("version", &env!("CARGO_PKG_VERSION"))?;
+    json.number("uptimeMs", view.now.tick.since(view.started))?;
+    json.number("residentKiB", (view.host.resident_kib)())?;
+    json.open("connection", '{')?;
+    json.text("broker", view.host.broker)?;
+    json.raw("connected", &view.session.connected)?;
+    json.number("since", view.session.since.map(|since| view.wall(since)))?;
+    if !view.session.connected {
+        match (view.host.link_error, view.session.last) {
+            ("", Some(reason)) => json.text("reason", &reason)?,
+            ("", None) => {}
+            (words, _) => json.text("reason", &words)?,
+        }
+        json.number("retryAt", view.session.retry_at.map(|at| view.wall(at)))?;
+    }
+    json.close('}')?;
+    encode_activity(view, json)?;
+    encode_reboot(view, json)?;
+    if let Some(last) = view.journal.past().next_back() {
+        super::history::encode_one(last, "last", json)?;
+    }
+    json.open("domains", '[')?;
+    for (place, name) in view.domains.iter().enumerate() {
+        encode_domain(view, place, name, json)?;
+    }
+    json.close(']')?;
+    json.open("counters", '{')?;
+    for (name, count) in [
+        ("messages", view.counters.messages),
+        ("malformed", view.counters.malformed),
+        ("oversized", view.counters.oversized),
+        ("desiredStatesRefused", view.counters.desired_states),
+        ("reconnects", view.session.reconnects),
+        ("resumed", view.journal.taken_up),
+    ] {
+        json.number(name, u64::from(count))?;
+    }
+    json.close('}')?;
+    json.open("limits", '{')?;
+    for of in &view.uses {
+        json.open(of.name, '{')?;
+        json.number("used", of.used as u64)?;
+        json.number("max", of.max as u64)?;
+        json.close('}')?;
+    }
+    json.close('}')?;
+    json.close('}')
+}
+
+/// The running activity, if there is one.
+///
+/// # Errors
+/// The output fails.
+pub fn encode_activity(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
+    let Some(campaign) = view.running() else { return Ok(()) };
+    json.open("activity", '{')?;
+    json.escaped("id", &campaign.activity)?;
+    json.text("phase", &phase_name(campaign.phase))?;
+    json.number("begun", view.journal.begun)?;
+    json.number("since", view.wall(view.journal.phase_since))?;
+    json.raw("saved", &!campaign.is_unsaved)?;
+    view.encode_waiting(json)?;
+    json.close('}')
+}
+
+fn encode_reboot(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
+    let state = match view.reboot {
+        Reboot::None => return Ok(()),
+        Reboot::Delivering => "delivering",
+        Reboot::Waiting => "waiting",
+        Reboot::Triggered => "triggered",
+        Reboot::Held => "held",
+    };
+    json.open("reboot", '{')?;
+    json.text("state", &state)?;
+    json.number("until", view.until.map(|until| view.wall(until)))?;
+    json.close('}')
+}
+
+fn encode_domain(view: &View<'_>, place: usize, name: &str, json: &mut Json<'_>) -> fmt::Result {
+    json.open("", '{')?;
+    json.text("id", &name)?;
+    json.raw("inventoryKnown", &(view.is_known)(place))?;
+    let part = view.running().and_then(|campaign| Some((campaign, campaign.domains.get(place)?.as_ref()?)));
+    if let (Some((campaign, part)), Some(domain)) = (part, DomainIx::new(place)) {
+        let (state, phase) = state_of(part);
+        json.text("state", &state)?;
+        json.escaped("phase", phase)?;
+        json.raw("failed", &part.failure.is_some())?;
+        json.number("actions", campaign.actions.count(domain) as u64)?;
+        if let Some(Some(heard)) = view.heard.get(place) {
+            json.text("status", &status_name(heard.status))?;
+            json.escaped("message", &heard.words)?;
+        }
+    } else {
+        json.text("state", &"idle")?;
+    }
+    json.close('}')
+}
+
+fn state_of(part: &Domain) -> (&'static str, &'static str) {
+    match part.state {
+        State::Working(phase) => ("working", phase_name(phase)),
+        State::Ready(phase) => ("ready", phase_name(phase)),
+        State::RollingBack(_) => ("rollingBack", ""),
+        State::CleaningUp(_) => ("cleaningUp", ""),
+        State::Done => ("done", ""),
+    }
+}

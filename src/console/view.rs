@@ -1,0 +1,220 @@
+//! All that the console can show, borrowed from where it is kept, and how parts of
+//! it are said in words.
+
+use core::fmt::{self, Write};
+
+use super::page::{Json, Page, Span};
+use crate::journal::Journal;
+use crate::mqtt;
+use crate::orchestrator::campaign::{Campaign, KnownAction};
+use crate::orchestrator::domain::{Domain, State};
+use crate::orchestrator::ids::DomainIx;
+use crate::orchestrator::phase::{Phase, Status};
+use crate::orchestrator::reboot::Reboot;
+use crate::orchestrator::WaitingOn;
+use crate::text::Text;
+use crate::time::{Now, Tick};
+use crate::wire::status::{command_name, status_name};
+
+/// What the system around the manager knows.
+#[derive(Clone, Copy)]
+pub struct Host<'a> {
+    /// Where the broker is.
+    pub broker: &'a dyn fmt::Display,
+    /// Whether the console may do more than look.
+    pub may_control: bool,
+    /// Memory that the process has in use, in KiB; 0: not known.
+    pub resident_kib: fn() -> u64,
+    /// Why the last attempt to connect failed, in the system's words; may be empty.
+    pub link_error: &'a str,
+    /// The configuration with its sources and without secrets; may be empty.
+    pub configuration: &'a dyn Fn() -> String,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Messages that came.
+    pub messages: u32,
+    /// Those that were no good.
+    pub malformed: u32,
+    /// Those that were too large.
+    pub oversized: u32,
+    /// Desired states that were refused.
+    pub desired_states: u32,
+}
+
+impl Counters {
+    /// Messages that were refused, or ignored as malformed.
+    pub fn refused(&self) -> u32 {
+        self.malformed.saturating_add(self.desired_states)
+    }
+}
+
+/// What an agent said last.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// Its status.
+    pub status: Status,
+    /// Its words, escaped as in JSON; may be empty.
+    pub words: String,
+}
+
+/// How much of a limit is used.
+#[derive(Clone, Copy, Debug)]
+pub struct Use {
+    /// Of what, in one word.
+    pub name: &'static str,
+    /// So much.
+    pub used: usize,
+    /// Of so much.
+    pub max: usize,
+}
+
+/// Limits that are shown.
+pub const USES: usize = 4;
+
+/// All that can be shown.
+#[derive(Clone, Copy)]
+#[allow(missing_docs)]
+pub struct View<'a> {
+    pub now: Now,
+    pub host: &'a Host<'a>,
+    pub started: Tick,
+    pub domains: &'a [String],
+    /// The running activity or the last one.
+    pub campaign: Option<&'a Campaign>,
+    pub waiting_on: WaitingOn,
+    /// Until when it is waited at most.
+    pub until: Option<Tick>,
+    pub reboot: Reboot,
+    pub session: mqtt::Status,
+    pub counters: Counters,
+    pub uses: [Use; USES],
+    pub journal: &'a Journal,
+    /// By the domains' places.
+    pub heard: &'a [Option<Heard>],
+    /// Whether an inventory of a domain is known, by its place.
+    pub is_known: &'a dyn Fn(usize) -> bool,
+}
+
+impl<'a> View<'a> {
+    /// The activity that runs.
+    pub fn running(&self) -> Option<&'a Campaign> {
+        self.campaign.filter(|campaign| campaign.is_running())
+    }
+
+    /// A domain's name.
+    pub fn domain(&self, domain: DomainIx) -> &'a str {
+        self.domains.get(domain.place()).map_or("", String::as_str)
+    }
+
+    /// Milliseconds from now on.
+    pub fn left(&self, at: Tick) -> Span {
+        // What is waited for is there for a whole second at least.
+        Span(at.since(self.now.tick) + 999)
+    }
+
+    /// Milliseconds up to now.
+    pub fn ago(&self, at: Tick) -> Span {
+        Span(self.now.tick.since(at))
+    }
+
+    /// A point in time on the wall clock, in milliseconds since the Unix epoch.
+    pub fn wall(&self, at: Tick) -> u64 {
+        let now = self.now.tick;
+        (self.now.wall + at.since(now)).saturating_sub(now.since(at))
+    }
+
+    /// What is waited for, in words, and until when.
+    ///
+    /// # Errors
+    /// The page fails, as with all functions here.
+    pub fn write_waiting(&self, page: &mut Page<'_>) -> fmt::Result {
+        match self.waiting_on {
+            WaitingOn::Nothing => page.write_str("nothing")?,
+            WaitingOn::Agents(domains) => {
+                for (n, domain) in domains.iter().enumerate() {
+                    write!(page, "{}{}", if n > 0 { ", " } else { "" }, self.domain(domain))?;
+                }
+            }
+            WaitingOn::Consent(phase) => write!(page, "the owner's consent to {}", phase_name(phase))?,
+            WaitingOn::Save => page.write_str("the disk, to save what was decided")?,
+            WaitingOn::Link => page.write_str("the broker, to report the end before the reboot")?,
+            WaitingOn::Reboot if self.reboot == Reboot::Held => page.write_str("the reboot to be released")?,
+            WaitingOn::Reboot if self.reboot == Reboot::Triggered => page.write_str("the host to go down")?,
+            WaitingOn::Reboot => page.write_str("the reboot")?,
+        }
+        match self.until {
+            Some(until) => write!(page, ", at most {}", self.left(until)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same as members of an object.
+    ///
+    /// # Errors
+    /// The output fails.
+    pub fn encode_waiting(&self, json: &mut Json<'_>) -> fmt::Result {
+        let kind = match self.waiting_on {
+            WaitingOn::Nothing => return Ok(()),
+            WaitingOn::Agents(_) => "agents",
+            WaitingOn::Consent(_) => "consent",
+            WaitingOn::Save => "save",
+            WaitingOn::Link => "link",
+            WaitingOn::Reboot => "reboot",
+        };
+        json.text("waitsFor", &kind)?;
+        if let WaitingOn::Agents(domains) = self.waiting_on {
+            json.open("agents", '[')?;
+            for domain in domains.iter() {
+                json.text("", &self.domain(domain))?;
+            }
+            json.close(']')?;
+        }
+        json.number("until", self.until.map(|until| self.wall(until)))
+    }
+}
+
+/// As it is called on the console.
+pub fn phase_name(phase: Phase) -> &'static str {
+    phase.command().map_or("IDENTIFY", command_name)
+}
+
+/// How far a domain is, in words.
+pub struct Progress<'a>(pub &'a Domain);
+
+impl fmt::Display for Progress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed = if self.0.failure.is_some() { " (failed)" } else { "" };
+        match self.0.state {
+            State::Working(phase) => f.write_str(phase_name(phase)),
+            State::Ready(phase) => write!(f, "{} done", phase_name(phase)),
+            State::RollingBack(_) => f.write_str("ROLLBACK"),
+            State::CleaningUp(_) => write!(f, "CLEANUP{failed}"),
+            State::Done => f.write_str(if failed.is_empty() { "done" } else { "failed" }),
+        }
+    }
+}
+
+/// What was said last, in words.
+pub struct Said<'a>(pub &'a Heard);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(status_name(self.0.status))?;
+        match self.0.words.is_empty() {
+            true => Ok(()),
+            false => write!(f, ": {}", Text::from_checked(&self.0.words)),
+        }
+    }
+}
+
+/// Whether nothing more is to be expected of an action.
+pub fn is_over(action: &KnownAction) -> bool {
+    use crate::orchestrator::phase::ActionStatus::*;
+    matches!(
+        action.status,
+        Some(UpdateSuccess | UpdateFailure | RemovalSuccess | RemovalFailure | ActivationSuccess | ActivationFailure)
+    )
+}

@@ -1,0 +1,290 @@
+//! What has happened, for whoever asks later: the last events, each a few bytes, and
+//! the last activities. Both go with the saved history.
+
+use std::collections::VecDeque;
+
+use crate::limits::{DOMAINS_MAX, EVENTS_MAX, FINISHED_MAX};
+use crate::orchestrator::domain::State;
+use crate::orchestrator::ids::DomainIx;
+use crate::orchestrator::phase::{Phase, Status};
+use crate::orchestrator::reboot::Reboot;
+use crate::orchestrator::Campaign;
+use crate::time::{Now, Tick};
+
+macro_rules! kinds {
+    ($($kind:ident = $words:literal,)*) => {
+        /// What kind of event it was. The numbers are saved: one is never given
+        /// another meaning.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u8)]
+        #[allow(missing_docs)]
+        pub enum Kind { $($kind,)* }
+
+        const KINDS: &[(Kind, &str)] = &[$((Kind::$kind, $words),)*];
+    };
+}
+
+kinds! {
+    Started = "the manager started",
+    TakenUp = "activity taken up after a restart",
+    Connected = "connected to the broker",
+    Lost = "connection to the broker lost",
+    Begun = "activity begun",
+    Phase = "phase begun:",
+    Ready = "has done its part of",
+    Failed = "failed in",
+    RollingBack = "is to roll back",
+    CleaningUp = "is to clean up",
+    Done = "has ended its part",
+    Asked = "owner asked for consent to",
+    Approved = "consent given",
+    Denied = "consent denied or late",
+    Ended = "activity ended:",
+    Refused = "desired state refused",
+    Malformed = "malformed message ignored",
+    Restarted = "agent started anew",
+    Unsaved = "saving failed",
+    RebootDue = "reboot due",
+    RebootHeld = "reboot held",
+    Rebooting = "rebooting the host",
+    RebootFailed = "the reboot failed",
+    Cancelled = "cancelled at the console",
+}
+
+impl Kind {
+    /// In words; a phase or an outcome follows if the event has one.
+    pub fn words(self) -> &'static str {
+        KINDS[self as usize].1
+    }
+
+    /// The kind that has this number.
+    pub fn of(number: u8) -> Option<Kind> {
+        KINDS.get(usize::from(number)).map(|(kind, _)| *kind)
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// Milliseconds since the Unix epoch.
+    pub wall: u64,
+    /// What it was.
+    pub kind: Kind,
+    /// The domain that it happened to.
+    pub domain: Option<DomainIx>,
+    /// What goes with it.
+    pub detail: Detail,
+}
+
+/// What goes with an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// Nothing.
+    None,
+    /// The phase that it was about.
+    Phase(Phase),
+    /// How the activity ended.
+    Outcome(Status),
+}
+
+/// An activity that has ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Past {
+    /// Its identifier, escaped as in JSON.
+    pub activity: String,
+    /// Its desired state's timestamp and checksum, by which it is known.
+    pub key: (i64, u32),
+    /// When it began, in milliseconds since the Unix epoch.
+    pub begun: u64,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// Its final status.
+    pub outcome: Status,
+    /// Why it was not `COMPLETED`, escaped as in JSON.
+    pub reason: String,
+}
+
+/// The last events and activities. It takes memory as they come.
+#[derive(Debug, Default)]
+pub struct Journal {
+    events: VecDeque<Event>,
+    past: VecDeque<Past>,
+    /// What the campaign was like when it was last looked at.
+    seen: Seen,
+    /// When the activity began, on the wall clock.
+    pub begun: u64,
+    /// When its phase began.
+    pub phase_since: Tick,
+    /// Activities that were taken up after a restart.
+    pub taken_up: u32,
+}
+
+/// What of a campaign makes an event when it changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Seen {
+    key: (i64, u32),
+    is_running: bool,
+    phase: Option<Phase>,
+    asking: Option<Phase>,
+    is_unsaved: bool,
+    domains: [(u8, bool); DOMAINS_MAX],
+    reboot: Reboot,
+}
+
+impl Journal {
+    /// Notes an event.
+    pub fn note(&mut self, now: Now, kind: Kind, domain: Option<DomainIx>) {
+        self.push(Event { wall: now.wall, kind, domain, detail: Detail::None });
+    }
+
+    /// Notes an event that may come in floods: of several in a row only the last.
+    pub fn note_last(&mut self, now: Now, kind: Kind) {
+        if self.events.back().is_some_and(|last| last.kind == kind) {
+            self.events.pop_back();
+        }
+        self.note(now, kind, None);
+    }
+
+    /// Takes an event in; past the limit the oldest goes.
+    pub fn push(&mut self, event: Event) {
+        keep(&mut self.events, event, EVENTS_MAX);
+    }
+
+    /// Takes an activity in; past the limit the oldest goes.
+    pub fn push_past(&mut self, past: Past) {
+        keep(&mut self.past, past, FINISHED_MAX);
+    }
+
+    /// The events, oldest first.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = &Event> {
+        self.events.iter()
+    }
+
+    /// The activities, oldest first.
+    pub fn past(&self) -> impl DoubleEndedIterator<Item = &Past> {
+        self.past.iter()
+    }
+
+    /// Takes a campaign that was saved as known: what it is like is no news.
+    pub fn adopt(&mut self, campaign: &Campaign, reboot: Reboot) {
+        self.seen = Seen::of(campaign, reboot);
+    }
+
+    /// Notes what has changed of the campaign since it was last looked at; `reason`
+    /// says why an activity that has ended was not `COMPLETED`.
+    pub fn look(&mut self, now: Now, campaign: &Campaign, reboot: Reboot, reason: &dyn Fn() -> String) {
+        let new = Seen::of(campaign, reboot);
+        let old = core::mem::replace(&mut self.seen, new);
+        if new == old {
+            return;
+        }
+        let mut note = |kind, domain, detail| self.push(Event { wall: now.wall, kind, domain, detail });
+        let is_new = new.key != old.key;
+        let before = if is_new { Seen { reboot: old.reboot, ..Seen::default() } } else { old };
+        if is_new {
+            let is_taken_up = campaign.resumptions > 0;
+            note(if is_taken_up { Kind::TakenUp } else { Kind::Begun }, None, Detail::None);
+        }
+        if new.phase != before.phase && new.is_running {
+            note(Kind::Phase, None, phase(new.phase));
+        }
+        for (place, (now, was)) in new.domains.iter().zip(before.domains).enumerate() {
+            let domain = DomainIx::new(place);
+            if now.1 && !was.1 {
+                note(Kind::Failed, domain, phase(before.phase));
+            }
+            match (now.0 != was.0, now.0) {
+                (true, 2) => note(Kind::Ready, domain, phase(new.phase)),
+                (true, 3) => note(Kind::RollingBack, domain, Detail::None),
+                (true, 4) => note(Kind::CleaningUp, domain, Detail::None),
+                (true, 5) => note(Kind::Done, domain, Detail::None),
+                _ => {}
+            }
+        }
+        match (before.asking, new.asking) {
+            (None, Some(_)) => note(Kind::Asked, None, phase(new.asking)),
+            (Some(asked), None) if new.phase == Some(asked) => note(Kind::Approved, None, Detail::None),
+            (Some(_), None) if new.is_running => note(Kind::Denied, None, Detail::None),
+            _ => {}
+        }
+        if new.is_unsaved && !before.is_unsaved {
+            note(Kind::Unsaved, None, Detail::None);
+        }
+        if let Some(outcome) = campaign.outcome.filter(|_| before.is_running || is_new) {
+            note(Kind::Ended, None, Detail::Outcome(outcome));
+        }
+        match (before.reboot, new.reboot) {
+            (old, new) if old == new => {}
+            (_, Reboot::Delivering) => note(Kind::RebootDue, None, Detail::None),
+            (_, Reboot::Held) => note(Kind::RebootHeld, None, Detail::None),
+            (_, Reboot::Triggered) => note(Kind::Rebooting, None, Detail::None),
+            (Reboot::Triggered, Reboot::None) => note(Kind::RebootFailed, None, Detail::None),
+            _ => {}
+        }
+        self.follow(now, campaign, is_new, new.phase != before.phase, reason);
+    }
+
+    /// Keeps when things began, and what has ended.
+    fn follow(&mut self, now: Now, campaign: &Campaign, is_new: bool, has_moved: bool, reason: &dyn Fn() -> String) {
+        if is_new {
+            // When one began that was taken up is not saved: its desired state says
+            // when it was wanted.
+            let wanted = u64::try_from(campaign.timestamp).ok().filter(|wanted| (1..=now.wall).contains(wanted));
+            let is_taken_up = campaign.resumptions > 0;
+            self.begun = wanted.filter(|_| is_taken_up).unwrap_or(now.wall);
+            self.taken_up = self.taken_up.saturating_add(u32::from(is_taken_up));
+        }
+        if has_moved {
+            self.phase_since = now.tick;
+        }
+        let key = (campaign.timestamp, campaign.crc);
+        let is_known = self.past.back().is_some_and(|last| last.key == key && last.activity == *campaign.activity);
+        if let (Some(outcome), false) = (campaign.outcome, is_known) {
+            self.push_past(Past {
+                activity: campaign.activity.as_str().to_owned(),
+                key,
+                begun: self.begun,
+                took_ms: now.wall.saturating_sub(self.begun),
+                outcome,
+                reason: reason(),
+            });
+        }
+    }
+}
+
+impl Seen {
+    fn of(campaign: &Campaign, reboot: Reboot) -> Seen {
+        let mut domains = [(0, false); DOMAINS_MAX];
+        for (code, part) in domains.iter_mut().zip(&campaign.domains) {
+            let Some(part) = part else { continue };
+            let state = match part.state {
+                State::Working(_) => 1,
+                State::Ready(_) => 2,
+                State::RollingBack(_) => 3,
+                State::CleaningUp(_) => 4,
+                State::Done => 5,
+            };
+            *code = (state, part.failure.is_some());
+        }
+        Seen {
+            key: (campaign.timestamp, campaign.crc),
+            is_running: campaign.is_running(),
+            phase: Some(campaign.phase),
+            asking: campaign.asking,
+            is_unsaved: campaign.is_unsaved,
+            domains,
+            reboot,
+        }
+    }
+}
+
+fn phase(phase: Option<Phase>) -> Detail {
+    phase.map_or(Detail::None, Detail::Phase)
+}
+
+fn keep<T>(ring: &mut VecDeque<T>, one: T, max: usize) {
+    if ring.len() >= max {
+        ring.pop_front();
+    }
+    ring.push_back(one);
+}

@@ -1,0 +1,36 @@
+//! What somebody at the console asks for: the end of the running activity, and that
+//! a reboot waits.
+
+use super::campaign::Cause;
+use super::domain::State;
+use super::effect::Effects;
+use super::phase::Phase;
+use super::synchronised::Synchronised;
+use super::Rejected;
+use crate::time::Tick;
+
+impl Synchronised {
+    /// All domains that are at it are turned back. Those that put the new into use
+    /// are only stopped by `force`: halfway through, old and new may both be gone.
+    pub(super) fn handle_cancel(&mut self, now: Tick, force: bool, out: &mut Effects) -> Result<(), Rejected> {
+        if !self.is_running() {
+            return Err(Rejected::NotRunning);
+        }
+        if self.campaign.domains_in(|s| matches!(s, State::Working(_) | State::Ready(_))).is_empty() {
+            return Err(Rejected::Ending);
+        }
+        if self.campaign.phase == Phase::Activate && !force {
+            return Err(Rejected::Activating);
+        }
+        self.turn_back(now, Cause::Cancelled, out);
+        self.advance(now, out);
+        Ok(())
+    }
+
+    pub(super) fn handle_hold(&mut self, now: Tick, hold: bool, out: &mut Effects) -> Result<(), Rejected> {
+        match hold {
+            true => self.reboot.hold(out),
+            false => self.reboot.release(now, self.campaign.is_delivered, self.settings.reboot_after_ms, out),
+        }
+    }
+}

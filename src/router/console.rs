@@ -1,0 +1,274 @@
+//! What the console asks: answered from what is known, or handed on as if a backend
+//! or an owner had said it.
+
+use core::fmt::{self, Write};
+
+use super::timers::Timers;
+use super::{message, Router};
+use crate::console::page::{Json, Page};
+use crate::console::view::{phase_name, Counters, Heard, Host, Use, View};
+use crate::console::{history, report, status, watch};
+use crate::exit;
+use crate::journal::{Journal, Kind, Past};
+use crate::limits::{ACTIONS_MAX, HEARD_MAX, INVENTORIES_MAX, OUTBOUND_BYTES, PAST_REASON_MAX, PAYLOAD_IN_MAX};
+use crate::orchestrator::effect::TimerKind;
+use crate::orchestrator::ids::DomainIx;
+use crate::orchestrator::phase::Status;
+use crate::orchestrator::{Event, Rejected, WaitingOn};
+use crate::text::Text;
+use crate::time::{Now, Tick};
+use crate::wire::console::{self, Ask, Request};
+use crate::wire::topic::Incoming;
+
+/// What is kept for the console alone.
+pub(super) struct Console {
+    pub(super) started: Tick,
+    pub(super) counters: Counters,
+    pub(super) journal: Journal,
+    /// By the domains' places.
+    heard: Vec<Option<Heard>>,
+    /// Why a desired state of the console's is not applied, while one is looked at.
+    refusal: Option<String>,
+}
+
+impl Console {
+    pub(super) fn new(now: Now) -> Console {
+        let mut journal = Journal::default();
+        journal.note(now, Kind::Started, None);
+        Console { started: now.tick, counters: Counters::default(), journal, heard: Vec::new(), refusal: None }
+    }
+
+    /// An agent has said something.
+    pub(super) fn hear(&mut self, domain: DomainIx, status: Status, words: Text<'_>) {
+        if self.heard.len() <= domain.place() {
+            self.heard.resize(domain.place() + 1, None);
+        }
+        let words = words.cut(HEARD_MAX).as_json().to_owned();
+        self.heard[domain.place()] = Some(Heard { status, words });
+    }
+
+    /// A new activity: what was said before is of no interest any more.
+    pub(super) fn forget(&mut self) {
+        self.heard = Vec::new();
+    }
+
+    /// Tells the console, if it waits for that, why its desired state is not applied.
+    pub(super) fn tell(&mut self, words: &dyn Fn(&mut dyn Write) -> fmt::Result) {
+        if let Some(refusal) = &mut self.refusal {
+            // A string takes all that is written to it.
+            let _ = words(refusal);
+        }
+    }
+}
+
+impl Router {
+    /// Notes what has changed of the activity.
+    pub(super) fn look(&mut self, now: Now) {
+        let Some(campaign) = self.orchestrator.campaign() else { return };
+        let reason = || {
+            let mut words = String::new();
+            let _ = message::write(campaign, &self.domains, &mut words);
+            Text::from_checked(&words).cut(PAST_REASON_MAX).as_json().to_owned()
+        };
+        self.console.journal.look(now, campaign, self.orchestrator.reboot(), &reason);
+    }
+
+    /// Answers one request of the console, a line without its end, in `out`. False:
+    /// not at this moment; it is to be asked again as it is.
+    pub fn handle_console(&mut self, now: Now, host: &Host<'_>, line: &[u8], out: &mut String) -> bool {
+        let answered = match console::decode(line) {
+            Err(malformed) => fail(out, &malformed),
+            Ok(request) if !request.ask.is_harmless() && !host.may_control => {
+                fail(out, &"this console only looks: consoleControl is false")
+            }
+            Ok(request) if !request.ask.is_harmless() && !self.ending.is_no() => fail(out, &"the manager is ending"),
+            Ok(request) => match request.ask {
+                // What a document is encoded from must not change while it is sent.
+                Ask::Apply if self.session.is_mid_document() => return false,
+                Ask::Apply => self.console_applies(now, &request, line, out),
+                ask if ask.is_harmless() => self.show(now, host, &request, out),
+                ask => match self.control(now, ask, request.force) {
+                    Ok(done) => say(out, false, Some(exit::DONE), "", &mut |out| writeln!(out, "{done}")),
+                    Err(why) => fail(out, &why),
+                },
+            },
+        };
+        // A string takes all that is written to it.
+        debug_assert!(answered.is_ok());
+        true
+    }
+
+    fn show(&self, now: Now, host: &Host<'_>, request: &Request<'_>, out: &mut String) -> fmt::Result {
+        if request.ask == Ask::Inventory {
+            return say(out, true, Some(exit::DONE), "", &mut |out| {
+                self.store.encode(out, &self.manager, env!("CARGO_PKG_VERSION"))
+            });
+        }
+        let is_known = |place: usize| DomainIx::new(place).is_some_and(|domain| self.store.timestamp(domain).is_some());
+        let view = self.view(now, host, &is_known);
+        let (scene, activity) = match self.scene(request.activity) {
+            Some(scene) => scene,
+            None if request.ask == Ask::Watch => {
+                return fail(out, &format_args!("no activity {} is known", request.activity));
+            }
+            None => (watch::Scene::Idle, ""),
+        };
+        let code = if request.ask == Ask::Watch { scene.exit() } else { Some(exit::DONE) };
+        say(out, request.json, code, activity, &mut |out| {
+            if request.json {
+                let json = &mut Json::new(out);
+                return match request.ask {
+                    Ask::Watch => watch::encode(&view, &scene, json),
+                    Ask::History => json
+                        .open("", '{')
+                        .and_then(|()| history::encode(view.journal, json))
+                        .and_then(|()| json.close('}')),
+                    Ask::Report => report::encode(&view, json),
+                    _ => status::encode(&view, json),
+                };
+            }
+            let page = &mut Page::new(out, request.screen.0);
+            match request.ask {
+                Ask::Watch => watch::write(&view, &scene, request.screen.1, page),
+                Ask::History => history::write(view.journal, page),
+                Ask::Report => report::write(&view, page),
+                _ => status::write(&view, page),
+            }
+        })
+    }
+
+    fn view<'a>(&'a self, now: Now, host: &'a Host<'a>, is_known: &'a dyn Fn(usize) -> bool) -> View<'a> {
+        let waiting_on = self.orchestrator.waiting_on();
+        let campaign = self.orchestrator.campaign();
+        let of = |name, used, max| Use { name, used, max };
+        View {
+            now,
+            host,
+            started: self.console.started,
+            domains: &self.domains,
+            campaign,
+            waiting_on,
+            until: until(&self.timers, waiting_on),
+            reboot: self.orchestrator.reboot(),
+            session: self.session.status(),
+            counters: self.console.counters,
+            uses: [
+                of("actions", campaign.map_or(0, |campaign| campaign.actions.len()), ACTIONS_MAX),
+                of("document", self.desired.payload().len(), PAYLOAD_IN_MAX),
+                of("inventories", self.store.len(), INVENTORIES_MAX),
+                of("unsent", self.session.unsent_bytes(), OUTBOUND_BYTES),
+            ],
+            journal: &self.console.journal,
+            heard: &self.console.heard,
+            is_known,
+        }
+    }
+
+    /// What there is to be seen of an activity, and its identifier; if none is named,
+    /// of the one that runs.
+    fn scene(&self, activity: Text<'_>) -> Option<(watch::Scene<'_>, &str)> {
+        // What was decided about its end is not done before it is saved.
+        let is_saving = self.orchestrator.waiting_on() == WaitingOn::Save;
+        let running = self.orchestrator.campaign().filter(|campaign| campaign.is_running() || is_saving);
+        match running {
+            Some(running) if activity.is_empty() || running.is_activity(activity) => {
+                return Some((watch::Scene::Running, running.activity.as_str()));
+            }
+            _ if activity.is_empty() => return Some((watch::Scene::Idle, "")),
+            _ => {}
+        }
+        let is_it = |past: &&Past| Text::from_checked(&past.activity) == activity;
+        let past = self.console.journal.past().rev().find(is_it)?;
+        Some((watch::Scene::Ended(past), past.activity.as_str()))
+    }
+
+    fn console_applies(&mut self, now: Now, request: &Request<'_>, line: &[u8], out: &mut String) -> fmt::Result {
+        let activity = request.activity;
+        log::info!("{activity}: a desired state from the console");
+        self.console.refusal = Some(String::new());
+        self.handle_plain(now, Incoming::DesiredState, "console", line);
+        let refusal = self.console.refusal.take().unwrap_or_default();
+        let is_taken = refusal.is_empty() && self.orchestrator.campaign().is_some_and(|c| c.is_activity(activity));
+        let code = if is_taken { exit::DONE } else { exit::FAILED };
+        if !is_taken && !request.json {
+            return fail(out, &format_args!("{activity}: refused: {}", Text::from_checked(&refusal)));
+        }
+        say(out, request.json, Some(code), activity.as_json(), &mut |out| {
+            if request.json {
+                let json = &mut Json::new(out);
+                json.open("", '{')?;
+                json.escaped("id", activity.as_json())?;
+                json.raw("taken", &is_taken)?;
+                json.escaped("reason", &refusal)?;
+                return json.close('}');
+            }
+            writeln!(out, "{activity}: begun")
+        })
+    }
+
+    /// Does what is asked for; in words what was done, or why not.
+    fn control(&mut self, now: Now, ask: Ask, force: bool) -> Result<String, String> {
+        let (activity, asking) = match self.orchestrator.campaign() {
+            Some(campaign) => (campaign.activity.clone(), campaign.asking),
+            None => Default::default(),
+        };
+        let activity = Text::from_checked(&activity);
+        let event = match ask {
+            Ask::Approve | Ask::Deny => Event::ConsentReply(activity, ask == Ask::Approve),
+            Ask::Cancel => Event::Cancel(force),
+            _ => Event::HoldReboot(ask == Ask::Hold),
+        };
+        if let Err(rejected) = self.decide(now, event) {
+            return Err(match rejected {
+                Rejected::NotAsked => String::from("no question is open"),
+                Rejected::NoReboot if ask == Ask::Release => String::from("no reboot is held"),
+                Rejected::NoReboot => String::from("no reboot is due"),
+                Rejected::Activating => {
+                    format!("{activity} is being put into use; --force cancels it all the same")
+                }
+                Rejected::Ending => format!("{activity} is being cleaned up and ends by itself"),
+                Rejected::Unsupported => String::from("this orchestration cannot do that"),
+                _ => String::from("no activity runs"),
+            });
+        }
+        let phase = asking.map_or("", phase_name);
+        let done = match ask {
+            Ask::Approve => format!("{activity}: consent to {phase} given"),
+            Ask::Deny => format!("{activity}: consent to {phase} denied"),
+            Ask::Cancel => format!("{activity}: cancelled, what was done is undone"),
+            Ask::Hold => format!("{activity}: the reboot is held"),
+            _ => format!("{activity}: the reboot is released"),
+        };
+        log::info!("{done}, at the console");
+        Ok(done)
+    }
+}
+
+/// Until when something is waited for at most.
+fn until(timers: &Timers, waiting_on: WaitingOn) -> Option<Tick> {
+    let kinds: &[TimerKind] = match waiting_on {
+        WaitingOn::Nothing | WaitingOn::Save => &[],
+        WaitingOn::Agents(_) => &[TimerKind::Phase, TimerKind::Cleanup],
+        WaitingOn::Consent(_) => &[TimerKind::Consent],
+        WaitingOn::Link | WaitingOn::Reboot => &[TimerKind::Reboot],
+    };
+    kinds.iter().filter_map(|kind| timers.at(*kind)).min()
+}
+
+/// An answer with a text or, if `json`, data: what `write` writes.
+fn say(
+    out: &mut String,
+    json: bool,
+    code: Option<u8>,
+    activity: &str,
+    write: &mut dyn FnMut(&mut dyn Write) -> fmt::Result,
+) -> fmt::Result {
+    console::encode_answer(out, json, write)?;
+    console::encode_end(out, activity, code)
+}
+
+/// The answer that something cannot be done.
+fn fail(out: &mut String, why: &dyn fmt::Display) -> fmt::Result {
+    console::encode_error(out, why)?;
+    console::encode_end(out, "", Some(exit::FAILED))
+}

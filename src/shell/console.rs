@@ -1,0 +1,292 @@
+//! The console's socket. A client is given one answer at a time and asked for the
+//! next request only when it has taken that, so that whatever it does, it costs the
+//! memory of one request and one answer and holds nobody up. Without a client there
+//! is nothing but the socket.
+
+use std::ffi::CString;
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::task::{Context, Poll};
+
+use async_io::Async;
+
+use crate::limits::{CONSOLE_CLIENTS_MAX, CONSOLE_CLIENT_MS, CONSOLE_REQUEST_MAX};
+use crate::time::Tick;
+
+/// Bytes taken from a client at once.
+const CHUNK: usize = 4096;
+
+/// Milliseconds without new clients when the system has no room for one.
+const PAUSE_MS: u64 = 1000;
+
+/// What one too many is told.
+const FULL: &[u8] = b"{\"error\":\"too many consoles are open\",\"exit\":1}\n";
+
+/// What somebody is told who asks for too much.
+const TOO_LONG: &[u8] = b"{\"error\":\"the request is too long\",\"exit\":1}\n";
+
+/// Answers the request in a line. False: not at this moment.
+pub type Answering<'a> = &'a mut dyn FnMut(&[u8], &mut String) -> bool;
+
+/// The socket and who is connected to it.
+pub struct Console {
+    listener: Async<UnixListener>,
+    path: PathBuf,
+    /// Whether somebody may wait to be let in.
+    is_called: bool,
+    /// Nobody is let in before.
+    paused: Option<Tick>,
+    clients: Vec<Client>,
+}
+
+struct Client {
+    stream: Async<UnixStream>,
+    input: Vec<u8>,
+    /// What is still to be taken by the client, and how much of it was.
+    output: Vec<u8>,
+    taken: usize,
+    /// When it has to have asked, or to have taken its answer.
+    deadline: Tick,
+    readable: bool,
+    writable: bool,
+    is_last: bool,
+}
+
+impl Console {
+    /// Listens at `path`, for the owner of the process and, if it is not empty, for
+    /// `group`. A socket that nobody listens at is replaced.
+    ///
+    /// # Errors
+    /// The system's; or somebody listens there, or there is no such group.
+    pub fn open(path: &str, group: &str) -> io::Result<Console> {
+        let path = Path::new(path);
+        let group = if group.is_empty() { None } else { Some(group_id(group)?) };
+        if let Some(folder) = path.parent() {
+            // If it cannot be made, the socket cannot either, which says why.
+            let _ = DirBuilder::new().mode(0o755).create(folder);
+        }
+        remove_stale(path)?;
+        // SAFETY: plain system calls; no other thread of ours makes files yet.
+        let mask = unsafe { libc::umask(0o177) };
+        let listener = UnixListener::bind(path);
+        // SAFETY: as above.
+        unsafe { libc::umask(mask) };
+        // From here on the socket is removed with the console.
+        let (listener, path) = (Async::new(listener?)?, path.to_owned());
+        let console = Console { listener, path, is_called: true, paused: None, clients: Vec::new() };
+        if let Some(group) = group {
+            let path = CString::new(console.path.as_os_str().as_bytes())?;
+            // SAFETY: the path ends with NUL.
+            if unsafe { libc::chown(path.as_ptr(), libc::uid_t::MAX, group) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            fs::set_permissions(&console.path, fs::Permissions::from_mode(0o660))?;
+        }
+        Ok(console)
+    }
+
+    /// Lets clients in, takes what they ask and gives what they are answered, each of
+    /// them one request at most; whether anything was done.
+    pub fn serve(&mut self, now: Tick, answer: Answering<'_>) -> bool {
+        let mut moved = self.let_in(now);
+        self.clients.retain_mut(|client| match client.serve(now, answer) {
+            Ok(more) => {
+                moved |= more;
+                client.deadline > now
+            }
+            Err(_) => false,
+        });
+        if self.clients.is_empty() {
+            self.clients = Vec::new();
+        }
+        moved
+    }
+
+    fn let_in(&mut self, now: Tick) -> bool {
+        if self.paused.is_some_and(|until| until > now) || !self.is_called {
+            return false;
+        }
+        self.paused = None;
+        let accepted = self.listener.get_ref().accept().and_then(|(stream, _)| Async::new(stream));
+        match accepted {
+            Ok(stream) if self.clients.len() < CONSOLE_CLIENTS_MAX => self.clients.push(Client::new(stream, now)),
+            // If it does not take that at once, it is not told.
+            Ok(stream) => drop(stream.get_ref().write(FULL)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.is_called = false;
+                return false;
+            }
+            Err(error) => {
+                log::warn!("console: {error}");
+                self.paused = Some(now.after(PAUSE_MS));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// When `serve` is to be called.
+    pub fn poll_timeout(&self) -> Option<Tick> {
+        self.clients.iter().map(|client| client.deadline).chain(self.paused).min()
+    }
+
+    /// Ready when `serve` may get on.
+    pub fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut wake = Poll::Pending;
+        if self.paused.is_none() && !self.is_called && self.listener.poll_readable(cx).is_ready() {
+            self.is_called = true;
+            wake = Poll::Ready(());
+        }
+        for client in &mut self.clients {
+            if client.poll_wake(cx).is_ready() {
+                wake = Poll::Ready(());
+            }
+        }
+        wake
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Client {
+    fn new(stream: Async<UnixStream>, now: Tick) -> Client {
+        Client {
+            stream,
+            input: Vec::new(),
+            output: Vec::new(),
+            taken: 0,
+            deadline: now.after(CONSOLE_CLIENT_MS),
+            readable: true,
+            writable: true,
+            is_last: false,
+        }
+    }
+
+    fn has_line(&self) -> Option<usize> {
+        self.input.iter().position(|byte| *byte == b'\n')
+    }
+
+    /// A step further; whether there may be another at once.
+    fn serve(&mut self, now: Tick, answer: Answering<'_>) -> io::Result<bool> {
+        if self.taken < self.output.len() {
+            return self.write(now);
+        }
+        if let Some(end) = self.has_line() {
+            let mut text = String::new();
+            if !answer(&self.input[..end], &mut text) {
+                return Ok(false);
+            }
+            self.output = text.into_bytes();
+            self.input.drain(..=end);
+            self.input.shrink_to_fit();
+            self.deadline = now.after(CONSOLE_CLIENT_MS);
+            return Ok(true);
+        }
+        if self.input.len() > CONSOLE_REQUEST_MAX {
+            self.is_last = true;
+            self.input = Vec::new();
+            self.output = TOO_LONG.to_vec();
+            return Ok(true);
+        }
+        self.read()
+    }
+
+    fn write(&mut self, now: Tick) -> io::Result<bool> {
+        if !self.writable {
+            return Ok(false);
+        }
+        match self.stream.get_ref().write(&self.output[self.taken..]) {
+            Ok(n) => {
+                self.taken += n;
+                if self.taken == self.output.len() {
+                    self.output = Vec::new();
+                    self.taken = 0;
+                    self.deadline = now.after(CONSOLE_CLIENT_MS);
+                    if self.is_last {
+                        return Err(ErrorKind::ConnectionAborted.into());
+                    }
+                }
+                Ok(true)
+            }
+            Err(error) if is_passing(&error) => {
+                self.writable = false;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read(&mut self) -> io::Result<bool> {
+        if !self.readable {
+            return Ok(false);
+        }
+        let mut chunk = [0; CHUNK];
+        match self.stream.get_ref().read(&mut chunk) {
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                self.input.extend_from_slice(&chunk[..n]);
+                Ok(true)
+            }
+            Err(error) if is_passing(&error) => {
+                self.readable = false;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.taken < self.output.len() {
+            if !self.writable && self.stream.poll_writable(cx).is_ready() {
+                self.writable = true;
+                return Poll::Ready(());
+            }
+        } else if !self.readable && self.stream.poll_readable(cx).is_ready() {
+            self.readable = true;
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// Removes a socket at which nobody listens any more.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(io::Error::new(ErrorKind::AlreadyExists, "there is a file that is no socket"));
+        }
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => Err(io::Error::new(ErrorKind::AddrInUse, "another manager listens there")),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// The number of a group, by its name in `/etc/group` or as it is.
+fn group_id(group: &str) -> io::Result<libc::gid_t> {
+    if let Ok(id) = group.parse() {
+        return Ok(id);
+    }
+    let groups = fs::read_to_string("/etc/group")?;
+    let id = groups.lines().find_map(|line| {
+        let mut parts = line.split(':');
+        (parts.next() == Some(group)).then(|| parts.nth(1)?.parse().ok()).flatten()
+    });
+    id.ok_or_else(|| io::Error::new(ErrorKind::NotFound, format!("consoleGroup: there is no group {group}")))
+}

@@ -1,0 +1,79 @@
+//! One timer of the kernel's. Setting it wakes nobody, unlike the reactor's own
+//! timers, which wake its thread each time.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::task::{Context, Poll};
+
+use async_io::Async;
+
+/// Runs off once after each `set`.
+pub struct Timer(Async<File>);
+
+impl Timer {
+    /// One that is not set.
+    ///
+    /// # Errors
+    /// The system's, if it has no `timerfd`.
+    pub fn new() -> io::Result<Timer> {
+        // SAFETY: the descriptor, if it is one, is owned by nobody else.
+        let file = unsafe {
+            let fd = libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK);
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            File::from_raw_fd(fd)
+        };
+        Async::new_nonblocking(file).map(Timer)
+    }
+
+    /// Sets it to so many milliseconds from now, in place of what it was set to;
+    /// none: never.
+    pub fn set(&self, after_ms: Option<u64>) {
+        // SAFETY: a structure of plain numbers, all of which may be 0.
+        let mut when: libc::itimerspec = unsafe { std::mem::zeroed() };
+        if let Some(ms) = after_ms {
+            // Longer than an `i32` of seconds is never, for all that runs.
+            when.it_value.tv_sec = (ms / 1000).min(i32::MAX as u64) as libc::time_t;
+            when.it_value.tv_nsec = (ms % 1000) as libc::c_long * 1_000_000;
+            if ms == 0 {
+                when.it_value.tv_nsec = 1;
+            }
+        }
+        // SAFETY: the descriptor is open, and the structure is read only.
+        let result = unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &when, std::ptr::null_mut()) };
+        assert_eq!(result, 0, "a timer can be set to any time");
+    }
+
+    /// Ready when it has run off, once.
+    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.0.poll_readable(cx).is_ready() {
+            let mut times = [0; 8];
+            if self.0.get_ref().read_exact(&mut times).is_ok() {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn it_runs_off_once_after_the_last_time_that_it_was_set() {
+        let timer = Timer::new().unwrap();
+        timer.set(Some(0));
+        timer.set(Some(60_000));
+        timer.set(Some(20));
+        let start = Instant::now();
+        smol::block_on(std::future::poll_fn(|cx| timer.poll(cx)));
+        assert!(start.elapsed().as_millis() >= 20);
+        timer.set(Some(u64::MAX));
+        let poll = smol::block_on(std::future::poll_fn(|cx| Poll::Ready(timer.poll(cx))));
+        assert_eq!(poll, Poll::Pending);
+    }
+}
