@@ -389,3 +389,38 @@ pub const TLS_OWN_FILE_MAX: usize = 64 * 1024;
 
 /// Bytes that wait encrypted for the socket, but for a record's head and tail.
 pub const TLS_OUT_MAX: usize = WRITE_CHUNK;
+
+// All together
+
+/// Bytes of an action as it is kept: its texts, and where what stands in them.
+pub const ACTION_BYTES: usize = ACTION_COMPONENT_MAX + ACTION_MESSAGE_MAX + 32;
+
+/// Bytes of a domain's part in the activity: two reasons, and where it is.
+pub const PART_BYTES: usize = 2 * (REASON_MAX + 24) + 64;
+
+/// Bytes of an effect that waits, or that one event has.
+pub const EFFECT_BYTES: usize = 16;
+
+/// Bytes that a TLS connection holds: what was read and is not yet a whole record,
+/// and what waits encrypted for the socket.
+#[cfg(feature = "tls")]
+const TLS_BYTES: usize = 36 * 1024 + TLS_OUT_MAX;
+
+#[cfg(not(feature = "tls"))]
+const TLS_BYTES: usize = 0;
+
+/// What can grow, and to how many bytes. All of it is there from the start or with
+/// the link; what is never filled takes no memory.
+pub const BUFFERS: [(&str, usize); 11] = [
+    ("messages from the broker", RECEIVE_BUFFER),
+    ("messages to the broker", OUTBOUND_BYTES),
+    ("desired state", SAVED_RECORD_MAX),
+    ("inventories", INVENTORIES_MAX),
+    ("actions", ACTIONS_MAX * ACTION_BYTES),
+    ("domains of the activity", DOMAINS_MAX * PART_BYTES),
+    ("finished activities", FINISHED_MAX * (ACTIVITY_ID_MAX + 32)),
+    ("decisions", (HELD_MAX + 2 * EFFECTS_MAX) * EFFECT_BYTES),
+    ("acknowledgements, subscriptions", (1 << 16) / 8 + 8 * INBOUND_MAX + 16 * REQUESTS_MAX + CONTROL_BYTES),
+    ("socket and TLS", WRITE_CHUNK + TLS_BYTES),
+    ("saving", SAVED_RECORD_MAX + SAVED_ACTIONS_MAX + SAVED_HISTORY_MAX + SAVED_STATE_MAX),
+];

@@ -214,6 +214,21 @@ fn every_key_has_its_default_and_is_taken_from_file_environment_and_flag() {
 }
 
 #[test]
+fn the_bounds_of_memory_are_told_with_their_sum() {
+    let ran = run(&[], &["--check-config"]);
+    let bytes_of = |line: &str| -> usize {
+        let (_, rest) = line.split_once(": at most ").unwrap();
+        rest.trim_end_matches(" bytes").parse().unwrap()
+    };
+    let lines: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("memory for ")).collect();
+    let (last, parts) = lines.split_last().unwrap();
+    assert!(last.starts_with("memory for all of these: "));
+    assert_eq!(bytes_of(last), parts.iter().map(|line| bytes_of(line)).sum::<usize>());
+    assert!(parts.contains(&"memory for inventories: at most 524288 bytes"), "{parts:?}");
+    assert!(bytes_of(last) < 2_500_000, "{last}");
+}
+
+#[test]
 fn the_configuration_of_an_installed_system_is_accepted() {
     let file = File::new(
         "installed",

@@ -7,6 +7,7 @@ use super::keys::{Key, Kind, AGENT_KEYS, KEYS};
 use super::unusable::unusable;
 use super::values::{masked, shown, Names, Slot};
 use super::Loaded;
+use crate::limits::BUFFERS;
 
 /// The help: every flag with its default, at most 80 columns.
 pub fn help() -> String {
@@ -40,7 +41,7 @@ fn help_of(out: &mut String, prefix: &str, key: &Key) {
 }
 
 /// The configuration as `--check-config` prints it, and whether all is well:
-/// every value with its source, then warnings and errors.
+/// every value with its source, the bounds of memory, then warnings and errors.
 pub fn check_config(loaded: &Loaded) -> (String, bool) {
     let mut out = String::new();
     for (key, slot) in KEYS.iter().zip(&loaded.values.slots) {
@@ -51,6 +52,7 @@ pub fn check_config(loaded: &Loaded) -> (String, bool) {
             show_value(&mut out, Names { key, domain: Some(&agent.domain) }, slot);
         }
     }
+    show_buffers(&mut out);
     for warning in &loaded.warnings {
         let _ = writeln!(out, "warning: {warning}");
     }
@@ -59,6 +61,15 @@ pub fn check_config(loaded: &Loaded) -> (String, bool) {
         let _ = writeln!(out, "error: {}", shown(error));
     }
     (out, loaded.warnings.is_empty() && errors.is_empty())
+}
+
+/// What can fill, and the sum: the same whatever the configuration says.
+fn show_buffers(out: &mut String) {
+    for (name, bytes) in BUFFERS {
+        let _ = writeln!(out, "memory for {name}: at most {bytes} bytes");
+    }
+    let all: usize = BUFFERS.iter().map(|(_, bytes)| bytes).sum();
+    let _ = writeln!(out, "memory for all of these: at most {all} bytes");
 }
 
 fn show_value(out: &mut String, names: Names<'_>, slot: &Slot) {

@@ -1,5 +1,7 @@
 //! The activity as it is saved and reported.
 
+use core::mem::size_of;
+
 use heapless::{String, Vec};
 
 use super::domain::{Domain, Reason, State};
@@ -7,7 +9,8 @@ use super::event::{Action, DesiredState};
 use super::ids::{DomainIx, DomainSet};
 use super::phase::{ActionStatus, Phase, Status};
 use crate::limits::{
-    ACTIONS_MAX, ACTION_COMPONENT_MAX, ACTION_MESSAGE_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX,
+    ACTIONS_MAX, ACTION_BYTES, ACTION_COMPONENT_MAX, ACTION_MESSAGE_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX,
+    PART_BYTES,
 };
 use crate::text::Text;
 
@@ -203,6 +206,9 @@ impl Clone for Actions {
         copy
     }
 }
+
+const _: () = assert!(size_of::<KnownAction>() <= ACTION_BYTES);
+const _: () = assert!(size_of::<Option<Domain>>() <= PART_BYTES);
 
 impl Default for Actions {
     fn default() -> Actions {

@@ -1,8 +1,10 @@
 //! What the orchestrator wants done.
 
+use core::mem::size_of;
+
 use super::ids::DomainIx;
 use super::phase::{Command, Phase, Status};
-use crate::limits::EFFECTS_MAX;
+use crate::limits::{EFFECTS_MAX, EFFECT_BYTES};
 use crate::time::Tick;
 
 /// Something to be done, in the order given.
@@ -34,6 +36,8 @@ pub enum Effect {
     /// Tell the one who reads the log.
     Notice(Notice),
 }
+
+const _: () = assert!(size_of::<Effect>() <= EFFECT_BYTES);
 
 /// The timers of an activity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

@@ -1,6 +1,8 @@
 //! The last finished activities, to tell a redelivered desired state from a new
 //! one (protocol.md, "The activity").
 
+use core::mem::size_of;
+
 use heapless::String;
 
 use super::event::DesiredState;
@@ -25,6 +27,8 @@ pub struct One {
     /// Its final status.
     pub outcome: Status,
 }
+
+const _: () = assert!(size_of::<One>() <= ACTIVITY_ID_MAX + 32);
 
 impl Default for Finished {
     fn default() -> Finished {

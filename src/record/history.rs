@@ -6,7 +6,7 @@ use heapless::String;
 use super::codes;
 use super::format::{fields, Draft, Fields, Kind};
 use crate::journal::{self, Detail, Event, Journal, Past};
-use crate::limits::{DOMAINS_MAX, PAST_REASON_MAX, SAVED_HISTORY_MAX};
+use crate::limits::{DOMAINS_MAX, EVENTS_MAX, PAST_REASON_MAX, SAVED_HISTORY_MAX};
 use crate::orchestrator::finished::{Finished, One};
 use crate::orchestrator::ids::DomainIx;
 use crate::text::Text;
@@ -39,11 +39,12 @@ pub fn encode(finished: &Finished, journal: &Journal, names: &[std::string::Stri
         for name in names.iter().take(DOMAINS_MAX) {
             out.put(tag::DOMAIN, &[name.as_bytes()]);
         }
-        let mut events = Vec::with_capacity(journal.events().len() * EVENT);
+        let mut events = heapless::Vec::<u8, { EVENTS_MAX * EVENT }>::new();
         for event in journal.events() {
-            events.extend_from_slice(&event.wall.to_le_bytes());
             let domain = event.domain.map_or(u8::MAX, |domain| domain.place() as u8);
-            events.extend_from_slice(&[event.kind as u8, domain, detail(event.detail)]);
+            // As many as there are places for.
+            let _ = events.extend_from_slice(&event.wall.to_le_bytes());
+            let _ = events.extend_from_slice(&[event.kind as u8, domain, detail(event.detail)]);
         }
         out.put(tag::EVENTS, &[&events]);
     })

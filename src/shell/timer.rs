@@ -35,7 +35,7 @@ impl Timer {
         let mut when: libc::itimerspec = unsafe { std::mem::zeroed() };
         if let Some(ms) = after_ms {
             // Longer than an `i32` of seconds is never, for all that runs.
-            when.it_value.tv_sec = (ms / 1000).min(i32::MAX as u64) as libc::time_t;
+            when.it_value.tv_sec = (ms / 1000).min(i32::MAX as u64) as _;
             when.it_value.tv_nsec = (ms % 1000) as libc::c_long * 1_000_000;
             if ms == 0 {
                 when.it_value.tv_nsec = 1;

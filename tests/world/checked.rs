@@ -11,6 +11,8 @@ use update_manager::orchestrator::{
 };
 use update_manager::time::Tick;
 
+use crate::heap;
+
 /// The activities that were accepted, in order.
 pub type Accepted = Rc<RefCell<Vec<String>>>;
 
@@ -30,12 +32,14 @@ impl Checked {
 impl Orchestrator for Checked {
     fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
         let result = self.inner.handle(now, event, out);
-        if let (Event::DesiredState(desired), Ok(())) = (event, result) {
-            self.accepted.borrow_mut().push(desired.activity.as_json().to_owned());
-        }
-        if let Err(broken) = self.check.step(&event, result, out, self.inner.campaign()) {
-            panic!("broken: {broken}\n  event {event:?}\n  result {result:?}\n  effects {out:?}");
-        }
+        heap::of_world(|| {
+            if let (Event::DesiredState(desired), Ok(())) = (event, result) {
+                self.accepted.borrow_mut().push(desired.activity.as_json().to_owned());
+            }
+            if let Err(broken) = self.check.step(&event, result, out, self.inner.campaign()) {
+                panic!("broken: {broken}\n  event {event:?}\n  result {result:?}\n  effects {out:?}");
+            }
+        });
         result
     }
 

@@ -6,6 +6,8 @@ use std::sync::Once;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::heap;
+
 /// All lines, one after the other, and where each ends.
 struct Lines {
     text: String,
@@ -24,10 +26,12 @@ impl Log for Collector {
     }
 
     fn log(&self, record: &Record<'_>) {
-        LINES.with(|lines| {
-            let lines = &mut *lines.borrow_mut();
-            write!(lines.text, "{}", record.args()).unwrap();
-            lines.ends.push((record.level(), lines.text.len()));
+        heap::of_world(|| {
+            LINES.with(|lines| {
+                let lines = &mut *lines.borrow_mut();
+                write!(lines.text, "{}", record.args()).unwrap();
+                lines.ends.push((record.level(), lines.text.len()));
+            });
         });
     }
 

@@ -4,6 +4,7 @@ use update_manager::router::Router;
 use update_manager::time::{Now, Tick};
 
 use crate::disk::{Disk, Fate, Step};
+use crate::heap;
 use crate::scenario::{World, EPOCH, START};
 
 /// Moments at which the power can be cut.
@@ -111,7 +112,10 @@ impl World {
     pub fn drive_disk(&mut self) -> bool {
         let Some(disk) = &mut self.disk else { return false };
         if disk.is_idle() {
-            if let Some(job) = self.router.poll_save() {
+            let before = heap::so_far();
+            if let Some(job) = heap::of_manager(|| self.router.poll_save()) {
+                // What is saved goes to another thread: a list, and each record.
+                assert_eq!(heap::so_far().calls - before.calls, 1 + job.drafts.len() as u64);
                 disk.begin(self.now, job);
             }
         }
@@ -123,7 +127,7 @@ impl World {
         };
         if let Some((sequence, result)) = done {
             let now = self.clock();
-            self.router.handle_saved(now, sequence, result);
+            heap::of_manager(|| self.router.handle_saved(now, sequence, result));
         }
         true
     }

@@ -15,6 +15,7 @@ use crate::actors::{Actor, Said};
 use crate::broker::Broker;
 use crate::checked::Accepted;
 use crate::disk::Disk;
+use crate::heap;
 use crate::journal;
 use crate::power::{Moment, Power};
 use crate::seen::{text, topic, From, Report, Seen};
@@ -269,7 +270,7 @@ impl World {
             let now = self.clock();
             let is_due = self.router.poll_timeout().is_some_and(|due| due <= now.tick);
             if is_due {
-                self.router.handle_timeout(now);
+                heap::of_manager(|| self.router.handle_timeout(now));
                 if self.pass(Moment::Timer) {
                     continue;
                 }
@@ -294,7 +295,7 @@ impl World {
         match self.router.poll_link(now) {
             LinkWish::Open if self.broker.reachable => {
                 self.is_up = true;
-                self.router.handle_link_up(now);
+                heap::of_manager(|| self.router.handle_link_up(now));
                 true
             }
             LinkWish::Open => {
@@ -320,7 +321,7 @@ impl World {
             self.losses += 1;
             self.broker.handle_link_down();
             let now = self.clock();
-            self.router.handle_link_down(now);
+            heap::of_manager(|| self.router.handle_link_down(now));
         }
     }
 
@@ -344,17 +345,17 @@ impl World {
         while self.read(now) {
             moved = true;
             // Of pieces as many as make a packet: each alone changes nothing.
-            if self.router.handle_events(now) || self.read_max >= PIECE {
+            if heap::of_manager(|| self.router.handle_events(now)) || self.read_max >= PIECE {
                 break;
             }
         }
-        moved |= self.router.handle_events(now);
+        moved |= heap::of_manager(|| self.router.handle_events(now));
         if moved && self.pass(Moment::Received) {
             return true;
         }
         let mut out = [0; 4096];
         while self.is_up {
-            let n = self.router.poll_transmit(now, &mut out);
+            let n = heap::of_manager(|| self.router.poll_transmit(now, &mut out));
             if n == 0 {
                 break;
             }
@@ -374,11 +375,11 @@ impl World {
         if !self.is_up {
             return false;
         }
-        let room = self.router.receive_buffer();
+        let room = heap::of_manager(|| self.router.receive_buffer());
         let packet = if self.disk.is_some() { self.broker.packet() } else { usize::MAX };
         let len = room.len().min(self.read_max).min(packet);
         let read = self.broker.read(&mut room[..len]);
-        self.router.handle_received(now, read);
+        heap::of_manager(|| self.router.handle_received(now, read));
         read > 0
     }
 

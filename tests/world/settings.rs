@@ -11,12 +11,13 @@ use update_manager::shell;
 use update_manager::time::Now;
 
 use crate::checked::{Accepted, Checked};
+use crate::frugal::Frugal;
 
 /// A manager that has just started, and saves its activities or does not.
 pub fn router(config: &Config, accepted: &Accepted, is_saved: bool, now: Now) -> Router {
     let checked = Checked::new(shell::settings(config, is_saved), Rc::clone(accepted));
     let orchestrator: Box<dyn Orchestrator> =
-        if is_saved { Box::new(Durable::new(checked)) } else { Box::new(checked) };
+        if is_saved { Box::new(Frugal(Durable::new(checked))) } else { Box::new(Frugal(checked)) };
     let options = options(config);
     assert_eq!(options.check(), Ok(()));
     let Ok(router) = Router::new(config, options, orchestrator, now) else { panic!("topics") };

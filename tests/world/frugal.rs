@@ -1,0 +1,148 @@
+//! Who takes nothing from the heap, and who gives it back.
+
+use heapless::{String, Vec};
+use update_manager::inventory::store::Store;
+use update_manager::limits::{ACTIONS_MAX, COMPONENTS_MAX};
+use update_manager::orchestrator::ids::DomainIx;
+use update_manager::orchestrator::phase::{Command, Status};
+use update_manager::orchestrator::{Campaign, Effects, Event, Orchestrator, Rejected, WaitingOn};
+use update_manager::text::Text;
+use update_manager::time::Tick;
+use update_manager::wire::{desired_state, encode, feedback, inventory as wire_inventory, Envelope};
+
+use crate::actors::{desired_state as desired, inventory, Obedient, Owner};
+use crate::heap;
+use crate::scenario::World;
+
+/// An orchestrator that must not take anything from the heap, but for the start
+/// with what was saved.
+pub struct Frugal<O>(pub O);
+
+impl<O: Orchestrator> Orchestrator for Frugal<O> {
+    fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
+        match event {
+            Event::Boot(_) => self.0.handle(now, event, out),
+            _ => heap::untouched("the orchestrator", || self.0.handle(now, event, out)),
+        }
+    }
+
+    fn campaign(&self) -> Option<&Campaign> {
+        self.0.campaign()
+    }
+
+    fn waiting_on(&self) -> WaitingOn {
+        self.0.waiting_on()
+    }
+
+    fn finished(&self) -> Option<&update_manager::orchestrator::finished::Finished> {
+        self.0.finished()
+    }
+
+    fn reboot(&self) -> update_manager::orchestrator::reboot::Reboot {
+        self.0.reboot()
+    }
+}
+
+#[test]
+#[should_panic = "the orchestrator takes memory from the heap"]
+fn an_orchestrator_that_takes_memory_is_found_out() {
+    struct Greedy(std::vec::Vec<Tick>);
+    impl Orchestrator for Greedy {
+        fn handle(&mut self, now: Tick, _: Event<'_>, _: &mut Effects) -> Result<(), Rejected> {
+            self.0.push(now);
+            Ok(())
+        }
+        fn campaign(&self) -> Option<&Campaign> {
+            None
+        }
+        fn waiting_on(&self) -> WaitingOn {
+            WaitingOn::Nothing
+        }
+    }
+    let _ = Frugal(Greedy(std::vec::Vec::new())).handle(Tick(0), Event::Terminate, &mut Effects::new());
+}
+
+/// Everybody in one world: agents, an owner who is asked.
+fn world() -> World {
+    let consent = r#""ownerConsentCommands": ["DOWNLOAD", "ACTIVATE"]"#;
+    World::with(&["one", "two"], consent)
+        .joined_by(Obedient::paced("one", 500))
+        .joined_by(Obedient::paced("two", 700))
+        .joined_by(Owner { answer: "APPROVED", after_ms: 100 })
+}
+
+fn pass_activity(world: &mut World, n: usize) {
+    let activity = format!("act-{n:04}");
+    world.backend_applies(&activity, &desired(&["one", "two"]));
+    world.run_for(60_000);
+    assert_eq!(world.last(&activity).status, "COMPLETED");
+}
+
+#[test]
+fn what_an_activity_took_from_the_heap_it_has_given_back_at_its_end() {
+    let mut world = world();
+    // What grows once to its size does so in the first ones.
+    (0..40).for_each(|n| pass_activity(&mut world, n));
+    let before = heap::so_far();
+    pass_activity(&mut world, 40);
+    let of_one = heap::so_far().calls - before.calls;
+    (41..60).for_each(|n| pass_activity(&mut world, n));
+    let after = heap::so_far();
+    assert_eq!(after.bytes, before.bytes, "bytes that 20 activities took and did not give back");
+    assert_eq!(after.calls - before.calls, 20 * of_one, "each activity asks as often for memory");
+    // MQTT's codec asks for two pieces a message that comes in; the rest is for topics and log lines.
+    assert!((20..400).contains(&of_one), "{of_one}");
+}
+
+#[test]
+fn reading_a_message_takes_nothing_from_the_heap() {
+    let component = |n: usize| format!(r#"{{"id":"c{n}","version":"1","config":[{{"key":"k","value":"\u0061"}}]}}"#);
+    let components: std::vec::Vec<_> = (0..COMPONENTS_MAX).map(component).collect();
+    let list = components.join(",");
+    let desired = format!(
+        r#"{{"activityId":"a","timestamp":1,"payload":{{"baselines":[{{"title":"b","components":["one:c1"]}}],
+        "domains":[{{"id":"one","components":[{list}]}}]}}}}"#
+    );
+    let action =
+        |n: usize| format!(r#"{{"component":{{"id":"c{n}","version":"1"}},"status":"UPDATING","progress":7}}"#);
+    let actions: std::vec::Vec<_> = (0..ACTIONS_MAX).map(action).collect();
+    let feedback = format!(
+        r#"{{"activityId":"a","timestamp":1,"payload":{{"status":"UPDATING","message":"m","actions":[{}]}}}}"#,
+        actions.join(",")
+    );
+    let inventory = inventory("one", "a", 1);
+    heap::untouched("reading", || {
+        let envelope = Envelope::decode(desired.as_bytes()).unwrap();
+        let state = desired_state::decode(&envelope).unwrap();
+        assert_eq!(state.domains(), 1);
+        let mut part = encode::Count::default();
+        desired_state::encode_part(desired.as_bytes(), &state, 0, &mut part).unwrap();
+        assert!(part.bytes > 10_000);
+
+        let envelope = Envelope::decode(feedback.as_bytes()).unwrap();
+        let mut actions = Vec::new();
+        assert_eq!(feedback::decode(&envelope, &mut actions).unwrap().status, Status::Updating);
+        assert_eq!(actions.len(), ACTIONS_MAX);
+
+        let envelope = Envelope::decode(inventory.as_bytes()).unwrap();
+        assert!(wire_inventory::decode(&envelope, "one").unwrap().root.is_some());
+        assert!(Envelope::decode(&desired.as_bytes()[1..]).is_err());
+    });
+}
+
+#[test]
+fn writing_a_message_takes_nothing_from_the_heap() {
+    let text = inventory("one", "a", 1);
+    let mut store = Store::new();
+    heap::untouched("writing", || {
+        let mut out = String::<1024>::new();
+        encode::head(&mut out, Text::parse("a").unwrap(), 1_700_000_000_000).unwrap();
+        encode::command(&mut out, Command::Download).unwrap();
+        encode::feedback_head(&mut out, Status::Running, Some(&|out| out.write_str("words"))).unwrap();
+
+        let envelope = Envelope::decode(text.as_bytes()).unwrap();
+        store.put(DomainIx::new(0).unwrap(), &wire_inventory::decode(&envelope, "one").unwrap(), 1).unwrap();
+        store.encode(&mut out, "device", "1").unwrap();
+        assert!(out.len() > 300);
+    });
+}
