@@ -9,7 +9,7 @@ mod consent;
 mod console;
 mod ending;
 mod inbound;
-mod message;
+pub(crate) mod message;
 mod outbound;
 mod refusals;
 mod retained;
@@ -39,7 +39,7 @@ use saving::Saving;
 pub use saving::{Loaded, SaveJob};
 pub use status::will;
 use status::Status;
-use timers::Timers;
+pub(crate) use timers::Timers;
 use twin::Twin;
 
 /// What the orchestrator still wants to know about the end of an activity.

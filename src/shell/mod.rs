@@ -6,7 +6,7 @@ mod disk;
 pub(crate) mod link;
 mod notify;
 mod reboot;
-mod signal;
+pub(crate) mod signal;
 mod timer;
 #[cfg(feature = "tls")]
 mod tls;
