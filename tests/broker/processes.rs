@@ -200,7 +200,8 @@ impl Manager {
         Manager::start_program(&program, broker, domains, json!({}), |_| {})
     }
 
-    fn start_program(
+    /// Another program in the manager's place.
+    pub fn start_program(
         program: &Path,
         broker: &str,
         domains: &[&str],
@@ -257,6 +258,10 @@ impl Manager {
     /// How often its log says `words`.
     pub fn said(&self, words: &str) -> usize {
         occurrences(&self.folder.file("log"), words)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Its resident memory in kB.
