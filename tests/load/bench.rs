@@ -38,21 +38,33 @@ impl Table {
     }
 }
 
-pub fn run() -> bool {
+/// What can be measured alone, by name.
+type Part = (&'static str, fn(&Build, &mut Table));
+
+const PARTS: [Part; 7] = [
+    ("rest", |_, table| Build::all().iter().for_each(|build| at_rest(build, table))),
+    ("worst", |_, table| worst(table)),
+    ("start", start),
+    ("latency", latency),
+    ("cost", cost),
+    ("rate", rate),
+    ("many", many),
+];
+
+/// Prints the table, or just these parts of it; whether all is within its bounds.
+pub fn run(names: &[&str]) -> bool {
     let builds = Build::all();
     let Some(plain) = builds.iter().find(|build| !build.is_tls) else { return false };
     let mut table = Table { is_good: true };
     println!("| {} | |\n| --- | --- |", machine());
-    sizes(&table);
-    for build in &builds {
-        at_rest(build, &mut table);
+    if names.is_empty() {
+        sizes(&table);
     }
-    worst(&mut table);
-    start(plain, &table);
-    latency(plain, &mut table);
-    cost(plain, &mut table);
-    rate(plain, &table);
-    many(plain, &table);
+    for (name, measure) in PARTS {
+        if names.is_empty() || names.contains(&name) {
+            measure(plain, &mut table);
+        }
+    }
     table.is_good
 }
 
@@ -114,7 +126,7 @@ fn worst(table: &mut Table) {
     }
 }
 
-fn start(build: &Build, table: &Table) {
+fn start(build: &Build, table: &mut Table) {
     let site = Site::start();
     let mut watcher = crate::bare::Bare::connect(site.port(), "watcher");
     watcher.subscribe(&[topic("one", "currentstate/get")]);
@@ -212,7 +224,7 @@ fn cost(build: &Build, table: &mut Table) {
 }
 
 /// Feedback of one agent, as fast as it is taken.
-fn rate(build: &Build, table: &Table) {
+fn rate(build: &Build, table: &mut Table) {
     const MESSAGES: usize = 8_000;
     let site = Site::start();
     let mut agent = crate::bare::Bare::connect(site.port(), "agent");
@@ -235,7 +247,7 @@ fn rate(build: &Build, table: &Table) {
     table.row("feedback taken, through the broker", &format!("{rate:.0}/s"));
 }
 
-fn many(build: &Build, table: &Table) {
+fn many(build: &Build, table: &mut Table) {
     let fleet = fleet::measure(build);
     let (count, pss) = (fleet::MANAGERS, fleet.pss_kb);
     table.row(&format!("{count} managers, proportional memory"), &format!("{pss} kB, {} kB each", pss / count as u64));

@@ -24,7 +24,7 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let is_good = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ceiling"] => ceiling::judge(),
-        ["bench"] => bench::run(),
+        ["bench", ref parts @ ..] => bench::run(parts),
         _ => {
             eprintln!("run by tests/bench and tests/ceiling");
             std::process::exit(2);
