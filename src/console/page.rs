@@ -26,13 +26,13 @@ impl<'w> Page<'w> {
         self.width
     }
 
-    /// Goes on in this column, after one blank at least.
+    /// Goes on in this column, after one blank at least, or at the end of the line.
     ///
     /// # Errors
     /// The output fails, as with all functions here.
     pub fn tab(&mut self, column: usize) -> fmt::Result {
         self.write_char(' ')?;
-        while self.at < column {
+        while self.at < column.min(self.width) {
             self.write_char(' ')?;
         }
         Ok(())

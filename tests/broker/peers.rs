@@ -85,7 +85,11 @@ impl Peers {
     /// so they miss nothing over its restart.
     pub fn connect(broker: &str, domains: &[&str]) -> Peers {
         let connection = connection(broker).unwrap();
-        let connection = Connection { client_id: "peers".into(), clean_session: false, ..connection };
+        Peers::connect_as(Connection { client_id: "peers".into(), clean_session: false, ..connection }, domains)
+    }
+
+    /// The same over another connection.
+    pub fn connect_as(connection: Connection, domains: &[&str]) -> Peers {
         let mut client = Client::connect_with(connection).unwrap();
         client.subscribe(&[FEEDBACK, STATE]).unwrap();
         for domain in domains {

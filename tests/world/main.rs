@@ -13,6 +13,7 @@ mod better;
 mod broker;
 mod checked;
 mod consent;
+mod console;
 mod containers;
 mod cuts;
 mod disk;

@@ -70,12 +70,17 @@ pub fn is_refusal(message: &str) -> bool {
     message.starts_with("Another update activity") || message.starts_with("reboot pending")
 }
 
+fn is_cancelled(world: &World, activity: &str) -> bool {
+    world.ends().iter().any(|end| end.activity == activity && end.message.starts_with("cancelled at the console"))
+}
+
 fn is_command(topic: &str) -> bool {
     topic.ends_with("/desiredstate/command")
 }
 
 /// Never a command before the one before is answered, or was waited for: each
-/// agent has said something in between, or has had the time to.
+/// agent has said something in between, or has had the time to. Whoever cancels an
+/// activity at the console does not wait.
 fn in_turn(world: &World) -> Option<String> {
     if world.losses > 0 {
         // What waited for the link comes all at once.
@@ -89,7 +94,7 @@ fn in_turn(world: &World) -> Option<String> {
         for seen in &world.broker.seen {
             if seen.topic == feedback {
                 before = None;
-            } else if seen.topic == state || seen.topic == command {
+            } else if (seen.topic == state || seen.topic == command) && !is_cancelled(world, seen.activity()) {
                 if let Some((at, earlier)) =
                     before.filter(|(at, other)| other.activity() == seen.activity() && seen.at < at + patience)
                 {

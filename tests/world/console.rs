@@ -1,0 +1,348 @@
+//! The console: what it shows, and what it has done (docs/console.md).
+
+use serde_json::Value;
+use update_manager::console::view::Host;
+
+use crate::actors::{desired_state, Obedient};
+use crate::disk::{Disk, Fate};
+use crate::power::Outage;
+use crate::scenario::{configuration, World};
+
+const ONE: [&str; 1] = ["one"];
+const TWO: [&str; 2] = ["one", "two"];
+
+/// The process alone ends.
+const KILL: Outage = Outage { fate: Fate::Whole, down_ms: 1_000, boots: false, agents_too: false };
+
+impl World {
+    /// Asks at the console: the answer, and the text of it.
+    fn asks(&mut self, request: &str) -> (Value, String) {
+        self.asks_with(request, true)
+    }
+
+    fn asks_with(&mut self, request: &str, may_control: bool) -> (Value, String) {
+        let host = Host {
+            broker: &"tcp://broker:1883",
+            may_control,
+            resident_kib: || 700,
+            link_error: "",
+            configuration: &|| String::from("domain = device (default)\n"),
+        };
+        let mut answer = String::new();
+        let now = self.clock();
+        assert!(self.router.handle_console(now, &host, request.as_bytes(), &mut answer), "{request}");
+        assert!(answer.ends_with("}\n") && answer.matches('\n').count() == 1, "{answer}");
+        self.settle();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let text = answer["text"].as_str().unwrap_or_default().to_owned();
+        (answer, text)
+    }
+
+    fn commanded(&mut self, command: &str) -> Value {
+        self.asks(&format!(r#"{{"command":"{command}"}}"#)).0
+    }
+
+    fn applies(&mut self, activity: &str, payload: &str) -> Value {
+        let wall = self.wall();
+        let request = r#"{"command":"apply","activityId""#;
+        self.asks(&format!(r#"{request}:"{activity}","timestamp":{wall},"payload":{payload}}}"#)).0
+    }
+}
+
+/// An activity whose domains do not answer this command, `IDENTIFY` for the desired state.
+fn stuck_at(command: &'static str, disk: Option<Disk>) -> World {
+    let mut world = World::begin(&configuration(&TWO, ""), disk);
+    world.await_link();
+    // To a desired state they answer, but late.
+    let agent = |domain| match command {
+        "IDENTIFY" => Obedient::paced(domain, 5_000),
+        _ => Obedient::new(domain).silent_at(command),
+    };
+    let mut world = world.joined_by(agent("one")).joined_by(agent("two"));
+    world.backend_applies("a-1", &desired_state(&TWO));
+    world.run_for(1_000);
+    world
+}
+
+#[test]
+fn an_activity_is_cancelled_in_every_phase_with_rollback_and_cleanup() {
+    for is_saved in [false, true] {
+        for (command, forward) in [
+            ("IDENTIFY", &[][..]),
+            ("DOWNLOAD", &["DOWNLOAD"]),
+            ("UPDATE", &["DOWNLOAD", "UPDATE"]),
+            ("ACTIVATE", &["DOWNLOAD", "UPDATE", "ACTIVATE"]),
+        ] {
+            let mut world = stuck_at(command, is_saved.then(Disk::default));
+            if command == "ACTIVATE" {
+                let refused = world.commanded("cancel");
+                assert_eq!(refused["error"], "a-1 is being put into use; --force cancels it all the same");
+                assert_eq!(world.commands("one"), forward, "nothing happens without force");
+            }
+            let (answer, text) = world.asks(r#"{"command":"cancel","force":true}"#);
+            assert_eq!(
+                (answer["exit"].as_u64(), text.as_str()),
+                (Some(0), "a-1: cancelled, what was done is undone\n")
+            );
+            world.run_for(1_000);
+            let back = if command == "IDENTIFY" { &["CLEANUP"][..] } else { &["ROLLBACK", "CLEANUP"] };
+            assert_eq!(world.commands("one"), [forward, back].concat(), "cancelled at {command}");
+            let last = world.last("a-1");
+            assert_eq!((last.status.as_str(), last.message.as_str()), ("INCOMPLETE", "cancelled at the console"));
+            assert_eq!(world.ends().len(), 1);
+            assert_eq!(world.commanded("cancel")["error"], "no activity runs");
+            world.run_for(60_000);
+            assert_eq!(world.ends().len(), 1, "late answers change nothing");
+        }
+    }
+}
+
+#[test]
+fn an_activity_that_is_cleaned_up_ends_by_itself() {
+    let mut world = stuck_at("CLEANUP", None);
+    let refused = world.asks(r#"{"command":"cancel","force":true}"#).0;
+    assert_eq!(refused["error"], "a-1 is being cleaned up and ends by itself");
+    world.run_for(60_000);
+    assert_eq!(world.last("a-1").status, "COMPLETED");
+}
+
+#[test]
+fn an_activity_is_cancelled_while_the_owner_is_asked_or_the_broker_is_away() {
+    let mut world = World::with(&ONE, r#""ownerConsentCommands": ["activate"]"#).joined_by(Obedient::new("one"));
+    world.backend_applies("a-1", &desired_state(&ONE));
+    world.broker_goes();
+    assert_eq!(world.commanded("cancel")["exit"], 0);
+    let (_, text) = world.asks(r#"{"command":"status"}"#);
+    assert!(text.contains("\nbroker     not connected") && text.contains(" one                ROLLBACK"), "{text}");
+    world.broker_comes();
+    world.run_for(1_000);
+    assert_eq!(world.commands("one"), ["DOWNLOAD", "UPDATE", "ROLLBACK", "CLEANUP"]);
+    assert_eq!(world.last("a-1").message, "cancelled at the console");
+    assert!(!world.broker.has_filter("deviceupdate/ownerconsentfeedback"));
+}
+
+#[test]
+fn a_cancelled_activity_stays_so_when_the_power_is_cut() {
+    let mut world = World::saved(&configuration(&TWO, ""))
+        .joined_by(Obedient::new("one").silent_at("UPDATE"))
+        .joined_by(Obedient::new("two"));
+    world.backend_applies("a-1", &desired_state(&TWO));
+    world.run_for(1_000);
+    world.commanded("cancel");
+    world.power_cut(KILL);
+    world.run_for(120_000);
+    let last = world.last("a-1");
+    assert_eq!((last.status.as_str(), last.message.as_str()), ("INCOMPLETE", "cancelled at the console"));
+    assert!(world.commands("one").ends_with(&["ROLLBACK".into(), "CLEANUP".into()]), "{:?}", world.commands("one"));
+}
+
+#[test]
+fn a_desired_state_from_the_console_is_taken_as_a_backends() {
+    let mut world = World::plain(&ONE).joined_by(Obedient::paced("one", 1_000));
+    let answer = world.applies("c-1", &desired_state(&ONE));
+    assert_eq!((answer["exit"].as_u64(), answer["activityId"].as_str()), (Some(0), Some("c-1")));
+    let busy = "c-2: refused: Another update activity in progress - c-1";
+    assert_eq!(world.applies("c-2", &desired_state(&ONE))["error"], busy);
+    assert_eq!(world.last("c-2").status, "IDENTIFICATION_FAILED", "the backend hears it too");
+    assert_eq!(world.applies("c-1", &desired_state(&ONE))["error"], "c-1: refused: this activity runs already");
+    world.run_for(60_000);
+    assert_eq!(world.story("c-1"), ["IDENTIFYING", "IDENTIFIED", "RUNNING", "COMPLETED"]);
+    let bad = r#"{"domains":[{"components":[]}]}"#;
+    let answer = world.applies("c-3", bad);
+    assert!(
+        answer["error"].as_str().unwrap().starts_with("c-3: refused: payload.domains[0].id is missing"),
+        "{answer}"
+    );
+    let request = format!(r#"{{"command":"apply","json":true,"activityId":"c-4","payload":{bad}}}"#);
+    let answer = world.asks(&request).0;
+    assert_eq!((answer["exit"].as_u64(), answer["data"]["taken"].as_bool()), (Some(1), Some(false)));
+    world.expects_error("a desired state without an activity id");
+    assert!(world.applies("", &desired_state(&ONE))["error"].as_str().unwrap().contains("no activity id"));
+}
+
+#[test]
+fn the_question_is_answered_in_the_owners_place_even_without_a_broker() {
+    let mut world =
+        World::with(&ONE, r#""ownerConsentCommands": ["download", "update"]"#).joined_by(Obedient::new("one"));
+    assert_eq!(world.commanded("approve")["error"], "no activity runs");
+    world.backend_applies("a-1", &desired_state(&ONE));
+    assert_eq!(world.asks(r#"{"command":"approve"}"#).1, "a-1: consent to DOWNLOAD given\n");
+    world.broker_goes();
+    world.run_for(1_000);
+    let (_, text) = world.asks(r#"{"command":"status"}"#);
+    assert!(text.contains("waits for  the owner's consent to UPDATE, at most 29m59s"), "{text}");
+    assert_eq!(world.asks(r#"{"command":"deny"}"#).1, "a-1: consent to UPDATE denied\n");
+    assert_eq!(world.commanded("deny")["error"], "no question is open");
+    world.broker_comes();
+    world.run_for(1_000);
+    assert_eq!(world.last("a-1").message, "owner consent denied");
+}
+
+#[test]
+fn a_reboot_that_is_due_is_held_over_a_restart_and_released() {
+    let config = r#"{"thingsEnabled": false, "agents": {"one": {"rebootRequired": true}}}"#;
+    for is_saved in [false, true] {
+        let mut world = World::begin(config, is_saved.then(Disk::default));
+        world.await_link();
+        let mut world = world.joined_by(Obedient::new("one"));
+        assert_eq!(world.commanded("hold")["error"], "no reboot is due");
+        world.backend_applies("a-1", &desired_state(&ONE));
+        world.run_for(1_000);
+        assert_eq!(world.commanded("release")["error"], "no reboot is held");
+        assert_eq!(world.asks(r#"{"command":"hold"}"#).1, "a-1: the reboot is held\n");
+        world.run_for(600_000);
+        if is_saved {
+            world.power_cut(KILL);
+            world.run_for(600_000);
+        }
+        assert!(world.reboots.is_empty());
+        let status = world.asks(r#"{"command":"status","json":true}"#).0;
+        assert_eq!(status["data"]["reboot"]["state"], "held");
+        assert_eq!(world.commanded("release")["exit"], 0);
+        world.run_for(29_000);
+        assert!(world.reboots.is_empty());
+        world.run_for(2_000);
+        assert_eq!(world.reboots.len(), 1);
+    }
+}
+
+#[test]
+fn a_console_that_only_looks_changes_nothing() {
+    let mut world = stuck_at("DOWNLOAD", None);
+    for command in ["apply", "approve", "deny", "cancel", "hold", "release"] {
+        let answer = world.asks_with(&format!(r#"{{"command":"{command}"}}"#), false).0;
+        assert_eq!(answer["error"], "this console only looks: consoleControl is false");
+    }
+    for command in ["status", "watch", "inventory", "history", "report"] {
+        assert!(world.asks_with(&format!(r#"{{"command":"{command}"}}"#), false).0["error"].is_null());
+    }
+    assert_eq!(world.commands("one"), ["DOWNLOAD"]);
+}
+
+#[test]
+fn the_history_and_the_events_outlive_the_process() {
+    let mut world = World::saved(&configuration(&TWO, ""))
+        .joined_by(Obedient::paced("one", 1_000))
+        .joined_by(Obedient::new("two").failing_at("UPDATE"));
+    world.backend_applies("a-1", &desired_state(&ONE));
+    world.run_for(60_000);
+    world.backend_applies("a-2", &desired_state(&TWO));
+    world.run_for(60_000);
+    let (before, events) = (world.asks(r#"{"command":"history"}"#).1, world.asks(r#"{"command":"report"}"#).1);
+    world.power_cut(KILL);
+    world.run_for(60_000);
+    let after = world.asks(r#"{"command":"history"}"#).1;
+    assert_eq!(after, before);
+    assert!(after.starts_with("2023-11-14 22:13:20  9s      COMPLETED a-1\n"), "{after}");
+    assert!(after.ends_with(" INCOMPLETE a-2\n  [two] UPDATE_FAILURE\n"), "{after}");
+    let json = world.asks(r#"{"command":"history","json":true}"#).0;
+    assert_eq!(json["data"]["history"][1]["reason"], "[two] UPDATE_FAILURE");
+    for line in events.lines().skip_while(|line| *line != "-- events").filter(|line| line.contains("UTC")) {
+        assert!(world.asks(r#"{"command":"report"}"#).1.contains(line), "{line}");
+    }
+    let report = world.asks(r#"{"command":"report"}"#).1;
+    for part in ["activity begun\n", "failed in UPDATE [two]\n", "activity ended: INCOMPLETE\n", "domain = device"] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    assert_eq!(report.matches("the manager started").count(), 2);
+}
+
+#[test]
+fn an_activity_that_goes_on_after_a_restart_has_one_entry() {
+    let mut world = World::saved(&configuration(&ONE, "")).joined_by(Obedient::paced("one", 2_000));
+    world.backend_applies("a-1", &desired_state(&ONE));
+    world.run_for(3_000);
+    world.power_cut(KILL);
+    world.run_for(120_000);
+    let history = world.asks(r#"{"command":"history","json":true}"#).0;
+    assert_eq!(history["data"]["history"].as_array().unwrap().len(), 1);
+    assert_eq!(history["data"]["history"][0]["begun"], crate::scenario::EPOCH);
+    let status = world.asks(r#"{"command":"status","json":true}"#).0;
+    assert_eq!(status["data"]["counters"]["resumed"], 1);
+}
+
+#[test]
+fn watching_shows_the_activity_by_component_and_ends_with_it() {
+    let mut world = World::plain(&ONE).joined_by(Obedient::paced("one", 1_000));
+    let (idle, text) = world.asks(r#"{"command":"watch"}"#);
+    assert!(idle["exit"].is_null() && text == "no activity runs; waiting for one\n");
+    world.backend_applies("a-1", &desired_state(&ONE));
+    world.run_for(3_500);
+    let (running, text) = world.asks(r#"{"command":"watch","columns":80,"rows":24}"#);
+    assert!(running["exit"].is_null() && running["activityId"] == "a-1");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "a-1: DOWNLOAD for 1s, waits for one, at most 9m59s");
+    assert_eq!(lines[1], "one:app 2                     [----------]   0% DOWNLOADING");
+    world.run_for(60_000);
+    let (ended, text) = world.asks(r#"{"command":"watch","activityId":"a-1"}"#);
+    assert_eq!(ended["exit"], 0);
+    assert!(text.ends_with("\na-1: COMPLETED after 9s\n"), "{text}");
+    world.backend_applies("a-2", r#"{"domains":[{"id":"nobody"}]}"#);
+    let ended = world.asks(r#"{"command":"watch","activityId":"a-2","json":true}"#).0;
+    assert_eq!((ended["exit"].as_u64(), ended["data"]["ended"]["outcome"].as_str()), (Some(4), Some("INCOMPLETE")));
+    assert_eq!(world.asks(r#"{"command":"watch","activityId":"a-1"}"#).0["exit"], 0, "an earlier one");
+    assert_eq!(world.asks(r#"{"command":"watch","activityId":"x"}"#).0["error"], "no activity x is known");
+}
+
+/// A second at 115,200 baud.
+const BYTES_A_SECOND: usize = 11_520;
+
+#[test]
+fn status_and_a_redraw_fit_a_screen_and_a_second_on_a_serial_line() {
+    let names: Vec<String> = (0..16).map(|n| format!("domain-number-{n}-{}", "x".repeat(45))).collect();
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    let mut world = World::plain(&names);
+    world.backend_applies(&"i".repeat(200), &desired_state(&names));
+    let wide = "w".repeat(250);
+    for name in &names {
+        let action = format!(
+            r#"{{"component":{{"id":"{name}:{wide}","version":"1"}},"status":"UPDATING","progress":50,"message":"{wide}"}}"#
+        );
+        let activity = "i".repeat(200);
+        let said = format!(
+            r#"{{"activityId":"{activity}","payload":{{"status":"UPDATING","message":"{wide}","actions":[{action}]}}}}"#
+        );
+        world.agent_says(name, said);
+    }
+    let (_, status) = world.asks(r#"{"command":"status","columns":80,"rows":24}"#);
+    let (_, watch) = world.asks(r#"{"command":"watch","columns":80,"rows":24}"#);
+    for text in [&status, &watch] {
+        assert!(text.lines().count() < 24 && text.lines().all(|line| line.chars().count() < 80), "{text}");
+        // Every line anew, with what erases its rest and moves the cursor.
+        let bytes = text.len() + 4 * text.lines().count() + 8;
+        println!("{bytes} bytes, {} ms at 115,200 baud", bytes * 1000 / BYTES_A_SECOND);
+        assert!(bytes < BYTES_A_SECOND / 4, "{bytes} bytes");
+    }
+    assert_eq!(watch.lines().count(), 17);
+    let (_, small) = world.asks(r#"{"command":"watch","columns":40,"rows":10}"#);
+    assert!(small.lines().count() < 10 && small.ends_with("\n... and 9 more\n"), "{small}");
+    assert!(small.lines().all(|line| line.chars().count() < 40), "{small}");
+}
+
+#[test]
+fn whatever_is_asked_is_answered_with_one_line_of_json() {
+    let mut world = World::plain(&ONE);
+    for line in [
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        r#"{"command":"nonsense"}"#,
+        r#"{"command":7}"#,
+        r#"{"command":"status","columns":-1}"#,
+        r#"{"command":"status","columns":99999}"#,
+        r#"{"command":"status","json":"yes"}"#,
+        r#"{"command":"status","command":"cancel"}"#,
+        r#"{"command":"watch","activityId":"\u001b[2J\n"}"#,
+        r#"{"command":"apply"}"#,
+        r#"{"command":"apply","activityId":"x"}"#,
+        r#"{"command":"apply","activityId":"x","payload":[]}"#,
+        "\u{feff}{}",
+    ] {
+        let answer = world.asks(line).0;
+        assert!(answer["error"].is_string() && answer["exit"] == 1, "{line}: {answer}");
+    }
+    assert_eq!(world.asks(r#"{"command":"status","columns":1,"rows":1}"#).0["exit"], 0);
+    world.expects_error("a desired state");
+}
