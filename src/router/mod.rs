@@ -224,6 +224,11 @@ impl Router {
         let _ = self.decide(now, Event::RebootFailed);
     }
 
+    /// Whether an activity runs.
+    pub fn is_busy(&self) -> bool {
+        self.orchestrator.campaign().is_some_and(|campaign| campaign.is_running())
+    }
+
     /// Whether there is nothing more to do before the process ends.
     pub fn is_ended(&self) -> bool {
         self.ending.is_over()
