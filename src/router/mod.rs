@@ -224,9 +224,9 @@ impl Router {
         let _ = self.decide(now, Event::RebootFailed);
     }
 
-    /// Whether an activity runs.
+    /// Whether an activity runs, or its end is not told yet.
     pub fn is_busy(&self) -> bool {
-        self.orchestrator.campaign().is_some_and(|campaign| campaign.is_running())
+        self.delivery != Delivery::Told || !self.busy().is_empty()
     }
 
     /// Whether there is nothing more to do before the process ends.
