@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::course::{Course, Effect, Outcome, Said, Step};
+use super::activity::{Effect, Outcome, Said, Step};
+use super::course::Course;
 use super::memory::Memory;
 use super::program::{end_orphans, Call, Exit, Program};
 use super::told::{self, Told};
