@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use async_io::Timer;
 
-use super::course::Said;
+use super::activity::Said;
 use super::worker::Worker;
 use crate::agent::{part, write_feedback, Action, Request};
 use crate::config::commands::Apply;
@@ -235,6 +235,7 @@ impl Bench {
             message: head.message,
             actions: &read,
             past_limit,
+            is_repeat: false,
         };
         actions.iter().for_each(|action| self.print_action(place, action));
         self.decide(Event::Feedback(domain, event));
