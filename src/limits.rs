@@ -79,6 +79,10 @@ pub const UPDATE_REPEATS_MAX: u8 = 2;
 /// Finished activities that are remembered, to tell a redelivery from a new one.
 pub const FINISHED_MAX: usize = 32;
 
+/// Refused desired states that are remembered, to tell those that the broker delivers
+/// once more. Few wait while something is saved.
+pub const REFUSALS_MAX: usize = 16;
+
 /// Bytes of messages that wait for the broker's acknowledgement. One feedback
 /// with everything at its limit takes about 260 KiB; the rest is for commands.
 pub const OUTBOUND_BYTES: usize = 384 * 1024;
@@ -232,6 +236,14 @@ pub const CONSOLE_CLIENT_MS: u64 = 10_000;
 
 /// Bytes of an answer that a client of the console takes: all inventories, and some.
 pub const CONSOLE_ANSWER_MAX: usize = 2 * INVENTORIES_MAX;
+
+/// Final reports of activities that wait for the broker's acknowledgement; past it no
+/// desired state is taken.
+pub const REPORTS_MAX: usize = 8;
+
+/// Bytes of the actions in the saved reports of earlier activities. Status and words
+/// are saved besides; with all else that an activity writes they stay below 64 KiB.
+pub const SAVED_DETAILS_MAX: usize = 12 * 1024;
 
 /// Bytes of a saved state.
 pub const SAVED_STATE_MAX: usize = 8 * 1024;

@@ -22,13 +22,18 @@ fn main() -> ExitCode {
         Ok(Order::Help) => print(&show::help()),
         Ok(Order::Usage(text)) => print(&text),
         Ok(Order::Version) => print(concat!("update-manager ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Order::CheckConfig(loaded)) => match show::check_config(&loaded) {
-            (text, true) => print(&text),
-            (text, false) => {
-                print(&text);
-                ExitCode::from(EXIT_FAILURE)
+        Ok(Order::CheckConfig(loaded)) => {
+            let (mut text, is_good) = show::check_config(&loaded);
+            if let Some(flaw) = shell::state_dir_flaw(&loaded.config) {
+                // The manager works on without it.
+                text += &format!("note: {flaw}\n");
             }
-        },
+            let printed = print(&text);
+            match is_good {
+                true => printed,
+                false => ExitCode::from(EXIT_FAILURE),
+            }
+        }
         Ok(Order::Run(loaded)) => {
             logging::start(&loaded.config.log);
             for warning in &loaded.warnings {

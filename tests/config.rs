@@ -406,6 +406,22 @@ fn what_cannot_be_run_ends_the_run_with_a_clear_line() {
 }
 
 #[test]
+fn a_state_folder_that_cannot_be_used_is_named_and_is_no_fault() {
+    for (folder, words) in [
+        ("/dev/null/um", "(os error 13); an activity does not survive a restart"),
+        ("/dev/shm/um-of-no-test", "lies in memory or on an overlay: an activity may not survive a power cut"),
+    ] {
+        let ran = check(&[], &["--domain=device", &format!("--state-dir={folder}")]);
+        let note = ran.out.lines().find(|line| line.starts_with("note: ")).unwrap_or_default();
+        assert!(note.starts_with(&format!("note: stateDir {folder}")) && note.contains(words), "{}", ran.out);
+        assert_eq!(ran.code, 0);
+    }
+    let ran = check(&[], &["--state-dir="]);
+    assert!(ran.code == 0 && !ran.out.contains("note: "), "{}", ran.out);
+    assert!(!PathBuf::from("/dev/shm/um-of-no-test").exists());
+}
+
+#[test]
 fn the_level_of_the_log_is_the_configured_one_whatever_rust_log_says() {
     let lines = |level| {
         let ran = run(&[UNUSABLE, ("PHASE_TIMEOUT", "x"), ("LOG_LEVEL", level), ("RUST_LOG", "off")], &[]);

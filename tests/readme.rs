@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::path::Path;
 use std::process::Command;
 
 use update_manager::limits;
@@ -15,7 +16,7 @@ fn the_limits_table_has_the_programs_limits() {
     }
     let limits = named! {
         DOMAINS_MAX DOMAIN_ID_MAX ACTIVITY_ID_MAX PAYLOAD_IN_MAX DEPTH_MAX COMPONENTS_MAX ACTIONS_MAX
-        ACTION_COMPONENT_MAX ACTION_MESSAGE_MAX INVENTORY_MAX INVENTORIES_MAX ROUNDS_MAX FINISHED_MAX
+        ACTION_COMPONENT_MAX ACTION_MESSAGE_MAX INVENTORY_MAX INVENTORIES_MAX ROUNDS_MAX FINISHED_MAX REPORTS_MAX
         OUTBOUND_BYTES CONFIG_FILE_MAX
     };
     let rows = README.lines().filter(|line| line.contains("_MAX`) |") || line.contains("_BYTES`) |"));
@@ -37,4 +38,33 @@ fn the_first_configuration_is_a_good_one() {
     let shown = String::from_utf8_lossy(&checked.stdout);
     assert!(checked.status.success(), "{shown}{}", String::from_utf8_lossy(&checked.stderr));
     assert!(shown.contains("self-update"), "{shown}");
+}
+
+/// The functions of all sources, as `fn name(`.
+fn functions(folder: &Path, out: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            functions(&path, out);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let tests = text.split("#[test]\n").skip(1).filter_map(|after| after.split_once('('));
+            tests.for_each(|(head, _)| *out += &format!("{}\n", head.lines().last().unwrap_or_default()));
+        }
+    }
+}
+
+#[test]
+fn what_survives_what_is_shown_by_tests_that_exist() {
+    let mut tests = String::new();
+    for folder in ["src", "tests/world", "tests/broker"] {
+        functions(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut tests);
+    }
+    let (_, rest) = README.split_once("| shown by the test |\n| --- | --- | --- |\n").unwrap();
+    let rows: Vec<&str> = rest.lines().take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() >= 20);
+    for row in rows {
+        let name = row.rsplit('`').nth(1).unwrap();
+        assert!(tests.contains(&format!("fn {name}\n")), "no test {name}");
+    }
 }

@@ -28,8 +28,11 @@ pub struct Message<'a> {
 /// How a message may be dropped before the broker has acknowledged it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Class {
-    /// Never: commands, desired states, reports, final statuses.
+    /// Never: commands, desired states, reports.
     Keep,
+    /// Never, and the caller finds it by this number as long as it waits: final
+    /// statuses.
+    Found(u64),
     /// If a newer one with the same key takes its place, or room is short.
     /// Connected, it takes the place of one that has not begun to be sent and
     /// has no document: each current state answers somebody, so it is let
@@ -38,6 +41,28 @@ pub enum Class {
     Newest(u8),
     /// When the link goes: a request that is asked anew on the next.
     LinkBound,
+}
+
+impl Class {
+    /// Whether it is never dropped.
+    pub(super) fn is_kept(self) -> bool {
+        matches!(self, Class::Keep | Class::Found(_))
+    }
+}
+
+/// A message of [`Class::Found`] that the broker has not acknowledged, as it is stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Waiting<'a> {
+    /// Its number.
+    pub number: u64,
+    /// Its topic.
+    pub topic: &'a [u8],
+    /// The beginning of its payload.
+    pub body: &'a [u8],
+    /// What follows, unless it was dropped for want of room.
+    pub detail: &'a [u8],
+    /// The end of its payload.
+    pub tail: &'static str,
 }
 
 /// A document that is encoded when it is sent, by the caller's number.

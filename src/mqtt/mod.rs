@@ -60,7 +60,7 @@ mod tests;
 
 pub use acks::Ack;
 pub use event::{Event, LinkWish, Publish, Status};
-pub use message::{Class, Document, Documents, Message, PublishError, Write};
+pub use message::{Class, Document, Documents, Message, PublishError, Waiting, Write};
 pub use options::{Options, Will};
 pub use reason::{Malformed, Reason};
 pub use session::Session;

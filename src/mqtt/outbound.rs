@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::codec;
-use super::message::{Class, Document, Documents, Message, PublishError, Write};
+use super::message::{Class, Document, Documents, Message, PublishError, Waiting, Write};
 use super::window::{Count, Window};
 use crate::limits::{OUTBOUND_BYTES, OUTBOUND_MAX};
 use crate::time::Tick;
@@ -103,8 +103,15 @@ impl Outbound {
     }
 
     /// Whether so many messages with so many stored bytes in all would be taken
-    /// without loss of more than `Newest` ones.
+    /// without loss of more than `Newest` ones and the details of `Found` ones but
+    /// the last.
     pub fn has_room(&self, bytes: usize, messages: usize) -> bool {
+        let older = self.entries.iter().rev().filter(|e| matches!(e.class, Class::Found(_))).skip(1);
+        let spare = older.map(Entry::spare_detail).sum();
+        self.fits(bytes.saturating_sub(spare), messages)
+    }
+
+    fn fits(&self, bytes: usize, messages: usize) -> bool {
         let evictable = || self.entries.iter().filter(|e| e.is_evictable());
         let free = OUTBOUND_BYTES - self.used + evictable().map(Entry::stored).sum::<usize>();
         bytes <= free && messages <= OUTBOUND_MAX - self.entries.len() + evictable().count()
@@ -160,8 +167,8 @@ impl Outbound {
 
     /// Whether [`make_room`](Self::make_room) would succeed.
     fn is_obtainable(&self, need: usize, class: Class) -> bool {
-        let details = if class == Class::Keep { self.entries.iter().map(Entry::spare_detail).sum() } else { 0 };
-        self.has_room(need.saturating_sub(details), 1)
+        let details = if class.is_kept() { self.entries.iter().map(Entry::spare_detail).sum() } else { 0 };
+        self.fits(need.saturating_sub(details), 1)
     }
 
     /// Drops what may be dropped, oldest first, until there is room.
@@ -231,7 +238,7 @@ impl Outbound {
         for place in (0..self.entries.len()).rev() {
             let e = &self.entries[place];
             let goes = match e.class {
-                Class::Keep => false,
+                Class::Keep | Class::Found(_) => false,
                 Class::LinkBound => true,
                 Class::Newest(key) => {
                     core::mem::replace(&mut kept[usize::from(key)], true) && (e.id == 0 || self.clean_session)
@@ -262,6 +269,29 @@ impl Outbound {
     /// Whether a message with this packet id is kept.
     pub fn has_id(&self, id: u16) -> bool {
         self.entries.iter().any(|e| e.id == id)
+    }
+
+    /// Those of [`Class::Found`], in order.
+    pub fn found(&self) -> impl Iterator<Item = Waiting<'_>> {
+        let mut rest = &self.arena[..self.used];
+        self.entries.iter().filter_map(move |e| {
+            let (stored, behind) = rest.split_at(e.stored());
+            rest = behind;
+            let Class::Found(number) = e.class else { return None };
+            let (topic, text) = stored.split_at(e.topic);
+            let (body, detail) = text.split_at(e.body);
+            Some(Waiting { number, topic, body, detail, tail: e.tail })
+        })
+    }
+
+    /// Whether a message to this topic waits.
+    pub fn has_topic(&self, topic: &str) -> bool {
+        let mut rest = &self.arena[..self.used];
+        self.entries.iter().any(|e| {
+            let (stored, behind) = rest.split_at(e.stored());
+            rest = behind;
+            stored[..e.topic] == *topic.as_bytes()
+        })
     }
 
     /// Whether a message is partly sent.

@@ -8,7 +8,7 @@ use super::codec;
 use super::event::{LinkWish, Status};
 use super::inbound::Inbound;
 use super::keepalive::{Backoff, KeepAlive, STEADY_MS};
-use super::message::{Document, Documents, Message, PublishError};
+use super::message::{Document, Documents, Message, PublishError, Waiting};
 use super::options::Options;
 use super::outbound::{DocumentChanged, Outbound};
 use super::reason::Reason;
@@ -225,9 +225,21 @@ impl Session {
     }
 
     /// Whether so many messages with so many bytes in all of topic, body and
-    /// detail would be taken without loss of more than `Newest` ones.
+    /// detail would be taken without loss of more than `Newest` ones and the
+    /// details of `Found` ones but the last.
     pub fn has_room(&self, bytes: usize, messages: usize) -> bool {
         self.outbound.has_room(bytes, messages)
+    }
+
+    /// Messages of [`Class::Found`](super::Class::Found) that the broker has not
+    /// acknowledged, in order.
+    pub fn found(&self) -> impl Iterator<Item = Waiting<'_>> {
+        self.outbound.found()
+    }
+
+    /// Whether a message to this topic is not acknowledged.
+    pub fn has_topic(&self, topic: &str) -> bool {
+        self.outbound.has_topic(topic)
     }
 
     /// Takes messages with such a document out: what they belong to is over. One

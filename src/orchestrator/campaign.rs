@@ -134,6 +134,11 @@ impl Campaign {
         self.actions.clear();
     }
 
+    /// By which its final report is known while it waits for the broker.
+    pub fn number(&self) -> u64 {
+        self.timestamp as u64 ^ u64::from(self.crc) << 32
+    }
+
     /// Whether it has no final status yet.
     pub fn is_running(&self) -> bool {
         self.outcome.is_none()

@@ -8,6 +8,7 @@ use super::effect::{Effect, Effects, Notice, TimerKind};
 use super::event::Event;
 use super::ids::{DomainIx, DomainSet};
 use super::phase::{Command, Phase, Status};
+use super::resume::Saved;
 use super::Rejected;
 use crate::limits::DOMAINS_MAX;
 
@@ -97,7 +98,7 @@ impl Check {
             }
             Event::Feedback(domain, feedback) => {
                 let owed = &mut self.owes[domain.place()];
-                if owed.is_some_and(|phase| phase.is_told_by(feedback.status)) {
+                if owed.is_some_and(|phase| phase.is_told_by(feedback.status)) && !feedback.is_repeat {
                     self.heard.insert(*domain);
                 }
                 let failure = feedback.status.is_failure() || feedback.status == Status::Incomplete;
@@ -124,13 +125,14 @@ impl Check {
             }
             Event::ConsentReply(..) => rule(self.asking, "an answer counts for the question that is open")?,
             Event::Restarted(domain) => self.heard.remove(*domain),
-            Event::Boot(saved) => self.take_up(&saved.campaign),
+            Event::Boot(saved) => self.take_up(saved),
             Event::Saved(_)
             | Event::SaveFailed(_)
             | Event::Settled
             | Event::Delivered
             | Event::RebootFailed
             | Event::Link(_)
+            | Event::Forgotten(_)
             | Event::HoldReboot(_)
             | Event::Terminate => {}
             Event::Cancel(_) => rule(self.running, "only a running activity is cancelled")?,
@@ -139,17 +141,21 @@ impl Check {
     }
 
     /// A saved activity is as far as the record says.
-    fn take_up(&mut self, campaign: &Campaign) {
+    fn take_up(&mut self, saved: &Saved) {
+        let campaign = &saved.campaign;
+        let outcome = campaign.outcome.or(saved.finished.outcome_of(campaign));
         *self = Check::new(self.synchronised);
         self.begun = true;
         self.heard = DomainSet::EMPTY;
-        self.running = campaign.is_running();
+        self.running = outcome.is_none();
         self.reached = campaign.phase;
         self.participants = campaign.participants();
-        self.told = Some(if campaign.is_identified() { Status::Identified } else { Status::Identifying });
+        // What it was told last may be told again.
+        self.told = (outcome.is_some() || campaign.is_identified()).then_some(Status::Identifying);
         for domain in self.participants.iter() {
             let Some(part) = campaign.domain(domain) else { continue };
             self.owes[domain.place()] = match part.state {
+                _ if outcome.is_some() => None,
                 State::Working(phase) => Some(phase),
                 State::RollingBack(_) | State::CleaningUp(_) => Some(Phase::Cleanup),
                 State::Ready(_) | State::Done => None,
@@ -159,7 +165,7 @@ impl Check {
             }
         }
         // The end of an activity that had ended is told once more if need be.
-        if let (false, Some(outcome)) = (self.running, campaign.outcome) {
+        if let (false, Some(outcome)) = (self.running, outcome) {
             self.running = !campaign.is_delivered;
             if campaign.is_delivered {
                 self.told = Some(outcome);

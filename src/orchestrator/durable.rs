@@ -117,7 +117,7 @@ impl<O: Orchestrator> Durable<O> {
             self.saved = self.mark();
             return;
         }
-        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence = self.sequence.wrapping_add(1).max(1);
         self.saving = Some(self.sequence);
         self.covered = self.held.len();
         self.saved = self.mark();
@@ -134,6 +134,7 @@ impl<O: Orchestrator> Durable<O> {
             Effect::SetTimer(..) | Effect::StopTimer(_) | Effect::Notice(_) => out.push(effect),
             // One is enough: it tells what is known when it goes out.
             _ if is_progress && self.held.contains(&effect) => {}
+            Effect::Forward(_) | Effect::Send(..) if self.held.contains(&effect) => {}
             _ => {
                 assert!(self.held.len() < HELD_MAX, "an activity decides no more than {HELD_MAX} things at once");
                 self.held.push(effect);

@@ -23,7 +23,8 @@ pub enum Effect {
     /// Hand in `Delivered` when the broker has acknowledged every report, and
     /// `Settled` when it has the current state too.
     AwaitDelivery,
-    /// Save the campaign as it is, then hand in `Saved` or `SaveFailed`.
+    /// Save the campaign as it is, then hand in `Saved` or `SaveFailed` with this number,
+    /// which is not 0.
     Save(u32),
     /// Reboot the host.
     Reboot,

@@ -2,7 +2,7 @@
 
 use super::campaign::PastLimit;
 use super::effect::TimerKind;
-use super::ids::DomainIx;
+use super::ids::{DomainIx, DomainSet};
 use super::phase::{ActionStatus, Status};
 use super::resume::Saved;
 use crate::text::Text;
@@ -22,6 +22,9 @@ pub enum Event<'a> {
     ConsentReply(Text<'a>, bool),
     /// The transport and the session are up (true) or down (false).
     Link(bool),
+    /// The broker has forgotten what it kept for us, and what was said to us meanwhile
+    /// is lost. With it the domains to which nothing of ours is still under way.
+    Forgotten(DomainSet),
     /// The save with this number is done.
     Saved(u32),
     /// The save with this number has failed.
@@ -76,6 +79,8 @@ pub struct Feedback<'a> {
     pub message: Text<'a>,
     /// Actions that it lists: all, those that changed, or none.
     pub actions: &'a [Action<'a>],
+    /// It may have come before: the broker says that it delivers it once more.
+    pub is_repeat: bool,
     /// The limit that it passes; what is past it is not in `actions`.
     pub past_limit: Option<PastLimit>,
 }

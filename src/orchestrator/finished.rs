@@ -5,6 +5,7 @@ use core::mem::size_of;
 
 use heapless::String;
 
+use super::campaign::Campaign;
 use super::event::DesiredState;
 use super::phase::Status;
 use crate::limits::{ACTIVITY_ID_MAX, FINISHED_MAX};
@@ -62,10 +63,18 @@ impl Finished {
     /// Whether it is an activity that has finished: same identifier, timestamp
     /// and content.
     pub fn contains(&self, desired: &DesiredState<'_>) -> bool {
-        self.0.iter().any(|one| {
-            one.timestamp == desired.timestamp
-                && one.crc == desired.crc
-                && Text::from_checked(&one.activity) == desired.activity
-        })
+        self.find(desired.activity, desired.timestamp, desired.crc).is_some()
+    }
+
+    /// How the campaign's activity has finished, if it has.
+    pub fn outcome_of(&self, campaign: &Campaign) -> Option<Status> {
+        let activity = Text::from_checked(&campaign.activity);
+        self.find(activity, campaign.timestamp, campaign.crc).map(|one| one.outcome)
+    }
+
+    fn find(&self, activity: Text<'_>, timestamp: i64, crc: u32) -> Option<&One> {
+        let is_it =
+            |one: &&One| one.timestamp == timestamp && one.crc == crc && Text::from_checked(&one.activity) == activity;
+        self.0.iter().find(is_it)
     }
 }

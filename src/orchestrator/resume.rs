@@ -7,8 +7,9 @@
 use super::campaign::Campaign;
 use super::domain::{Reason, State, Wait};
 use super::effect::{Effect, Effects, TimerKind};
+use super::event::Feedback;
 use super::finished::Finished;
-use super::ids::DomainIx;
+use super::ids::{DomainIx, DomainSet};
 use super::phase::{Command, Phase, Status};
 use super::reboot::Reboot;
 use super::synchronised::Synchronised;
@@ -34,19 +35,33 @@ impl Synchronised {
         self.campaign.clone_from(&saved.campaign);
         self.finished = saved.finished.clone();
         self.begun = true;
+        if let (true, Some(outcome)) = (self.campaign.is_running(), self.finished.outcome_of(&self.campaign)) {
+            // An older state has come back. That it ended may not have been told.
+            self.campaign.outcome = Some(outcome);
+            self.campaign.asking = None;
+        }
         if !self.campaign.is_running() {
             return self.resume_end(now, saved, out);
         }
         self.campaign.resumptions = self.campaign.resumptions.saturating_add(1);
         self.is_resuming = true;
+        let reached = self.campaign.phase;
         for part in self.campaign.domains.iter_mut().flatten() {
-            if let State::RollingBack(wait) | State::CleaningUp(wait) = &mut part.state {
-                *wait = self.settings.wait(now);
+            match &mut part.state {
+                State::RollingBack(wait) | State::CleaningUp(wait) => *wait = self.settings.wait(now),
+                // It was on the way to the phase of the others.
+                State::Working(phase) if *phase < reached => part.replay = Some(reached),
+                _ => {}
             }
         }
         self.set_cleanup_timer(out);
-        if self.campaign.is_identified() {
-            self.running.begin(now, out);
+        // What was saved may not have been told.
+        match self.campaign.is_identified() {
+            false => out.push(Effect::Report(Status::Identifying)),
+            true => {
+                out.push(Effect::Report(Status::Identified));
+                self.running.begin(now, out);
+            }
         }
         match self.campaign.asking.take() {
             Some(phase) => self.ask(now, phase, out),
@@ -60,6 +75,9 @@ impl Synchronised {
     /// An activity that had ended: its end may still have to be told, and the host
     /// rebooted.
     fn resume_end(&mut self, now: Tick, saved: &Saved, out: &mut Effects) {
+        if let (Some(outcome), None) = (self.campaign.outcome, self.finished.outcome_of(&self.campaign)) {
+            self.remember(outcome);
+        }
         if !self.campaign.is_delivered {
             if let Some(outcome) = self.campaign.outcome {
                 out.push(Effect::Report(outcome));
@@ -94,6 +112,18 @@ impl Synchronised {
         out.push(Effect::SetTimer(TimerKind::Resume, now.after(self.settings.reaction_ms())));
     }
 
+    /// The broker has lost what was said to us meanwhile: these domains get their
+    /// message again if they owe an answer. Their agents have not started anew.
+    pub(super) fn handle_forgotten(&mut self, domains: DomainSet, out: &mut Effects) {
+        if !self.is_running() || self.is_resuming || self.told_again >= RESUMPTIONS_MAX {
+            return;
+        }
+        self.told_again += 1;
+        for domain in self.campaign.domains_in(|_| true).iter().filter(|domain| domains.contains(*domain)) {
+            self.say_again(domain, out);
+        }
+    }
+
     /// An agent has started anew in the middle of a phase.
     pub(super) fn handle_restarted(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
         if !self.is_running() {
@@ -113,8 +143,6 @@ impl Synchronised {
             self.drop_out(now, domain, out);
             return self.advance(now, out);
         }
-        // It may have forgotten more than the message that it did not answer.
-        part.replay = None;
         self.tell_again(domain, out);
         out.push(Effect::SetTimer(TimerKind::Resume, now.after(self.settings.reaction_ms())));
     }
@@ -123,6 +151,17 @@ impl Synchronised {
     fn tell_again(&mut self, domain: DomainIx, out: &mut Effects) {
         let Some(part) = self.campaign.domain_mut(domain) else { return };
         part.is_heard = false;
+        match (part.state, part.replay) {
+            // On the way to the phase of the others: from the beginning again.
+            (State::Working(phase), Some(target)) if phase < target => part.state = State::Working(Phase::Identify),
+            // It may have forgotten more than the message that it did not answer.
+            _ => part.replay = None,
+        }
+        self.say_again(domain, out);
+    }
+
+    fn say_again(&mut self, domain: DomainIx, out: &mut Effects) {
+        let Some(part) = self.campaign.domain(domain) else { return };
         match part.state {
             State::Working(phase) => self.start(domain, phase, out),
             State::CleaningUp(_) => out.push(Effect::Send(domain, Command::Cleanup)),
@@ -192,9 +231,11 @@ impl Synchronised {
     }
 
     /// A domain reacts to what it was told again. What the broker has kept of an
-    /// earlier phase does not show that the agent still knows the activity.
-    pub(super) fn note_heard(&mut self, domain: DomainIx, status: Status) {
-        if let Some(part) = self.campaign.domain_mut(domain) {
+    /// earlier phase, or delivers once more, does not show that the agent still knows
+    /// the activity.
+    pub(super) fn note_heard(&mut self, domain: DomainIx, feedback: &Feedback<'_>) {
+        let status = feedback.status;
+        if let Some(part) = self.campaign.domain_mut(domain).filter(|_| !feedback.is_repeat) {
             part.is_heard |= match part.state {
                 State::Working(phase) => phase.is_told_by(status),
                 State::Ready(_) => false,

@@ -49,6 +49,8 @@ pub struct Synchronised {
     pub(super) finished: Finished,
     /// Domains get their messages again with the next link.
     pub(super) is_resuming: bool,
+    /// How often they got them in this phase because the broker had forgotten us.
+    pub(super) told_again: u8,
 }
 
 impl Orchestrator for Synchronised {
@@ -95,6 +97,10 @@ impl Orchestrator for Synchronised {
                 self.handle_link_after_boot(now, out);
                 Ok(())
             }
+            Event::Forgotten(domains) => {
+                self.handle_forgotten(domains, out);
+                Ok(())
+            }
             Event::Saved(_) | Event::Link(false) => Ok(()),
         }
     }
@@ -138,6 +144,7 @@ impl Synchronised {
             reboot: Reboot::None,
             finished: Finished::default(),
             is_resuming: false,
+            told_again: 0,
         }
     }
 
@@ -163,6 +170,7 @@ impl Synchronised {
         }
         self.campaign.begin(desired);
         self.begun = true;
+        self.told_again = 0;
         let domains = self.campaign.participants();
         if domains.is_empty() {
             self.campaign.cause = Some(Cause::NoSupportedDomain);
@@ -189,7 +197,7 @@ impl Synchronised {
         if state == State::Done {
             return Err(Rejected::Ended);
         }
-        self.note_heard(domain, feedback.status);
+        self.note_heard(domain, feedback);
         let past_limit = self.merge(now, domain, feedback, out);
         self.extend_wait(now, domain, out);
         match past_limit {
@@ -380,6 +388,7 @@ impl Synchronised {
     pub(super) fn begin(&mut self, now: Tick, phase: Phase, ready: DomainSet, out: &mut Effects) {
         self.campaign.phase = phase;
         self.campaign.resumptions = 0;
+        self.told_again = 0;
         if phase == Phase::Cleanup {
             out.push(Effect::StopTimer(TimerKind::Phase));
             ready.iter().for_each(|domain| self.clean_up(now, domain, out));
@@ -463,13 +472,18 @@ impl Synchronised {
         out.push(Effect::StopTimer(TimerKind::Cleanup));
         out.push(Effect::StopTimer(TimerKind::Resume));
         self.campaign.outcome = Some(outcome);
+        self.remember(outcome);
+        out.push(Effect::Report(outcome));
+    }
+
+    /// That the activity has ended.
+    pub(super) fn remember(&mut self, outcome: Status) {
         self.finished.remember(One {
             activity: self.campaign.activity.clone(),
             timestamp: self.campaign.timestamp,
             crc: self.campaign.crc,
             outcome,
         });
-        out.push(Effect::Report(outcome));
     }
 }
 

@@ -1,7 +1,5 @@
-//! The synchronised orchestrator in every state it can reach, and its course in
-//! the cases that people know.
+//! The course of the synchronised orchestrator in the cases that people know.
 
-use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 
 use super::campaign::Cause;
@@ -26,33 +24,6 @@ pub(super) const SETTINGS: Settings = Settings {
     is_saved: false,
 };
 
-const STATUSES: [Status; 24] = [
-    Status::Identifying,
-    Status::Identified,
-    Status::IdentificationFailed,
-    Status::Running,
-    Status::Completed,
-    Status::Incomplete,
-    Status::IncompleteInconsistent,
-    Status::Superseded,
-    Status::Downloading,
-    Status::DownloadSuccess,
-    Status::DownloadFailure,
-    Status::Updating,
-    Status::UpdateSuccess,
-    Status::UpdateFailure,
-    Status::Activating,
-    Status::ActivationSuccess,
-    Status::ActivationFailure,
-    Status::Rollback,
-    Status::RollbackSuccess,
-    Status::RollbackFailure,
-    Status::Cleanup,
-    Status::CleanupSuccess,
-    Status::CleanupFailure,
-    Status::Unknown,
-];
-
 fn text(raw: &str) -> Text<'_> {
     Text::from_checked(raw)
 }
@@ -66,7 +37,7 @@ fn action<'a>(component: &'a str, id: &'a str, status: ActionStatus) -> Action<'
 }
 
 pub(super) fn feedback<'a>(status: Status, message: &'a str, actions: &'a [Action<'a>]) -> Feedback<'a> {
-    Feedback { activity: text("a-1"), status, message: text(message), actions, past_limit: None }
+    Feedback { activity: text("a-1"), status, message: text(message), actions, is_repeat: false, past_limit: None }
 }
 
 /// An orchestrator under check, and the story of what it did.
@@ -475,84 +446,6 @@ fn an_unknown_action_status_keeps_the_last_one() {
     assert_eq!(actions.merge(ix(1), &known), Ok(true), "the same component of another domain is another action");
     let long = format!(r#"{{"id":"y","x":"{}"}}"#, "z".repeat(400));
     assert!(actions.merge(ix(0), &action(&long, "y", ActionStatus::Identified)).is_err());
-}
-
-/// Every state that two domains can reach by any status, with and without
-/// actions, and any timer, with the rules checked on every transition.
-#[test]
-fn every_reachable_state_meets_every_event() {
-    let (states, transitions) = visit(SETTINGS, 2);
-    assert!(states > 400 && transitions > 40_000, "{states} states, {transitions} transitions");
-}
-
-/// The same with the owner's answers.
-#[test]
-fn every_reachable_state_meets_every_answer_of_the_owner() {
-    let (states, transitions) = visit(asking(&[Phase::Download, Phase::Update, Phase::Activate]), 1);
-    assert!(states > 50 && transitions > 2_500, "{states} states, {transitions} transitions");
-}
-
-/// What tells two states apart.
-fn key(course: &Course) -> String {
-    let campaign = course.campaign();
-    let mut key = format!("{:?} {:?} {:?} {:?}", campaign.phase, campaign.outcome, campaign.cause, course.check);
-    for place in 0..3 {
-        let Some(part) = campaign.domain(ix(place)) else { continue };
-        let state = match part.state {
-            domain::State::CleaningUp(_) => "CleaningUp".to_owned(),
-            domain::State::RollingBack(_) => "RollingBack".to_owned(),
-            state => format!("{state:?}"),
-        };
-        let count = campaign.actions.count(ix(place));
-        let failed = part.failure.is_some();
-        write!(key, " {state} {count} {failed} {} {}", part.fell_back, part.repeats).unwrap();
-    }
-    key
-}
-
-fn visit(settings: Settings, domains: usize) -> (usize, usize) {
-    visit_each(settings, domains, &mut |_| {})
-}
-
-/// Goes to every state that can be reached, and says how many there are and how
-/// many steps lead from one to another.
-pub(super) fn visit_each(settings: Settings, domains: usize, each: &mut dyn FnMut(&Course)) -> (usize, usize) {
-    let mut start = Course::new(settings);
-    start.apply("a-1", 1, domains).unwrap();
-    let (mut seen, mut open, mut transitions) = (HashSet::from([key(&start)]), VecDeque::from([start]), 0);
-    while let Some(course) = open.pop_front() {
-        each(&course);
-        let mut meet = |next: Course| {
-            transitions += 1;
-            if next.check.is_running() && seen.insert(key(&next)) {
-                open.push_back(next);
-            }
-        };
-        for domain in 0..domains {
-            for status in STATUSES {
-                for with_action in [false, true] {
-                    let mut next = course.clone();
-                    next.now = Tick(0);
-                    next.say(domain, status, with_action);
-                    meet(next);
-                }
-            }
-        }
-        for kind in TimerKind::ALL {
-            let mut next = course.clone();
-            next.timeout(kind, 10_000_000);
-            meet(next);
-        }
-        for approved in [true, false] {
-            let mut next = course.clone();
-            next.answer(approved);
-            meet(next);
-        }
-        let mut next = course.clone();
-        next.handle(Event::Terminate).unwrap();
-        meet(next);
-    }
-    (seen.len(), transitions)
 }
 
 #[test]

@@ -32,6 +32,24 @@ pub enum Kind {
     Actions = 3,
     /// The finished activities.
     History = 4,
+    /// Final reports of earlier activities that the broker has not acknowledged.
+    Reports = 5,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 5] = [Kind::State, Kind::Document, Kind::Actions, Kind::History, Kind::Reports];
+
+    /// What its slots are called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::State => "state",
+            Kind::Document => "document",
+            Kind::Actions => "actions",
+            Kind::History => "history",
+            Kind::Reports => "reports",
+        }
+    }
 }
 
 /// A record that was written whole.

@@ -11,7 +11,9 @@
 //! ```
 //!
 //! The desired state's document and its actions are written once per activity,
-//! the state at each step of its course: it names the document by its checksum.
+//! the state at each step of its course: it names the document by its checksum. Of
+//! an activity that has ended the state is overwritten by the next one's; a final
+//! report that the broker has not acknowledged by then is saved before that.
 //! A slot is overwritten in place and then synced: on flash that is the cheapest
 //! durable write, for it changes neither a directory nor a file's length.
 
@@ -19,6 +21,9 @@ pub mod actions;
 mod codes;
 pub mod document;
 pub mod format;
+#[cfg(test)]
+mod golden;
 pub mod history;
+pub mod reports;
 pub mod slots;
 pub mod state;

@@ -12,6 +12,7 @@ use crate::limits::{ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_WORDS_MAX
 use crate::orchestrator::campaign::Cause;
 use crate::orchestrator::domain::{Domain, Reason, State, Wait};
 use crate::orchestrator::ids::DomainIx;
+use crate::orchestrator::phase::Phase;
 use crate::orchestrator::reboot::Reboot;
 use crate::orchestrator::Campaign;
 use crate::text::Text;
@@ -34,6 +35,7 @@ mod tag {
     pub const REBOOT: u8 = 13;
     pub const DELIVERED: u8 = 14;
     pub const RESUMPTIONS: u8 = 15;
+    pub const QUESTION: u8 = 16;
 }
 
 /// What is saved beside the campaign.
@@ -44,6 +46,8 @@ pub struct Beside {
     /// Which boot of the host it was, `/proc/sys/kernel/random/boot_id`; zeros if
     /// there is none.
     pub boot: [u8; 16],
+    /// The phase that the owner is asked about, and the question's UUID.
+    pub question: Option<(Phase, [u8; 16])>,
 }
 
 /// Writes the state; `names` are the domains in the order of the configuration.
@@ -80,6 +84,9 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     out.put(tag::REBOOT, &[&[codes::reboot(beside.reboot)], &beside.boot]);
     out.put(tag::DELIVERED, &[&[u8::from(campaign.is_delivered)]]);
     out.put(tag::RESUMPTIONS, &[&[campaign.resumptions]]);
+    if let Some((phase, id)) = &beside.question {
+        out.put(tag::QUESTION, &[&[codes::phase(*phase)], id]);
+    }
 }
 
 fn encode_reason(tag: u8, reason: Option<&Reason>, out: &mut Fields<'_>) {
@@ -143,6 +150,7 @@ pub fn decode(
                 beside.boot = content.get(1..17)?.try_into().ok()?;
             }
             tag::DELIVERED => campaign.is_delivered = content == [1],
+            tag::QUESTION => beside.question = decode_question(content),
             tag::RESUMPTIONS => campaign.resumptions = *content.first()?,
             _ => {}
         }
@@ -154,6 +162,11 @@ pub fn decode(
 pub fn activity_of(slot: &[u8]) -> Option<String<ACTIVITY_ID_MAX>> {
     let (tag, content) = fields(slot.get(HEADER..)?).next()?;
     text(content).filter(|activity: &String<ACTIVITY_ID_MAX>| tag == tag::ACTIVITY && !activity.is_empty())
+}
+
+fn decode_question(content: &[u8]) -> Option<(Phase, [u8; 16])> {
+    let (phase, id) = content.split_first()?;
+    Some((codes::phase_of(*phase)?, id.try_into().ok()?))
 }
 
 fn decode_cause(content: &[u8]) -> Option<Cause> {
@@ -204,7 +217,7 @@ mod tests {
     use super::super::format::{open, seal, Kind};
     use super::*;
     use crate::orchestrator::event::{Action, DesiredState, Part};
-    use crate::orchestrator::phase::{ActionStatus, Command, Phase, Status};
+    use crate::orchestrator::phase::{ActionStatus, Command, Status};
 
     const SLOT: usize = 8192;
 
@@ -258,7 +271,8 @@ mod tests {
 
     #[test]
     fn what_is_saved_comes_back() {
-        let (before, beside) = (campaign(), Beside { reboot: Reboot::Waiting, boot: [7; 16] });
+        let (before, beside) =
+            (campaign(), Beside { reboot: Reboot::Waiting, boot: [7; 16], question: Some((Phase::Activate, [9; 16])) });
         let slot = saved(&before, &names(), &beside);
         assert!(open(&slot, Kind::State).is_ok());
         let (after, found, actions) = resumed(&slot, &names());

@@ -31,9 +31,25 @@ pub(super) struct Question {
 impl Router {
     pub(super) fn ask_consent(&mut self, now: Now, phase: Phase) {
         let Some(command) = phase.command() else { return };
-        let id = self.uuid();
+        let id = hyphenated(self.id_of_question(phase));
         self.question = Some(Question { command, id, packet: 0, is_published: false });
         self.ask_again(now);
+    }
+
+    /// By what the question for this phase is known: it stays the same over a restart.
+    fn id_of_question(&mut self, phase: Phase) -> [u8; 16] {
+        if let Some((_, id)) = self.asked.filter(|(of, _)| *of == phase) {
+            return id;
+        }
+        let id = self.uuid();
+        self.asked = Some((phase, id));
+        id
+    }
+
+    /// What is saved of the question that is open or about to be asked.
+    pub(super) fn question_to_save(&mut self) -> Option<(Phase, [u8; 16])> {
+        let phase = self.orchestrator.campaign().filter(|campaign| campaign.is_running())?.asking?;
+        Some((phase, self.id_of_question(phase)))
     }
 
     /// A new connection knows nothing of the question; its answer may be lost.
@@ -53,6 +69,7 @@ impl Router {
     }
 
     pub(super) fn close_consent(&mut self, now: Now) {
+        self.asked = None;
         if self.question.take().is_some() && self.twin.is_none() {
             let topic = self.topics.incoming(Incoming::OwnerConsentFeedback);
             self.session.unsubscribe(now.tick, &[&topic]);
@@ -90,7 +107,7 @@ impl Router {
 
     /// A random UUID (RFC 9562, version 4), from a xorshift that was seeded by the
     /// system: it has to differ, not to be a secret.
-    fn uuid(&mut self) -> String {
+    fn uuid(&mut self) -> [u8; 16] {
         let mut word = || {
             self.random ^= self.random << 13;
             self.random ^= self.random >> 7;
@@ -98,8 +115,7 @@ impl Router {
             self.random
         };
         let (high, low) = (word() & !0xf000 | 0x4000, word() >> 2 | 1 << 63);
-        let (a, b, c) = (high >> 32, high >> 16 & 0xffff, high & 0xffff);
-        format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", low >> 48, low & 0xffff_ffff_ffff)
+        (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
     }
 
     pub(super) fn handle_consent_reply(&mut self, now: Now, topic: &str, bytes: &[u8]) {
@@ -122,4 +138,11 @@ impl Router {
             Err(_) => log::info!("{activity}: owner's answer ignored, no such activity runs"),
         }
     }
+}
+
+/// A UUID as it is written.
+fn hyphenated(id: [u8; 16]) -> String {
+    let id = u128::from_be_bytes(id);
+    let (a, b, c) = (id >> 96, id >> 80 & 0xffff, id >> 64 & 0xffff);
+    format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", id >> 48 & 0xffff, id & 0xffff_ffff_ffff)
 }

@@ -185,7 +185,7 @@ impl Router {
         let activity = request.activity;
         log::info!("{activity}: a desired state from the console");
         self.console.refusal = Some(String::new());
-        self.handle_plain(now, Incoming::DesiredState, "console", line);
+        self.handle_plain(now, Incoming::DesiredState, "console", line, false);
         let refusal = self.console.refusal.take().unwrap_or_default();
         let is_taken = refusal.is_empty() && self.orchestrator.campaign().is_some_and(|c| c.is_activity(activity));
         let code = if is_taken { exit::DONE } else { exit::FAILED };

@@ -7,7 +7,7 @@ use heapless::Vec;
 use super::Router;
 use crate::inventory;
 use crate::journal::Kind;
-use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX};
+use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX, REPORTS_MAX};
 use crate::mqtt::Publish;
 use crate::orchestrator::campaign::PastLimit;
 use crate::orchestrator::event::{DesiredState, Feedback, Part};
@@ -21,21 +21,21 @@ use crate::wire::{activity_of, desired_state, feedback, inventory as wire_invent
 
 impl Router {
     pub(super) fn handle_publish(&mut self, now: Now, publish: Publish) {
-        let Publish { topic, payload, retain, ack, .. } = publish;
+        let Publish { topic, payload, retain, dup, ack } = publish;
         if !self.ending.is_no() {
             // Not acknowledged: a session that outlives us brings it again.
             return;
         }
         match self.classify(&topic) {
             Some(Origin::Edge) => self.handle_edge_response(now, &topic, &payload),
-            Some(Origin::Thing(request)) => self.handle_request(now, &request, &payload),
+            Some(Origin::Thing(request)) => self.handle_request(now, &request, &payload, dup),
             Some(Origin::Plain(Incoming::AgentInventory(domain))) => {
                 self.handle_inventory(now, domain, &topic, &payload, retain);
             }
             Some(Origin::Plain(Incoming::OwnerConsentFeedback)) if retain => {
                 log::warn!("{topic}: ignored, an owner's answer that the broker kept answers no question of ours");
             }
-            Some(Origin::Plain(incoming)) => self.handle_plain(now, incoming, &topic, &payload),
+            Some(Origin::Plain(incoming)) => self.handle_plain(now, incoming, &topic, &payload, dup),
             None => log::warn!("a message to {topic} is none of ours"),
         }
         self.acknowledge(ack);
@@ -52,27 +52,40 @@ impl Router {
         }
     }
 
-    pub(super) fn handle_plain(&mut self, now: Now, incoming: Incoming, topic: &str, payload: &[u8]) {
+    pub(super) fn handle_plain(&mut self, now: Now, incoming: Incoming, topic: &str, payload: &[u8], dup: bool) {
         match incoming {
             Incoming::DesiredState => {
-                if !self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) {
+                if self.refusals.has(payload, dup) {
+                    return log::info!("a desired state that comes once more is ignored, it was refused");
+                }
+                if !self.has_answer_room() {
                     return self.refuse_for_room(now, payload);
                 }
                 self.handle_desired_state(now, payload);
             }
             Incoming::CurrentStateGet => self.handle_get(now, topic, payload),
-            Incoming::AgentFeedback(domain) => self.handle_feedback(now, domain, topic, payload),
+            Incoming::AgentFeedback(domain) => self.handle_feedback(now, domain, topic, payload, dup),
             Incoming::AgentInventory(domain) => self.handle_inventory(now, domain, topic, payload, false),
             Incoming::DesiredStateCommand => log::info!("{topic}: ignored, it is not for the top-level manager"),
             Incoming::OwnerConsentFeedback => self.handle_consent_reply(now, topic, payload),
         }
     }
 
+    /// Whether an activity has room for what it needs at once, and for its end among
+    /// those that the broker has not acknowledged.
+    pub(super) fn has_answer_room(&self) -> bool {
+        self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) && self.session.found().count() < REPORTS_MAX
+    }
+
     /// A broker that acknowledges nothing leaves no room for an activity; the backend
     /// is told so, if that still fits.
     fn refuse_for_room(&mut self, now: Now, bytes: &[u8]) {
+        if let Some(envelope) = Envelope::decode(bytes).ok().filter(|envelope| self.is_known(envelope, bytes)) {
+            return self.note_repeated(envelope.activity);
+        }
         log::error!("a desired state is not taken: too many messages wait for the broker");
         if let Some(activity) = activity_of(bytes).filter(|activity| !self.runs(*activity)) {
+            self.refusals.note(bytes);
             self.refuse(now, activity, &|out: &mut dyn Write| out.write_str("too many messages wait for the broker"));
         }
     }
@@ -114,7 +127,10 @@ impl Router {
             Ok((envelope, state)) => self.apply(now, bytes, &envelope, state),
             Err(malformed) => match activity_of(bytes) {
                 Some(activity) if self.runs(activity) => self.note_repeated(activity),
-                Some(activity) => self.refuse(now, activity, &|out: &mut dyn Write| escape(out, &malformed)),
+                Some(activity) => {
+                    self.refusals.note(bytes);
+                    self.refuse(now, activity, &|out: &mut dyn Write| escape(out, &malformed));
+                }
                 None => {
                     log::error!("a desired state is refused: {malformed}");
                     self.console.tell(&|out| escape(out, &malformed));
@@ -140,9 +156,7 @@ impl Router {
             }
         }
         let activity = envelope.activity;
-        // Of the payload alone: a redelivered request may have other headers.
-        let Some(span) = envelope.payload() else { return };
-        let crc = checksum(bytes.get(span.start as usize..span.end()).unwrap_or_default());
+        let (Some(span), Some(crc)) = (envelope.payload(), content_checksum(envelope, bytes)) else { return };
         let desired = DesiredState { activity, timestamp: envelope.timestamp, crc, parts: &parts };
         self.effects.clear();
         match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut self.effects) {
@@ -157,6 +171,7 @@ impl Router {
                 self.carry_out(now);
             }
             Err(Rejected::Busy) => {
+                self.refusals.note(bytes);
                 let running =
                     self.orchestrator.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
                 self.refuse(now, activity, &|out: &mut dyn Write| {
@@ -164,6 +179,7 @@ impl Router {
                 });
             }
             Err(Rejected::RebootPending) => {
+                self.refusals.note(bytes);
                 let ended = self.orchestrator.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
                 self.refuse(now, activity, &|out: &mut dyn Write| write!(out, "reboot pending after {ended}"));
             }
@@ -188,7 +204,7 @@ impl Router {
 
     /// With its actions on the stack, so it stands alone.
     #[inline(never)]
-    fn handle_feedback(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8]) {
+    fn handle_feedback(&mut self, now: Now, domain: DomainIx, topic: &str, bytes: &[u8], dup: bool) {
         if bytes.is_empty() {
             // The self-update agent sends that after a success (agents.md).
             return log::debug!("{topic}: empty message ignored");
@@ -210,6 +226,7 @@ impl Router {
             status: head.status,
             message: head.message,
             actions: &actions,
+            is_repeat: dup,
             past_limit: head.past_limit.map(|(what, max)| PastLimit(what, max)),
         };
         if let Err(rejected) = self.decide(now, Event::Feedback(domain, feedback)) {
@@ -269,6 +286,14 @@ impl Router {
         self.orchestrator.campaign().is_some_and(|running| running.is_running() && running.is_activity(activity))
     }
 
+    /// Whether a desired state comes again: its activity runs or has finished.
+    pub(super) fn is_known(&self, envelope: &Envelope<'_>, bytes: &[u8]) -> bool {
+        let Some(crc) = content_checksum(envelope, bytes) else { return false };
+        let (activity, timestamp) = (envelope.activity, envelope.timestamp);
+        let desired = DesiredState { activity, timestamp, crc, parts: &[] };
+        self.runs(activity) || self.orchestrator.finished().is_some_and(|finished| finished.contains(&desired))
+    }
+
     fn note_repeated(&mut self, activity: Text<'_>) {
         self.console.tell(&|out| out.write_str("this activity runs already"));
         log::info!("{activity}: desired state ignored, this activity runs already");
@@ -284,6 +309,12 @@ enum Origin<'t> {
 
 pub(super) fn is_agents(incoming: &Incoming) -> bool {
     matches!(incoming, Incoming::AgentFeedback(_) | Incoming::AgentInventory(_))
+}
+
+/// Of the payload alone: a redelivered request may have other headers.
+fn content_checksum(envelope: &Envelope<'_>, bytes: &[u8]) -> Option<u32> {
+    let span = envelope.payload()?;
+    bytes.get(span.start as usize..span.end()).map(checksum)
 }
 
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);

@@ -11,6 +11,7 @@ mod ending;
 mod inbound;
 mod message;
 mod outbound;
+mod refusals;
 mod retained;
 mod saving;
 mod status;
@@ -22,15 +23,17 @@ use crate::inventory::store::Store;
 use crate::inventory::{self, Rounds};
 use crate::journal::Kind;
 use crate::mqtt::{Event as SessionEvent, LinkWish, Options, Session};
-use crate::orchestrator::ids::DomainSet;
+use crate::orchestrator::ids::{DomainIx, DomainSet};
+use crate::orchestrator::phase::Phase;
 use crate::orchestrator::{Effects, Event, Orchestrator, Rejected};
 use crate::time::{Now, Tick};
 use crate::wire::things;
-use crate::wire::topic::{Incoming, TopicError, Topics};
+use crate::wire::topic::{Incoming, Outgoing, TopicError, Topics};
 use crate::wire::ActivityIdFinder;
 use consent::Question;
 use console::Console;
 use ending::Ending;
+use refusals::Refusals;
 use retained::{Documents, Retained};
 use saving::Saving;
 pub use saving::{Loaded, SaveJob};
@@ -74,6 +77,10 @@ pub struct Router {
     twin: Option<Twin>,
     /// Of ids of our own.
     random: u64,
+    /// The id of the question that is open, or about to be asked, and its phase.
+    asked: Option<(Phase, [u8; 16])>,
+    /// Desired states that were refused.
+    refusals: Refusals,
     delivery: Delivery,
     saving: Saving,
     status: Option<Status>,
@@ -115,6 +122,8 @@ impl Router {
             question: None,
             twin: config.things_enabled.then(Twin::default),
             random: seed | 1,
+            asked: None,
+            refusals: Refusals::default(),
             delivery: Delivery::Told,
             saving: Saving::default(),
             console: Console::new(now),
@@ -160,7 +169,7 @@ impl Router {
             any = true;
             self.handle_event(now, event);
         }
-        let waits = self.twin.as_ref().is_some_and(|twin| twin.waiting.is_some());
+        let waits = self.twin.as_ref().is_some_and(|twin| !twin.waiting.is_empty());
         let is_told = self.session.unacknowledged() == 0 && !waits;
         if self.delivery == Delivery::Reports && is_told {
             self.delivery = Delivery::Inventory;
@@ -237,6 +246,9 @@ impl Router {
                 self.subscribe(now);
                 self.publish_status(now, true);
                 let _ = self.decide(now, Event::Link(true));
+                if !session_present && self.session.status().reconnects > 0 {
+                    let _ = self.decide(now, Event::Forgotten(self.idle_domains()));
+                }
                 if self.twin.is_some() {
                     self.ask_edge(now);
                 } else {
@@ -250,6 +262,7 @@ impl Router {
                 self.console.journal.note(now, Kind::Lost, None);
                 // The rest of a message that was being skipped never comes.
                 self.finder = ActivityIdFinder::new();
+                self.drop_acknowledgements();
                 let _ = self.decide(now, Event::Link(false));
             }
             SessionEvent::Subscribed { packet } => self.handle_subscribed(now, packet),
@@ -277,6 +290,14 @@ impl Router {
         self.look(now);
         self.carry_out(now);
         Ok(())
+    }
+
+    /// The domains to which no message of an activity is under way.
+    fn idle_domains(&self) -> DomainSet {
+        let waits = |outgoing: Outgoing| self.session.has_topic(self.topics.outgoing(outgoing).as_str());
+        let is_idle =
+            |domain: &DomainIx| !waits(Outgoing::AgentDesiredState(*domain)) && !waits(Outgoing::AgentCommand(*domain));
+        DomainSet::first(self.domains.len()).iter().filter(is_idle).collect()
     }
 
     /// The domains that take part in the running activity.

@@ -89,7 +89,9 @@ impl Router {
         let mut length = encode::Count::default();
         // Counting cannot fail.
         let _ = words(&mut length);
-        let explained = campaign.outcome.is_some() && length.bytes > 0;
+        // What was held back for a save is told when the activity may have ended.
+        let is_end = campaign.outcome == Some(status);
+        let explained = is_end && length.bytes > 0;
         let status = status_for_backend(status);
         match explained {
             true => log::info!("{activity}: {}: {}", status_name(status), message::logged(words)),
@@ -102,7 +104,11 @@ impl Router {
             encode::feedback_head(out, status, explained.then_some(words))
         };
         let detail = |out: &mut dyn fmt::Write| encode::feedback_actions(out, campaign.actions.iter().map(view));
-        let class = if status == Status::Running { RUNNING } else { Class::Keep };
+        let class = match status {
+            _ if is_end => Class::Found(campaign.number()),
+            Status::Running => RUNNING,
+            _ => Class::Keep,
+        };
         let topic = backend.topic(&self.topics, Outgoing::Feedback);
         let tail = backend.feedback_tail();
         let message = Message { detail: Some(&detail), tail, ..message_to(&topic, class, &body) };

@@ -1,9 +1,12 @@
 //! From the campaign to records, and back after a start.
 
+use core::fmt;
+
+use super::outbound::message_to;
 use super::Router;
 use crate::journal::{self, Journal};
-use crate::limits::{SAVED_RECORD_MAX, SAVED_STATE_MAX};
-use crate::mqtt::Ack;
+use crate::limits::{INBOUND_MAX, REPORTS_MAX, SAVED_RECORD_MAX, SAVED_STATE_MAX};
+use crate::mqtt::{Ack, Class};
 use crate::orchestrator::campaign::Cause;
 use crate::orchestrator::ids::DomainIx;
 use crate::orchestrator::phase::{Phase, Status};
@@ -11,7 +14,7 @@ use crate::orchestrator::resume::Saved;
 use crate::orchestrator::{Campaign, Event, WaitingOn};
 use crate::record::format::{Draft, Fields, Kind};
 use crate::record::state::{self, Beside};
-use crate::record::{actions, document, history};
+use crate::record::{actions, document, history, reports};
 use crate::time::Now;
 use crate::wire::{desired_state, Envelope};
 
@@ -36,6 +39,8 @@ pub struct Loaded {
     pub actions: Vec<u8>,
     /// The activities that had finished.
     pub history: Vec<u8>,
+    /// Final reports of earlier activities.
+    pub reports: Vec<u8>,
     /// A state that cannot be read, as it was found.
     pub unreadable: Vec<u8>,
 }
@@ -48,34 +53,59 @@ pub(super) struct Saving {
     document_of: Option<(i64, u32)>,
     actions_of: Option<(i64, u32)>,
     history_of: Option<(i64, u32)>,
+    /// The final reports that are saved apart from the campaign.
+    reports: heapless::Vec<u64, REPORTS_MAX>,
     /// Which boot of the host this is.
     pub(super) boot: [u8; 16],
-    /// Given to the broker after the save.
-    acks: heapless::Vec<Ack, 8>,
+    /// Given to the broker after the save; those that came before it began are the
+    /// first `covered` ones.
+    acks: Vec<Ack>,
+    covered: usize,
 }
+
+/// A save of the router's own, which the orchestrator does not wait for.
+const OWN: u32 = 0;
 
 impl Router {
     pub(super) fn want_save(&mut self, sequence: u32) {
         self.saving.wanted = Some(sequence);
     }
 
-    /// Acknowledges a message, after the save if one depends on it.
+    /// Acknowledges a message, after the save if one may depend on it.
     pub(super) fn acknowledge(&mut self, ack: Option<Ack>) {
         let Some(ack) = ack else { return };
-        if self.orchestrator.waiting_on() != WaitingOn::Save {
-            self.session.acknowledge(ack);
-        } else if let Err(ack) = self.saving.acks.push(ack) {
+        // No more of them wait than the session has room for.
+        if self.is_saving() && self.saving.acks.len() < INBOUND_MAX {
+            self.saving.acks.push(ack);
+        } else {
             self.session.acknowledge(ack);
         }
+    }
+
+    /// Whether what was decided waits for a save.
+    pub(super) fn is_saving(&self) -> bool {
+        self.orchestrator.waiting_on() == WaitingOn::Save
+    }
+
+    /// The link is lost: what was to be acknowledged comes again, or is forgotten.
+    pub(super) fn drop_acknowledgements(&mut self) {
+        self.saving.acks.clear();
+        self.saving.covered = 0;
     }
 
     /// What is to be saved now; none if nothing is. The answer goes to
     /// `handle_saved`, and until then there is none more.
     pub fn poll_save(&mut self) -> Option<SaveJob> {
-        let sequence = self.saving.wanted.take()?;
+        let mut drafts = Vec::with_capacity(5);
+        let Some(sequence) = self.saving.wanted.take() else {
+            drafts.extend(self.reports_to_save(false));
+            return (!drafts.is_empty()).then_some(SaveJob { sequence: OWN, drafts });
+        };
+        self.saving.covered = self.saving.acks.len();
+        let question = self.question_to_save();
+        let key = self.orchestrator.campaign().map(|campaign| (campaign.timestamp, campaign.crc));
+        drafts.extend(self.reports_to_save(self.saving.document_of != key));
         let campaign = self.orchestrator.campaign()?;
-        let key = Some((campaign.timestamp, campaign.crc));
-        let mut drafts = Vec::with_capacity(4);
         if self.saving.document_of != key {
             self.saving.document_of = key;
             drafts.extend(document::encode(self.desired.payload()));
@@ -84,19 +114,41 @@ impl Router {
             self.saving.actions_of = key;
             drafts.extend(actions::encode(campaign, &self.domains));
         }
+        let beside = Beside { reboot: self.orchestrator.reboot(), boot: self.saving.boot, question };
+        let state = |out: &mut Fields<'_>| state::encode(campaign, &self.domains, &beside, out);
+        drafts.extend(Draft::new(Kind::State, SAVED_STATE_MAX, state));
+        // After the state: what is known to have finished had its end saved.
         if self.saving.history_of != key && !campaign.is_running() {
             self.saving.history_of = key;
             let journal = &self.console.journal;
             drafts.extend(self.orchestrator.finished().and_then(|all| history::encode(all, journal, &self.domains)));
         }
-        let beside = Beside { reboot: self.orchestrator.reboot(), boot: self.saving.boot };
-        let state = |out: &mut Fields<'_>| state::encode(campaign, &self.domains, &beside, out);
-        drafts.extend(Draft::new(Kind::State, SAVED_STATE_MAX, state));
         Some(SaveJob { sequence, drafts })
+    }
+
+    /// The state of a new activity takes the place of the last one's: final reports
+    /// that wait for the broker are saved before, and removed when it has them.
+    fn reports_to_save(&mut self, is_new: bool) -> Option<Draft> {
+        if is_new && self.session.found().next().is_some() {
+            self.saving.reports = self.session.found().take(REPORTS_MAX).map(|report| report.number).collect();
+            return reports::encode(self.session.found());
+        }
+        let waits = |number: &u64| self.session.found().any(|report| report.number == *number);
+        if self.saving.reports.is_empty() || self.saving.reports.iter().any(waits) {
+            return None;
+        }
+        self.saving.reports.clear();
+        reports::encode(core::iter::empty())
     }
 
     /// The job is done, or has failed with these words.
     pub fn handle_saved(&mut self, now: Now, sequence: u32, result: Result<(), String>) {
+        if sequence == OWN {
+            if let Err(why) = result {
+                log::warn!("reports that the broker has cannot be removed and may be told again: {why}");
+            }
+            return;
+        }
         let event = match result {
             Ok(()) => Event::Saved(sequence),
             Err(why) => {
@@ -108,9 +160,10 @@ impl Router {
             }
         };
         let _ = self.decide(now, event);
-        for ack in core::mem::take(&mut self.saving.acks) {
-            self.session.acknowledge(ack);
-        }
+        // What came while it was written waits for the next save, if there is one.
+        let given = if self.is_saving() { self.saving.covered } else { self.saving.acks.len() };
+        self.saving.acks.drain(..given).for_each(|ack| self.session.acknowledge(ack));
+        self.saving.covered = 0;
     }
 
     /// Takes up what was saved.
@@ -123,9 +176,10 @@ impl Router {
         let mut campaign = Campaign::new();
         let mut progress = Vec::new();
         let mut action = |place: usize, status, percent| progress.push((place, status, percent));
-        let Some(beside) = state::decode(&loaded.state, &self.domains, &mut campaign, &mut action) else {
-            return self.end_unreadable(now, loaded);
-        };
+        let beside = state::decode(&loaded.state, &self.domains, &mut campaign, &mut action);
+        self.resume_reports(now, loaded, beside.map(|_| campaign.number()));
+        let Some(beside) = beside else { return self.end_unreadable(now, loaded) };
+        self.asked = beside.question;
         actions::decode(&loaded.actions, &self.domains, &mut campaign);
         for (place, status, percent) in progress {
             campaign.actions.set_progress(place, status, percent);
@@ -148,6 +202,20 @@ impl Router {
         let finished = history::decode(&loaded.history);
         let saved = Saved { campaign, reboot: beside.reboot, has_booted, finished };
         let _ = self.decide(now, Event::Boot(&saved));
+    }
+
+    /// Sends the final reports of earlier activities, but not that of the campaign
+    /// itself: it is told with it.
+    fn resume_reports(&mut self, now: Now, loaded: &Loaded, own: Option<u64>) {
+        for report in reports::decode(&loaded.reports) {
+            // Of no more than there is room for.
+            let _ = self.saving.reports.push(report.number);
+            if Some(report.number) != own {
+                log::info!("the end of an earlier activity is told, the broker has not acknowledged it");
+                let body = |out: &mut dyn fmt::Write| out.write_str(&report.payload);
+                self.send(now, message_to(&report.topic, Class::Found(report.number), &body));
+            }
+        }
     }
 
     /// What was saved cannot be read, but perhaps whose it was: that is told.

@@ -10,7 +10,7 @@ use super::outbound::message_to;
 use super::Router;
 use crate::inventory;
 use crate::journal::Kind;
-use crate::limits::{ANSWER_ROOM, ANSWER_ROOM_MESSAGES, PAYLOAD_IN_MAX};
+use crate::limits::PAYLOAD_IN_MAX;
 use crate::mqtt::Class;
 use crate::orchestrator::phase::Status;
 use crate::orchestrator::Event;
@@ -28,8 +28,9 @@ const FEATURE: Class = Class::Newest(3);
 pub(super) struct Twin {
     /// Who we are, as the edge last said.
     pub(super) identity: Option<Rc<Identity>>,
-    /// What was to be reported before anybody knew who we are.
-    pub(super) waiting: Option<Status>,
+    /// What was to be reported before anybody knew who we are, each status once: those
+    /// before `RUNNING`, that, and the end.
+    pub(super) waiting: heapless::Vec<Status, 4>,
 }
 
 impl Router {
@@ -88,14 +89,16 @@ impl Router {
         let mut effects = inventory::Effects::new();
         self.rounds.handle_link_up(now, self.busy(), &mut effects);
         self.carry_out_inventory(now, effects);
-        if let Some(status) = self.twin.as_mut().and_then(|twin| twin.waiting.take()) {
-            self.report(now, status);
-        }
+        let waiting = self.twin.as_mut().map(|twin| core::mem::take(&mut twin.waiting));
+        waiting.into_iter().flatten().for_each(|status| self.report(now, status));
         self.ask_again(now);
     }
 
-    pub(super) fn handle_request(&mut self, now: Now, topic: &RequestTopic<'_>, bytes: &[u8]) {
+    pub(super) fn handle_request(&mut self, now: Now, topic: &RequestTopic<'_>, bytes: &[u8], dup: bool) {
         let Some(identity) = self.identity() else { return };
+        if self.refusals.has(bytes, dup) {
+            return log::info!("request {}: comes once more and is ignored, its desired state was refused", topic.id);
+        }
         let (reply, request) = match Request::decode(bytes, topic, &identity) {
             Ok(decoded) => decoded,
             Err(foreign) => return log::debug!("request {}: ignored, {}", topic.id, foreign.0),
@@ -126,7 +129,8 @@ impl Router {
         request: &Request<'_>,
     ) -> Result<(), crate::wire::Malformed> {
         let (envelope, state) = request.apply()?;
-        if !self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) {
+        if !self.has_answer_room() && !self.is_known(&envelope, bytes) {
+            self.refusals.note(bytes);
             self.answer_refused(now, topic, reply, &"too many messages wait for the broker");
             return Ok(());
         }
@@ -196,8 +200,9 @@ impl Router {
     /// Logs and keeps for later what cannot be reported before we know who we are.
     pub(super) fn wait_for_identity(&mut self, activity: Text<'_>, status: Status) {
         log::info!("{activity}: reported when the edge has said who we are");
-        if let Some(twin) = &mut self.twin {
-            twin.waiting = Some(status);
+        if let Some(twin) = self.twin.as_mut().filter(|twin| !twin.waiting.contains(&status)) {
+            // There are no more than it has room for.
+            let _ = twin.waiting.push(status);
         }
     }
 }

@@ -41,6 +41,25 @@ impl Disk {
         Ok(disk)
     }
 
+    /// The same if the folder is there; otherwise whether it could be made, without
+    /// making it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn try_open(path: &str) -> io::Result<Disk> {
+        if Path::new(path).exists() {
+            return Disk::open(path);
+        }
+        let absolute = std::env::current_dir()?.join(path);
+        let parent = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+        let name = CString::new(parent.as_os_str().as_bytes())?;
+        // SAFETY: the path ends with NUL.
+        match unsafe { libc::access(name.as_ptr(), libc::W_OK | libc::X_OK) } {
+            0 => Ok(Disk(parent.to_owned())),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
     /// Whether the folder lies in memory, so that a power cut takes what is saved.
     pub fn is_volatile(&self) -> bool {
         // From linux/magic.h: ramfs, tmpfs, and overlays, whose upper layer is often one.
@@ -54,8 +73,8 @@ impl Disk {
     }
 
     /// The fields of the newest record of a kind. A damaged slot is logged, and the
-    /// other one counts; if neither does, both are moved aside. A first write that was
-    /// cut is nothing.
+    /// other one counts; if neither does, both are moved aside, where the last two of
+    /// the kind are kept. A first write that was cut is nothing.
     ///
     /// # Errors
     /// The system's.
@@ -68,7 +87,10 @@ impl Disk {
             let path = self.path(kind, *slot);
             log::warn!("{}: {flaw}", path.display());
             if found.newest.is_none() && !found.is_unborn() {
-                let aside = path.with_extension(if *slot == Slot::A { "a.corrupt" } else { "b.corrupt" });
+                let aside = path.with_extension("corrupt");
+                if aside.exists() {
+                    fs::rename(&aside, path.with_extension("corrupt.1"))?;
+                }
                 fs::rename(&path, &aside)?;
                 log::error!("{} is moved aside to {}", path.display(), aside.display());
                 damaged.clone_from(bytes);
@@ -113,17 +135,11 @@ impl Disk {
     }
 
     fn path(&self, kind: Kind, slot: Slot) -> PathBuf {
-        let name = match kind {
-            Kind::State => "state",
-            Kind::Document => "document",
-            Kind::Actions => "actions",
-            Kind::History => "history",
-        };
         let slot = match slot {
             Slot::A => "a",
             Slot::B => "b",
         };
-        self.0.join(Path::new(name).with_extension(slot))
+        self.0.join(Path::new(kind.name()).with_extension(slot))
     }
 }
 
@@ -195,9 +211,32 @@ mod tests {
         disk.save(draft(b"x")).unwrap();
         fs::write(folder.0.join("state.a"), [7; 90]).unwrap();
         assert!(matches!(disk.load(Kind::State).unwrap(), Content::Unreadable(bytes) if bytes == [7; 90]));
-        assert!(folder.0.join("state.a.corrupt").exists() && !folder.0.join("state.a").exists());
+        assert!(folder.0.join("state.corrupt").exists() && !folder.0.join("state.a").exists());
         disk.save(draft(b"new")).unwrap();
         assert_eq!(content(&disk), Some(b"new".to_vec()));
+    }
+
+    #[test]
+    fn of_those_moved_aside_the_last_two_are_kept() {
+        let folder = Folder::new("two");
+        let disk = folder.disk();
+        for n in 1..=4 {
+            fs::write(folder.0.join(if n == 3 { "state.b" } else { "state.a" }), [n; 90]).unwrap();
+            disk.load(Kind::State).unwrap();
+        }
+        let kept = |name: &str| fs::read(folder.0.join(name)).unwrap()[0];
+        assert_eq!((kept("state.corrupt"), kept("state.corrupt.1")), (4, 3));
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn whether_a_folder_could_be_made_is_found_out_without_making_it() {
+        let folder = Folder::new("try");
+        let path = folder.0.join("a/b");
+        assert!(Disk::try_open(path.to_str().unwrap()).is_ok());
+        assert!(!folder.0.exists());
+        assert!(Disk::try_open("/dev/null").is_err());
+        assert!(Disk::try_open("/dev/null/a").is_err());
     }
 
     #[test]

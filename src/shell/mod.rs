@@ -76,18 +76,26 @@ fn open_disk(config: &Config) -> Option<Disk> {
     if config.state_dir.is_empty() {
         return None;
     }
-    let path = config.state_dir.as_str();
-    match Disk::open(path) {
-        Ok(disk) => {
-            if disk.is_volatile() {
-                log::warn!("stateDir {path} lies in memory or on an overlay: an activity may not survive a power cut");
-            }
-            Some(disk)
+    let disk = Disk::open(&config.state_dir);
+    if let Some(flaw) = flaw_of(&config.state_dir, &disk) {
+        log::warn!("{flaw}");
+    }
+    disk.ok()
+}
+
+/// What is wrong with `stateDir`, in the words of the log; nothing is made there.
+pub fn state_dir_flaw(config: &Config) -> Option<String> {
+    let path = Some(&config.state_dir).filter(|path| !path.is_empty())?;
+    flaw_of(path, &Disk::try_open(path))
+}
+
+fn flaw_of(path: &str, disk: &io::Result<Disk>) -> Option<String> {
+    match disk {
+        Ok(disk) if disk.is_volatile() => {
+            Some(format!("stateDir {path} lies in memory or on an overlay: an activity may not survive a power cut"))
         }
-        Err(error) => {
-            log::warn!("stateDir {path}: {error}; an activity does not survive a restart");
-            None
-        }
+        Ok(_) => None,
+        Err(error) => Some(format!("stateDir {path}: {error}; an activity does not survive a restart")),
     }
 }
 
@@ -168,8 +176,8 @@ fn load(disk: &Disk) -> Loaded {
         }
     };
     let (state, document) = (fields(Kind::State), fields(Kind::Document));
-    let (actions, history) = (fields(Kind::Actions), fields(Kind::History));
-    Loaded { state, document, actions, history, unreadable }
+    let (actions, history, reports) = (fields(Kind::Actions), fields(Kind::History), fields(Kind::Reports));
+    Loaded { state, document, actions, history, reports, unreadable }
 }
 
 pub(crate) fn invalid(error: impl std::fmt::Display) -> io::Error {

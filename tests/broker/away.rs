@@ -47,8 +47,11 @@ fn is_restarted_at(trigger: &str) {
     assert_eq!(peers.finish("act").status(), "COMPLETED");
     peers.settle();
     assert_eq!(peers.story("act"), STORY);
+    // The broker kept no session, so that their answers could have been lost.
+    let twice = |command: &&'static str| std::iter::repeat(*command).take(1 + usize::from(*command == trigger));
+    let commands: Vec<&str> = COMMANDS.iter().flat_map(twice).collect();
     for domain in BOTH {
-        assert_eq!(peers.commands(domain, "act"), COMMANDS);
+        assert_eq!(peers.commands(domain, "act"), commands);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The manager is told to end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{json, Value};
 
@@ -45,8 +45,13 @@ fn a_running_activity_is_reported_incomplete_and_the_agents_are_sent_nothing() {
 /// command once more and leads the activity to its one end.
 fn assert_taken_up_after(signal: i32) {
     let (_broker, mut manager, mut peers) = downloading_with(json!({}));
+    let start = Instant::now();
     manager.restart(signal);
     peers.play_until("DOWNLOAD again", |said| said.trigger() == "DOWNLOAD");
+    let took = start.elapsed();
+    println!("from the end to the first message of the next start: {took:?}");
+    // With SIGTERM the good-bye comes first.
+    assert!(signal != libc::SIGKILL || took < Duration::from_secs(1), "it took {took:?}");
     peers.release();
     let last = peers.play_until("a final status", |said| said.is_final_of("act"));
     assert_eq!(last.status(), "COMPLETED");

@@ -31,7 +31,6 @@ struct Sum {
     ended: [u64; 3],
     kills: [u64; 3],
     repeats: u64,
-    excused: u64,
     duplicates: u64,
     errors: usize,
 }
@@ -85,7 +84,6 @@ fn run(seed: u64, count: u64, programs: &Programs) -> bool {
     );
     println!("killed: {managers} managers, {agents} agents; {brokers} brokers restarted");
     println!("{} final messages repeated with the same id after a kill", sum.repeats);
-    println!("{} ended otherwise for want of messages that a broker without sessions lost", sum.excused);
     println!("{} messages delivered twice by MQTT; {} errors in the managers' logs", sum.duplicates, sum.errors);
     !failed.into_inner()
 }
@@ -133,9 +131,6 @@ fn line(id: &str, lane: u64, script: &Script, told: &Told) -> String {
     if told.end.repeats > 0 {
         line += &format!(", {} repeated", told.end.repeats);
     }
-    if let Some(excuse) = told.excuse {
-        line += &format!(", {excuse}");
-    }
     format!("{line} {:.1} s", told.took.as_secs_f64())
 }
 
@@ -155,5 +150,4 @@ fn add(sum: &mut Sum, told: &Told) {
         sum.kills[place] += 1;
     }
     sum.repeats += u64::from(told.end.repeats);
-    sum.excused += u64::from(told.excuse.is_some());
 }

@@ -5,7 +5,7 @@
 //! `tests/sim --cuts` runs all of them, the gate some.
 
 use crate::actors::{desired_state, Obedient, Owner};
-use crate::disk::Fate;
+use crate::disk::{Fate, Hurt};
 use crate::power::{Moment, Outage};
 use crate::scenario::World;
 use crate::seen::{From, Report, Seen};
@@ -161,6 +161,9 @@ fn check(shape: &Shape, world: &World, uncut: &Uncut) {
     let end = sent.iter().position(|seen| seen.end().is_some()).unwrap();
     let after = sent[end..].iter().find(|seen| is_order(seen));
     assert!(after.is_none(), "after the end: {after:?}");
+    let is_led = sent.iter().any(|seen| seen.command() == "DOWNLOAD");
+    let is_told = sent.iter().filter_map(|seen| seen.report()).any(|report| report.status == "IDENTIFIED");
+    assert!(!is_led || is_told, "the backend is told that all have identified");
     if !shape.is_reboot() {
         return assert!(world.reboots.is_empty());
     }
@@ -276,6 +279,62 @@ fn all_cuts() {
     let cuts = cut_all(&[HOST, PROCESS, CLEAN, LONG, SHORT], &tears(5));
     println!("{cuts} cuts");
     assert!(cuts > 10_000);
+}
+
+/// After each write the power is cut and the record that it left is hurt at one of
+/// its bytes, at every `step`th; how many that were.
+fn hurt_all(shape: &Shape, step: usize) -> usize {
+    let mut hurts = 0;
+    let writes = uncut(shape, PROCESS).counts[Moment::Write as usize];
+    // Without the first state of all nothing is known of the activity but its name, so
+    // that it is taken once more if it comes again.
+    for nth in (1..=writes).filter(|nth| *nth != 2) {
+        let mut byte = nth % step;
+        loop {
+            let mut len = 0;
+            for hurt in [Hurt::Flip, Hurt::Cut] {
+                let _case = Case(format!("{}: write {nth}, {hurt:?} at byte {byte}", shape.name));
+                let outage = Outage { fate: Fate::Whole, down_ms: 0, boots: false, agents_too: false };
+                let mut world = shape.begin(false, false, |world| {
+                    world.power.moments.cut = Some((Moment::Write, nth, outage));
+                    world.disk.as_mut().unwrap().hurt = Some((byte, hurt));
+                    world.expects_error("cannot be read");
+                });
+                shape.lead(&mut world);
+                len = world.power.hurt_len;
+                check_hurt(shape, &world);
+                hurts += 1;
+            }
+            byte += step;
+            if byte >= len {
+                break;
+            }
+        }
+    }
+    hurts
+}
+
+/// The right end, or that what was saved cannot be read.
+fn check_hurt(shape: &Shape, world: &World) {
+    let ends = ends(world);
+    let is_unreadable = |end: &Report| end.status == "INCOMPLETE" && end.message.contains("unreadable");
+    assert!(!ends.is_empty(), "it ends");
+    assert!(ends.iter().all(|end| end.status == shape.end || is_unreadable(end)), "{ends:?}");
+    assert!(ends.iter().all(|end| end.status == ends[0].status), "one end: {ends:?}");
+}
+
+#[test]
+fn a_record_that_is_hurt_at_some_byte_stops_nothing() {
+    let hurts = hurt_all(&shapes()[0], 31);
+    assert!(hurts >= 50, "{hurts}");
+}
+
+#[test]
+#[ignore = "tests/sim --cuts runs it"]
+fn a_record_that_is_hurt_at_any_byte_stops_nothing() {
+    let hurts = hurt_all(&shapes()[0], 1);
+    println!("{hurts} hurt records");
+    assert!(hurts >= 1_500, "{hurts}");
 }
 
 #[test]

@@ -43,7 +43,7 @@ struct Job {
 
 #[derive(Default)]
 pub struct Disk {
-    slots: [[Vec<u8>; 2]; 4],
+    slots: [[Vec<u8>; 2]; Kind::ALL.len()],
     /// Milliseconds that each write takes.
     pub slow_ms: u64,
     /// From this operation on each one fails, with these words.
@@ -55,6 +55,20 @@ pub struct Disk {
     /// Bytes that were written.
     pub written: usize,
     job: Option<Job>,
+    /// What becomes of the newest record when the power is cut: the place of a byte,
+    /// and whether it is changed or the last that is left.
+    pub hurt: Option<(usize, Hurt)>,
+    /// Which was written last, and its bytes.
+    newest: Option<(Kind, Slot, usize)>,
+}
+
+/// How a record is hurt at one of its bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Hurt {
+    /// It is another one.
+    Flip,
+    /// The record ends before it.
+    Cut,
 }
 
 impl Disk {
@@ -109,6 +123,18 @@ impl Disk {
         if let Some(draft) = self.job.take().and_then(|mut job| job.drafts.pop_front()) {
             self.apply(draft, fate);
         }
+        if let (Some((kind, slot, _)), Some((byte, hurt))) = (self.newest, self.hurt) {
+            let place = &mut self.slots[kind as usize - 1][usize::from(slot == Slot::B)];
+            match hurt {
+                Hurt::Flip => place[byte] ^= 0x55,
+                Hurt::Cut => place.truncate(byte),
+            }
+        }
+    }
+
+    /// Bytes of the record that was written last.
+    pub fn newest_len(&self) -> usize {
+        self.newest.map_or(0, |(_, _, len)| len)
     }
 
     fn apply(&mut self, mut draft: Draft, fate: Fate) {
@@ -127,6 +153,7 @@ impl Disk {
         place.resize(place.len().max(range.end), 0);
         place[range.clone()].copy_from_slice(&draft.bytes[range.clone()]);
         self.written += range.len();
+        self.newest = Some((draft.kind, slot, total));
     }
 
     /// What a start finds, as the shell finds it.
@@ -135,6 +162,7 @@ impl Disk {
             document: self.fields(Kind::Document).unwrap_or_default(),
             actions: self.fields(Kind::Actions).unwrap_or_default(),
             history: self.fields(Kind::History).unwrap_or_default(),
+            reports: self.fields(Kind::Reports).unwrap_or_default(),
             ..Loaded::default()
         };
         match self.fields(Kind::State) {

@@ -51,6 +51,8 @@ pub struct Power {
     /// When it was cut.
     pub cuts: Vec<u64>,
     pub boot: u8,
+    /// Bytes of the record that was newest when it was cut.
+    pub hurt_len: usize,
     /// Until when there is none.
     pub off_until: Option<u64>,
 }
@@ -68,6 +70,7 @@ impl World {
     pub fn power_cut(&mut self, outage: Outage) {
         let Some(disk) = &mut self.disk else { panic!("a power cut needs a disk") };
         disk.cut(outage.fate);
+        self.power.hurt_len = disk.newest_len();
         self.power.cuts.push(self.now());
         self.power.boot += u8::from(outage.boots);
         self.power.off_until = Some(self.now() + outage.down_ms);

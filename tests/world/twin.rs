@@ -3,6 +3,8 @@
 use serde_json::{json, Value};
 
 use crate::actors::{desired_state, inventory, Obedient};
+use crate::disk::Fate;
+use crate::power::Outage;
 use crate::scenario::World;
 use crate::seen::text;
 
@@ -307,4 +309,26 @@ fn a_question_that_comes_up_without_a_link_is_asked_once_when_there_is_one() {
     world.run_for(600_000);
     world.broker_comes();
     assert_eq!(told(&world, CONSENT).len(), 1);
+}
+
+#[test]
+fn an_open_question_keeps_its_correlation_id_over_a_restart() {
+    let config = r#"{"agents": {"one": {}}, "ownerConsentCommands": ["update"]}"#;
+    let mut world = World::saved(config).joined_by(Obedient::new("one"));
+    edge_says(&mut world, "ns:name");
+    world.publish("command///req/1/apply", apply("a-1"));
+    world.run_for(1_000);
+    let outage = Outage { fate: Fate::Lost, down_ms: 300, boots: false, agents_too: false };
+    world.power_cut(outage);
+    world.run_for(1_000);
+    world.await_link();
+    edge_says(&mut world, "ns:name");
+    let asked = told(&world, CONSENT);
+    let ids: Vec<&str> = asked.iter().map(|question| text(&question["headers"], "correlation-id")).collect();
+    assert_eq!(ids.len(), 2);
+    assert_eq!((ids[0].len(), ids[0]), (36, ids[1]));
+    let id = ids[0].to_owned();
+    world.publish("command///req/2/consent", consent("a-1", &id, "APPROVED"));
+    world.run_for(60_000);
+    assert_eq!(world.last("a-1").status, "COMPLETED");
 }

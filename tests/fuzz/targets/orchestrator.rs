@@ -308,7 +308,8 @@ impl Course {
             .collect();
         let message = Text::parse(words).expect("a text");
         let activity = Text::parse(ACTIVITIES[usize::from(activity) % 4]).expect("a text");
-        let feedback = Feedback { activity, status, message, actions: &actions, past_limit: limit };
+        let feedback =
+            Feedback { activity, status, message, actions: &actions, is_repeat: domain & 0x80 != 0, past_limit: limit };
         let result = self.handle(Event::Feedback(ix(domain), feedback));
         if let Err(rejected) = result {
             assert!(matches!(rejected, Rejected::WrongActivity | Rejected::NotTakingPart | Rejected::Ended));

@@ -1,0 +1,198 @@
+//! Records as earlier versions of the program wrote them, committed in
+//! `golden/VERSION`: each is still understood.
+
+use std::path::PathBuf;
+
+use heapless::String as Short;
+
+use super::format::{fields, open, seal, Draft, Fields, Kind, HEADER};
+use super::state::Beside;
+use super::{actions, document, history, reports, state};
+use crate::journal::{self, Detail, Event, Journal, Past};
+use crate::mqtt::Waiting;
+use crate::orchestrator::campaign::Cause;
+use crate::orchestrator::domain::{Domain, Reason, State};
+use crate::orchestrator::event::{Action, DesiredState, Part};
+use crate::orchestrator::finished::{Finished, One};
+use crate::orchestrator::ids::DomainIx;
+use crate::orchestrator::phase::{ActionStatus, Command, Phase, Status};
+use crate::orchestrator::reboot::Reboot;
+use crate::orchestrator::Campaign;
+use crate::text::Text;
+
+/// Versions whose records are committed.
+const VERSIONS: &[&str] = &["0.1.0"];
+
+const PAYLOAD: &str = r#"{"domains":[{"id":"containers","components":[{"id":"app","version":"2"}]}]}"#;
+
+fn names() -> Vec<String> {
+    ["containers", "self-update", "idle"].map(str::to_owned).to_vec()
+}
+
+fn id(raw: &str) -> Text<'_> {
+    Text::parse(raw).unwrap()
+}
+
+/// A campaign with something in every field.
+fn campaign() -> Campaign {
+    let part = |raw, place| Part { id: id(raw), domain: DomainIx::new(place) };
+    let parts = [part("containers", 0), part("self-update", 1), part("nobody", 99)];
+    let mut campaign = Campaign::new();
+    campaign.begin(&DesiredState { activity: id("a-1"), timestamp: 1_700_000_000_000, crc: 77, parts: &parts });
+    campaign.phase = Phase::Update;
+    campaign.asking = Some(Phase::Activate);
+    campaign.cause = Some(Cause::ConsentLate(1_800_000));
+    campaign.resumptions = 2;
+    let first = campaign.domains[0].as_mut().unwrap();
+    first.state = State::Done;
+    first.failure = Some(Reason::Silent(Some(Command::Update), 600_000));
+    first.cleanup = Some(Reason::Status(Status::CleanupFailure));
+    let words = Reason::Words(Short::try_from(r#"no \"space\""#).unwrap());
+    campaign.domains[1] = Some(Domain {
+        fell_back: true,
+        repeats: 1,
+        failure: Some(words),
+        ..Domain::new(State::Working(Phase::Update))
+    });
+    let component = r#"{"id":"app","version":"2"}"#;
+    let status = Some(ActionStatus::Updating);
+    let action = Action { id: id("app"), component, status, progress: 40, message: Text::EMPTY };
+    campaign.actions.merge(DomainIx::new(0).unwrap(), &action).unwrap();
+    campaign
+}
+
+const BESIDE: Beside =
+    Beside { reboot: Reboot::Waiting, boot: [7; 16], question: Some((Phase::Activate, *b"0123456789abcdef")) };
+
+fn finished() -> Finished {
+    let mut finished = Finished::default();
+    for (activity, timestamp, outcome) in [("a-0", -5, Status::Completed), ("a-\\u00e9", 9, Status::Incomplete)] {
+        finished.remember(One { activity: Short::try_from(activity).unwrap(), timestamp, crc: 3, outcome });
+    }
+    finished
+}
+
+fn journal() -> Journal {
+    let mut journal = Journal::default();
+    journal.push_past(Past {
+        activity: "a-0".into(),
+        key: (-5, 3),
+        begun: 1_700_000_000_001,
+        took_ms: 90_000,
+        outcome: Status::Completed,
+        reason: r#"\"words\""#.into(),
+    });
+    let event = Event {
+        wall: 1_700_000_000_002,
+        kind: journal::Kind::Started,
+        domain: DomainIx::new(1),
+        detail: Detail::Phase(Phase::Update),
+    };
+    journal.push(event);
+    journal
+}
+
+fn waiting() -> [Waiting<'static>; 2] {
+    let report = |number, detail: &'static [u8]| Waiting {
+        number,
+        topic: b"deviceupdate/desiredstatefeedback",
+        body: br#"{"payload":{"status":"COMPLETED""#,
+        detail,
+        tail: "}}",
+    };
+    [report(5, br#","actions":[]"#), report(6, b"")]
+}
+
+fn draft(kind: Kind) -> Draft {
+    match kind {
+        Kind::State => Draft::new(kind, 4096, |out| state::encode(&campaign(), &names(), &BESIDE, out)),
+        Kind::Document => document::encode(PAYLOAD.as_bytes()),
+        Kind::Actions => actions::encode(&campaign(), &names()),
+        Kind::History => history::encode(&finished(), &journal(), &names()),
+        Kind::Reports => reports::encode(waiting().into_iter()),
+    }
+    .unwrap()
+}
+
+fn sealed(mut draft: Draft) -> Vec<u8> {
+    let len = draft.bytes.len() - HEADER;
+    seal(&mut draft.bytes, draft.kind, 9, len).unwrap();
+    draft.bytes
+}
+
+/// The same record with fields that this version does not know, before, between and
+/// behind its own.
+fn newer(kind: Kind) -> Vec<u8> {
+    let known = draft(kind);
+    let write = |out: &mut Fields<'_>| {
+        for (tag, content) in fields(&known.bytes[HEADER..]) {
+            out.put(250, &[b"unknown"]);
+            out.put(tag, &[content]);
+        }
+        out.put(251, &[]);
+    };
+    sealed(Draft::new(kind, 2 * known.bytes.len() + 4096, write).unwrap())
+}
+
+fn file(version: &str, kind: Kind) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/record/golden").join(version).join(kind.name())
+}
+
+/// That the records are understood as what was saved.
+fn check(read: &dyn Fn(Kind) -> Vec<u8>) {
+    let content = |kind| {
+        let bytes = read(kind);
+        open(&bytes, kind).unwrap().fields.to_vec()
+    };
+    let (mut back, mut progress) = (Campaign::new(), Vec::new());
+    let mut action = |place, status, percent| progress.push((place, status, percent));
+    let beside = state::decode(&content(Kind::State), &names(), &mut back, &mut action);
+    actions::decode(&content(Kind::Actions), &names(), &mut back);
+    for (place, status, percent) in progress {
+        back.actions.set_progress(place, status, percent);
+    }
+    assert_eq!(beside, Some(BESIDE));
+    assert_eq!(format!("{back:?}"), format!("{:?}", campaign()));
+    let mut payload = Vec::new();
+    document::decode(&content(Kind::Document), &mut payload);
+    assert_eq!(payload, PAYLOAD.as_bytes());
+    assert!(history::decode(&content(Kind::History)).iter().eq(finished().iter()));
+    let mut past = Journal::default();
+    history::decode_journal(&content(Kind::History), &names(), &mut past);
+    assert!(past.past().eq(journal().past()) && past.events().eq(journal().events()));
+    let told = reports::decode(&content(Kind::Reports)).into_iter().map(|report| (report.number, report.payload));
+    let payload = |actions| format!(r#"{{"payload":{{"status":"COMPLETED"{actions}}}}}"#);
+    assert_eq!(told.collect::<Vec<_>>(), [(5, payload(r#","actions":[]"#)), (6, payload(""))]);
+}
+
+#[test]
+fn records_of_every_version_are_understood() {
+    for version in VERSIONS {
+        check(&|kind| std::fs::read(file(version, kind)).unwrap());
+    }
+}
+
+#[test]
+fn records_of_a_newer_version_are_understood_but_for_what_it_adds() {
+    check(&|kind| std::fs::read(file("newer", kind)).unwrap());
+}
+
+/// Fails when the format changes: then the new version's records are committed too.
+#[test]
+fn the_records_of_this_version_are_committed() {
+    for kind in Kind::ALL {
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(std::fs::read(file(version, kind)).unwrap(), sealed(draft(kind)), "{kind:?}");
+    }
+}
+
+#[test]
+#[ignore = "writes the records that are committed"]
+fn write_the_records() {
+    for kind in Kind::ALL {
+        for (version, bytes) in [(env!("CARGO_PKG_VERSION"), sealed(draft(kind))), ("newer", newer(kind))] {
+            std::fs::create_dir_all(file(version, kind).parent().unwrap()).unwrap();
+            std::fs::write(file(version, kind), bytes).unwrap();
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Desired states that were refused. A refusal is told at once, while its
+//! acknowledgement may have to wait for the save of something before it: they leave in
+//! the order of receipt [MQTT-4.6.0-2]. If the link breaks meanwhile, the broker
+//! delivers the message once more; were it applied then, it would have two ends.
+
+use heapless::HistoryBuffer;
+
+use crate::limits::REFUSALS_MAX;
+
+/// The last ones, by a checksum of the whole message.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refusals(HistoryBuffer<u32, REFUSALS_MAX>);
+
+impl Refusals {
+    /// Whether a message that the broker says it delivers once more was refused.
+    pub(super) fn has(&self, message: &[u8], is_repeat: bool) -> bool {
+        is_repeat && self.0.as_slice().contains(&super::inbound::checksum(message))
+    }
+
+    pub(super) fn note(&mut self, message: &[u8]) {
+        self.0.write(super::inbound::checksum(message));
+    }
+}
