@@ -27,6 +27,7 @@
 //! | what the console shows, and the process that asks for it | [`console`], [`journal`] |
 //! | sockets, signals, the process | [`shell`] |
 //! | how an agent in Rust is written | `agent`, with the feature of that name |
+//! | how a domain is served by an executable | [`exec`] |
 //! | a key, a flag, a default | [`config`] |
 //! | a capacity | [`limits`] |
 //!

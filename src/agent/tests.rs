@@ -207,6 +207,7 @@ fn what_the_manager_sends_is_handed_over_unescaped_and_without_the_domain() {
     });
     let config = vec![("size".into(), "12".into())];
     let serif = Component { id: "serif".into(), version: "2".into(), config };
+    let json = desired["payload"].to_string();
     let desired = DesiredState {
         components: vec![serif, Component { id: "é".into(), ..Component::default() }],
         baselines: vec![Baseline {
@@ -216,6 +217,7 @@ fn what_the_manager_sends_is_handed_over_unescaped_and_without_the_domain() {
             ..Baseline::default()
         }],
         config: vec![("k".into(), "v\n".into())],
+        json,
     };
     let command =
         |command, baseline: &str| Request::Command { activity: "a".into(), command, baseline: baseline.into() };

@@ -148,9 +148,13 @@ pub struct Agent {
     #[argh(option)]
     pub domain: String,
 
-    /// the executable that does the work
+    /// the executable that does the work; default: the configuration's
     #[argh(option, arg_name = "program")]
-    pub exec: String,
+    pub exec: Option<String>,
+
+    /// how long a call of it may take: 20m, or download=20m; may be given again
+    #[argh(option, arg_name = "limit")]
+    pub timeout: Vec<String>,
 }
 
 /// The same as --check-config.
