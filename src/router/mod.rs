@@ -233,6 +233,11 @@ impl Router {
         let _ = self.decide(now, Event::RebootFailed);
     }
 
+    /// Whether an activity runs, or its end is not told yet.
+    pub fn is_busy(&self) -> bool {
+        self.delivery != Delivery::Told || !self.busy().is_empty()
+    }
+
     /// Whether there is nothing more to do before the process ends.
     pub fn is_ended(&self) -> bool {
         self.ending.is_over()

@@ -5,7 +5,7 @@
 //! The reader is [`wire`](crate::wire)'s, and it has the last word: a document
 //! without an error here is one that it takes.
 
-mod command;
+pub(crate) mod command;
 mod grammar;
 mod payload;
 mod show;
