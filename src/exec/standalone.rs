@@ -234,6 +234,7 @@ impl Bench {
             message: head.message,
             actions: &read,
             past_limit,
+            is_repeat: false,
         };
         actions.iter().for_each(|action| self.print_action(place, action));
         self.decide(Event::Feedback(domain, event));
