@@ -57,6 +57,8 @@ pub struct Message {
     pub payload: Vec<u8>,
     /// Bytes of the whole payload.
     pub len: usize,
+    /// Whether it is an old one that the broker kept for new subscribers.
+    pub is_retained: bool,
 }
 
 /// An MQTT client that comes back by itself when the link is lost, and then has
@@ -365,14 +367,16 @@ impl Client {
             Event::SubscribeRefused { packet, filters } => self.handle_subscribed(packet, &filters),
             Event::Publish(message) => {
                 let (len, payload) = (message.payload.len(), message.payload.to_vec());
-                self.inbox.push_back(Message { topic: message.topic, payload, len });
+                let is_retained = message.retain;
+                self.inbox.push_back(Message { topic: message.topic, payload, len, is_retained });
                 message.ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
             }
             Event::Oversized { topic, len, part, last, ack } => {
                 let room = CLIENT_PAYLOAD_MAX.saturating_sub(self.parts.len());
                 self.parts.extend_from_slice(&part[..part.len().min(room)]);
                 if last {
-                    self.inbox.push_back(Message { topic, payload: std::mem::take(&mut self.parts), len });
+                    let payload = std::mem::take(&mut self.parts);
+                    self.inbox.push_back(Message { topic, payload, len, is_retained: false });
                 }
                 ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
             }

@@ -84,6 +84,10 @@ pub struct Baseline {
 /// What `message` asks of the domain's agent; none if its topic means nothing.
 pub(super) fn decode(message: &Message, topics: &Topics, domain: &str) -> Option<Request> {
     let incoming = topics.classify(&message.topic)?;
+    if message.is_retained && incoming != Incoming::CurrentStateGet {
+        log::warn!("[{domain}] {}: ignored, the broker kept it from another time", message.topic);
+        return None;
+    }
     let bytes = message.payload.as_slice();
     let error = match message.len > bytes.len() {
         true => format!("message has {} bytes, at most {} are taken", message.len, bytes.len()),

@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::course::{Course, Effect, Outcome, Said, Step};
+use super::activity::{Effect, Outcome, Said, Step};
+use super::course::Course;
 use super::plan::Installed;
 use super::told::parse;
 use crate::agent::{part, ActionStatus, Command, Request, Status};

@@ -15,7 +15,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::course::{Activity, Course, End};
+use super::activity::{Activity, End};
+use super::course::Course;
 use super::plan::{self, Change, Installed, Planned};
 use crate::agent::{part, Action, Command, DesiredState, Status};
 use crate::limits::SAVED_RECORD_MAX;

@@ -10,6 +10,8 @@
 //! [`memory`] what it needs to go on after a restart.
 
 #[cfg(feature = "exec")]
+mod activity;
+#[cfg(feature = "exec")]
 mod command;
 #[cfg(feature = "exec")]
 mod course;

@@ -4,7 +4,7 @@ use std::io;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::course::Said;
+use super::activity::Said;
 use super::plan::Installed;
 use super::worker::Worker;
 use crate::agent::{Agent, Connection, Inventory, PublishError, SoftwareNode, SoftwareType};

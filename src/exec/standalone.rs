@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use async_io::Timer;
 
-use super::course::Said;
+use super::activity::Said;
 use super::worker::Worker;
 use crate::agent::{part, write_feedback, Action, Request};
 use crate::config::commands::Apply;

@@ -7,13 +7,16 @@ use std::path::PathBuf;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::course::{Course, Effect, Outcome, Said, Step};
+use super::activity::{Effect, Outcome, Said, Step};
+use super::course::Course;
 use super::memory::Memory;
 use super::program::{end_orphans, Call, Exit, Program};
 use super::told::{self, Told};
 use crate::agent::Request;
 use crate::limits::{EXEC_BEAT_MS, EXEC_LOGGED_MAX, EXEC_LOOK_UP_MS, EXEC_PROGRESS_MS, EXEC_STEP_MS};
+use crate::shell::invalid;
 use crate::time;
+use crate::wire::topic::topic_form;
 
 /// The exit code for a command that the program does not know: EX_USAGE.
 const NOT_MINE: i32 = 64;
@@ -51,8 +54,9 @@ impl Worker {
     /// Goes on with what is in the domain's folder below `state_dir`.
     ///
     /// # Errors
-    /// The folder cannot be used, or another agent uses it.
+    /// The domain can have no topics, the folder cannot be used, or another agent uses it.
     pub fn open(domain: &str, program: &str, limits: Limits, state_dir: &str, now: Instant) -> io::Result<Worker> {
+        topic_form(domain).map_err(invalid)?;
         let memory = Memory::open(state_dir, domain)?;
         end_orphans(&memory.path("program.lock"))?;
         let mut course = Course::default();

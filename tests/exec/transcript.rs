@@ -1,8 +1,10 @@
 //! The documents show what is so.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use crate::files::{desired, example, in_use, leftovers};
 use crate::processes::Folder;
 
 const PAGE: &str = include_str!("../../docs/exec-agent.md");
@@ -52,15 +54,39 @@ fn the_session_in_the_page_is_what_is_shown() {
     }
 }
 
-#[test]
-fn every_file_of_the_example_is_well_formed() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/exec");
-    for shell in ["dash", "busybox sh", "bash --posix"] {
-        let mut words = shell.split(' ');
-        let mut command = Command::new(words.next().unwrap());
-        match command.args(words).arg("-n").arg(folder.join("install")).output() {
-            Ok(output) => assert!(output.status.success(), "{shell}: {output:?}"),
-            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{shell}"),
-        }
+/// Applies version 1, then 2, with the example run by this shell and these commands.
+fn assert_works_with(shell: &[&str], path: &Path) {
+    let folder = Folder::new();
+    let program = folder.file("program");
+    std::fs::write(&program, format!("#!/bin/sh\nexec {} {} \"$@\"\n", shell.join(" "), example().display())).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let config = serde_json::json!({ "agents": { "files": { "exec": program } }, "stateDir": folder.file("state") });
+    std::fs::write(folder.file("config.json"), config.to_string()).unwrap();
+    for version in [1, 2] {
+        std::fs::write(folder.file("desired.json"), desired(&folder.file(""), version).to_string()).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_update-manager"))
+            .args(["apply", "--standalone", "--config-file"])
+            .args([folder.file("config.json"), folder.file("desired.json")])
+            .env("EXEC_ROOT", folder.file("root"))
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{shell:?}: {output:?}");
+        assert_eq!(in_use(&folder.file("root")), Ok(version), "{shell:?}");
     }
+    assert_eq!(leftovers(&folder.file("root")), Vec::<String>::new());
+}
+
+#[test]
+fn the_example_works_with_dash_and_with_nothing_but_busybox() {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let find = |name: &str| path.split(':').map(|bin| Path::new(bin).join(name)).find(|path| path.exists());
+    let of_debian = find("dash").expect("dash is missing: tests/run exec installs it");
+    assert_works_with(&[of_debian.to_str().unwrap()], Path::new(&path));
+    let busybox = find("busybox").expect("busybox is missing: tests/run exec installs it");
+    let folder = Folder::new();
+    for name in ["basename", "cp", "curl", "gzip", "ln", "mkdir", "mv", "readlink", "rm", "sha256sum", "sync", "tar"] {
+        std::os::unix::fs::symlink(&busybox, folder.file(name)).unwrap();
+    }
+    assert_works_with(&[busybox.to_str().unwrap(), "sh"], &folder.file(""));
 }
