@@ -218,16 +218,15 @@ impl Router {
         }
     }
 
-    /// What was saved cannot be read, but perhaps whose it was: that is told.
+    /// What was saved cannot be read, but perhaps whose it was: that is told. If that
+    /// cannot be read either, a wrong activity would be told of.
     fn end_unreadable(&mut self, now: Now, loaded: &Loaded) {
         let finished = history::decode(&loaded.history);
         let mut campaign = Campaign::new();
-        let Some(activity) = state::activity_of(&loaded.unreadable) else { return };
-        if finished.iter().any(|one| one.activity == activity) {
+        if !state::decode_key(&loaded.unreadable, &mut campaign) || finished.outcome_of(&campaign).is_some() {
             return;
         }
-        log::error!("{activity}: what was saved of it cannot be read");
-        campaign.activity = activity;
+        log::error!("{}: what was saved of it cannot be read", campaign.activity);
         campaign.outcome = Some(Status::Incomplete);
         campaign.cause = Some(Cause::Unreadable);
         let _ =

@@ -286,9 +286,7 @@ fn all_cuts() {
 fn hurt_all(shape: &Shape, step: usize) -> usize {
     let mut hurts = 0;
     let writes = uncut(shape, PROCESS).counts[Moment::Write as usize];
-    // Without the first state of all nothing is known of the activity but its name, so
-    // that it is taken once more if it comes again.
-    for nth in (1..=writes).filter(|nth| *nth != 2) {
+    for nth in 1..=writes {
         let mut byte = nth % step;
         loop {
             let mut len = 0;
@@ -321,6 +319,7 @@ fn check_hurt(shape: &Shape, world: &World) {
     assert!(!ends.is_empty(), "it ends");
     assert!(ends.iter().all(|end| end.status == shape.end || is_unreadable(end)), "{ends:?}");
     assert!(ends.iter().all(|end| end.status == ends[0].status), "one end: {ends:?}");
+    assert!(ends.iter().all(|end| end.activity == "a-1"), "{ends:?}");
 }
 
 #[test]
