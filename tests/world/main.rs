@@ -22,6 +22,7 @@ mod every_agent;
 mod frugal;
 mod heap;
 mod journal;
+mod model;
 mod power;
 mod random;
 mod reboot;
