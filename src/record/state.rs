@@ -8,7 +8,7 @@ use heapless::String;
 
 use super::codes;
 use super::format::{checksum, fields, Fields, HEADER};
-use crate::limits::{DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_WORDS_MAX};
+use crate::limits::{DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
 use crate::orchestrator::campaign::Cause;
 use crate::orchestrator::domain::{Domain, Reason, State, Wait};
 use crate::orchestrator::ids::DomainIx;
@@ -69,12 +69,15 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
         let (code, ms) = codes::cause(cause);
         out.put(tag::CAUSE, &[&[code], &ms.to_le_bytes()]);
     }
+    let reasons = campaign.domains.iter().flatten().flat_map(|domain| [&domain.failure, &domain.cleanup]);
+    let speaking = reasons.filter(|reason| matches!(reason, Some(Reason::Words(_)))).count();
+    let words_max = SAVED_WORDS_MAX.min(SAVED_WORDS_ALL / speaking.max(1));
     for (domain, name) in campaign.domains.iter().zip(names) {
         let Some(domain) = domain else { continue };
         let (state, phase) = codes::state(domain.state);
         out.put(tag::DOMAIN, &[&[state, phase, u8::from(domain.fell_back), domain.repeats], name.as_bytes()]);
-        encode_reason(tag::FAILURE, domain.failure.as_ref(), out);
-        encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), out);
+        encode_reason(tag::FAILURE, domain.failure.as_ref(), words_max, out);
+        encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), words_max, out);
     }
     for name in &campaign.unserved {
         out.put(tag::UNSERVED, &[name.as_bytes()]);
@@ -92,11 +95,11 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     }
 }
 
-fn encode_reason(tag: u8, reason: Option<&Reason>, out: &mut Fields<'_>) {
+fn encode_reason(tag: u8, reason: Option<&Reason>, words_max: usize, out: &mut Fields<'_>) {
     match reason {
         None => {}
         Some(Reason::Words(words)) => {
-            let words = Text::from_checked(words).cut(SAVED_WORDS_MAX);
+            let words = Text::from_checked(words).cut(words_max);
             out.put(tag, &[&[1], words.as_json().as_bytes()]);
         }
         Some(Reason::Status(status)) => out.put(tag, &[&[2, codes::status(*status)]]),
@@ -368,6 +371,6 @@ mod tests {
             part.failure = Some(Reason::Words(String::try_from("w".repeat(512).as_str()).unwrap()));
         }
         let len = saved(&campaign, &names, &Beside::default()).len();
-        assert!(len <= 4096, "{len} bytes");
+        assert!(len <= 2048, "{len} bytes");
     }
 }

@@ -381,13 +381,3 @@ fn a_slow_disk_delays_the_activity_and_not_the_loop() {
     assert!(ends(&world)[0].at > 100_000);
     assert_eq!(world.losses, 0);
 }
-
-#[test]
-fn an_activity_writes_no_more_than_its_size_and_64_kib() {
-    for shape in shapes() {
-        let mut world = shape.begin(false, false, |_| {});
-        shape.lead(&mut world);
-        let written = world.disk.as_ref().unwrap().written;
-        assert!(written <= shape.desired().len() + 64 * 1024, "{}: {written}", shape.name);
-    }
-}

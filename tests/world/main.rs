@@ -19,6 +19,7 @@ mod cuts;
 mod disk;
 mod erratic;
 mod every_agent;
+mod flash;
 mod frugal;
 mod heap;
 mod journal;
