@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         Ok(Order::Command(command, loaded)) => ExitCode::from(command_code(&command, &loaded)),
         Err(Error::Config(message)) => complain(&message, EXIT_FAILURE),
         Err(Error::Usage(message)) => {
-            complain(&format!("{message}\nupdate-manager --help shows all flags"), EXIT_USAGE)
+            complain(&format!("{message}\nupdate-manager help shows the commands, --help all flags"), EXIT_USAGE)
         }
     }
 }

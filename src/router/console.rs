@@ -10,7 +10,7 @@ use crate::console::view::{phase_name, Counters, Heard, Host, Use, View};
 use crate::console::{history, report, status, watch};
 use crate::exit;
 use crate::journal::{Journal, Kind, Past};
-use crate::limits::{ACTIONS_MAX, HEARD_MAX, INVENTORIES_MAX, OUTBOUND_BYTES, PAST_REASON_MAX, PAYLOAD_IN_MAX};
+use crate::limits::{ACTIONS_MAX, HEARD_MAX, INVENTORIES_MAX, OUTBOUND_BYTES, PAST_REASON_MAX};
 use crate::orchestrator::effect::TimerKind;
 use crate::orchestrator::ids::DomainIx;
 use crate::orchestrator::phase::Status;
@@ -154,7 +154,6 @@ impl Router {
             counters: self.console.counters,
             uses: [
                 of("actions", campaign.map_or(0, |campaign| campaign.actions.len()), ACTIONS_MAX),
-                of("document", self.desired.payload().len(), PAYLOAD_IN_MAX),
                 of("inventories", self.store.len(), INVENTORIES_MAX),
                 of("unsent", self.session.unsent_bytes(), OUTBOUND_BYTES),
             ],

@@ -5,7 +5,7 @@
 //! The reader is [`wire`](crate::wire)'s, and it has the last word: a document
 //! without an error here is one that it takes.
 
-mod command;
+pub(crate) mod command;
 mod grammar;
 mod payload;
 mod show;
@@ -22,6 +22,8 @@ use crate::wire::node::Node;
 use crate::wire::{desired_state, Envelope, Malformed};
 use spelling::Spelling;
 
+#[cfg(feature = "exec")]
+pub(crate) use command::read;
 pub use command::run;
 pub use show::{write_json, write_text};
 
@@ -79,9 +81,7 @@ pub fn check(bytes: &[u8], domains: &[&str]) -> Report {
             checker.put(true, at, what, instead);
         }
     }
-    let mut report = checker.report;
-    report.findings.sort_by_key(|finding| (finding.line, finding.column));
-    report
+    checker.report
 }
 
 struct Checker<'a> {
@@ -233,7 +233,10 @@ impl<'a> Checker<'a> {
         }
         if self.report.findings.len() < FINDINGS_MAX {
             let (line, column) = grammar::position(self.bytes, at);
-            self.report.findings.push(Finding { is_error, line, column, what, instead: instead.to_owned() });
+            let findings = &mut self.report.findings;
+            let after = findings.iter().rposition(|before| (before.line, before.column) <= (line, column));
+            let finding = Finding { is_error, line, column, what, instead: instead.to_owned() };
+            findings.insert(after.map_or(0, |after| after + 1), finding);
         }
     }
 

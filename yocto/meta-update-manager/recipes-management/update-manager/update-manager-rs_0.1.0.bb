@@ -32,6 +32,8 @@ PACKAGECONFIG[tls] = ""
 UM_FEATURES = "--no-default-features ${@bb.utils.contains('PACKAGECONFIG', 'tls', '--features=tls', '', d)}"
 CARGO_BUILD_FLAGS += "--bin update-manager ${UM_FEATURES}"
 
+# The C and assembler in crates lies outside of what Yocto takes the build's paths from.
+CFLAGS:append = " -ffile-prefix-map=${CARGO_HOME}=${TARGET_DBGSRC_DIR}/cargo_home"
 # Yocto strips, and keeps the symbols in the package for debugging.
 export CARGO_PROFILE_RELEASE_STRIP = "none"
 # libstd-rs serves one strategy: the crate panic_abort in it cannot abort otherwise.
