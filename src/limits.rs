@@ -248,10 +248,17 @@ pub const SAVED_DETAILS_MAX: usize = 12 * 1024;
 /// Bytes of a saved state.
 pub const SAVED_STATE_MAX: usize = 8 * 1024;
 
-/// Bytes of a domain's own words about its failure in the saved state. With all
-/// domains failed a state stays below 4 KiB, so that the 20 or so of an activity
-/// stay below 64 KiB.
+/// Bytes of a domain's own words about its failure in the saved state.
 pub const SAVED_WORDS_MAX: usize = 128;
+
+/// The same of all domains together, who share them. With all failed a state stays
+/// below 2 KiB.
+pub const SAVED_WORDS_ALL: usize = 512;
+
+/// Bytes written by an activity past which a domain's result is no longer saved by
+/// itself, but with what follows. So what it writes stays below 64 KiB, even if 16
+/// domains fail one after the other: each of those is saved.
+pub const SAVED_RESULTS_MAX: usize = 20 * 1024;
 
 // wire::things
 

@@ -202,7 +202,7 @@ impl Check {
                 Ok(())
             }
             Effect::AwaitDelivery => rule(!self.running, "only an end is waited for to be delivered"),
-            Effect::Save(_) => Ok(()),
+            Effect::Save(_) | Effect::SaveIfCheap(_) => Ok(()),
             Effect::Reboot => {
                 let completed = self.told == Some(Status::Completed) && !self.running;
                 rule(completed, "the host is rebooted only after an activity that completed")?;

@@ -120,8 +120,11 @@ impl<O: Orchestrator> Durable<O> {
         self.sequence = self.sequence.wrapping_add(1).max(1);
         self.saving = Some(self.sequence);
         self.covered = self.held.len();
-        self.saved = self.mark();
-        out.push(Effect::Save(self.sequence));
+        let mark = self.mark();
+        let before = core::mem::replace(&mut self.saved, mark);
+        // A domain's result alone: lost, its agent is told once more what it has done.
+        let is_result = self.held.is_empty() && before == Mark { domains: before.domains, ..mark };
+        out.push(if is_result { Effect::SaveIfCheap(self.sequence) } else { Effect::Save(self.sequence) });
     }
 
     fn is_running(&self) -> bool {

@@ -26,6 +26,9 @@ pub enum Effect {
     /// Save the campaign as it is, then hand in `Saved` or `SaveFailed` with this number,
     /// which is not 0.
     Save(u32),
+    /// The same if the activity has not written much yet: nothing waits for it, and the
+    /// next one saves it too. `Saved` is handed in either way.
+    SaveIfCheap(u32),
     /// Reboot the host.
     Reboot,
     /// Report the current state of the device, with the campaign's activity.

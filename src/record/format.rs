@@ -99,7 +99,7 @@ pub fn seal(slot: &mut [u8], kind: Kind, sequence: u32, fields: usize) -> Option
     record[6..8].copy_from_slice(&[0, 0]);
     record[8..12].copy_from_slice(&sequence.to_le_bytes());
     record[12..16].copy_from_slice(&u32::try_from(fields).ok()?.to_le_bytes());
-    let checksum = checksum(record);
+    let checksum = checksum(&[&record[..16], &record[HEADER..]]);
     record[16..20].copy_from_slice(&checksum.to_le_bytes());
     Some(total)
 }
@@ -118,7 +118,7 @@ pub fn open(slot: &[u8], kind: Kind) -> Result<Record<'_>, Flaw> {
     }
     let length = usize::try_from(word(header, 12)).map_err(|_| Flaw::Damaged)?;
     let record = length.checked_add(HEADER).and_then(|total| slot.get(..total)).ok_or(Flaw::Cut)?;
-    if checksum(record) != word(header, 16) {
+    if checksum(&[&record[..16], &record[HEADER..]]) != word(header, 16) {
         return Err(Flaw::Damaged);
     }
     if header[5] > VERSION {
@@ -131,10 +131,10 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-fn checksum(record: &[u8]) -> u32 {
+/// CRC-32 of the pieces, one after the other.
+pub(super) fn checksum(pieces: &[&[u8]]) -> u32 {
     let mut digest = CRC.digest();
-    digest.update(&record[..16]);
-    digest.update(&record[HEADER..]);
+    pieces.iter().for_each(|piece| digest.update(piece));
     digest.finalize()
 }
 
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(open(&sealed(), Kind::Document), Err(Flaw::Foreign));
         let mut newer = sealed();
         newer[5] = VERSION + 1;
-        let checksum = checksum(&newer);
+        let checksum = checksum(&[&newer[..16], &newer[HEADER..]]);
         newer[16..20].copy_from_slice(&checksum.to_le_bytes());
         assert_eq!(open(&newer, Kind::State), Err(Flaw::Version(2)));
     }

@@ -7,8 +7,8 @@
 use heapless::String;
 
 use super::codes;
-use super::format::{fields, Fields, HEADER};
-use crate::limits::{ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_WORDS_MAX};
+use super::format::{checksum, fields, Fields, HEADER};
+use crate::limits::{DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
 use crate::orchestrator::campaign::Cause;
 use crate::orchestrator::domain::{Domain, Reason, State, Wait};
 use crate::orchestrator::ids::DomainIx;
@@ -36,6 +36,8 @@ mod tag {
     pub const DELIVERED: u8 = 14;
     pub const RESUMPTIONS: u8 = 15;
     pub const QUESTION: u8 = 16;
+    /// Checksum of activity, timestamp and CRC, which stand before it.
+    pub const KEY: u8 = 17;
 }
 
 /// What is saved beside the campaign.
@@ -55,6 +57,7 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     out.put(tag::ACTIVITY, &[campaign.activity.as_bytes()]);
     out.put(tag::TIMESTAMP, &[&campaign.timestamp.to_le_bytes()]);
     out.put(tag::CRC, &[&campaign.crc.to_le_bytes()]);
+    out.put(tag::KEY, &[&key(campaign).to_le_bytes()]);
     out.put(tag::PHASE, &[&[codes::phase(campaign.phase)]]);
     if let Some(phase) = campaign.asking {
         out.put(tag::ASKING, &[&[codes::phase(phase)]]);
@@ -66,12 +69,15 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
         let (code, ms) = codes::cause(cause);
         out.put(tag::CAUSE, &[&[code], &ms.to_le_bytes()]);
     }
+    let reasons = campaign.domains.iter().flatten().flat_map(|domain| [&domain.failure, &domain.cleanup]);
+    let speaking = reasons.filter(|reason| matches!(reason, Some(Reason::Words(_)))).count();
+    let words_max = SAVED_WORDS_MAX.min(SAVED_WORDS_ALL / speaking.max(1));
     for (domain, name) in campaign.domains.iter().zip(names) {
         let Some(domain) = domain else { continue };
         let (state, phase) = codes::state(domain.state);
         out.put(tag::DOMAIN, &[&[state, phase, u8::from(domain.fell_back), domain.repeats], name.as_bytes()]);
-        encode_reason(tag::FAILURE, domain.failure.as_ref(), out);
-        encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), out);
+        encode_reason(tag::FAILURE, domain.failure.as_ref(), words_max, out);
+        encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), words_max, out);
     }
     for name in &campaign.unserved {
         out.put(tag::UNSERVED, &[name.as_bytes()]);
@@ -89,11 +95,11 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     }
 }
 
-fn encode_reason(tag: u8, reason: Option<&Reason>, out: &mut Fields<'_>) {
+fn encode_reason(tag: u8, reason: Option<&Reason>, words_max: usize, out: &mut Fields<'_>) {
     match reason {
         None => {}
         Some(Reason::Words(words)) => {
-            let words = Text::from_checked(words).cut(SAVED_WORDS_MAX);
+            let words = Text::from_checked(words).cut(words_max);
             out.put(tag, &[&[1], words.as_json().as_bytes()]);
         }
         Some(Reason::Status(status)) => out.put(tag, &[&[2, codes::status(*status)]]),
@@ -158,10 +164,26 @@ pub fn decode(
     (!campaign.activity.is_empty()).then_some(beside)
 }
 
-/// The activity in a damaged state, if it can be read: its first field.
-pub fn activity_of(slot: &[u8]) -> Option<String<ACTIVITY_ID_MAX>> {
-    let (tag, content) = fields(slot.get(HEADER..)?).next()?;
-    text(content).filter(|activity: &String<ACTIVITY_ID_MAX>| tag == tag::ACTIVITY && !activity.is_empty())
+/// Puts whose state it was into `campaign`, if that part of a damaged one is whole;
+/// whether it is.
+pub fn decode_key(slot: &[u8], campaign: &mut Campaign) -> bool {
+    campaign.reset();
+    for (tag, content) in fields(slot.get(HEADER..).unwrap_or_default()) {
+        match (tag, content.try_into().map(i64::from_le_bytes), content.try_into().map(u32::from_le_bytes)) {
+            (tag::ACTIVITY, ..) => campaign.activity = text(content).unwrap_or_default(),
+            (tag::TIMESTAMP, Ok(timestamp), _) => campaign.timestamp = timestamp,
+            (tag::CRC, _, Ok(crc)) => campaign.crc = crc,
+            (tag::KEY, _, Ok(found)) => return !campaign.activity.is_empty() && found == key(campaign),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// By which the activity in a damaged state is known to be whole.
+fn key(campaign: &Campaign) -> u32 {
+    let pieces = [campaign.activity.as_bytes(), &campaign.timestamp.to_le_bytes(), &campaign.crc.to_le_bytes()];
+    checksum(&pieces)
 }
 
 fn decode_question(content: &[u8]) -> Option<(Phase, [u8; 16])> {
@@ -317,6 +339,24 @@ mod tests {
     }
 
     #[test]
+    fn of_a_damaged_state_it_is_known_whose_it_was_or_nothing() {
+        let slot = saved(&campaign(), &names(), &Beside::default());
+        let mut known = 0;
+        for at in 0..slot.len() {
+            for flip in 0..8 {
+                let (mut other, mut found) = (slot.clone(), Campaign::new());
+                other[at] ^= 1 << flip;
+                if decode_key(&other, &mut found) {
+                    known += 1;
+                    assert_eq!((&*found.activity, found.timestamp, found.crc), ("a-\\u00e9", -5, 77));
+                }
+            }
+        }
+        let key_len = 4 * 3 + 8 + 8 + 4 + 4;
+        assert_eq!(known, 8 * (slot.len() - key_len));
+    }
+
+    #[test]
     fn a_state_with_every_domain_failed_stays_within_its_budget() {
         let names: Vec<_> = (0..DOMAINS_MAX).map(|n| format!("{n:0>32}")).collect();
         let parts: Vec<_> = names
@@ -331,6 +371,6 @@ mod tests {
             part.failure = Some(Reason::Words(String::try_from("w".repeat(512).as_str()).unwrap()));
         }
         let len = saved(&campaign, &names, &Beside::default()).len();
-        assert!(len <= 4096, "{len} bytes");
+        assert!(len <= 2048, "{len} bytes");
     }
 }

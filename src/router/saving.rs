@@ -5,7 +5,7 @@ use core::fmt;
 use super::outbound::message_to;
 use super::Router;
 use crate::journal::{self, Journal};
-use crate::limits::{INBOUND_MAX, REPORTS_MAX, SAVED_RECORD_MAX, SAVED_STATE_MAX};
+use crate::limits::{INBOUND_MAX, REPORTS_MAX, SAVED_RECORD_MAX, SAVED_RESULTS_MAX, SAVED_STATE_MAX};
 use crate::mqtt::{Ack, Class};
 use crate::orchestrator::campaign::Cause;
 use crate::orchestrator::ids::DomainIx;
@@ -49,6 +49,10 @@ pub struct Loaded {
 #[derive(Debug, Default)]
 pub(super) struct Saving {
     wanted: Option<u32>,
+    /// It may be left out.
+    if_cheap: bool,
+    /// Bytes that the activity has written, but for its document.
+    bytes: usize,
     /// Of the activity whose document, and whose actions, are saved.
     document_of: Option<(i64, u32)>,
     actions_of: Option<(i64, u32)>,
@@ -67,8 +71,9 @@ pub(super) struct Saving {
 const OWN: u32 = 0;
 
 impl Router {
-    pub(super) fn want_save(&mut self, sequence: u32) {
+    pub(super) fn want_save(&mut self, sequence: u32, if_cheap: bool) {
         self.saving.wanted = Some(sequence);
+        self.saving.if_cheap = if_cheap;
     }
 
     /// Acknowledges a message, after the save if one may depend on it.
@@ -102,12 +107,16 @@ impl Router {
             return (!drafts.is_empty()).then_some(SaveJob { sequence: OWN, drafts });
         };
         self.saving.covered = self.saving.acks.len();
+        if self.saving.if_cheap && self.saving.bytes >= SAVED_RESULTS_MAX {
+            return Some(SaveJob { sequence, drafts });
+        }
         let question = self.question_to_save();
         let key = self.orchestrator.campaign().map(|campaign| (campaign.timestamp, campaign.crc));
         drafts.extend(self.reports_to_save(self.saving.document_of != key));
         let campaign = self.orchestrator.campaign()?;
         if self.saving.document_of != key {
             self.saving.document_of = key;
+            self.saving.bytes = 0;
             drafts.extend(document::encode(self.desired.payload()));
         }
         if self.saving.actions_of != key && campaign.phase != Phase::Identify {
@@ -123,6 +132,8 @@ impl Router {
             let journal = &self.console.journal;
             drafts.extend(self.orchestrator.finished().and_then(|all| history::encode(all, journal, &self.domains)));
         }
+        let without = drafts.iter().filter(|draft| draft.kind != Kind::Document);
+        self.saving.bytes += without.map(|draft| draft.bytes.len()).sum::<usize>();
         Some(SaveJob { sequence, drafts })
     }
 
@@ -218,16 +229,15 @@ impl Router {
         }
     }
 
-    /// What was saved cannot be read, but perhaps whose it was: that is told.
+    /// What was saved cannot be read, but perhaps whose it was: that is told. If that
+    /// cannot be read either, a wrong activity would be told of.
     fn end_unreadable(&mut self, now: Now, loaded: &Loaded) {
         let finished = history::decode(&loaded.history);
         let mut campaign = Campaign::new();
-        let Some(activity) = state::activity_of(&loaded.unreadable) else { return };
-        if finished.iter().any(|one| one.activity == activity) {
+        if !state::decode_key(&loaded.unreadable, &mut campaign) || finished.outcome_of(&campaign).is_some() {
             return;
         }
-        log::error!("{activity}: what was saved of it cannot be read");
-        campaign.activity = activity;
+        log::error!("{}: what was saved of it cannot be read", campaign.activity);
         campaign.outcome = Some(Status::Incomplete);
         campaign.cause = Some(Cause::Unreadable);
         let _ =

@@ -133,14 +133,14 @@ impl<'p> World<'p> {
             self.client.publish("deviceupdate/desiredstate", &desired, false);
             self.settle()?;
         }
-        self.seen.close(id);
         self.judge(id, script, took, done)
     }
 
-    fn judge(&self, id: &str, script: &Script, took: Duration, hits: Vec<Hit>) -> Result<Told, String> {
+    fn judge(&mut self, id: &str, script: &Script, took: Duration, hits: Vec<Hit>) -> Result<Told, String> {
         let end = self.seen.ends[id].clone();
-        let kills = hits.iter().filter(|hit| hit.victim == Victim::Manager).count();
-        if end.repeats as usize > kills {
+        let kills = hits.iter().filter(|hit| hit.victim == Victim::Manager).count() as u32;
+        self.seen.close(id, kills.saturating_sub(end.repeats));
+        if end.repeats > kills {
             return Err(format!("{id}: {} told {} times, with {kills} kills", end.status, 1 + end.repeats));
         }
         if end.status != script.outcome() {

@@ -31,6 +31,8 @@ struct Sum {
     ended: [u64; 3],
     kills: [u64; 3],
     repeats: u64,
+    /// Of the repeats, those that came when the activity was judged already.
+    late: u64,
     duplicates: u64,
     errors: usize,
 }
@@ -83,7 +85,8 @@ fn run(seed: u64, count: u64, programs: &Programs) -> bool {
         start.elapsed().as_secs_f64()
     );
     println!("killed: {managers} managers, {agents} agents; {brokers} brokers restarted");
-    println!("{} final messages repeated with the same id after a kill", sum.repeats);
+    let (repeats, late) = (sum.repeats + sum.late, sum.late);
+    println!("{repeats} final messages repeated with the same id after a kill, {late} of them late");
     println!("{} messages delivered twice by MQTT; {} errors in the managers' logs", sum.duplicates, sum.errors);
     !failed.into_inner()
 }
@@ -120,6 +123,7 @@ fn go(
     }
     let mut sum = sum.lock().unwrap();
     sum.duplicates += u64::from(world.seen.duplicates);
+    sum.late += world.seen.late;
     sum.errors += world.errors();
     Ok(())
 }

@@ -29,8 +29,11 @@ pub struct Seen {
     pub ends: HashMap<String, End>,
     /// Activities of which anything was told.
     told: HashMap<String, u32>,
-    /// Activities that were judged: nothing more may be said of them.
-    closed: HashSet<String>,
+    /// Activities that were judged: nothing more may be said of them, but the same
+    /// end by each manager that was killed before it knew that the end was told.
+    closed: HashMap<String, u32>,
+    /// How often that was so.
+    pub late: u64,
     /// Hashes of whole messages, for one of QoS 1 may come twice.
     hashes: HashSet<u64>,
     tail: Vec<String>,
@@ -44,7 +47,8 @@ impl Seen {
             start: Instant::now(),
             ends: HashMap::new(),
             told: HashMap::new(),
-            closed: HashSet::new(),
+            closed: HashMap::new(),
+            late: 0,
             hashes: HashSet::new(),
             tail: Vec::new(),
             duplicates: 0,
@@ -79,8 +83,14 @@ impl Seen {
             self.duplicates += 1;
             return Ok(());
         }
-        if self.closed.contains(activity) {
-            return Err(format!("{activity}: {topic} {status}{command} long after its end"));
+        if let Some(repeats) = self.closed.get_mut(activity) {
+            let is_same = is_told && self.ends.get(activity).is_some_and(|end| end.status == status);
+            if !is_same || *repeats == 0 {
+                return Err(format!("{activity}: {topic} {status}{command} long after its end"));
+            }
+            *repeats -= 1;
+            self.late += 1;
+            return Ok(());
         }
         let end = self.ends.get_mut(activity);
         match end {
@@ -104,9 +114,10 @@ impl Seen {
         self.tail.push(format!("{:>7} -- {words}", self.start.elapsed().as_millis()));
     }
 
-    /// The activity was judged.
-    pub fn close(&mut self, activity: &str) {
-        self.closed.insert(activity.to_owned());
+    /// The activity is judged. A manager that starts anew tells an end once more when
+    /// it has saved it, and may answer a probe before that: so many repeats may come.
+    pub fn close(&mut self, activity: &str, repeats: u32) {
+        self.closed.insert(activity.to_owned(), repeats);
     }
 
     /// Whether the backend was told anything of the activity.

@@ -39,6 +39,8 @@ pub struct Obedient {
     starts_ms: u64,
     /// It finds nothing to do.
     is_content: bool,
+    /// Its message in each feedback.
+    words: &'static str,
     /// The activity that it takes part in.
     activity: String,
 }
@@ -60,6 +62,7 @@ impl Obedient {
             is_forgetful: false,
             starts_ms: 1_000,
             is_content: false,
+            words: "",
             activity: String::new(),
         }
     }
@@ -84,6 +87,11 @@ impl Obedient {
         Obedient { is_content: true, ..self }
     }
 
+    /// The same that says this in each feedback.
+    pub fn saying(self, words: &'static str) -> Obedient {
+        Obedient { words, ..self }
+    }
+
     fn say(&mut self, activity: &str, wall: u64, statuses: [(&str, &str); 2]) -> Vec<Said> {
         let mut said = Vec::new();
         for (status, of_actions) in statuses.into_iter().filter(|(status, _)| !status.is_empty()) {
@@ -91,7 +99,10 @@ impl Obedient {
                 action["status"] = of_actions.into();
             }
             let after_ms = self.pace_ms * (said.len() as u64 + 1);
-            let payload = json!({ "status": status, "actions": self.actions });
+            let mut payload = json!({ "status": status, "actions": self.actions });
+            if !self.words.is_empty() {
+                payload["message"] = self.words.into();
+            }
             let message = json!({ "activityId": activity, "timestamp": wall, "payload": payload });
             let topic = topic(self.domain, "desiredstatefeedback");
             said.push(Said { after_ms, topic, bytes: message.to_string().into() });

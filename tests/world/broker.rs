@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use mqttbytes::v4::{self, Packet, SubscribeReasonCode};
 use mqttbytes::QoS;
 
@@ -29,6 +29,8 @@ pub struct Broker {
     /// The same of those whose acknowledgement the manager did not get on an
     /// earlier link.
     unanswered: Vec<usize>,
+    /// Topic and payload of what the manager has acknowledged.
+    pub taken: Vec<(String, Bytes)>,
     session: Option<Session>,
     retained: BTreeMap<String, Vec<u8>>,
 }
@@ -56,6 +58,7 @@ impl Broker {
             answered: Vec::new(),
             withheld: Vec::new(),
             unanswered: Vec::new(),
+            taken: Vec::new(),
             session: None,
             retained: BTreeMap::new(),
         }
@@ -140,7 +143,10 @@ impl Broker {
             Packet::Connect(connect) => self.connect(connect.clean_session),
             Packet::Publish(publish) => self.take(at, &publish),
             Packet::PubAck(ack) => {
-                self.session().unacknowledged.retain(|sent| sent.pkid != ack.pkid);
+                let waiting = &mut self.session().unacknowledged;
+                let place = waiting.iter().position(|sent| sent.pkid == ack.pkid);
+                let taken = place.and_then(|place| waiting.remove(place));
+                self.taken.extend(taken.map(|sent| (sent.topic, sent.payload)));
             }
             Packet::Subscribe(subscribe) => {
                 let mut codes = Vec::new();

@@ -10,7 +10,7 @@ use crate::disk::{Disk, Fate};
 use crate::erratic::{Erratic, Random};
 use crate::power::Outage;
 use crate::scenario::World;
-use crate::seen::{text, Seen};
+use crate::seen::{text, From, Seen};
 use crate::wire::is_refusal;
 
 const DOMAINS: [&str; 4] = ["one", "two", "three", "four"];
@@ -211,10 +211,28 @@ impl Course {
                 assert!(ends > 0 || is_unheard || refused(activity), "{activity}: no final status");
             }
         }
+        self.check_refusals(&accepted);
         self.reboot_fails();
         self.apply(&desired_state(&DOMAINS));
         assert_eq!(self.world.accepted.borrow().len(), accepted.len() + 1, "the manager takes the next");
         self.come_to_rest();
+    }
+
+    /// Each desired state that was not accepted is refused, once.
+    fn check_refusals(&self, accepted: &[String]) {
+        let ends = self.world.ends();
+        let taken = self.world.broker.taken.iter().filter(|(topic, _)| topic == "deviceupdate/desiredstate");
+        let taken: Vec<Seen> = taken.map(|(topic, bytes)| Seen::new(0, From::Others, topic, bytes, false)).collect();
+        let cuts = self.world.power.cuts.len();
+        for activity in (1..=self.wanted).map(|n| format!("a-{n}")).filter(|activity| !accepted.contains(activity)) {
+            let refusals = ends.iter().filter(|end| end.activity == activity).count();
+            assert!(refusals <= 1 + cuts, "{activity}: {refusals} refusals");
+            // One that was lost on its way was not taken, and is not refused. A power cut may
+            // take a refusal that waits behind other messages for the broker. A twin may
+            // refuse in the answer to the request.
+            let is_taken = taken.iter().any(|seen| seen.activity() == activity);
+            assert!(refusals > 0 || !is_taken || cuts > 0, "{activity}: no refusal");
+        }
     }
 }
 
