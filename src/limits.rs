@@ -341,6 +341,54 @@ pub const FINDINGS_MAX: usize = 100;
 /// a message.
 pub const DESIRED_FILE_MAX: usize = 4 * PAYLOAD_IN_MAX;
 
+// exec
+
+/// Milliseconds of a call of the program unless another limit is given: below the
+/// manager's for a phase, so that the agent is the one who says so.
+#[cfg(feature = "exec")]
+pub const EXEC_STEP_MS: u64 = 540_000;
+
+/// The same of one that only looks: below the manager's patience for an inventory.
+#[cfg(feature = "exec")]
+pub const EXEC_LOOK_UP_MS: u64 = 30_000;
+
+/// Milliseconds between the wish that the program ends, and its end.
+#[cfg(feature = "exec")]
+pub const EXEC_TERM_MS: u64 = 5000;
+
+/// Milliseconds between two looks whether it has ended, once its outputs have.
+#[cfg(feature = "exec")]
+pub const EXEC_LOOK_MS: u64 = 5;
+
+/// Milliseconds that what is left of an earlier program has to be gone.
+#[cfg(feature = "exec")]
+pub const EXEC_ORPHAN_MS: u64 = 10_000;
+
+/// Milliseconds between two reports of progress.
+#[cfg(feature = "exec")]
+pub const EXEC_PROGRESS_MS: u64 = 1000;
+
+/// Milliseconds without a report while the program works: below what a manager waits
+/// for an agent that cleans up.
+#[cfg(feature = "exec")]
+pub const EXEC_BEAT_MS: u64 = 10_000;
+
+/// Bytes of a line that the program prints.
+#[cfg(feature = "exec")]
+pub const EXEC_LINE_MAX: usize = 4096;
+
+/// Bytes that one call may print on each output: thousands of lines of progress.
+#[cfg(feature = "exec")]
+pub const EXEC_OUTPUT_MAX: usize = 1024 * 1024;
+
+/// Lines of one call that go into the log.
+#[cfg(feature = "exec")]
+pub const EXEC_LOGGED_MAX: u32 = 256;
+
+/// Components of the program's inventory. A manager takes 64 KiB of it.
+#[cfg(feature = "exec")]
+pub const EXEC_INSTALLED_MAX: usize = 1024;
+
 // shell::tls
 
 /// Bytes of the file with the authorities to trust. Debian's with all that there

@@ -57,6 +57,8 @@ pub struct Message {
     pub payload: Vec<u8>,
     /// Bytes of the whole payload.
     pub len: usize,
+    /// Whether it is an old one that the broker kept for new subscribers.
+    pub is_retained: bool,
 }
 
 /// An MQTT client that comes back by itself when the link is lost, and then has
@@ -211,6 +213,16 @@ impl Client {
 
     /// Serves the link until `done`, at most for `timeout`.
     pub(super) fn wait(&mut self, timeout: Duration, done: impl Fn(&Client) -> bool) -> io::Result<()> {
+        self.wait_or(timeout, done, &mut |_| Poll::Pending)
+    }
+
+    /// The same, or until `other` is ready.
+    pub(super) fn wait_or(
+        &mut self,
+        timeout: Duration,
+        done: impl Fn(&Client) -> bool,
+        other: &mut dyn FnMut(&mut Context<'_>) -> Poll<()>,
+    ) -> io::Result<()> {
         let end = Instant::now().checked_add(timeout);
         let mut is_over = false;
         loop {
@@ -224,7 +236,9 @@ impl Client {
             }
             // Without time left it still looks once what has come.
             is_over = end.is_some_and(|end| end <= Instant::now());
-            self.sleep(end);
+            if self.sleep(end, other) {
+                return Err(ErrorKind::Interrupted.into());
+            }
         }
     }
 
@@ -288,15 +302,19 @@ impl Client {
         self.session.handle_link_down(self.clock.now().tick);
     }
 
-    /// Sleeps until there is something to do, at the latest until `end`.
-    fn sleep(&mut self, end: Option<Instant>) {
+    /// Sleeps until there is something to do, at the latest until `end`; whether `other`
+    /// is ready.
+    fn sleep(&mut self, end: Option<Instant>, other: &mut dyn FnMut(&mut Context<'_>) -> Poll<()>) -> bool {
         let due = self.session.poll_timeout().filter(|_| !self.is_full());
         let due = due.and_then(|due| self.clock.instant(due));
         let mut timer = match due.into_iter().chain(end).min() {
             Some(at) => Timer::at(at),
             None => Timer::never(),
         };
-        smol::block_on(poll_fn(|cx| self.poll_wake(cx, &mut timer)));
+        smol::block_on(poll_fn(|cx| match other(cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => self.poll_wake(cx, &mut timer).map(|()| false),
+        }))
     }
 
     fn poll_wake(&mut self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<()> {
@@ -349,14 +367,16 @@ impl Client {
             Event::SubscribeRefused { packet, filters } => self.handle_subscribed(packet, &filters),
             Event::Publish(message) => {
                 let (len, payload) = (message.payload.len(), message.payload.to_vec());
-                self.inbox.push_back(Message { topic: message.topic, payload, len });
+                let is_retained = message.retain;
+                self.inbox.push_back(Message { topic: message.topic, payload, len, is_retained });
                 message.ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
             }
             Event::Oversized { topic, len, part, last, ack } => {
                 let room = CLIENT_PAYLOAD_MAX.saturating_sub(self.parts.len());
                 self.parts.extend_from_slice(&part[..part.len().min(room)]);
                 if last {
-                    self.inbox.push_back(Message { topic, payload: std::mem::take(&mut self.parts), len });
+                    let payload = std::mem::take(&mut self.parts);
+                    self.inbox.push_back(Message { topic, payload, len, is_retained: false });
                 }
                 ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
             }

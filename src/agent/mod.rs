@@ -90,6 +90,7 @@ mod tests;
 
 use std::fmt;
 use std::io;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 pub use crate::config::Connection;
@@ -97,7 +98,10 @@ pub use crate::mqtt::PublishError;
 pub use crate::orchestrator::phase::{ActionStatus, Command, Status};
 pub use crate::wire::agent::SoftwareType;
 pub use client::{connection, Client, Message};
+pub(crate) use report::write_feedback;
 pub use report::{Action, HardwareNode, Inventory, SoftwareNode};
+#[cfg(feature = "exec")]
+pub(crate) use request::part;
 pub use request::{Baseline, Component, DesiredState, Request};
 
 use crate::mqtt::{self, Class};
@@ -149,11 +153,21 @@ impl Agent {
 
     /// What it is asked next; none if that is nothing within `timeout`.
     pub fn next(&mut self, timeout: Duration) -> Option<Request> {
+        self.next_or(timeout, &mut |_| Poll::Pending)
+    }
+
+    /// The same; none as well when `other` is ready first.
+    pub(crate) fn next_or(
+        &mut self,
+        timeout: Duration,
+        other: &mut dyn FnMut(&mut Context<'_>) -> Poll<()>,
+    ) -> Option<Request> {
         let end = Instant::now().checked_add(timeout);
         loop {
             let left = end.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
             let greeted = self.greeted;
-            let _ = self.client.wait(left, |client| client.has_message() || client.subscriptions() != greeted);
+            let is_asked = |client: &Client| client.has_message() || client.subscriptions() != greeted;
+            let _ = self.client.wait_or(left, is_asked, other);
             if self.client.subscriptions() != greeted {
                 self.greeted = self.client.subscriptions();
                 let activity = format!("initial-current-state-{}", self.clock.now().wall);
@@ -180,7 +194,7 @@ impl Agent {
         actions: &[Action],
     ) -> Result<(), PublishError> {
         let class = if is_progress(status) { PROGRESS } else { Class::Keep };
-        let payload = |out: &mut dyn fmt::Write| report::write_feedback(out, &self.domain, status, message, actions);
+        let payload = |out: &mut dyn fmt::Write| write_feedback(out, &self.domain, status, message, actions);
         let topic = self.topics.feedback();
         publish(&mut self.client, &self.clock, &topic, class, activity, &payload)
     }

@@ -109,7 +109,7 @@ impl Inventory {
 }
 
 /// Writes the feedback's payload.
-pub(super) fn write_feedback(
+pub(crate) fn write_feedback(
     out: &mut dyn fmt::Write,
     domain: &str,
     status: Status,

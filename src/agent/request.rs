@@ -53,6 +53,8 @@ pub struct DesiredState {
     pub baselines: Vec<Baseline>,
     /// Keys and values of the domain as a whole.
     pub config: Vec<(String, String)>,
+    /// All of it as it came, with what this program does not know: a JSON object.
+    pub json: String,
 }
 
 /// A component that is to be there.
@@ -82,6 +84,10 @@ pub struct Baseline {
 /// What `message` asks of the domain's agent; none if its topic means nothing.
 pub(super) fn decode(message: &Message, topics: &Topics, domain: &str) -> Option<Request> {
     let incoming = topics.classify(&message.topic)?;
+    if message.is_retained && incoming != Incoming::CurrentStateGet {
+        log::warn!("[{domain}] {}: ignored, the broker kept it from another time", message.topic);
+        return None;
+    }
     let bytes = message.payload.as_slice();
     let error = match message.len > bytes.len() {
         true => format!("message has {} bytes, at most {} are taken", message.len, bytes.len()),
@@ -100,21 +106,32 @@ fn understand(incoming: Incoming, bytes: &[u8], domain: &str) -> Result<Request,
     let envelope = Envelope::decode(bytes)?;
     let activity = plain(envelope.activity);
     Ok(match incoming {
-        Incoming::DesiredState => {
-            let part = wire::decode_part(&envelope, domain)?;
-            let desired = DesiredState {
-                components: part.components().map(component).collect(),
-                baselines: part.baselines().map(|baseline| self::baseline(baseline, domain)).collect(),
-                config: part.config().map(pair).collect(),
-            };
-            Request::DesiredState { activity, desired }
-        }
+        Incoming::DesiredState => Request::DesiredState { activity, desired: desired(&envelope, bytes, domain)? },
         Incoming::Command => {
             let (command, baseline) = wire::decode_command(&envelope)?;
             Request::Command { activity, command, baseline: plain(baseline) }
         }
         Incoming::CurrentStateGet => Request::CurrentStateGet { activity },
     })
+}
+
+fn desired(envelope: &Envelope<'_>, bytes: &[u8], domain: &str) -> Result<DesiredState, Malformed> {
+    let part = wire::decode_part(envelope, domain)?;
+    let json = envelope.payload().and_then(|span| bytes.get(span.start as usize..span.end()));
+    Ok(DesiredState {
+        components: part.components().map(component).collect(),
+        baselines: part.baselines().map(|baseline| self::baseline(baseline, domain)).collect(),
+        config: part.config().map(pair).collect(),
+        json: String::from_utf8_lossy(json.unwrap_or_default()).into_owned(),
+    })
+}
+
+/// The domain's part of a desired state in `json`; none if it is none.
+#[cfg(feature = "exec")]
+pub(crate) fn part(json: &str, domain: &str) -> Option<DesiredState> {
+    let message = format!("{{\"payload\":{json}}}");
+    let envelope = Envelope::decode(message.as_bytes()).ok()?;
+    desired(&envelope, message.as_bytes(), domain).ok()
 }
 
 fn component(component: wire::Component<'_>) -> Component {

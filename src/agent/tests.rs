@@ -110,8 +110,13 @@ impl Link {
 
     /// Sends a message to the agent at QoS 0.
     fn send(&mut self, topic: &str, payload: &[u8]) {
+        self.send_as(0x30, topic, payload);
+    }
+
+    /// The same with another first byte.
+    fn send_as(&mut self, first: u8, topic: &str, payload: &[u8]) {
         let mut len = 2 + topic.len() + payload.len();
-        let mut bytes = vec![0x30];
+        let mut bytes = vec![first];
         while len >= 128 {
             bytes.push((len % 128) as u8 | 0x80);
             len /= 128;
@@ -207,6 +212,7 @@ fn what_the_manager_sends_is_handed_over_unescaped_and_without_the_domain() {
     });
     let config = vec![("size".into(), "12".into())];
     let serif = Component { id: "serif".into(), version: "2".into(), config };
+    let json = desired["payload"].to_string();
     let desired = DesiredState {
         components: vec![serif, Component { id: "é".into(), ..Component::default() }],
         baselines: vec![Baseline {
@@ -216,6 +222,7 @@ fn what_the_manager_sends_is_handed_over_unescaped_and_without_the_domain() {
             ..Baseline::default()
         }],
         config: vec![("k".into(), "v\n".into())],
+        json,
     };
     let command =
         |command, baseline: &str| Request::Command { activity: "a".into(), command, baseline: baseline.into() };
@@ -319,7 +326,7 @@ fn a_damaged_message_is_understood_or_malformed_and_never_more() {
     let whole = br#"{"activityId":"a","payload":{"baselines":[{"title":"b","components":["fonts:x"]}],"domains":[{"id":"fonts","config":[{"key":"k","value":"v"}],"components":[{"id":"x","version":"1"}]}]}}"#;
     let decode = |payload: Vec<u8>| {
         let (topic, len) = ("fontsupdate/desiredstate".to_owned(), payload.len());
-        request::decode(&Message { topic, payload, len }, &topics, "fonts").unwrap()
+        request::decode(&Message { topic, payload, len, is_retained: false }, &topics, "fonts").unwrap()
     };
     for at in 0..whole.len() {
         assert!(matches!(decode(whole[..at].to_vec()), Request::Malformed { is_desired_state: true, .. }), "{at}");
@@ -344,6 +351,19 @@ fn a_message_past_the_limit_is_told_by_its_beginning() {
     let asked = play(&mut agent, || link.send("fontsupdate/desiredstate", &payload));
     let error = format!("message has {} bytes, at most {CLIENT_PAYLOAD_MAX} are taken", payload.len());
     assert_eq!(asked, [Request::Malformed { activity: "big".into(), is_desired_state: true, error }]);
+}
+
+#[test]
+fn what_the_broker_kept_from_another_time_is_no_request() {
+    let broker = Broker::new();
+    let (mut agent, mut link) = connected(&broker);
+    let asked = play(&mut agent, || {
+        let command = br#"{"activityId":"a","payload":{"command":"UPDATE"}}"#;
+        link.send_as(0x31, "fontsupdate/desiredstate/command", command);
+        link.send_as(0x31, "fontsupdate/desiredstate", br#"{"activityId":"a","payload":{"domains":[{"id":"fonts"}]}}"#);
+        link.send("fontsupdate/currentstate/get", b"{}");
+    });
+    assert_eq!(asked, [Request::CurrentStateGet { activity: String::new() }]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The subcommands and what belongs to each, by argh.
 
-use argh::FromArgs;
+use argh::{CommandInfo, EarlyExit, FromArgs, SubCommand};
 
 /// A subcommand.
 #[derive(FromArgs, Clone, PartialEq, Eq, Debug)]
@@ -27,22 +27,48 @@ pub enum Command {
 #[argh(subcommand, name = "run")]
 pub struct Run {}
 
-/// Show what the manager does, and what it waits for.
-#[derive(FromArgs, Clone, PartialEq, Eq, Debug)]
-#[argh(subcommand, name = "status")]
-pub struct Status {
+/// What it shows.
+#[derive(FromArgs)]
+struct Looking {
     /// print JSON
     #[argh(switch)]
-    pub json: bool,
+    json: bool,
 }
 
-/// Follow the activity to its end.
-#[derive(FromArgs, Clone, PartialEq, Eq, Debug)]
-#[argh(subcommand, name = "watch")]
-pub struct Watch {
-    /// print JSON, a line for each change
-    #[argh(switch)]
-    pub json: bool,
+/// Subcommands that only look have the same options, so they share what reads them.
+macro_rules! looks {
+    ($($name:ident = $word:literal, $what:literal;)*) => { $(
+        #[doc = $what]
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        pub struct $name {
+            /// Print JSON.
+            pub json: bool,
+        }
+
+        impl FromArgs for $name {
+            fn from_args(command: &[&str], args: &[&str]) -> Result<Self, EarlyExit> {
+                look(command, args, $what).map(|json| $name { json })
+            }
+        }
+
+        impl SubCommand for $name {
+            const COMMAND: &'static CommandInfo = &CommandInfo { short: &'\0', name: $word, description: $what };
+        }
+    )* };
+}
+
+looks! {
+    Status = "status", "Show what the manager does, and what it waits for.";
+    Watch = "watch", "Follow the activity to its end.";
+    Inventory = "inventory", "Show what the device consists of.";
+    History = "history", "Show the last activities.";
+    Report = "report", "Show all that support needs.";
+}
+
+fn look(command: &[&str], args: &[&str], what: &str) -> Result<bool, EarlyExit> {
+    let looking = Looking::from_args(command, args)
+        .map_err(|early| EarlyExit { output: early.output.replace("What it shows.", what), status: early.status });
+    looking.map(|looking| looking.json)
 }
 
 /// Apply a desired state.
@@ -72,24 +98,6 @@ pub struct Apply {
     /// apply it in this process, without broker and manager
     #[argh(switch)]
     pub standalone: bool,
-}
-
-/// Show what the device consists of.
-#[derive(FromArgs, Clone, PartialEq, Eq, Debug)]
-#[argh(subcommand, name = "inventory")]
-pub struct Inventory {
-    /// print JSON
-    #[argh(switch)]
-    pub json: bool,
-}
-
-/// Show the last activities.
-#[derive(FromArgs, Clone, PartialEq, Eq, Debug)]
-#[argh(subcommand, name = "history")]
-pub struct History {
-    /// print JSON
-    #[argh(switch)]
-    pub json: bool,
 }
 
 /// Answer the open question in the owner's place.
@@ -132,15 +140,6 @@ pub struct Validate {
     pub json: bool,
 }
 
-/// Show all that support needs.
-#[derive(FromArgs, Clone, PartialEq, Eq, Debug)]
-#[argh(subcommand, name = "report")]
-pub struct Report {
-    /// print JSON
-    #[argh(switch)]
-    pub json: bool,
-}
-
 /// Serve a domain with an executable.
 #[derive(FromArgs, Clone, PartialEq, Eq, Debug)]
 #[argh(subcommand, name = "agent")]
@@ -149,9 +148,13 @@ pub struct Agent {
     #[argh(option)]
     pub domain: String,
 
-    /// the executable that does the work
+    /// the executable that does the work; default: the configuration's
     #[argh(option, arg_name = "program")]
-    pub exec: String,
+    pub exec: Option<String>,
+
+    /// how long a call of it may take: 20m, or download=20m; may be given again
+    #[argh(option, arg_name = "limit")]
+    pub timeout: Vec<String>,
 }
 
 /// The same as --check-config.

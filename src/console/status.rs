@@ -113,7 +113,8 @@ fn write_domain(view: &View<'_>, page: &mut Page<'_>, place: usize, name: &str) 
     };
     write!(page, "{}", Progress(part))?;
     page.tab(STATE)?;
-    write!(page, "{} actions", campaign.actions.count(domain))?;
+    let actions = campaign.actions.count(domain);
+    write!(page, "{actions} action{}", if actions == 1 { "" } else { "s" })?;
     page.tab(ACTIONS)?;
     match view.heard.get(place) {
         Some(Some(heard)) => writeln!(page, "{}", Said(heard)),

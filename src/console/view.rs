@@ -72,7 +72,7 @@ pub struct Use {
 }
 
 /// Limits that are shown.
-pub const USES: usize = 4;
+pub const USES: usize = 3;
 
 /// All that can be shown.
 #[derive(Clone, Copy)]

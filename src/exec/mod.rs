@@ -1,18 +1,25 @@
-//! A domain that is served by an executable.
+//! A domain that is served by an executable (docs/exec-agent.md): over MQTT, beside
+//! the manager, or standalone, in one process with it and without a broker.
+//!
+//! ```text
+//!   request -> course -> steps -> worker -> program
+//!   feedback <- course <- lines, exit code <-- program
+//! ```
+//!
+//! `course` decides and is pure; `worker` calls the program, and remembers in
+//! `memory` what it needs to go on after a restart.
 
-use crate::config::commands::{Agent, Apply};
-use crate::config::Loaded;
-use crate::exit;
+mod activity;
+mod command;
+mod course;
+#[cfg(test)]
+mod course_tests;
+mod memory;
+mod plan;
+mod program;
+mod serve;
+mod standalone;
+mod told;
+mod worker;
 
-/// Serves a domain over MQTT until the process is told to end; the exit code.
-pub fn run(_options: &Agent, _loaded: &Loaded) -> u8 {
-    eprintln!("update-manager: agent is not yet built");
-    exit::FAILED
-}
-
-/// Applies a desired state in this process with the agents that the configuration
-/// names; the exit code.
-pub fn standalone(_options: &Apply, _loaded: &Loaded) -> u8 {
-    eprintln!("update-manager: apply --standalone is not yet built");
-    exit::FAILED
-}
+pub use command::{run, standalone};

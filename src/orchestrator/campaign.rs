@@ -186,7 +186,11 @@ impl Campaign {
 /// Their place is allocated once: they are the largest thing that an activity
 /// needs, and untouched memory costs nothing.
 #[derive(Debug)]
-pub struct Actions(std::vec::Vec<KnownAction>);
+pub struct Actions {
+    all: std::vec::Vec<KnownAction>,
+    /// Where the next one that comes most likely is: agents keep to their order.
+    next: usize,
+}
 
 /// An action as it was last reported.
 #[derive(Clone, Debug)]
@@ -207,7 +211,7 @@ impl Clone for Actions {
     /// With room for as many as the original has.
     fn clone(&self) -> Actions {
         let mut copy = Actions::new();
-        copy.0.extend_from_slice(&self.0);
+        copy.all.extend_from_slice(&self.all);
         copy
     }
 }
@@ -224,42 +228,43 @@ impl Default for Actions {
 impl Actions {
     /// None yet; allocates the place for `ACTIONS_MAX`.
     pub fn new() -> Actions {
-        Actions(std::vec::Vec::with_capacity(ACTIONS_MAX))
+        Actions { all: std::vec::Vec::with_capacity(ACTIONS_MAX), next: 0 }
     }
 
     /// Forgets them all.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.all.clear();
+        self.next = 0;
     }
 
     /// How many there are of a domain.
     pub fn count(&self, domain: DomainIx) -> usize {
-        self.0.iter().filter(|action| action.domain == domain).count()
+        self.all.iter().filter(|action| action.domain == domain).count()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// All, domains as configured, actions as they first came.
     pub fn iter(&self) -> impl Iterator<Item = &KnownAction> {
-        DomainSet::first(DOMAINS_MAX).iter().flat_map(|domain| self.0.iter().filter(move |a| a.domain == domain))
+        DomainSet::first(DOMAINS_MAX).iter().flat_map(|domain| self.all.iter().filter(move |a| a.domain == domain))
     }
 
     /// All, as they first came.
     pub fn in_order_of_arrival(&self) -> &[KnownAction] {
-        &self.0
+        &self.all
     }
 
     /// Sets what was saved of the action in that place, if there is one.
     pub fn set_progress(&mut self, place: usize, status: Option<ActionStatus>, progress: u8) {
-        if let Some(action) = self.0.get_mut(place) {
+        if let Some(action) = self.all.get_mut(place) {
             action.status = status;
             action.progress = progress;
         }
@@ -272,16 +277,20 @@ impl Actions {
     /// # Errors
     /// It does not fit; nothing has changed.
     pub fn merge(&mut self, domain: DomainIx, action: &Action<'_>) -> Result<bool, PastLimit> {
-        let known = self.0.iter_mut().find(|known| known.domain == domain && known.id() == action.id);
+        let count = self.all.len();
+        let is_it = |known: &KnownAction| known.domain == domain && known.id() == action.id;
+        let place = (0..count).map(|n| (self.next + n) % count).find(|place| is_it(&self.all[*place]));
+        self.next = place.unwrap_or(count) + 1;
+        let known = place.and_then(|place| self.all.get_mut(place));
         let component = String::try_from(action.component).map_err(|()| PastLimit::COMPONENT)?;
         let id = place_of(action.component, action.id).ok_or(PastLimit::COMPONENT)?;
         let message = cut(action.message);
         let Some(known) = known else {
-            if self.0.len() >= ACTIONS_MAX {
+            if self.all.len() >= ACTIONS_MAX {
                 return Err(PastLimit::ACTIONS);
             }
             let (status, progress) = (action.status, action.progress);
-            self.0.push(KnownAction { domain, id, component, status, progress, message });
+            self.all.push(KnownAction { domain, id, component, status, progress, message });
             return Ok(true);
         };
         let status = action.status.or(known.status);

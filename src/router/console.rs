@@ -10,7 +10,7 @@ use crate::console::view::{phase_name, Counters, Heard, Host, Use, View};
 use crate::console::{history, report, status, watch};
 use crate::exit;
 use crate::journal::{Journal, Kind, Past};
-use crate::limits::{ACTIONS_MAX, HEARD_MAX, INVENTORIES_MAX, OUTBOUND_BYTES, PAST_REASON_MAX, PAYLOAD_IN_MAX};
+use crate::limits::{ACTIONS_MAX, HEARD_MAX, INVENTORIES_MAX, OUTBOUND_BYTES, PAST_REASON_MAX};
 use crate::orchestrator::effect::TimerKind;
 use crate::orchestrator::ids::DomainIx;
 use crate::orchestrator::phase::Status;
@@ -154,7 +154,6 @@ impl Router {
             counters: self.console.counters,
             uses: [
                 of("actions", campaign.map_or(0, |campaign| campaign.actions.len()), ACTIONS_MAX),
-                of("document", self.desired.payload().len(), PAYLOAD_IN_MAX),
                 of("inventories", self.store.len(), INVENTORIES_MAX),
                 of("unsent", self.session.unsent_bytes(), OUTBOUND_BYTES),
             ],
@@ -219,26 +218,26 @@ impl Router {
             _ => Event::HoldReboot(ask == Ask::Hold),
         };
         if let Err(rejected) = self.decide(now, event) {
-            return Err(match rejected {
-                Rejected::NotAsked => String::from("no question is open"),
-                Rejected::NoReboot if ask == Ask::Release => String::from("no reboot is held"),
-                Rejected::NoReboot => String::from("no reboot is due"),
-                Rejected::Activating => {
-                    format!("{activity} is being put into use; --force cancels it all the same")
-                }
-                Rejected::Ending => format!("{activity} is being cleaned up and ends by itself"),
-                Rejected::Unsupported => String::from("this orchestration cannot do that"),
-                _ => String::from("no activity runs"),
-            });
+            let (activity, why) = match rejected {
+                Rejected::Activating => (activity, " is being put into use; --force cancels it all the same"),
+                Rejected::Ending => (activity, " is being cleaned up and ends by itself"),
+                Rejected::NotAsked => (Text::EMPTY, "no question is open"),
+                Rejected::NoReboot if ask == Ask::Release => (Text::EMPTY, "no reboot is held"),
+                Rejected::NoReboot => (Text::EMPTY, "no reboot is due"),
+                Rejected::Unsupported => (Text::EMPTY, "this orchestration cannot do that"),
+                _ => (Text::EMPTY, "no activity runs"),
+            };
+            return Err(format!("{activity}{why}"));
         }
-        let phase = asking.map_or("", phase_name);
-        let done = match ask {
-            Ask::Approve => format!("{activity}: consent to {phase} given"),
-            Ask::Deny => format!("{activity}: consent to {phase} denied"),
-            Ask::Cancel => format!("{activity}: cancelled, what was done is undone"),
-            Ask::Hold => format!("{activity}: the reboot is held"),
-            _ => format!("{activity}: the reboot is released"),
+        let [before, after] = match ask {
+            Ask::Approve => ["consent to ", " given"],
+            Ask::Deny => ["consent to ", " denied"],
+            Ask::Cancel => ["cancelled, what was done is undone", ""],
+            Ask::Hold => ["the reboot is held", ""],
+            _ => ["the reboot is released", ""],
         };
+        let phase = asking.filter(|_| !after.is_empty()).map_or("", phase_name);
+        let done = format!("{activity}: {before}{phase}{after}");
         log::info!("{done}, at the console");
         Ok(done)
     }

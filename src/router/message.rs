@@ -19,7 +19,7 @@ use crate::wire::status::{command_name, status_name};
 ///
 /// # Errors
 /// `out` fails.
-pub(super) fn write(campaign: &Campaign, domains: &[std::string::String], out: &mut dyn Write) -> fmt::Result {
+pub(crate) fn write(campaign: &Campaign, domains: &[std::string::String], out: &mut dyn Write) -> fmt::Result {
     let mut list = List { out, separator: "" };
     match campaign.cause {
         Some(Cause::NoSupportedDomain) => {

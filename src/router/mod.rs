@@ -9,7 +9,7 @@ mod consent;
 mod console;
 mod ending;
 mod inbound;
-mod message;
+pub(crate) mod message;
 mod outbound;
 mod refusals;
 mod retained;
@@ -39,7 +39,7 @@ use saving::Saving;
 pub use saving::{Loaded, SaveJob};
 pub use status::will;
 use status::Status;
-use timers::Timers;
+pub(crate) use timers::Timers;
 use twin::Twin;
 
 /// What the orchestrator still wants to know about the end of an activity.
@@ -231,6 +231,11 @@ impl Router {
     /// The host is still up.
     pub fn handle_reboot_failed(&mut self, now: Now) {
         let _ = self.decide(now, Event::RebootFailed);
+    }
+
+    /// Whether an activity runs, or its end is not told yet.
+    pub fn is_busy(&self) -> bool {
+        self.delivery != Delivery::Told || !self.busy().is_empty()
     }
 
     /// Whether there is nothing more to do before the process ends.

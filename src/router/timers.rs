@@ -5,10 +5,10 @@ use crate::time::Tick;
 
 /// When each timer runs off; those that are not set are `None`.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Timers([Option<Tick>; TimerKind::ALL.len()]);
+pub(crate) struct Timers([Option<Tick>; TimerKind::ALL.len()]);
 
 impl Timers {
-    pub(super) fn set(&mut self, kind: TimerKind, at: Option<Tick>) {
+    pub(crate) fn set(&mut self, kind: TimerKind, at: Option<Tick>) {
         self.0[kind as usize] = at;
     }
 
@@ -16,12 +16,12 @@ impl Timers {
         self.0[kind as usize]
     }
 
-    pub(super) fn next(&self) -> Option<Tick> {
+    pub(crate) fn next(&self) -> Option<Tick> {
         self.0.iter().flatten().copied().min()
     }
 
     /// Takes one out that has run off.
-    pub(super) fn take_due(&mut self, now: Tick) -> Option<TimerKind> {
+    pub(crate) fn take_due(&mut self, now: Tick) -> Option<TimerKind> {
         let due = |kind: &TimerKind| self.0[*kind as usize].is_some_and(|at| at <= now);
         let kind = TimerKind::ALL.into_iter().find(due)?;
         self.set(kind, None);

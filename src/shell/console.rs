@@ -6,6 +6,7 @@
 use std::ffi::CString;
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -22,6 +23,13 @@ const CHUNK: usize = 4096;
 
 /// Milliseconds without new clients when the system has no room for one.
 const PAUSE_MS: u64 = 1000;
+
+/// Milliseconds between two clients that are let in, and between two requests of one:
+/// no person notices, and a flood costs next to nothing.
+const SPACING_MS: u64 = 20;
+
+/// Clients that wait to be let in; whoever comes then waits outside.
+const QUEUE: libc::c_int = 8;
 
 /// What one too many is told.
 const FULL: &[u8] = b"{\"error\":\"too many consoles are open\",\"exit\":1}\n";
@@ -46,11 +54,15 @@ pub struct Console {
 struct Client {
     stream: Async<UnixStream>,
     input: Vec<u8>,
+    /// Bytes at the front of it that hold no line's end.
+    searched: usize,
     /// What is still to be taken by the client, and how much of it was.
     output: Vec<u8>,
     taken: usize,
     /// When it has to have asked, or to have taken its answer.
     deadline: Tick,
+    /// Its next request is looked at no earlier.
+    next: Tick,
     readable: bool,
     writable: bool,
     is_last: bool,
@@ -75,8 +87,11 @@ impl Console {
         let listener = UnixListener::bind(path);
         // SAFETY: as above.
         unsafe { libc::umask(mask) };
+        let listener = listener?;
+        // SAFETY: the descriptor is open. The system's usual queue takes long to empty.
+        unsafe { libc::listen(listener.as_raw_fd(), QUEUE) };
         // From here on the socket is removed with the console.
-        let (listener, path) = (Async::new(listener?)?, path.to_owned());
+        let (listener, path) = (Async::new(listener)?, path.to_owned());
         let console = Console { listener, path, is_called: true, paused: None, clients: Vec::new() };
         if let Some(group) = group {
             let path = CString::new(console.path.as_os_str().as_bytes())?;
@@ -107,10 +122,13 @@ impl Console {
     }
 
     fn let_in(&mut self, now: Tick) -> bool {
-        if self.paused.is_some_and(|until| until > now) || !self.is_called {
+        if self.paused.is_some_and(|until| until > now) {
             return false;
         }
         self.paused = None;
+        if !self.is_called {
+            return false;
+        }
         let accepted = self.listener.get_ref().accept().and_then(|(stream, _)| Async::new(stream));
         match accepted {
             Ok(stream) if self.clients.len() < CONSOLE_CLIENTS_MAX => self.clients.push(Client::new(stream, now)),
@@ -126,12 +144,13 @@ impl Console {
                 return false;
             }
         }
+        self.paused = Some(now.after(SPACING_MS));
         true
     }
 
     /// When `serve` is to be called.
     pub fn poll_timeout(&self) -> Option<Tick> {
-        self.clients.iter().map(|client| client.deadline).chain(self.paused).min()
+        self.clients.iter().map(Client::due).chain(self.paused).min()
     }
 
     /// Ready when `serve` may get on.
@@ -161,17 +180,35 @@ impl Client {
         Client {
             stream,
             input: Vec::new(),
+            searched: 0,
             output: Vec::new(),
             taken: 0,
             deadline: now.after(CONSOLE_CLIENT_MS),
+            next: now,
             readable: true,
             writable: true,
             is_last: false,
         }
     }
 
-    fn has_line(&self) -> Option<usize> {
-        self.input.iter().position(|byte| *byte == b'\n')
+    /// Where the first line ends.
+    fn line_end(&mut self) -> Option<usize> {
+        let rest = self.input.get(self.searched..).unwrap_or_default();
+        match rest.iter().position(|byte| *byte == b'\n') {
+            Some(at) => {
+                self.searched += at;
+                Some(self.searched)
+            }
+            None => {
+                self.searched = self.input.len();
+                None
+            }
+        }
+    }
+
+    fn due(&self) -> Tick {
+        let waits = self.output.is_empty() && self.searched < self.input.len();
+        self.deadline.min(if waits { self.next } else { self.deadline })
     }
 
     /// A step further; whether there may be another at once.
@@ -179,7 +216,11 @@ impl Client {
         if self.taken < self.output.len() {
             return self.write(now);
         }
-        if let Some(end) = self.has_line() {
+        if let Some(end) = self.line_end() {
+            if self.next > now {
+                return Ok(false);
+            }
+            self.next = now.after(SPACING_MS);
             let mut text = String::new();
             if !answer(&self.input[..end], &mut text) {
                 return Ok(false);
@@ -187,6 +228,7 @@ impl Client {
             self.output = text.into_bytes();
             self.input.drain(..=end);
             self.input.shrink_to_fit();
+            self.searched = 0;
             self.deadline = now.after(CONSOLE_CLIENT_MS);
             return Ok(true);
         }
@@ -289,4 +331,108 @@ fn group_id(group: &str) -> io::Result<libc::gid_t> {
         (parts.next() == Some(group)).then(|| parts.nth(1)?.parse().ok()).flatten()
     });
     id.ok_or_else(|| io::Error::new(ErrorKind::NotFound, format!("consoleGroup: there is no group {group}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let path = std::env::temp_dir().join(format!("um-console-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir(&path).unwrap();
+            Folder(path)
+        }
+
+        fn file(&self, name: &str) -> String {
+            self.0.join(name).display().to_string()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn error(path: &str, group: &str) -> String {
+        Console::open(path, group).map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_socket_is_for_the_owner_or_the_group_and_goes_with_the_manager() {
+        let folder = Folder::new("modes");
+        let path = folder.file("run/console.sock");
+        let mode = |path: &str| fs::metadata(path).unwrap().mode() & 0o777;
+        let console = Console::open(&path, "").unwrap();
+        assert_eq!(mode(&path), 0o600);
+        drop(console);
+        assert!(!Path::new(&path).exists());
+        let own = fs::metadata(&folder.0).unwrap().gid();
+        let console = Console::open(&path, &own.to_string()).unwrap();
+        assert_eq!((mode(&path), fs::metadata(&path).unwrap().gid()), (0o660, own));
+        drop(console);
+        assert_eq!(error(&path, "no such group"), "consoleGroup: there is no group no such group");
+        assert!(!Path::new(&path).exists());
+    }
+
+    #[test]
+    fn only_a_socket_that_nobody_listens_at_is_replaced() {
+        let folder = Folder::new("stale");
+        let path = folder.file("console.sock");
+        // As a manager leaves it behind that was killed.
+        drop(UnixListener::bind(&path).unwrap());
+        let console = Console::open(&path, "").unwrap();
+        assert_eq!(error(&path, ""), "another manager listens there");
+        assert!(UnixStream::connect(&path).is_ok(), "the living one is not harmed");
+        drop(console);
+        fs::write(&path, "precious").unwrap();
+        assert_eq!(error(&path, ""), "there is a file that is no socket");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+        assert!(!error(&folder.file("no/such/folder"), "").is_empty());
+    }
+
+    #[test]
+    fn a_client_that_says_half_a_line_is_dropped_and_nothing_is_kept() {
+        let folder = Folder::new("half");
+        let path = folder.file("console.sock");
+        let mut console = Console::open(&path, "").unwrap();
+        let mut never = |_: &[u8], _: &mut String| -> bool { panic!("half a line is no request") };
+        let mut client = UnixStream::connect(&path).unwrap();
+        client.write_all(b"{\"command\":").unwrap();
+        while console.serve(Tick(0), &mut never) {}
+        assert_eq!(console.poll_timeout(), Some(Tick(SPACING_MS)));
+        while console.serve(Tick(SPACING_MS), &mut never) {}
+        assert_eq!(console.poll_timeout(), Some(Tick(CONSOLE_CLIENT_MS)));
+        while console.serve(Tick(CONSOLE_CLIENT_MS), &mut never) {}
+        assert_eq!((console.clients.capacity(), console.poll_timeout()), (0, None));
+        assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_answered_and_its_client_dropped() {
+        let folder = Folder::new("long");
+        let path = folder.file("console.sock");
+        let mut console = Console::open(&path, "").unwrap();
+        let mut never = |_: &[u8], _: &mut String| -> bool { panic!("it has no end") };
+        let client = UnixStream::connect(&path).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let mut most = 0;
+        let mut answer = Vec::new();
+        for _ in 0..1000 {
+            let _ = (&client).write(&[b'x'; 4096]);
+            // The kernel's readiness is not waited for here.
+            console.clients.iter_mut().for_each(|client| client.readable = true);
+            while console.serve(Tick(0), &mut never) {}
+            most = most.max(console.clients.iter().map(|client| client.input.len()).max().unwrap_or(0));
+            let _ = (&client).read_to_end(&mut answer);
+        }
+        assert!(most <= CONSOLE_REQUEST_MAX + CHUNK, "{most}");
+        assert_eq!(answer, TOO_LONG);
+        assert!(console.clients.is_empty());
+    }
 }

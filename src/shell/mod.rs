@@ -6,7 +6,7 @@ mod disk;
 pub(crate) mod link;
 mod notify;
 mod reboot;
-mod signal;
+pub(crate) mod signal;
 mod timer;
 #[cfg(feature = "tls")]
 mod tls;
@@ -16,7 +16,7 @@ use std::collections::hash_map::RandomState;
 use std::future::{poll_fn, Future};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
-use std::pin::Pin;
+use std::pin::{pin, Pin};
 use std::task::{Context, Poll};
 
 use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
@@ -155,9 +155,20 @@ fn serve(
         rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
         notify: Notify::new(&|name| std::env::var_os(name)),
     };
-    // The reactor stays with its own thread: `smol::block_on` would drive it here too,
-    // and that thread would wake a dozen times after each event to see whether it may.
-    smol::future::block_on(pump.serve())
+    // A broker that is away is waited for, so it must not fail the start.
+    pump.notify.ready(clock.now().tick);
+    while !pump.router.is_ended() {
+        let is_busy = pump.router.is_busy();
+        let serving: Pin<&mut dyn Future<Output = ()>> = pin!(pump.serve(is_busy));
+        // `smol::block_on` drives the reactor in this thread: half the system calls
+        // and no hop between threads. But the reactor's own thread wakes a dozen times
+        // after each event, so at rest that thread alone waits for the next one.
+        match is_busy {
+            true => smol::block_on(serving),
+            false => smol::future::block_on(serving),
+        }
+    }
+    Ok(())
 }
 
 fn load(disk: &Disk) -> Loaded {
@@ -235,10 +246,9 @@ struct Pump<'a> {
 }
 
 impl Pump<'_> {
-    async fn serve(&mut self) -> io::Result<()> {
-        // A broker that is away is waited for, so it must not fail the start.
-        self.notify.ready(self.clock.now().tick);
-        while !self.router.is_ended() {
+    /// Serves while an activity runs, or while none does.
+    async fn serve(&mut self, is_busy: bool) {
+        while !self.router.is_ended() && self.router.is_busy() == is_busy {
             let now = self.clock.now();
             self.notify.handle_timeout(now.tick);
             if self.router.poll_timeout().is_some_and(|due| due <= now.tick) {
@@ -253,7 +263,6 @@ impl Pump<'_> {
                 poll_fn(|cx| self.poll_wake(cx)).await;
             }
         }
-        Ok(())
     }
 
     /// Answers whoever asks at the console; whether there may be more.

@@ -5,7 +5,7 @@
 //! The reader is [`wire`](crate::wire)'s, and it has the last word: a document
 //! without an error here is one that it takes.
 
-mod command;
+pub(crate) mod command;
 mod grammar;
 mod payload;
 mod show;
@@ -22,6 +22,8 @@ use crate::wire::node::Node;
 use crate::wire::{desired_state, Envelope, Malformed};
 use spelling::Spelling;
 
+#[cfg(feature = "exec")]
+pub(crate) use command::read;
 pub use command::run;
 pub use show::{write_json, write_text};
 
@@ -79,9 +81,7 @@ pub fn check(bytes: &[u8], domains: &[&str]) -> Report {
             checker.put(true, at, what, instead);
         }
     }
-    let mut report = checker.report;
-    report.findings.sort_by_key(|finding| (finding.line, finding.column));
-    report
+    checker.report
 }
 
 struct Checker<'a> {
@@ -170,6 +170,12 @@ impl<'a> Checker<'a> {
             return None;
         }
         let mut fields = [None; N];
+        self.collect(node, &keys, spelling, &mut fields);
+        Some(fields.map(|field| field.filter(|node| node.raw() != "null")))
+    }
+
+    /// Puts the members with these keys into `fields`.
+    fn collect(&mut self, node: Node<'a>, keys: &[Key], spelling: &Spelling, fields: &mut [Option<Node<'a>>]) {
         for (name, value) in node.members() {
             match keys.iter().position(|key| name.eq_str(key.name())) {
                 Some(place) if fields[place].is_none() => fields[place] = Some(value.named(keys[place])),
@@ -185,7 +191,6 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        Some(fields.map(|field| field.filter(|node| node.raw() != "null")))
     }
 
     /// The content of a string.
@@ -233,7 +238,10 @@ impl<'a> Checker<'a> {
         }
         if self.report.findings.len() < FINDINGS_MAX {
             let (line, column) = grammar::position(self.bytes, at);
-            self.report.findings.push(Finding { is_error, line, column, what, instead: instead.to_owned() });
+            let findings = &mut self.report.findings;
+            let after = findings.iter().rposition(|before| (before.line, before.column) <= (line, column));
+            let finding = Finding { is_error, line, column, what, instead: instead.to_owned() };
+            findings.insert(after.map_or(0, |after| after + 1), finding);
         }
     }
 

@@ -200,7 +200,8 @@ impl Manager {
         Manager::start_program(&program, broker, domains, json!({}), |_| {})
     }
 
-    fn start_program(
+    /// Another program in the manager's place.
+    pub fn start_program(
         program: &Path,
         broker: &str,
         domains: &[&str],
@@ -259,9 +260,13 @@ impl Manager {
         occurrences(&self.folder.file("log"), words)
     }
 
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Its resident memory in kB.
     pub fn resident_kb(&self) -> i64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }

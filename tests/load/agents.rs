@@ -141,6 +141,13 @@ impl Backend {
         self.bare.publish(&topic(&self.device, "desiredstate"), desired.as_bytes());
     }
 
+    /// Leads so many activities to their ends and inventories.
+    pub fn pass_times(&mut self, times: usize, domains: &[&str], components: usize) {
+        (0..times).for_each(|_| {
+            self.pass(domains, components, true);
+        });
+    }
+
     /// Leads an activity to its end; how long that took. Then waits until the
     /// inventory that follows it was reported, if one follows.
     pub fn pass(&mut self, domains: &[&str], components: usize, inventory_follows: bool) -> Duration {

@@ -92,6 +92,8 @@ def lead(machine, activity, gap_s, totals):
         if succeed(machine, f"grep -c '{name}' {LOG} || true").strip() != "0":
             totals["taken up"] += 1
             story.append("taken up")
+        elif said and not any(finals(machine, name, since)):
+            raise Broken(f"{said[-1]} was told, and nothing of it is known after the cut")
         else:
             # The backend cannot know that it was not saved, or has ended.
             apply(machine, name)

@@ -1,6 +1,6 @@
 //! The way to the manager: one request, one answer.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to the manager's console.
 pub(super) struct Link {
-    stream: BufReader<UnixStream>,
+    stream: UnixStream,
     line: Vec<u8>,
 }
 
@@ -33,7 +33,7 @@ impl Link {
         })?;
         let limited = stream.set_read_timeout(Some(TIMEOUT)).and_then(|()| stream.set_write_timeout(Some(TIMEOUT)));
         limited.map_err(|error| Failure(exit::FAILED, format!("{path}: {error}")))?;
-        Ok(Link { stream: BufReader::new(stream), line: Vec::new() })
+        Ok(Link { stream, line: Vec::new() })
     }
 
     /// Asks and waits for the answer; that it cannot be done is a failure.
@@ -42,11 +42,9 @@ impl Link {
         // A string takes all that is written to it.
         let _ = console::encode(&mut text, request, desired);
         // Whoever is one too many is told so without having asked.
-        let _ = self.stream.get_mut().write_all(text.as_bytes());
-        self.line.clear();
-        let read = Read::take(&mut self.stream, CONSOLE_ANSWER_MAX as u64).read_until(b'\n', &mut self.line);
-        match read {
-            Ok(_) if self.line.ends_with(b"\n") => {}
+        let _ = self.stream.write_all(text.as_bytes());
+        match self.read_line() {
+            Ok(()) => {}
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 return Err(Failure(
                     exit::FAILED,
@@ -61,5 +59,18 @@ impl Link {
             true => Ok(answer),
             false => Err(Failure(answer.exit.unwrap_or(exit::FAILED), answer.error.to_string())),
         }
+    }
+
+    /// The next line, which is all that the manager says until it is asked again.
+    fn read_line(&mut self) -> io::Result<()> {
+        self.line.clear();
+        let mut chunk = [0; 4096];
+        while !self.line.ends_with(b"\n") && self.line.len() < CONSOLE_ANSWER_MAX {
+            match self.stream.read(&mut chunk)? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                n => self.line.extend_from_slice(&chunk[..n]),
+            }
+        }
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use update_manager::limits::{ACTIONS_MAX, ACTION_COMPONENT_MAX};
 use update_manager::orchestrator::event::Action;
 use update_manager::orchestrator::phase::Status;
 use update_manager::text::{Escaped, Text};
+use update_manager::validate;
 use update_manager::wire::things::{Identity, Request, RequestTopic};
 use update_manager::wire::topic::{topic_form, Topics};
 use update_manager::wire::{activity_of, consent, desired_state, encode, feedback, inventory};
@@ -85,9 +86,13 @@ fn assert_envelope(bytes: &[u8], envelope: &Envelope<'_>) {
         assert_eq!(value["timestamp"].as_i64().unwrap_or_default(), envelope.timestamp);
         assert_eq!(value["payload"].is_object(), envelope.payload().is_some());
     }
+    let report = validate::check(bytes, &["containers"]);
     match desired_state::decode(envelope) {
         Ok(state) => assert_desired_state(bytes, &state, value.as_ref()),
-        Err(malformed) => assert_said(&malformed),
+        Err(malformed) => {
+            assert!(report.errors > 0 || envelope.payload().is_none(), "{malformed}");
+            assert_said(&malformed);
+        }
     }
     assert_feedback(envelope);
     match inventory::decode(envelope, "containers") {

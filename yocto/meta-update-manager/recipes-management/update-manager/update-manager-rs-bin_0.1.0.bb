@@ -13,9 +13,19 @@ require update-manager-rs-bin-sums.inc
 UM_PACKAGES ?= "file://${@os.path.abspath('${THISDIR}/../../../../target/packages')}"
 UM_ARCH = "${@{'arm': 'armv7', 'aarch64': 'aarch64', 'x86_64': 'x86_64'}.get(d.getVar('TARGET_ARCH'), 'none')}"
 UM_PACKAGE = "${UM_PACKAGES}/update-manager-${PV}-${UM_ARCH}.tar.gz"
-# bitbake checks the sum of a local file only where it is a parameter.
+UM_SHA256 = "${@d.getVarFlag('SRC_URI', d.getVar('UM_ARCH') + '.sha256sum')}"
+UM_URI = "${UM_PACKAGE};subdir=${BP}/static;striplevel=1;sha256sum=${UM_SHA256}"
 # nooelint: oelint.vars.srcurioptions
-SRC_URI += "${UM_PACKAGE};subdir=${BP}/static;striplevel=1;sha256sum=${@d.getVarFlag('SRC_URI', d.getVar('UM_ARCH') + '.sha256sum')}"
+SRC_URI += "${UM_URI}"
+
+# bitbake checks what it downloads, but no local file.
+python um_verify() {
+    path = bb.fetch2.Fetch([d.getVar("UM_URI")], d).localpaths()[0]
+    if bb.utils.sha256_file(path) != d.getVar("UM_SHA256"):
+        bb.fatal("%s is another one than packaging/build --record has seen" % path)
+}
+um_verify[doc] = "Fails if the package is not the recorded one"
+do_unpack[prefuncs] += "um_verify"
 
 # A local file that is missing would end the parsing of all layers.
 # nooelint: oelint.task.noanonpython

@@ -25,13 +25,16 @@ SRC_URI += "\
 
 inherit cargo
 
-# TLS to the broker.
-PACKAGECONFIG ??= "tls"
+# TLS to the broker; agents that are executables.
+PACKAGECONFIG ??= "tls exec"
 PACKAGECONFIG[tls] = ""
+PACKAGECONFIG[exec] = ""
 
-UM_FEATURES = "--no-default-features ${@bb.utils.contains('PACKAGECONFIG', 'tls', '--features=tls', '', d)}"
+UM_FEATURES = "--no-default-features --features=${@','.join(d.getVar('PACKAGECONFIG').split())}"
 CARGO_BUILD_FLAGS += "--bin update-manager ${UM_FEATURES}"
 
+# The C and assembler in crates lies outside of what Yocto takes the build's paths from.
+CFLAGS:append = " -ffile-prefix-map=${CARGO_HOME}=${TARGET_DBGSRC_DIR}/cargo_home"
 # Yocto strips, and keeps the symbols in the package for debugging.
 export CARGO_PROFILE_RELEASE_STRIP = "none"
 # libstd-rs serves one strategy: the crate panic_abort in it cannot abort otherwise.

@@ -1,0 +1,85 @@
+//! The agent over MQTT.
+
+use std::io;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::activity::Said;
+use super::plan::Installed;
+use super::worker::Worker;
+use crate::agent::{Agent, Connection, Inventory, PublishError, SoftwareNode, SoftwareType};
+use crate::shell::signal::{Signal, Signals};
+
+/// How long it waits without anything to do, within what the link allows.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// How long a report that found no room is kept before it is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// How long the last reports may take.
+const GOOD_BYE: Duration = Duration::from_secs(1);
+
+/// Serves the worker's domain until the process is told to end.
+///
+/// # Errors
+/// The connection cannot be used.
+pub fn serve(mut worker: Worker, connection: Connection, signals: &Signals) -> io::Result<()> {
+    let mut agent = Agent::connect_with(worker.domain(), connection)?;
+    let mut is_ended = false;
+    while !is_ended {
+        let is_blocked = !say(&mut worker, &mut agent);
+        let now = Instant::now();
+        let due = worker.poll_timeout(now).map_or(IDLE, |due| due.saturating_duration_since(now));
+        let wait = if is_blocked { due.min(AGAIN) } else { due };
+        let request = agent.next_or(wait, &mut |cx| {
+            match signals.poll(cx) {
+                Poll::Ready(Signal::End) => is_ended = true,
+                Poll::Ready(Signal::Reopen) => crate::logging::reopen(),
+                Poll::Pending => return worker.poll_wake(cx),
+            }
+            Poll::Ready(())
+        });
+        let now = Instant::now();
+        if let Some(request) = request {
+            worker.handle(request, now);
+        }
+        worker.turn(now);
+    }
+    log::info!("told to end");
+    worker.abandon();
+    // What is lost of it is asked for again.
+    let _ = agent.disconnect(GOOD_BYE);
+    Ok(())
+}
+
+/// Reports what there is to be said; whether all found room.
+fn say(worker: &mut Worker, agent: &mut Agent) -> bool {
+    while let Some(said) = worker.said() {
+        if let Err(error) = publish(agent, worker.domain(), said) {
+            log::error!("[{}] a report waits: {error}", worker.domain());
+            return false;
+        }
+        worker.pop_said();
+    }
+    true
+}
+
+fn publish(agent: &mut Agent, domain: &str, said: &Said) -> Result<(), PublishError> {
+    match said {
+        Said::Feedback { activity, status, message, actions } => agent.feedback(activity, *status, message, actions),
+        Said::Inventory(activity, installed) => {
+            let inventory = inventory(agent, domain, installed);
+            agent.inventory(activity, &inventory)
+        }
+    }
+}
+
+fn inventory(agent: &Agent, domain: &str, installed: &[Installed]) -> Inventory {
+    let mut inventory = Inventory::new(domain, env!("CARGO_PKG_VERSION"));
+    for (id, version) in installed {
+        let kind = SoftwareType::Application;
+        let (id, version) = (agent.node_id(id), version.clone());
+        inventory.add_software(SoftwareNode { id, version, kind, ..SoftwareNode::default() });
+    }
+    inventory
+}

@@ -1,0 +1,338 @@
+//! An activity in one process, with the real orchestrator and the domains' programs,
+//! without a broker: for the bench, the factory and the rescue system.
+//!
+//! Who calls it consents, and reboots the host if that is needed.
+
+use std::fmt::Write as _;
+use std::future::{poll_fn, Future};
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use async_io::Timer;
+
+use super::activity::Said;
+use super::worker::Worker;
+use crate::agent::{part, write_feedback, Action, Request};
+use crate::config::commands::Apply;
+use crate::config::Config;
+use crate::limits::{ACTIONS_MAX, EXEC_PROGRESS_MS};
+use crate::orchestrator::effect::Notice;
+use crate::orchestrator::event::{DesiredState, Part};
+use crate::orchestrator::ids::DomainIx;
+use crate::orchestrator::phase::{PhaseSet, Status};
+use crate::orchestrator::{Effect, Effects, Event, Orchestrator, Settings, Synchronised};
+use crate::router::{message, Timers};
+use crate::shell::clock::Clock;
+use crate::shell::signal::{Signal, Signals};
+use crate::shell::{invalid, settings};
+use crate::text::{Escaped, Text};
+use crate::wire::encode::{self, ActionView};
+use crate::wire::status::{action_status_name, status_name};
+use crate::wire::{desired_state, feedback, Envelope};
+use crate::{exit, validate};
+
+/// Applies `document` and prints how far it is; the exit code.
+///
+/// # Errors
+/// It cannot be begun.
+pub fn apply(document: &[u8], options: &Apply, config: &Config) -> io::Result<u8> {
+    let served = config.agents.iter().filter(|agent| !agent.exec.is_empty()).cloned().collect();
+    let config = Config { agents: served, ..config.clone() };
+    let domains: Vec<&str> = config.agents.iter().map(|agent| agent.domain.as_str()).collect();
+    if domains.is_empty() {
+        return Err(invalid("the configuration names no executable: agents.<domain>.exec"));
+    }
+    let report = validate::check(document, &domains);
+    if !report.is_clean() {
+        let mut text = String::new();
+        // Writing into a string cannot fail.
+        let _ = validate::write_text(&mut text, &options.file, &report);
+        io::stderr().write_all(text.as_bytes())?;
+    }
+    if report.errors > 0 {
+        return Ok(exit::FAILED);
+    }
+    let clock = Clock::start();
+    let asked = Asked::new(document, options, clock.now().wall).ok_or_else(|| invalid("no desired state"))?;
+    let signals = Signals::block()?;
+    let workers = config.agents.iter().map(|agent| {
+        let worker = Worker::open(&agent.domain, &agent.exec, Vec::new(), &config.state_dir, Instant::now());
+        worker.map_err(|error| io::Error::new(error.kind(), format!("[{}] {error}", agent.domain)))
+    });
+    let settings = Settings {
+        consent: PhaseSet::default(),
+        reboot_enabled: false,
+        feedback_interval_ms: if options.json { EXEC_PROGRESS_MS } else { 0 },
+        ..settings(&config, false)
+    };
+    let bench = Bench {
+        workers: workers.collect::<io::Result<_>>()?,
+        names: domains.iter().map(|domain| String::from(*domain)).collect(),
+        course: Synchronised::new(settings),
+        timers: Timers::default(),
+        clock,
+        signals,
+        asked,
+        is_json: options.json,
+        printed: Vec::new(),
+        is_told_to_end: false,
+    };
+    Ok(bench.run())
+}
+
+/// What is to be applied.
+struct Asked {
+    /// The activity's identifier, and the same as it stands in JSON.
+    id: String,
+    escaped: String,
+    timestamp: i64,
+    /// A message that has nothing but the payload.
+    message: String,
+    state: desired_state::DesiredState,
+}
+
+impl Asked {
+    fn new(document: &[u8], options: &Apply, wall: u64) -> Option<Asked> {
+        let text = std::str::from_utf8(document).ok()?;
+        let envelope = Envelope::decode(document).ok();
+        let enveloped = envelope.and_then(|envelope| Some((envelope, envelope.payload()?)));
+        let payload = enveloped.map_or(text, |(_, span)| span.of(text));
+        let named =
+            enveloped.map(|(envelope, _)| envelope.activity.chars().collect()).filter(|id: &String| !id.is_empty());
+        let id = options.activity.clone().or(named).unwrap_or_else(|| format!("standalone-{wall}"));
+        let message = format!("{{\"payload\":{payload}}}");
+        let state = desired_state::decode(&Envelope::decode(message.as_bytes()).ok()?).ok()?;
+        Some(Asked { escaped: Escaped(&id).to_string(), id, timestamp: wall as i64, message, state })
+    }
+
+    /// The place of a domain in the desired state, and what it is to become.
+    fn part(&self, domain: &str) -> Option<crate::agent::DesiredState> {
+        let bytes = self.message.as_bytes();
+        let is = |ix: &usize| self.state.domain_id(bytes, *ix).is_some_and(|id| id.eq_str(domain));
+        let mut json = String::new();
+        desired_state::encode_part(bytes, &self.state, (0..self.state.domains()).find(is)?, &mut json).ok()?;
+        part(&json, domain)
+    }
+}
+
+struct Bench {
+    workers: Vec<Worker>,
+    names: Vec<String>,
+    course: Synchronised,
+    timers: Timers,
+    clock: Clock,
+    signals: Signals,
+    asked: Asked,
+    is_json: bool,
+    /// The actions as they were printed last, with their domain.
+    printed: Vec<(usize, Action)>,
+    is_told_to_end: bool,
+}
+
+impl Bench {
+    fn run(mut self) -> u8 {
+        self.begin();
+        while !self.is_told_to_end && self.is_running() {
+            while let Some((place, said)) = self.next_said() {
+                self.take(place, said);
+            }
+            let now = self.clock.now();
+            while let Some(kind) = self.timers.take_due(now.tick) {
+                self.decide(Event::Timeout(kind));
+            }
+            if self.is_running() && self.workers.iter().all(|worker| worker.said().is_none()) {
+                self.sleep();
+                self.workers.iter_mut().for_each(|worker| worker.turn(Instant::now()));
+            }
+        }
+        self.workers.iter_mut().for_each(Worker::abandon);
+        match self.course.campaign().and_then(|campaign| campaign.outcome) {
+            Some(Status::Completed) => return exit::DONE,
+            None => complain("told to end; to go on, apply it again"),
+            Some(_) => {}
+        }
+        exit::INCOMPLETE
+    }
+
+    fn is_running(&self) -> bool {
+        self.course.campaign().is_some_and(|campaign| campaign.is_running())
+    }
+
+    fn begin(&mut self) {
+        let Asked { escaped, timestamp, message, state, .. } = &self.asked;
+        let ids = (0..state.domains()).filter_map(|place| state.domain_id(message.as_bytes(), place));
+        let place = |id: Text<'_>| self.names.iter().position(|name| id.eq_str(name)).and_then(DomainIx::new);
+        let parts: Vec<Part<'_>> = ids.map(|id| Part { id, domain: place(id) }).collect();
+        let activity = Text::from_checked(escaped);
+        let desired = DesiredState { activity, timestamp: *timestamp, crc: 0, parts: &parts };
+        let mut effects = Effects::new();
+        let now = self.clock.now().tick;
+        // The first one of this process: nothing can be in its way.
+        let _ = self.course.handle(now, Event::DesiredState(desired), &mut effects);
+        self.carry_out(&effects);
+    }
+
+    fn next_said(&mut self) -> Option<(usize, Said)> {
+        self.workers.iter_mut().enumerate().find_map(|(place, worker)| Some((place, worker.pop_said()?)))
+    }
+
+    fn decide(&mut self, event: Event<'_>) {
+        let mut effects = Effects::new();
+        // What makes no sense at this moment is of an earlier activity.
+        if self.course.handle(self.clock.now().tick, event, &mut effects).is_ok() {
+            self.carry_out(&effects);
+        }
+    }
+
+    fn carry_out(&mut self, effects: &Effects) {
+        for effect in effects.iter() {
+            match *effect {
+                Effect::Report(status) => self.report(status),
+                Effect::Forward(domain) => {
+                    if let Some(desired) = self.asked.part(&self.names[domain.place()]) {
+                        self.hand(domain, Request::DesiredState { activity: self.asked.id.clone(), desired });
+                    }
+                }
+                Effect::Send(domain, command) => {
+                    let (activity, baseline) = (self.asked.id.clone(), String::new());
+                    self.hand(domain, Request::Command { activity, command, baseline });
+                }
+                Effect::SetTimer(kind, at) => self.timers.set(kind, Some(at)),
+                Effect::StopTimer(kind) => self.timers.set(kind, None),
+                Effect::Notice(Notice::RebootDisabled) => complain("the host has to be rebooted"),
+                _ => {}
+            }
+        }
+    }
+
+    fn hand(&mut self, domain: DomainIx, request: Request) {
+        self.workers[domain.place()].handle(request, Instant::now());
+    }
+
+    /// Hands a worker's report to the orchestrator, as it would come over MQTT.
+    fn take(&mut self, place: usize, said: Said) {
+        let (Said::Feedback { activity, status, message, actions }, Some(domain)) = (said, DomainIx::new(place)) else {
+            return;
+        };
+        if activity != self.asked.id {
+            return;
+        }
+        let mut payload = String::from("{\"payload\":");
+        // Writing into a string cannot fail.
+        let _ = write_feedback(&mut payload, &self.names[place], status, &message, &actions);
+        payload.push('}');
+        let mut read: heapless::Vec<_, ACTIONS_MAX> = heapless::Vec::new();
+        let Ok(envelope) = Envelope::decode(payload.as_bytes()) else { return };
+        let Ok(head) = feedback::decode(&envelope, &mut read) else { return };
+        let escaped = self.asked.escaped.clone();
+        let past_limit = head.past_limit.map(|(what, max)| crate::orchestrator::campaign::PastLimit(what, max));
+        let event = crate::orchestrator::event::Feedback {
+            activity: Text::from_checked(&escaped),
+            status: head.status,
+            message: head.message,
+            actions: &read,
+            past_limit,
+            is_repeat: false,
+        };
+        actions.iter().for_each(|action| self.print_action(place, action));
+        self.decide(Event::Feedback(domain, event));
+    }
+
+    /// Prints an action if it has changed.
+    fn print_action(&mut self, place: usize, action: &Action) {
+        let known = self.printed.iter_mut().find(|(domain, known)| *domain == place && known.id == action.id);
+        match known {
+            Some((_, known)) if known == action => return,
+            Some((_, known)) => known.clone_from(action),
+            None => self.printed.push((place, action.clone())),
+        }
+        if !self.is_json {
+            let status = action_status_name(action.status);
+            let mut line = format!("{}:{} {} {status}", self.names[place], action.id, action.version);
+            if action.progress > 0 {
+                let _ = write!(line, " {}%", action.progress);
+            }
+            if !action.message.is_empty() {
+                let _ = write!(line, " {}", action.message);
+            }
+            print(&shown(&line));
+        }
+    }
+
+    fn report(&self, status: Status) {
+        let Some(campaign) = self.course.campaign() else { return };
+        let mut words = String::new();
+        let mut line = String::new();
+        // Writing into a string cannot fail.
+        if campaign.outcome.is_some() {
+            let _ = message::write(campaign, &self.names, &mut words);
+        }
+        if self.is_json {
+            let write: &dyn Fn(&mut dyn std::fmt::Write) -> std::fmt::Result = &|out| out.write_str(&words);
+            let _ = encode::head(&mut line, Text::from_checked(&self.asked.escaped), self.clock.now().wall);
+            let _ = encode::feedback_head(&mut line, status, (!words.is_empty()).then_some(write));
+            let _ = encode::feedback_actions(&mut line, campaign.actions.iter().map(view));
+            line.push_str("}}");
+            return print(&line);
+        }
+        if status != Status::Running {
+            let _ = write!(line, "{} {}", self.asked.id, status_name(status));
+            if !words.is_empty() {
+                let _ = write!(line, ": {}", Text::from_checked(&words));
+            }
+            print(&shown(&line));
+        }
+    }
+
+    /// Sleeps until a worker or a timer has something to do.
+    fn sleep(&mut self) {
+        let now = Instant::now();
+        let due = self.workers.iter().filter_map(|worker| worker.poll_timeout(now));
+        let due = due.chain(self.timers.next().and_then(|tick| self.clock.instant(tick))).min();
+        let mut timer = due.map_or_else(Timer::never, Timer::at);
+        smol::block_on(poll_fn(|cx| self.poll_wake(cx, &mut timer)));
+    }
+
+    fn poll_wake(&mut self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<()> {
+        let mut wake = Pin::new(timer).poll(cx).map(drop);
+        match self.signals.poll(cx) {
+            Poll::Ready(Signal::End) => self.is_told_to_end = true,
+            Poll::Ready(Signal::Reopen) => {}
+            Poll::Pending => {
+                for worker in &mut self.workers {
+                    if worker.poll_wake(cx).is_ready() {
+                        wake = Poll::Ready(());
+                    }
+                }
+                return wake;
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+fn view(action: &crate::orchestrator::campaign::KnownAction) -> ActionView<'_> {
+    let message = action.message();
+    ActionView {
+        component: action.component(),
+        status: action.status,
+        progress: action.progress,
+        message: message.as_json(),
+    }
+}
+
+/// So that nothing can mislead at the terminal.
+fn shown(text: &str) -> String {
+    Text::from_checked(&Escaped(text).to_string()).to_string()
+}
+
+fn print(line: &str) {
+    // Who does not listen any more does not stop the activity.
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "update-manager: {line}");
+}

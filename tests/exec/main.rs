@@ -1,0 +1,16 @@
+//! Domains that a program serves, as processes: the agent beside a real manager and a
+//! real broker, and the standalone apply. With the example, and with small programs.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../link/mod.rs"]
+mod link;
+#[allow(dead_code)]
+#[path = "../broker/processes.rs"]
+mod processes;
+
+mod bench;
+mod files;
+mod kills;
+mod programs;
+mod transcript;

@@ -1,0 +1,306 @@
+//! The table: what the manager takes and how fast it is.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::agents::{enveloped, feedback, Agents, Backend};
+use crate::ceiling;
+use crate::figures::{cpu, dirty, median, ms, peak, resident, sleeps};
+use crate::fleet;
+use crate::floor::Floor;
+use crate::link::envelope::topic;
+use crate::processes::Manager;
+use crate::site::{Build, Site};
+
+/// Activities that a figure is the median of.
+const ROUNDS: usize = 40;
+
+/// Rows of the table, and whether each is within its bound.
+struct Table {
+    is_good: bool,
+}
+
+impl Table {
+    fn row(&self, what: &str, figure: &str) {
+        println!("| {what} | {figure} |");
+    }
+
+    /// A row whose figure is at most `most`.
+    fn bound(&mut self, what: &str, figure: f64, unit: &str, most: f64) {
+        let is_good = figure <= most;
+        self.is_good &= is_good;
+        let digits = if figure < 10.0 { 2 } else { 0 };
+        let missed = if is_good { "" } else { ", missed" };
+        self.row(what, &format!("{figure:.digits$}{unit} (at most {most}{unit}{missed})"));
+    }
+}
+
+/// What can be measured alone, by name.
+type Part = (&'static str, fn(&Build, &mut Table));
+
+const PARTS: [Part; 7] = [
+    ("rest", |_, table| Build::all().iter().for_each(|build| at_rest(build, table))),
+    ("worst", |_, table| worst(table)),
+    ("start", start),
+    ("latency", latency),
+    ("cost", cost),
+    ("rate", rate),
+    ("many", many),
+];
+
+/// Prints the table, or just these parts of it; whether all is within its bounds.
+pub fn run(names: &[&str]) -> bool {
+    let builds = Build::all();
+    let Some(plain) = builds.iter().find(|build| !build.is_tls) else { return false };
+    let mut table = Table { is_good: true };
+    println!("| {} | |\n| --- | --- |", machine());
+    if names.is_empty() {
+        sizes(&table);
+    }
+    for (name, measure) in PARTS {
+        if names.is_empty() || names.contains(&name) {
+            measure(plain, &mut table);
+        }
+    }
+    table.is_good
+}
+
+fn machine() -> String {
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("processor");
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    format!("x86_64, {count} x {}, Linux {}", model.trim_start_matches([':', ' ', '\t']), kernel.trim())
+}
+
+/// As they are recorded; `cross/build` holds them against what it builds.
+fn sizes(table: &Table) {
+    for line in include_str!("../../cross/sizes.txt").lines().filter(|line| !line.starts_with('#')) {
+        if let [target, tls, bytes] = line.split_whitespace().collect::<Vec<_>>()[..] {
+            let tls = if tls == "tls" { "with TLS" } else { "without TLS" };
+            table.row(&format!("static binary, {target} {tls}"), &format!("{bytes} bytes"));
+        }
+    }
+}
+
+/// A manager of two domains with agents that answer at once.
+fn pair(build: &Build, config: serde_json::Value) -> (Site, Agents, Backend, Manager) {
+    let site = Site::start();
+    let agents = Agents::start(site.port(), &["one", "two"], 1);
+    let mut backend = Backend::connect(site.port(), "device");
+    let manager = site.manager(build, &["one", "two"], config);
+    backend.await_manager();
+    (site, agents, backend, manager)
+}
+
+/// Memory and wakeups while nothing happens, and memory after 1,000 activities.
+fn at_rest(build: &Build, table: &mut Table) {
+    let (_site, _agents, mut backend, manager) = pair(build, json!({}));
+    let id = manager.id();
+    let (resident_most, dirty_most) = if build.is_tls { (2_000.0, 1_000.0) } else { (800.0, 300.0) };
+    let name = build.name;
+    table.bound(&format!("resident at rest, {name}"), resident(id) as f64, " kB", resident_most);
+    table.bound(&format!("private dirty at rest, {name}"), dirty(id) as f64, " kB", dirty_most);
+    if !build.is_tls {
+        let seconds = 120;
+        std::thread::sleep(Duration::from_secs(2));
+        let before = sleeps(id);
+        std::thread::sleep(Duration::from_secs(seconds));
+        let rate = (sleeps(id) - before) as f64 / seconds as f64;
+        table.bound("wakeups at rest, both threads", rate, "/s", 0.25);
+    }
+    backend.pass_times(1_000, &["one", "two"], 1);
+    table.bound(&format!("resident after 1,000 activities, {name}"), resident(id) as f64, " kB", resident_most);
+    table.bound(&format!("private dirty after 1,000 activities, {name}"), dirty(id) as f64, " kB", dirty_most);
+    table.row(&format!("resident at most in them, {name}"), &format!("{} kB", peak(id)));
+}
+
+fn worst(table: &mut Table) {
+    for (build, cases) in ceiling::run() {
+        let (case, kb) = cases.iter().max_by_key(|case| case.1).expect("there are cases");
+        let most = if build == "with TLS" { ceiling::CEILING_TLS } else { ceiling::CEILING };
+        table.bound(&format!("resident at the worst input ({case}), {build}"), *kb as f64, " kB", most as f64);
+    }
+}
+
+fn start(build: &Build, table: &mut Table) {
+    let site = Site::start();
+    let mut watcher = crate::bare::Bare::connect(site.port(), "watcher");
+    watcher.subscribe(&[topic("one", "currentstate/get")]);
+    let times = (0..21).map(|_| {
+        let start = Instant::now();
+        let mut manager = site.manager(build, &["one"], json!({}));
+        assert!(watcher.next(Duration::from_secs(10)).is_some(), "it asks its agent once it is subscribed");
+        let time = start.elapsed();
+        manager.terminate();
+        time
+    });
+    table.row("from start to subscribed", &format!("{:.1} ms", ms(median(times.collect()))));
+}
+
+/// The whole activity, against the same hops between bare clients, in turns.
+fn latency(build: &Build, table: &mut Table) {
+    for count in [1, 2, 8, 16] {
+        let names: Vec<String> = (0..count).map(|n| format!("d{n}")).collect();
+        let floors: Vec<String> = (0..count).map(|n| format!("f{n}")).collect();
+        let domains: Vec<&str> = names.iter().map(String::as_str).collect();
+        let floor_domains: Vec<&str> = floors.iter().map(String::as_str).collect();
+        let site = Site::start();
+        let _agents = Agents::start(site.port(), &[&domains[..], &floor_domains[..]].concat(), 1);
+        let mut backends = ["device", "safe", "floor"].map(|device| Backend::connect(site.port(), device));
+        let _floor = Floor::start(site.port(), "floor", &floor_domains);
+        let config = json!({ "log": { "logLevel": "ERROR" } });
+        let mut manager = site.manager(build, &domains, config);
+        backends[0].await_manager();
+        let (mut with, mut without) = (Vec::new(), Vec::new());
+        for round in 0..ROUNDS + 5 {
+            let floor = backends[2].pass(&floor_domains, 1, false);
+            let ours = backends[0].pass(&domains, 1, true);
+            if round >= 5 {
+                with.push(ours);
+                without.push(floor);
+            }
+        }
+        let (ours, floor) = (ms(median(with)), ms(median(without)));
+        manager.terminate();
+        let what = format!("activity of {count} domains: {ours:.2} ms, floor {floor:.2} ms, times the floor");
+        match count {
+            1 | 8 => table.bound(&what, ours / floor, "", 1.25),
+            _ => table.row(&what, &format!("{:.2}", ours / floor)),
+        }
+
+        let config = json!({ "log": { "logLevel": "ERROR" }, "domain": "safe", "isSaved": true });
+        let mut manager = site.manager(build, &domains, config);
+        backends[1].await_manager();
+        let times: Vec<Duration> = (0..ROUNDS).map(|_| backends[1].pass(&domains, 1, true)).collect();
+        let saved = ms(median(times));
+        let syncs = strace(&manager, || backends[1].pass_times(1, &domains, 1));
+        manager.terminate();
+        table.row(
+            &format!("the same, each decision saved first ({} fsync)", syncs.calls_of("sync")),
+            &format!("{saved:.2} ms, {:.0} % of it for saving", (saved - ours) * 100.0 / saved),
+        );
+    }
+}
+
+/// Processor time, system calls, and what a component more costs.
+fn cost(build: &Build, table: &mut Table) {
+    let site = Site::start();
+    let _agents = Agents::start(site.port(), &["one"], 1);
+    let mut backend = Backend::connect(site.port(), "device");
+    let manager = site.manager(build, &["one"], json!({ "log": { "logLevel": "ERROR" } }));
+    backend.await_manager();
+    backend.pass_times(20, &["one"], 1);
+    let before = (cpu(manager.id()), sleeps(manager.id()));
+    backend.pass_times(200, &["one"], 1);
+    let time = ms(cpu(manager.id()) - before.0) / 200.0;
+    let sleeps = (sleeps(manager.id()) - before.1) as f64 / 200.0;
+    table.bound("processor time of an activity of one domain", time, " ms", 0.6);
+    table.row("wakeups in it, both threads", &format!("{sleeps:.0}"));
+    let calls = strace(&manager, || backend.pass_times(20, &["one"], 1));
+    table.row("system calls in it", &format!("{:.0} ({})", calls.all() as f64 / 20.0, calls.names(20)));
+
+    let mut per_component = Vec::new();
+    for components in [1, 16, 64, 256] {
+        let site = Site::start();
+        let _agents = Agents::start(site.port(), &["one"], components);
+        let mut backend = Backend::connect(site.port(), "device");
+        let manager = site.manager(build, &["one"], json!({ "log": { "logLevel": "ERROR" } }));
+        backend.await_manager();
+        backend.pass_times(5, &["one"], components);
+        let before = cpu(manager.id());
+        backend.pass_times(40, &["one"], components);
+        per_component.push((components, ms(cpu(manager.id()) - before) / 40.0));
+    }
+    let shown: Vec<String> = per_component.iter().map(|(n, time)| format!("{n}: {time:.2}")).collect();
+    table.row("processor time by components, ms", &shown.join(", "));
+    let slope = |from: usize, to: usize| {
+        (per_component[to].1 - per_component[from].1) / (per_component[to].0 - per_component[from].0) as f64
+    };
+    table.bound("a component more among 256 against one among 64", slope(2, 3) / slope(0, 2), " times", 1.5);
+}
+
+/// Feedback of one agent, as fast as it is taken.
+fn rate(build: &Build, table: &mut Table) {
+    const MESSAGES: usize = 8_000;
+    let site = Site::start();
+    let mut agent = crate::bare::Bare::connect(site.port(), "agent");
+    let mut backend = Backend::connect(site.port(), "device");
+    let _manager = site.manager(build, &["one"], json!({ "log": { "logLevel": "ERROR" } }));
+    backend.await_manager();
+    let activity = backend.next_activity();
+    backend.apply(&crate::agents::desired_state(&activity, &["one"], 4));
+    backend.await_message("it runs", |message| message.field("status") == "IDENTIFYING");
+    let texts: Vec<String> = ["IDENTIFYING", "DOWNLOADING"].map(|status| feedback(&activity, "one", status, 4)).into();
+    let start = Instant::now();
+    for n in 0..MESSAGES {
+        agent.publish(&topic("one", "desiredstatefeedback"), texts[n % 2].as_bytes());
+    }
+    let last = feedback(&activity, "one", "IDENTIFICATION_FAILED", 4);
+    agent.publish(&topic("one", "desiredstatefeedback"), last.as_bytes());
+    backend.await_message("the end", |message| message.field("status") == "IDENTIFICATION_FAILED");
+    let rate = MESSAGES as f64 / start.elapsed().as_secs_f64();
+    agent.publish(&topic("one", "currentstate"), enveloped("", "{}").as_bytes());
+    table.row("feedback taken, through the broker", &format!("{rate:.0}/s"));
+}
+
+fn many(build: &Build, table: &mut Table) {
+    let fleet = fleet::measure(build);
+    let (count, pss) = (fleet::MANAGERS, fleet.pss_kb);
+    table.row(&format!("{count} managers, proportional memory"), &format!("{pss} kB, {} kB each", pss / count as u64));
+    table.row(&format!("{count} activities of two domains at once"), &format!("{:.1} s", fleet.apply.as_secs_f64()));
+    let at = |place: usize| fleet.back[place].as_secs_f64();
+    table.row(
+        &format!("{count} reconnects after 3 s without a broker"),
+        &format!("from {:.1} s to {:.1} s, half of them by {:.1} s", at(0), at(count - 1), at(count / 2)),
+    );
+}
+
+/// What `strace -c` has counted.
+struct Calls(Vec<(String, u64)>);
+
+impl Calls {
+    fn all(&self) -> u64 {
+        self.0.iter().map(|call| call.1).sum()
+    }
+
+    fn calls_of(&self, part: &str) -> u64 {
+        self.0.iter().filter(|call| call.0.contains(part)).map(|call| call.1).sum()
+    }
+
+    /// The most frequent ones in one of `times`.
+    fn names(&self, times: u64) -> String {
+        let shown = self.0.iter().take(6).map(|(name, count)| format!("{name} {:.1}", *count as f64 / times as f64));
+        shown.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn strace(manager: &Manager, act: impl FnOnce()) -> Calls {
+    let file = manager.folder.file("strace");
+    let mut child = Command::new("strace")
+        .args(["-c", "-f", "-q", "-o"])
+        .arg(&file)
+        .args(["-p", &manager.id().to_string()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("these figures need strace: apt-get install strace");
+    std::thread::sleep(Duration::from_millis(500));
+    act();
+    // SAFETY: a plain system call; the child is not waited for yet, so the id is its own.
+    unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };
+    child.wait().expect("strace ends");
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    let parse = |line: &str| -> Option<(String, u64)> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.first()?.parse::<f64>().ok()?;
+        let name = words.last().filter(|name| **name != "total")?;
+        Some(((*name).to_owned(), words.get(3)?.parse().ok()?))
+    };
+    let mut calls: Vec<(String, u64)> = text.lines().filter_map(parse).collect();
+    calls.sort_by_key(|call| std::cmp::Reverse(call.1));
+    Calls(calls)
+}
