@@ -132,6 +132,15 @@ impl Disk {
         }
     }
 
+    /// The last byte of this kind's newest record is another one from now on.
+    pub fn damage(&mut self, kind: Kind) {
+        let slots = &mut self.slots[kind as usize - 1];
+        if let Some((slot, record)) = look(&slots[0], &slots[1], kind).newest {
+            let last = HEADER + record.fields.len() - 1;
+            slots[usize::from(slot == Slot::B)][last] ^= 0x55;
+        }
+    }
+
     /// Bytes of the record that was written last.
     pub fn newest_len(&self) -> usize {
         self.newest.map_or(0, |(_, _, len)| len)

@@ -1,5 +1,7 @@
 //! What is saved beside the running activity, and what comes once more.
 
+use update_manager::record::format::Kind;
+
 use crate::actors::{desired_state, Obedient};
 use crate::disk::Fate;
 use crate::power::Outage;
@@ -104,6 +106,70 @@ fn a_desired_state_that_comes_while_something_is_saved_is_acknowledged_after_its
             assert!(world.reports(activity).iter().any(|report| report.is_final()), "{activity}, cut after {ms} ms");
         }
     }
+}
+
+#[test]
+fn a_desired_state_that_comes_while_a_delivery_is_saved_is_acknowledged_after_its_own_save() {
+    for ms in (0..8_000).step_by(200) {
+        let mut world = saving("");
+        world.broker.acknowledges = false;
+        world.backend_applies("a-1", &desired_state(&["one"]));
+        world.run_for(1_000);
+        if let Some(disk) = &mut world.disk {
+            disk.slow_ms = 1_000;
+        }
+        world.broker.acknowledges = true;
+        world.cut();
+        world.await_link();
+        world.backend_applies("a-2", &desired_state(&["one"]));
+        world.run_for(ms);
+        world.power_cut(BOOT);
+        world.run_for(600_000);
+        assert!(world.reports("a-2").iter().any(|report| report.is_final()), "cut after {ms} ms");
+    }
+}
+
+#[test]
+fn an_end_that_is_saved_apart_is_told_once_when_the_next_activity_was_not_saved() {
+    let mut world = saving("");
+    world.broker.acknowledges = false;
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    world.run_for(1_000);
+    if let Some(disk) = &mut world.disk {
+        disk.slow_ms = 1_000;
+    }
+    world.backend_applies("a-2", &desired_state(&["one"]));
+    // The reports are on the disk, the new activity is not.
+    world.run_for(1_500);
+    if let Some(disk) = &mut world.disk {
+        disk.slow_ms = 0;
+    }
+    let cut = world.now();
+    world.power_cut(BOOT);
+    world.broker.acknowledges = true;
+    world.run_for(600_000);
+    assert_eq!(ends_since(&world, cut), ["a-1 COMPLETED 1", "a-2 COMPLETED 1"]);
+}
+
+#[test]
+fn an_activity_whose_desired_state_is_damaged_is_not_led_on_with_the_one_before() {
+    let mut world = World::saved(&configuration(&["one"], KEPT)).joined_by(Obedient::paced("one", 1_000));
+    world.expects_error("its desired state cannot be read any more");
+    world.run_for(1_000);
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    world.run_for(60_000);
+    world.backend_applies("a-2", &desired_state(&["one", "nobody"]));
+    world.run_for(2_500);
+    if let Some(disk) = &mut world.disk {
+        disk.damage(Kind::Document);
+    }
+    world.power_cut(BOOT);
+    world.run_for(60_000);
+    let end = world.last("a-2");
+    assert_eq!(
+        (end.status.as_str(), end.message.as_str()),
+        ("INCOMPLETE", "saved state was unreadable; no agent for domain nobody")
+    );
 }
 
 #[test]
