@@ -27,7 +27,7 @@
 //! | what the console shows, and the process that asks for it | [`console`], [`journal`] |
 //! | sockets, signals, the process | [`shell`] |
 //! | how an agent in Rust is written | `agent`, with the feature of that name |
-//! | how a domain is served by an executable | [`exec`] |
+//! | how a domain is served by an executable | `exec`, with the feature of that name |
 //! | a key, a flag, a default | [`config`] |
 //! | a capacity | [`limits`] |
 //!
@@ -59,6 +59,7 @@ pub mod router;
 
 pub mod config;
 pub mod console;
+#[cfg(feature = "exec")]
 pub mod exec;
 pub mod exit;
 pub mod logging;

@@ -3,11 +3,15 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+#[cfg(not(feature = "exec"))]
+use update_manager::config::commands::Apply;
 use update_manager::config::commands::Command;
 use update_manager::config::{self, show, Error, Loaded, Order};
 use update_manager::console::client;
+#[cfg(feature = "exec")]
+use update_manager::exec;
 use update_manager::exit::{FAILED as EXIT_FAILURE, USAGE as EXIT_USAGE};
-use update_manager::{exec, logging, shell, validate};
+use update_manager::{logging, shell, validate};
 
 fn main() -> ExitCode {
     let mut args = Vec::new();
@@ -58,8 +62,15 @@ fn main() -> ExitCode {
 
 fn command_code(command: &Command, loaded: &Loaded) -> u8 {
     match command {
+        #[cfg(feature = "exec")]
         Command::Agent(options) => exec::run(options, loaded),
+        #[cfg(feature = "exec")]
         Command::Apply(options) if options.standalone => exec::standalone(options, loaded),
+        #[cfg(not(feature = "exec"))]
+        Command::Agent(_) | Command::Apply(Apply { standalone: true, .. }) => {
+            let _ = complain("agents with an executable are not built in", EXIT_FAILURE);
+            EXIT_FAILURE
+        }
         Command::Validate(options) => validate::run(options, loaded),
         command => client::run(command, &loaded.config),
     }

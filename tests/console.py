@@ -11,6 +11,7 @@ binary, the lines below it are what it prints, `= N` is its exit code if that is
   % broker stop|start
   % until TEXT        waits until `status` shows the text
   % begin ...         a command that goes on in a terminal of its own
+  % resize COLUMNS ROWS  its terminal's new size
   % finish            waits for its end; below it the screen that it leaves
   % dumb, % terminal, % any
                       what follows is for such terminals only
@@ -282,6 +283,10 @@ class Session:
             world.broker_starts() if rest == "start" else world.broker_stops()
         elif word == "until":
             world.until(rest)
+        elif word == "resize":
+            columns, rows = map(int, rest.split())
+            fcntl.ioctl(world.behind.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            world.behind.read(time.monotonic() + 1)
         elif word == "begin":
             world.behind = world.types(rest)
             world.behind.read(time.monotonic() + 0.5)

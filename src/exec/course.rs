@@ -77,11 +77,11 @@ impl Course {
 
     fn handle_desired_state(&mut self, id: String, desired: DesiredState, out: &mut Vec<Effect>) {
         if let Some((next, wanted, _)) = &self.next {
-            if *next == id && *wanted == desired {
+            if *next == id && wanted.json == desired.json {
                 return out.push(say(&id, Status::Identifying, "", Vec::new()));
             }
         }
-        let same = self.activity.as_ref().filter(|now| now.id == id && now.desired == desired);
+        let same = self.activity.as_ref().filter(|now| now.id == id && now.desired.json == desired.json);
         if let Some(activity) = same.filter(|_| self.next.is_none()) {
             // Delivered again: the plan holds until it is cleaned up.
             return out.push(say(&id, Status::Identified, "", actions(&activity.plan)));

@@ -229,12 +229,12 @@ impl Bench {
         let escaped = self.asked.escaped.clone();
         let past_limit = head.past_limit.map(|(what, max)| crate::orchestrator::campaign::PastLimit(what, max));
         let event = crate::orchestrator::event::Feedback {
-            is_repeat: false,
             activity: Text::from_checked(&escaped),
             status: head.status,
             message: head.message,
             actions: &read,
             past_limit,
+            is_repeat: false,
         };
         actions.iter().for_each(|action| self.print_action(place, action));
         self.decide(Event::Feedback(domain, event));

@@ -218,26 +218,26 @@ impl Router {
             _ => Event::HoldReboot(ask == Ask::Hold),
         };
         if let Err(rejected) = self.decide(now, event) {
-            return Err(match rejected {
-                Rejected::NotAsked => String::from("no question is open"),
-                Rejected::NoReboot if ask == Ask::Release => String::from("no reboot is held"),
-                Rejected::NoReboot => String::from("no reboot is due"),
-                Rejected::Activating => {
-                    format!("{activity} is being put into use; --force cancels it all the same")
-                }
-                Rejected::Ending => format!("{activity} is being cleaned up and ends by itself"),
-                Rejected::Unsupported => String::from("this orchestration cannot do that"),
-                _ => String::from("no activity runs"),
-            });
+            let (activity, why) = match rejected {
+                Rejected::Activating => (activity, " is being put into use; --force cancels it all the same"),
+                Rejected::Ending => (activity, " is being cleaned up and ends by itself"),
+                Rejected::NotAsked => (Text::EMPTY, "no question is open"),
+                Rejected::NoReboot if ask == Ask::Release => (Text::EMPTY, "no reboot is held"),
+                Rejected::NoReboot => (Text::EMPTY, "no reboot is due"),
+                Rejected::Unsupported => (Text::EMPTY, "this orchestration cannot do that"),
+                _ => (Text::EMPTY, "no activity runs"),
+            };
+            return Err(format!("{activity}{why}"));
         }
-        let phase = asking.map_or("", phase_name);
-        let done = match ask {
-            Ask::Approve => format!("{activity}: consent to {phase} given"),
-            Ask::Deny => format!("{activity}: consent to {phase} denied"),
-            Ask::Cancel => format!("{activity}: cancelled, what was done is undone"),
-            Ask::Hold => format!("{activity}: the reboot is held"),
-            _ => format!("{activity}: the reboot is released"),
+        let [before, after] = match ask {
+            Ask::Approve => ["consent to ", " given"],
+            Ask::Deny => ["consent to ", " denied"],
+            Ask::Cancel => ["cancelled, what was done is undone", ""],
+            Ask::Hold => ["the reboot is held", ""],
+            _ => ["the reboot is released", ""],
         };
+        let phase = asking.filter(|_| !after.is_empty()).map_or("", phase_name);
+        let done = format!("{activity}: {before}{phase}{after}");
         log::info!("{done}, at the console");
         Ok(done)
     }

@@ -170,6 +170,12 @@ impl<'a> Checker<'a> {
             return None;
         }
         let mut fields = [None; N];
+        self.collect(node, &keys, spelling, &mut fields);
+        Some(fields.map(|field| field.filter(|node| node.raw() != "null")))
+    }
+
+    /// Puts the members with these keys into `fields`.
+    fn collect(&mut self, node: Node<'a>, keys: &[Key], spelling: &Spelling, fields: &mut [Option<Node<'a>>]) {
         for (name, value) in node.members() {
             match keys.iter().position(|key| name.eq_str(key.name())) {
                 Some(place) if fields[place].is_none() => fields[place] = Some(value.named(keys[place])),
@@ -185,7 +191,6 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        Some(fields.map(|field| field.filter(|node| node.raw() != "null")))
     }
 
     /// The content of a string.

@@ -3,6 +3,7 @@
 import argparse
 import os
 import random
+import signal
 import sys
 import time
 
@@ -25,6 +26,8 @@ def main():
     def say(line):
         print(f"{args.debian}: {line}", flush=True)
 
+    # So that no machine stays on.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     begin = time.monotonic()
     try:
         if args.cuts:

@@ -10,6 +10,8 @@ use update_manager::orchestrator::effect::TimerKind;
 use update_manager::orchestrator::event::{Action, DesiredState, Feedback, Part};
 use update_manager::orchestrator::ids::{DomainIx, DomainSet};
 use update_manager::orchestrator::phase::{ActionStatus, Command, Phase, PhaseSet, Status};
+use update_manager::orchestrator::reboot::Reboot;
+use update_manager::orchestrator::resume::Saved;
 use update_manager::orchestrator::{Effect, Effects, Event, Orchestrator, Rejected, Settings, Synchronised, WaitingOn};
 use update_manager::text::Text;
 use update_manager::time::Tick;
@@ -120,11 +122,31 @@ enum Step {
         up: bool,
     },
     Delivered,
+    Settled,
     RebootFailed,
+    /// An agent has started anew.
+    Restarted {
+        domain: u8,
+    },
+    /// The broker has forgotten what it kept for us.
+    Forgotten {
+        domains: u16,
+    },
+    Cancel {
+        force: bool,
+    },
+    Hold {
+        hold: bool,
+    },
+    /// The process ends, and starts with what was saved.
+    Restart {
+        has_booted: bool,
+    },
     Terminate,
 }
 
 struct Course {
+    settings: Settings,
     orchestrator: Synchronised,
     check: Check,
     now: Tick,
@@ -185,8 +207,10 @@ fn settings(plan: &Plan) -> Settings {
 
 impl Course {
     fn new(plan: &Plan) -> Course {
+        let settings = settings(plan);
         Course {
-            orchestrator: Synchronised::new(settings(plan)),
+            settings,
+            orchestrator: Synchronised::new(settings),
             check: Check::new(true),
             now: Tick(u64::from(plan.start)),
             timers: [None; TimerKind::ALL.len()],
@@ -249,11 +273,46 @@ impl Course {
                 assert!(self.orchestrator.waiting_on() == WaitingOn::Nothing);
             }
             Step::Delivered | Step::RebootFailed => {}
+            Step::Settled => assert_eq!(self.handle(Event::Settled), Ok(())),
+            Step::Restarted { domain } => assert_eq!(self.handle(Event::Restarted(ix(domain))), Ok(())),
+            Step::Forgotten { domains } => {
+                let domains = (0..DOMAINS_MAX).filter(|place| domains >> place & 1 == 1).map(at).collect();
+                assert_eq!(self.handle(Event::Forgotten(domains)), Ok(()));
+            }
+            Step::Cancel { force } => {
+                let was_running = self.check.is_running();
+                if let Err(rejected) = self.handle(Event::Cancel(force)) {
+                    assert_eq!(rejected == Rejected::NotRunning, !was_running);
+                }
+            }
+            Step::Hold { hold } => {
+                let is_held = self.orchestrator.reboot() == Reboot::Held;
+                match self.handle(Event::HoldReboot(hold)) {
+                    Ok(()) => assert_eq!(self.orchestrator.reboot() == Reboot::Held, hold),
+                    Err(rejected) => assert!(rejected == Rejected::NoReboot && !(is_held && !hold)),
+                }
+            }
+            Step::Restart { has_booted } => self.restart(has_booted),
             Step::Terminate => {
                 assert_eq!(self.handle(Event::Terminate), Ok(()));
                 assert!(!self.check.is_running());
             }
         }
+    }
+
+    /// What was saved is taken up by another process, which has a link at once.
+    fn restart(&mut self, has_booted: bool) {
+        let Some(campaign) = self.orchestrator.campaign().cloned() else { return };
+        let finished = self.orchestrator.finished().cloned().unwrap_or_default();
+        // The end is told again if nobody is known to have heard it.
+        self.begun += usize::from(!campaign.is_running() && !campaign.is_delivered);
+        let saved = Saved { campaign, reboot: self.orchestrator.reboot(), has_booted, finished };
+        self.orchestrator = Synchronised::new(self.settings);
+        self.timers = [None; TimerKind::ALL.len()];
+        (self.awaits_delivery, self.rebooted) = (false, false);
+        assert_eq!(self.handle(Event::Boot(&saved)), Ok(()));
+        assert!(!has_booted || !self.orchestrator.reboot().is_pending(), "it has happened");
+        assert_eq!(self.handle(Event::Link(true)), Ok(()));
     }
 
     fn apply(&mut self, activity: u8, timestamp: u8, crc: u8, domains: u16, unserved: bool) {

@@ -11,6 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use mqttbytes::v4::Packet;
 use serde_json::Value;
 use update_manager::config::{load, Config, Order};
+use update_manager::console::view::Host;
 use update_manager::limits::PAYLOAD_IN_MAX;
 use update_manager::mqtt::{LinkWish, Options};
 use update_manager::orchestrator::Synchronised;
@@ -156,6 +157,7 @@ impl World {
             b'm' => self.is_mute = !self.is_mute,
             b'w' => self.window = (number as usize).clamp(1, 4096),
             b'b' => self.feed(rest),
+            b'q' => self.ask(rest),
             b'R' if self.router.poll_reboot() => self.router.handle_reboot_failed(self.now),
             // What is too large, of this beginning.
             b'l' if !self.had_large => {
@@ -175,6 +177,22 @@ impl World {
                 let Some((_, topic)) = TOPICS.iter().find(|(known, _)| *known == letter) else { return };
                 self.publish(topic, rest);
             }
+        }
+    }
+
+    /// Somebody at the console asks; the answer is one line of JSON.
+    fn ask(&mut self, line: &[u8]) {
+        let host = Host {
+            broker: &"tcp://127.0.0.1:1883",
+            may_control: true,
+            resident_kib: || 1,
+            link_error: "",
+            configuration: &String::new,
+        };
+        let mut out = String::new();
+        if self.router.handle_console(self.now, &host, line, &mut out) {
+            assert_eq!(out.find('\n'), Some(out.len() - 1), "an answer is one line: {out}");
+            json::written(&out);
         }
     }
 

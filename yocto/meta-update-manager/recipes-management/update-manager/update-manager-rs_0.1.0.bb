@@ -25,11 +25,12 @@ SRC_URI += "\
 
 inherit cargo
 
-# TLS to the broker.
-PACKAGECONFIG ??= "tls"
+# TLS to the broker; agents that are executables.
+PACKAGECONFIG ??= "tls exec"
 PACKAGECONFIG[tls] = ""
+PACKAGECONFIG[exec] = ""
 
-UM_FEATURES = "--no-default-features ${@bb.utils.contains('PACKAGECONFIG', 'tls', '--features=tls', '', d)}"
+UM_FEATURES = "--no-default-features --features=${@','.join(d.getVar('PACKAGECONFIG').split())}"
 CARGO_BUILD_FLAGS += "--bin update-manager ${UM_FEATURES}"
 
 # The C and assembler in crates lies outside of what Yocto takes the build's paths from.
