@@ -257,8 +257,8 @@ pub const SAVED_WORDS_ALL: usize = 512;
 
 /// Bytes written by an activity past which a domain's result is no longer saved by
 /// itself, but with what follows. So what it writes stays below 64 KiB, even if 16
-/// domains fail one after the other: each of those is saved.
-pub const SAVED_RESULTS_MAX: usize = 20 * 1024;
+/// domains with the longest names fail one after the other: each of those is saved.
+pub const SAVED_RESULTS_MAX: usize = 12 * 1024;
 
 // wire::things
 

@@ -8,22 +8,22 @@ use crate::scenario::World;
 const BUDGET: usize = 64 * 1024;
 
 const DOMAINS: [&str; 16] = [
-    "domain-of-some-length-01",
-    "domain-of-some-length-02",
-    "domain-of-some-length-03",
-    "domain-of-some-length-04",
-    "domain-of-some-length-05",
-    "domain-of-some-length-06",
-    "domain-of-some-length-07",
-    "domain-of-some-length-08",
-    "domain-of-some-length-09",
-    "domain-of-some-length-10",
-    "domain-of-some-length-11",
-    "domain-of-some-length-12",
-    "domain-of-some-length-13",
-    "domain-of-some-length-14",
-    "domain-of-some-length-15",
-    "domain-of-some-length-16",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000001",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000002",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000003",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000004",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000005",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000006",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000007",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000008",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000009",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000010",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000011",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000012",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000013",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000014",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000015",
+    "domain-of-the-greatest-length-that-there-may-be-0000000000000016",
 ];
 
 /// As long as a reason may be.
