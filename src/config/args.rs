@@ -109,6 +109,13 @@ pub fn usage() -> String {
     }
 }
 
+/// What argh says of arguments that it cannot take: it repeats them, however long.
+fn said(output: &str) -> String {
+    const LINES_MAX: usize = 8;
+    let lines: Vec<String> = output.trim_end().lines().take(LINES_MAX).map(|line| shown(line).to_string()).collect();
+    lines.join("\n")
+}
+
 fn is_command(arg: &str) -> bool {
     Command::COMMANDS.iter().any(|command| command.name == arg)
 }
@@ -210,7 +217,7 @@ impl Reading {
         let top = match TopLevel::from_args(&["update-manager"], &words) {
             Ok(top) => top,
             Err(early) if early.status.is_ok() => return Ok(Arguments::only(Action::Usage(early.output))),
-            Err(early) => return Err(early.output.trim_end().to_string()),
+            Err(early) => return Err(said(&early.output)),
         };
         let action = match top.command {
             _ if top.version => Action::Version,

@@ -334,6 +334,13 @@ fn wrong_arguments_are_usage_errors_that_name_them() {
 }
 
 #[test]
+fn what_is_said_of_an_argument_stays_short_however_long_it_is() {
+    let long = "x\n".repeat(10_000);
+    let message = error("{}", &[], &["status", &long]);
+    assert!(message.starts_with("usage: ") && message.len() < 4096, "{} bytes", message.len());
+}
+
+#[test]
 fn flags_of_domains_reach_the_domains_in_effect() {
     let args = ["-domains", "my-os", "--my-os-read-timeout", "5s", "-my-os-reboot-required"];
     let agent = gathered("{}", &[], &args).unwrap().config.agents.remove(0);

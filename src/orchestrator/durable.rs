@@ -15,7 +15,8 @@ use super::campaign::{Campaign, Cause};
 use super::domain::State;
 use super::effect::{Effect, Effects};
 use super::event::Event;
-use super::phase::{Phase, Status};
+use super::ids::DomainIx;
+use super::phase::{Command, Phase, Status};
 use super::{Orchestrator, Rejected, WaitingOn};
 use crate::limits::{DOMAINS_MAX, HELD_MAX};
 use crate::time::Tick;
@@ -131,6 +132,14 @@ impl<O: Orchestrator> Durable<O> {
         self.inner.campaign().is_some_and(Campaign::is_running)
     }
 
+    /// What the domain was to do next must not be begun any more: its part has ended
+    /// before the command was let out.
+    fn forget_steps(&mut self, domain: DomainIx) {
+        let is_step = |effect: &Effect| matches!(effect, Effect::Send(to, Command::Download | Command::Update | Command::Activate) if *to == domain);
+        self.covered -= self.held.iter().take(self.covered).filter(|effect| is_step(effect)).count();
+        self.held.retain(|effect| !is_step(effect));
+    }
+
     fn hold(&mut self, effect: Effect, out: &mut Effects) {
         let is_progress = effect == Effect::Report(Status::Running);
         match effect {
@@ -139,6 +148,9 @@ impl<O: Orchestrator> Durable<O> {
             _ if is_progress && self.held.contains(&effect) => {}
             Effect::Forward(_) | Effect::Send(..) if self.held.contains(&effect) => {}
             _ => {
+                if let Effect::Send(domain, Command::Rollback | Command::Cleanup) = effect {
+                    self.forget_steps(domain);
+                }
                 assert!(self.held.len() < HELD_MAX, "an activity decides no more than {HELD_MAX} things at once");
                 self.held.push(effect);
             }

@@ -253,6 +253,24 @@ fn what_is_decided_while_a_save_runs_waits_for_the_next_one() {
 }
 
 #[test]
+fn a_command_that_waits_for_a_save_is_not_given_when_its_phase_is_over() {
+    let mut saver = Saver::new();
+    saver.apply();
+    saver.handle(Event::Saved(1));
+    assert_eq!(saver.say(Status::Identified), [Effect::Save(2)]);
+    assert_eq!(saver.handle(Event::Timeout(TimerKind::Phase)), [], "the save takes longer than the phase");
+    assert_eq!(
+        saver.handle(Event::Saved(2)),
+        [Status::Identified, Status::Running]
+            .map(Effect::Report)
+            .into_iter()
+            .chain([Effect::Save(3)])
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(saver.handle(Event::Saved(3)), [Effect::Send(ix(0), phase::Command::Cleanup)]);
+}
+
+#[test]
 fn an_activity_that_cannot_be_saved_goes_on_in_memory_and_says_so() {
     let mut saver = Saver::new();
     saver.apply();
