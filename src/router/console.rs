@@ -106,7 +106,7 @@ impl Router {
         }
         let is_known = |place: usize| DomainIx::new(place).is_some_and(|domain| self.store.timestamp(domain).is_some());
         let view = self.view(now, host, &is_known);
-        let (scene, activity) = match self.scene(request.activity) {
+        let (scene, activity) = match self.scene(request) {
             Some(scene) => scene,
             None if request.ask == Ask::Watch => {
                 return fail(out, &format_args!("no activity {} is known", request.activity));
@@ -164,8 +164,10 @@ impl Router {
     }
 
     /// What there is to be seen of an activity, and its identifier; if none is named,
-    /// of the one that runs.
-    fn scene(&self, activity: Text<'_>) -> Option<(watch::Scene<'_>, &str)> {
+    /// of the one that runs, or has run since whoever asks began to wait: it may be
+    /// over before they ask again.
+    fn scene(&self, request: &Request<'_>) -> Option<(watch::Scene<'_>, &str)> {
+        let activity = request.activity;
         // What was decided about its end is not done before it is saved.
         let is_saving = self.orchestrator.waiting_on() == WaitingOn::Save;
         let running = self.orchestrator.campaign().filter(|campaign| campaign.is_running() || is_saving);
@@ -173,7 +175,13 @@ impl Router {
             Some(running) if activity.is_empty() || running.is_activity(activity) => {
                 return Some((watch::Scene::Running, running.activity.as_str()));
             }
-            _ if activity.is_empty() => return Some((watch::Scene::Idle, "")),
+            _ if activity.is_empty() => {
+                let is_later = |past: &&Past| past.begun.saturating_add(past.took_ms) > request.since;
+                return match self.console.journal.past().next_back().filter(is_later) {
+                    Some(past) if request.since > 0 => Some((watch::Scene::Ended(past), past.activity.as_str())),
+                    _ => Some((watch::Scene::Idle, "")),
+                };
+            }
             _ => {}
         }
         let is_it = |past: &&Past| Text::from_checked(&past.activity) == activity;

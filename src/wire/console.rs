@@ -58,6 +58,9 @@ pub struct Request<'a> {
     pub force: bool,
     /// Width and height of the terminal that shows the answer; 0: it is none.
     pub screen: (u16, u16),
+    /// Since when the next activity is waited for, in milliseconds since the Unix
+    /// epoch; 0: it is not.
+    pub since: u64,
 }
 
 /// Decodes a request.
@@ -66,8 +69,15 @@ pub struct Request<'a> {
 /// It is no JSON, asks for nothing that there is, or a key has a wrong type.
 pub fn decode(line: &[u8]) -> Result<Request<'_>, Malformed> {
     let request = Node::document(line)?;
-    let [command, activity, json, force, columns, rows] =
-        request.fields([Key::Command, Key::ActivityId, Key::Json, Key::Force, Key::Columns, Key::Rows])?;
+    let [command, activity, json, force, columns, rows, since] = request.fields([
+        Key::Command,
+        Key::ActivityId,
+        Key::Json,
+        Key::Force,
+        Key::Columns,
+        Key::Rows,
+        Key::Timestamp,
+    ])?;
     let command = command.ok_or_else(|| request.missing(Key::Command))?;
     let name = command.string()?;
     let ask = ASKS.iter().find(|(_, known)| name.eq_str(known));
@@ -80,6 +90,7 @@ pub fn decode(line: &[u8]) -> Result<Request<'_>, Malformed> {
         json: flag(json)?,
         force: flag(force)?,
         screen: (size(columns)?, size(rows)?),
+        since: since.filter(|_| *ask == Ask::Watch).map_or(Ok(0), |node| node.leaf("is not a time"))?,
     })
 }
 
@@ -102,6 +113,9 @@ pub fn encode(out: &mut dyn Write, request: &Request<'_>, desired: Option<(u64, 
     }
     if !request.activity.is_empty() {
         write!(out, ",\"activityId\":\"{}\"", request.activity.as_json())?;
+    }
+    if request.since > 0 {
+        write!(out, ",\"timestamp\":{}", request.since)?;
     }
     if let Some((timestamp, payload)) = desired {
         write!(out, ",\"timestamp\":{timestamp},\"payload\":{payload}")?;

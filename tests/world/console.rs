@@ -284,6 +284,19 @@ fn watching_shows_the_activity_by_component_and_ends_with_it() {
     assert_eq!(world.asks(r#"{"command":"watch","activityId":"x"}"#).0["error"], "no activity x is known");
 }
 
+#[test]
+fn who_waits_for_the_next_activity_hears_of_one_that_was_over_before_they_asked_again() {
+    let mut world = World::plain(&ONE).joined_by(Obedient::paced("one", 1_000));
+    let since = world.wall();
+    world.backend_applies("a-1", &desired_state(&ONE));
+    world.run_for(60_000);
+    let ask = |since: u64| format!(r#"{{"command":"watch","timestamp":{since}}}"#);
+    let ended = world.asks(&ask(since)).0;
+    assert_eq!((ended["exit"].as_u64(), ended["activityId"].as_str()), (Some(0), Some("a-1")));
+    let later = world.wall();
+    assert!(world.asks(&ask(later)).0["exit"].is_null(), "that one was over before");
+}
+
 /// A second at 115,200 baud.
 const BYTES_A_SECOND: usize = 11_520;
 

@@ -75,7 +75,7 @@ fn obey(command: &Command, socket: &str) -> Result<u8, Failure> {
 }
 
 fn bare(ask: Ask) -> Request<'static> {
-    Request { ask, activity: Text::EMPTY, json: false, force: false, screen: (0, 0) }
+    Request { ask, activity: Text::EMPTY, json: false, force: false, screen: (0, 0), since: 0 }
 }
 
 fn choose(word: &str, [one, other]: [(&str, Ask); 2]) -> Result<Ask, Failure> {
@@ -86,7 +86,7 @@ fn choose(word: &str, [one, other]: [(&str, Ask); 2]) -> Result<Ask, Failure> {
 
 fn apply(options: &Apply, socket: &str) -> Result<u8, Failure> {
     let document = input::read(&options.file).map_err(|words| Failure(exit::FAILED, words))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let now = now();
     let activity = match &options.activity {
         Some(given) => Escaped(given).to_string(),
         // Seconds, in the shape of a date: it is to be read and typed by people.
@@ -120,10 +120,11 @@ impl Follower {
     fn follow(&self, link: &mut Link, mut activity: String) -> Result<u8, Failure> {
         let mut screen = Screen::of_terminal();
         let mut last = String::new();
+        let since = if activity.is_empty() { now() } else { 0 };
         loop {
             screen.measure();
             let (id, size) = (Text::from_checked(&activity), if self.is_quiet { (0, 0) } else { screen.size() });
-            let request = Request { activity: id, json: self.json, screen: size, ..bare(Ask::Watch) };
+            let request = Request { activity: id, json: self.json, screen: size, since, ..bare(Ask::Watch) };
             let answer = link.ask(&request, None)?;
             let is_shown = !self.is_quiet || answer.exit.is_some();
             if self.json {
@@ -145,6 +146,11 @@ impl Follower {
             sleep(PAUSE);
         }
     }
+}
+
+/// Milliseconds since the Unix epoch.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 
 fn print_answer(answer: &Answer<'_>) -> Result<(), Failure> {
