@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 
 use crate::limits::{DOMAINS_MAX, EVENTS_MAX, FINISHED_MAX};
-use crate::orchestrator::domain::State;
 use crate::orchestrator::ids::DomainIx;
 use crate::orchestrator::phase::{Phase, Status};
 use crate::orchestrator::reboot::Reboot;
@@ -257,14 +256,7 @@ impl Seen {
         let mut domains = [(0, false); DOMAINS_MAX];
         for (code, part) in domains.iter_mut().zip(&campaign.domains) {
             let Some(part) = part else { continue };
-            let state = match part.state {
-                State::Working(_) => 1,
-                State::Ready(_) => 2,
-                State::RollingBack(_) => 3,
-                State::CleaningUp(_) => 4,
-                State::Done => 5,
-            };
-            *code = (state, part.failure.is_some());
+            *code = (part.state.code(), part.failure.is_some());
         }
         Seen {
             key: (campaign.timestamp, campaign.crc),

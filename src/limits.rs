@@ -164,6 +164,10 @@ pub const CONFIG_WARNINGS_MAX: usize = 64;
 /// Bytes of a text from outside in a message about the configuration.
 pub const CONFIG_SHOWN_MAX: usize = 256;
 
+/// Lines that are said of arguments that cannot be taken. What is missing and how to
+/// see the usage fit; an argument of many lines does not fill the console.
+pub const CONFIG_SAID_LINES_MAX: usize = 8;
+
 /// Milliseconds of the longest keep alive: 16 bits of seconds [MQTT-3.1.2.10].
 pub const KEEP_ALIVE_MS_MAX: u64 = 65_535_000;
 

@@ -9,6 +9,7 @@ use super::commands::Command;
 use super::duration::{parse_bool, parse_number};
 use super::keys::{Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, Slot, Source, Values, Warnings};
+use crate::limits::CONFIG_SAID_LINES_MAX;
 
 /// Brings every update agent of a gateway to one desired state over MQTT.
 #[derive(FromArgs, Debug)]
@@ -111,8 +112,8 @@ pub fn usage() -> String {
 
 /// What argh says of arguments that it cannot take: it repeats them, however long.
 fn said(output: &str) -> String {
-    const LINES_MAX: usize = 8;
-    let lines: Vec<String> = output.trim_end().lines().take(LINES_MAX).map(|line| shown(line).to_string()).collect();
+    let lines: Vec<String> =
+        output.trim_end().lines().take(CONFIG_SAID_LINES_MAX).map(|line| shown(line).to_string()).collect();
     lines.join("\n")
 }
 

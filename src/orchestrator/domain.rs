@@ -65,6 +65,20 @@ pub enum State {
     Done,
 }
 
+impl State {
+    /// One number for each state, whatever the phase or the wait: to see whether it is
+    /// another one than before.
+    pub fn code(self) -> u8 {
+        match self {
+            State::Working(_) => 1,
+            State::Ready(_) => 2,
+            State::RollingBack(_) => 3,
+            State::CleaningUp(_) => 4,
+            State::Done => 5,
+        }
+    }
+}
+
 /// How long a rollback or clean-up is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Wait {

@@ -12,7 +12,6 @@
 //! notices are never held: a slow flash delays the activity, not the clock.
 
 use super::campaign::{Campaign, Cause};
-use super::domain::State;
 use super::effect::{Effect, Effects};
 use super::event::Event;
 use super::ids::DomainIx;
@@ -75,14 +74,7 @@ impl<O: Orchestrator> Durable<O> {
         let mut domains = [0; DOMAINS_MAX];
         for (code, part) in domains.iter_mut().zip(campaign.domains.iter()) {
             let Some(part) = part else { continue };
-            let state = match part.state {
-                State::Working(_) => 1,
-                State::Ready(_) => 2,
-                State::RollingBack(_) => 3,
-                State::CleaningUp(_) => 4,
-                State::Done => 5,
-            };
-            *code = state | u8::from(part.failure.is_some()) << 4 | part.repeats << 5;
+            *code = part.state.code() | u8::from(part.failure.is_some()) << 4 | part.repeats << 5;
         }
         Mark {
             begun: true,

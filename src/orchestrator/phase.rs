@@ -132,6 +132,34 @@ impl Phase {
 }
 
 impl Status {
+    /// All there are, in the order of their declaration.
+    pub const ALL: [Status; 24] = [
+        Status::Identifying,
+        Status::Identified,
+        Status::IdentificationFailed,
+        Status::Running,
+        Status::Completed,
+        Status::Incomplete,
+        Status::IncompleteInconsistent,
+        Status::Superseded,
+        Status::Downloading,
+        Status::DownloadSuccess,
+        Status::DownloadFailure,
+        Status::Updating,
+        Status::UpdateSuccess,
+        Status::UpdateFailure,
+        Status::Activating,
+        Status::ActivationSuccess,
+        Status::ActivationFailure,
+        Status::Rollback,
+        Status::RollbackSuccess,
+        Status::RollbackFailure,
+        Status::Cleanup,
+        Status::CleanupSuccess,
+        Status::CleanupFailure,
+        Status::Unknown,
+    ];
+
     /// Whether it ends in `_FAILURE` or `_FAILED`.
     pub fn is_failure(self) -> bool {
         matches!(

@@ -17,34 +17,6 @@ use update_manager::orchestrator::{Campaign, Effects, Event, Orchestrator, Rejec
 use update_manager::text::Text;
 use update_manager::time::Tick;
 
-/// All there are, in the order of their declaration.
-const STATUSES: [Status; 24] = [
-    Status::Identifying,
-    Status::Identified,
-    Status::IdentificationFailed,
-    Status::Running,
-    Status::Completed,
-    Status::Incomplete,
-    Status::IncompleteInconsistent,
-    Status::Superseded,
-    Status::Downloading,
-    Status::DownloadSuccess,
-    Status::DownloadFailure,
-    Status::Updating,
-    Status::UpdateSuccess,
-    Status::UpdateFailure,
-    Status::Activating,
-    Status::ActivationSuccess,
-    Status::ActivationFailure,
-    Status::Rollback,
-    Status::RollbackSuccess,
-    Status::RollbackFailure,
-    Status::Cleanup,
-    Status::CleanupSuccess,
-    Status::CleanupFailure,
-    Status::Unknown,
-];
-
 /// Past every timeout.
 const LATE: Tick = Tick(10_000_000);
 
@@ -256,20 +228,20 @@ fn visit(plan: Plan, each: &mut dyn FnMut(&Course)) -> Reach {
             step(&Course::boot);
         }
         for domain in (0..domains).map(ix) {
-            for status in STATUSES {
+            for status in Status::ALL {
                 [false, true].iter().for_each(|with_action| step(&|next| next.say(domain, status, *with_action)));
                 feedbacks += 2;
             }
         }
     }
-    assert_eq!(feedbacks, seen.len() * domains * STATUSES.len() * 2, "every status in every state");
+    assert_eq!(feedbacks, seen.len() * domains * Status::ALL.len() * 2, "every status in every state");
     Reach { states: seen.len(), transitions }
 }
 
 #[test]
 fn the_statuses_tried_are_all_there_are() {
-    assert!(STATUSES.into_iter().enumerate().all(|(place, status)| status as usize == place));
-    assert_eq!(STATUSES[STATUSES.len() - 1], Status::Unknown, "the last one declared");
+    assert!(Status::ALL.into_iter().enumerate().all(|(place, status)| status as usize == place));
+    assert_eq!(Status::ALL[Status::ALL.len() - 1], Status::Unknown, "the last one declared");
 }
 
 fn reach(plan: Plan) -> Reach {

@@ -16,33 +16,6 @@ use update_manager::orchestrator::{Effect, Effects, Event, Orchestrator, Rejecte
 use update_manager::text::Text;
 use update_manager::time::Tick;
 
-const STATUSES: [Status; 24] = [
-    Status::Identifying,
-    Status::Identified,
-    Status::IdentificationFailed,
-    Status::Running,
-    Status::Completed,
-    Status::Incomplete,
-    Status::IncompleteInconsistent,
-    Status::Superseded,
-    Status::Downloading,
-    Status::DownloadSuccess,
-    Status::DownloadFailure,
-    Status::Updating,
-    Status::UpdateSuccess,
-    Status::UpdateFailure,
-    Status::Activating,
-    Status::ActivationSuccess,
-    Status::ActivationFailure,
-    Status::Rollback,
-    Status::RollbackSuccess,
-    Status::RollbackFailure,
-    Status::Cleanup,
-    Status::CleanupSuccess,
-    Status::CleanupFailure,
-    Status::Unknown,
-];
-
 const NAMES: [&str; DOMAINS_MAX] =
     ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9", "d10", "d11", "d12", "d13", "d14", "d15"];
 
@@ -254,10 +227,24 @@ impl Course {
             }
             Step::Feedback { domain, activity, status, actions, past_limit } => {
                 let past_limit = past_limit.then_some(PastLimit::ACTIONS);
-                self.say(domain, activity, STATUSES[usize::from(status) % STATUSES.len()], "w", actions, past_limit);
+                self.say(
+                    domain,
+                    activity,
+                    Status::ALL[usize::from(status) % Status::ALL.len()],
+                    "w",
+                    actions,
+                    past_limit,
+                );
             }
             Step::Flood { domain, status } => {
-                self.say(domain, self.activity, STATUSES[usize::from(status) % STATUSES.len()], "", u8::MAX, None);
+                self.say(
+                    domain,
+                    self.activity,
+                    Status::ALL[usize::from(status) % Status::ALL.len()],
+                    "",
+                    u8::MAX,
+                    None,
+                );
             }
             Step::Consent { activity, approved } => {
                 let _ = self.handle(Event::ConsentReply(said(activity), approved));
