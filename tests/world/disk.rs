@@ -37,6 +37,7 @@ pub enum Step {
 struct Job {
     sequence: u32,
     drafts: VecDeque<Draft>,
+    begun: u64,
     /// When its next write is done.
     due: u64,
 }
@@ -46,6 +47,8 @@ pub struct Disk {
     slots: [[Vec<u8>; 2]; Kind::ALL.len()],
     /// Milliseconds that each write takes.
     pub slow_ms: u64,
+    /// Milliseconds that a job took at most.
+    pub slowest_ms: u64,
     /// From this operation on each one fails, with these words.
     pub fails: Option<(usize, &'static str)>,
     /// Whether one has failed.
@@ -75,7 +78,8 @@ impl Disk {
     /// Takes a job; only while there is none.
     pub fn begin(&mut self, now: u64, job: SaveJob) {
         assert!(self.is_idle());
-        self.job = Some(Job { sequence: job.sequence, drafts: job.drafts.into(), due: now + self.slow_ms });
+        let drafts = job.drafts.into();
+        self.job = Some(Job { sequence: job.sequence, drafts, begun: now, due: now + self.slow_ms });
     }
 
     pub fn is_idle(&self) -> bool {
@@ -93,9 +97,10 @@ impl Disk {
         if !job.drafts.is_empty() {
             return Step::Due;
         }
-        let sequence = job.sequence;
-        self.job = None;
-        Step::Done(sequence, Ok(()))
+        match self.end(now) {
+            Some(sequence) => Step::Done(sequence, Ok(())),
+            None => Step::Idle,
+        }
     }
 
     /// Does the write that is due; the answer of a job that failed.
@@ -113,9 +118,16 @@ impl Disk {
             Some((_, why)) => {
                 self.apply(draft, Fate::Head(500));
                 self.has_failed = true;
-                self.job.take().map(|job| (job.sequence, Err(why.to_owned())))
+                self.end(now).map(|sequence| (sequence, Err(why.to_owned())))
             }
         }
+    }
+
+    /// The job is over; its number.
+    fn end(&mut self, now: u64) -> Option<u32> {
+        let job = self.job.take()?;
+        self.slowest_ms = self.slowest_ms.max(now - job.begun);
+        Some(job.sequence)
     }
 
     /// The power is cut, and the write that runs ends so.

@@ -87,6 +87,10 @@ fn in_turn(world: &World) -> Option<String> {
         return None;
     }
     let patience = world.config.cleanup_timeout_ms.min(world.config.phase_timeout_ms);
+    // A phase's time runs from its beginning, but its command may have to wait for the
+    // save that runs, and for its own.
+    let saving = world.disk.as_ref().map_or(0, |disk| 2 * disk.slowest_ms);
+    let patience = patience.saturating_sub(saving);
     for agent in &world.config.agents {
         let [state, command, feedback] =
             ["desiredstate", "desiredstate/command", "desiredstatefeedback"].map(|sub| topic(&agent.domain, sub));
