@@ -319,7 +319,7 @@ impl Client {
 
     fn poll_wake(&mut self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<()> {
         let is_due = Pin::new(timer).poll(cx).is_ready();
-        match self.transport.poll_wake(cx) {
+        match self.transport.poll_wake(cx, false) {
             Poll::Ready(Wake::Opened(Ok(()))) => self.session.handle_link_up(self.clock.now().tick),
             Poll::Ready(Wake::Opened(Err(error))) => {
                 log::warn!("cannot connect to {}: {error}", self.connection.broker);

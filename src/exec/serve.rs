@@ -32,7 +32,7 @@ pub fn serve(mut worker: Worker, connection: Connection, signals: &Signals) -> i
         let due = worker.poll_timeout(now).map_or(IDLE, |due| due.saturating_duration_since(now));
         let wait = if is_blocked { due.min(AGAIN) } else { due };
         let request = agent.next_or(wait, &mut |cx| {
-            match signals.poll(cx) {
+            match signals.poll(cx, false) {
                 Poll::Ready(Signal::End) => is_ended = true,
                 Poll::Ready(Signal::Reopen) => crate::logging::reopen(),
                 Poll::Pending => return worker.poll_wake(cx),

@@ -297,7 +297,7 @@ impl Bench {
 
     fn poll_wake(&mut self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<()> {
         let mut wake = Pin::new(timer).poll(cx).map(drop);
-        match self.signals.poll(cx) {
+        match self.signals.poll(cx, false) {
             Poll::Ready(Signal::End) => self.is_told_to_end = true,
             Poll::Ready(Signal::Reopen) => {}
             Poll::Pending => {

@@ -153,15 +153,17 @@ impl Console {
         self.clients.iter().map(Client::due).chain(self.paused).min()
     }
 
-    /// Ready when `serve` may get on.
-    pub fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when `serve` may get on: is to be tried, if `is_woken`, whatever the
+    /// reactor knows.
+    pub fn poll_wake(&mut self, cx: &mut Context<'_>, is_woken: bool) -> Poll<()> {
         let mut wake = Poll::Pending;
-        if self.paused.is_none() && !self.is_called && self.listener.poll_readable(cx).is_ready() {
+        let may_call = self.paused.is_none() && !self.is_called;
+        if may_call && (is_woken || self.listener.poll_readable(cx).is_ready()) {
             self.is_called = true;
             wake = Poll::Ready(());
         }
         for client in &mut self.clients {
-            if client.poll_wake(cx).is_ready() {
+            if client.poll_wake(cx, is_woken).is_ready() {
                 wake = Poll::Ready(());
             }
         }
@@ -285,13 +287,13 @@ impl Client {
         }
     }
 
-    fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_wake(&mut self, cx: &mut Context<'_>, is_woken: bool) -> Poll<()> {
         if self.taken < self.output.len() {
-            if !self.writable && self.stream.poll_writable(cx).is_ready() {
+            if !self.writable && (is_woken || self.stream.poll_writable(cx).is_ready()) {
                 self.writable = true;
                 return Poll::Ready(());
             }
-        } else if !self.readable && self.stream.poll_readable(cx).is_ready() {
+        } else if !self.readable && (is_woken || self.stream.poll_readable(cx).is_ready()) {
             self.readable = true;
             return Poll::Ready(());
         }

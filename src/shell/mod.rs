@@ -16,6 +16,7 @@ use std::collections::hash_map::RandomState;
 use std::future::{poll_fn, Future};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
+use std::mem::replace;
 use std::pin::{pin, Pin};
 use std::task::{Context, Poll};
 
@@ -260,7 +261,7 @@ impl Pump<'_> {
             if !(self.exchange() | self.serve_console()) && !self.router.is_ended() {
                 self.notify.tell(|line| self.router.write_activity(line));
                 self.arm();
-                poll_fn(|cx| self.poll_wake(cx)).await;
+                self.wait(is_busy).await;
             }
         }
     }
@@ -362,10 +363,26 @@ impl Pump<'_> {
         }
     }
 
-    /// Ready when something has happened.
-    fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Until something may have happened.
+    async fn wait(&mut self, is_busy: bool) {
+        let mut is_woken = false;
+        poll_fn(|cx| {
+            // What the reactor's own thread has seen while it was waiting already when we
+            // asked, it does not vouch for: asked again, it would wake us again, maybe for
+            // thousands of times.
+            let wake = self.poll_wake(cx, is_woken && !is_busy);
+            match replace(&mut is_woken, true) && wake.is_pending() {
+                true => self.poll_wake(cx, true),
+                false => wake,
+            }
+        })
+        .await;
+    }
+
+    /// Ready when something has happened; tries whatever could have, if `is_woken`.
+    fn poll_wake(&mut self, cx: &mut Context<'_>, is_woken: bool) -> Poll<()> {
         let mut wake = Poll::Pending;
-        if let Poll::Ready(signal) = self.signals.poll(cx) {
+        if let Poll::Ready(signal) = self.signals.poll(cx, is_woken) {
             match signal {
                 Signal::End => {
                     self.notify.stopping();
@@ -386,10 +403,10 @@ impl Pump<'_> {
             }
             wake = Poll::Ready(());
         }
-        if self.console.as_mut().is_some_and(|console| console.poll_wake(cx).is_ready()) {
+        if self.console.as_mut().is_some_and(|console| console.poll_wake(cx, is_woken).is_ready()) {
             wake = Poll::Ready(());
         }
-        if let Poll::Ready(woken) = self.transport.poll_wake(cx) {
+        if let Poll::Ready(woken) = self.transport.poll_wake(cx, is_woken) {
             match woken {
                 Wake::Opened(result) => self.opened(result),
                 Wake::Ready => {}

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::mem::{size_of, MaybeUninit};
+use std::mem::{size_of, take, MaybeUninit};
 use std::os::fd::FromRawFd;
 use std::task::{Context, Poll};
 
@@ -47,9 +47,10 @@ impl Signals {
         Async::new_nonblocking(file).map(Signals)
     }
 
-    /// Ready when a signal has come, once for each.
-    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<Signal> {
-        while self.0.poll_readable(cx).is_ready() {
+    /// Ready when a signal has come, once for each; looks even if the reactor knows
+    /// of none, if `is_woken`.
+    pub fn poll(&self, cx: &mut Context<'_>, mut is_woken: bool) -> Poll<Signal> {
+        while take(&mut is_woken) || self.0.poll_readable(cx).is_ready() {
             let mut info = [0; size_of::<libc::signalfd_siginfo>()];
             if self.0.get_ref().read_exact(&mut info).is_ok() {
                 // The signal's number is what the structure begins with.

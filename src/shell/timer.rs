@@ -5,11 +5,16 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use async_io::Async;
 
 /// Runs off once after each `set`.
-pub struct Timer(Async<File>);
+pub struct Timer {
+    file: Async<File>,
+    /// When it runs off. The reactor may not know yet that it has.
+    due: Option<Instant>,
+}
 
 impl Timer {
     /// One that is not set.
@@ -25,12 +30,13 @@ impl Timer {
             }
             File::from_raw_fd(fd)
         };
-        Async::new_nonblocking(file).map(Timer)
+        Ok(Timer { file: Async::new_nonblocking(file)?, due: None })
     }
 
     /// Sets it to so many milliseconds from now, in place of what it was set to;
     /// none: never.
-    pub fn set(&self, after_ms: Option<u64>) {
+    pub fn set(&mut self, after_ms: Option<u64>) {
+        self.due = after_ms.and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms)));
         // SAFETY: a structure of plain numbers, all of which may be 0.
         let mut when: libc::itimerspec = unsafe { std::mem::zeroed() };
         if let Some(ms) = after_ms {
@@ -42,19 +48,22 @@ impl Timer {
             }
         }
         // SAFETY: the descriptor is open, and the structure is read only.
-        let result = unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &when, std::ptr::null_mut()) };
+        let result = unsafe { libc::timerfd_settime(self.file.as_raw_fd(), 0, &when, std::ptr::null_mut()) };
         assert_eq!(result, 0, "a timer can be set to any time");
     }
 
     /// Ready when it has run off, once.
-    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.0.poll_readable(cx).is_ready() {
-            let mut times = [0; 8];
-            if self.0.get_ref().read_exact(&mut times).is_ok() {
-                return Poll::Ready(());
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.due else { return Poll::Pending };
+        while due > Instant::now() {
+            if self.file.poll_readable(cx).is_pending() {
+                return Poll::Pending;
             }
         }
-        Poll::Pending
+        self.due = None;
+        // Or it would wake us again.
+        let _ = self.file.get_ref().read(&mut [0; 8]);
+        Poll::Ready(())
     }
 }
 
@@ -65,7 +74,7 @@ mod tests {
 
     #[test]
     fn it_runs_off_once_after_the_last_time_that_it_was_set() {
-        let timer = Timer::new().unwrap();
+        let mut timer = Timer::new().unwrap();
         timer.set(Some(0));
         timer.set(Some(60_000));
         timer.set(Some(20));

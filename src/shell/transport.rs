@@ -101,8 +101,9 @@ impl Transport {
         Ok(sent)
     }
 
-    /// Ready when the link was made, or may get on after it did not.
-    pub fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
+    /// Ready when the link was made, or may get on after it did not: is to be tried,
+    /// if `is_woken`, whatever the reactor knows.
+    pub fn poll_wake(&mut self, cx: &mut Context<'_>, is_woken: bool) -> Poll<Wake> {
         match &mut self.state {
             State::Down => Poll::Pending,
             State::Opening(opening) => match opening.as_mut().poll(cx) {
@@ -118,11 +119,11 @@ impl Transport {
             },
             State::Up { link, readable, writable } => {
                 let mut wake = Poll::Pending;
-                if !*readable && link.poll_readable(cx).is_ready() {
+                if !*readable && (is_woken || link.poll_readable(cx).is_ready()) {
                     *readable = true;
                     wake = Poll::Ready(Wake::Ready);
                 }
-                if !*writable && link.poll_writable(cx).is_ready() {
+                if !*writable && (is_woken || link.poll_writable(cx).is_ready()) {
                     *writable = true;
                     wake = Poll::Ready(Wake::Ready);
                 }

@@ -2,6 +2,7 @@
 
 use serde_json::{json, Value};
 
+use crate::figures::sleeps;
 use crate::link::envelope::{envelope, list, text};
 use crate::peers::{desired_state, Peers, PATIENCE};
 use crate::processes::{wait_until, Broker, Manager};
@@ -84,6 +85,23 @@ fn a_mebibyte_of_nonsense_is_skipped_over_on_every_topic() {
     assert!(manager.is_alive());
     peers.apply("act", desired_state(&["containers"], 1));
     assert_eq!(peers.finish("act").status(), "COMPLETED");
+}
+
+/// Once it was thousands of times: the reactor's thread said again and again that there
+/// is something to read, and did not vouch for it.
+#[test]
+fn at_rest_a_message_of_a_mebibyte_wakes_it_a_few_times() {
+    const MESSAGES: u64 = 60;
+    let (broker, manager, mut peers) = world(&["containers"]);
+    peers.settle();
+    let before = sleeps(manager.id());
+    for _ in 0..MESSAGES {
+        raw::publish(&broker.address(), "containersupdate/currentstate", &vec![b'a'; 1024 * 1024]);
+    }
+    peers.settle();
+    let each = (sleeps(manager.id()) - before) / MESSAGES;
+    // As often as it has read all before the broker has written more.
+    assert!(each < 60, "{each} times");
 }
 
 #[test]

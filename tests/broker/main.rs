@@ -6,6 +6,10 @@
 #[path = "../link/mod.rs"]
 mod link;
 
+#[allow(dead_code)]
+#[path = "../load/figures.rs"]
+mod figures;
+
 mod activity;
 mod away;
 mod ending;
