@@ -162,8 +162,11 @@ impl<O: Orchestrator> Orchestrator for Durable<O> {
             Event::Saved(_) | Event::SaveFailed(_) => {}
             // A new activity would mix with what is still held of the last.
             Event::DesiredState(desired) if !self.held.is_empty() && !self.is_running() => {
-                let same = self.campaign().is_some_and(|last| last.is_activity(desired.activity));
-                return Err(if same { Rejected::SameActivity } else { Rejected::Busy });
+                if self.campaign().is_some_and(|last| last.is_activity(desired.activity)) {
+                    return Err(Rejected::SameActivity);
+                }
+                let is_known = self.finished().is_some_and(|finished| finished.contains(&desired));
+                return Err(if is_known { Rejected::Redelivered } else { Rejected::Busy });
             }
             // It is saved, and taken up at the next start.
             Event::Terminate if !self.is_broken => {}

@@ -277,7 +277,11 @@ fn an_activity_that_cannot_be_saved_goes_on_in_memory_and_says_so() {
     assert_eq!(saver.handle(Event::SaveFailed(1)).len(), 2);
     assert!(saver.0.campaign().unwrap().is_unsaved);
     assert_eq!(saver.say(Status::Identified).len(), 3, "no further save is tried for this activity");
-    assert_eq!(saver.handle(Event::Terminate), [Effect::Report(Status::Incomplete)], "it ends with the process");
+    assert_eq!(
+        saver.handle(Event::Terminate),
+        [Effect::Report(Status::Incomplete), Effect::AwaitDelivery],
+        "it ends with the process"
+    );
 }
 
 #[test]

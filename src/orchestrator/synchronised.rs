@@ -158,12 +158,16 @@ impl Synchronised {
         desired: &DesiredState<'_>,
         out: &mut Effects,
     ) -> Result<(), Rejected> {
-        if self.is_running() {
-            let same = self.campaign.is_activity(desired.activity);
-            return Err(if same { Rejected::SameActivity } else { Rejected::Busy });
+        let is_running = self.is_running();
+        if is_running && self.campaign.is_activity(desired.activity) {
+            return Err(Rejected::SameActivity);
         }
+        // Even while another runs: it would have a second end.
         if self.finished.contains(desired) {
             return Err(Rejected::Redelivered);
+        }
+        if is_running {
+            return Err(Rejected::Busy);
         }
         if self.reboot.is_pending() {
             return Err(Rejected::RebootPending);
@@ -455,7 +459,6 @@ impl Synchronised {
     fn finish(&mut self, now: Tick, outcome: Status, out: &mut Effects) {
         self.close(outcome, out);
         out.push(Effect::ReportInventory);
-        out.push(Effect::AwaitDelivery);
         let needs_reboot = |domain: &DomainIx| self.campaign.actions.count(*domain) > 0;
         if outcome == Status::Completed && self.settings.reboot_required.iter().any(|domain| needs_reboot(&domain)) {
             match self.settings.reboot_enabled {
@@ -474,6 +477,7 @@ impl Synchronised {
         self.campaign.outcome = Some(outcome);
         self.remember(outcome);
         out.push(Effect::Report(outcome));
+        out.push(Effect::AwaitDelivery);
     }
 
     /// That the activity has ended.

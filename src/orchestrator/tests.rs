@@ -401,6 +401,16 @@ fn a_redelivery_is_told_from_a_new_activity_by_its_timestamp() {
 }
 
 #[test]
+fn a_redelivery_is_ignored_while_another_activity_runs() {
+    let mut course = Course::new(SETTINGS);
+    course.apply("a-1", 1, 1).unwrap();
+    course.say(0, Status::IdentificationFailed, false);
+    course.apply("a-2", 2, 1).unwrap();
+    assert_eq!(course.apply("a-1", 1, 1), Err(Rejected::Redelivered));
+    assert_eq!(course.apply("a-3", 3, 1), Err(Rejected::Busy));
+}
+
+#[test]
 fn a_desired_state_without_a_served_domain_ends_at_once() {
     let mut course = Course::new(SETTINGS);
     let parts = [Part { id: text("nobody"), domain: None }];

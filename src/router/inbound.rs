@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use heapless::Vec;
 
-use super::Router;
+use super::{Delivery, Router};
 use crate::inventory;
 use crate::journal::Kind;
 use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX, REPORTS_MAX};
@@ -166,6 +166,8 @@ impl Router {
                 }
                 self.look(now);
                 self.console.forget();
+                // Of the activity before: this one's end is not told yet.
+                self.delivery = Delivery::Told;
                 self.discard_parts();
                 self.desired.keep(bytes, span, state, parts.iter().map(|part| part.domain));
                 self.carry_out(now);

@@ -23,7 +23,7 @@ pub(crate) fn write(campaign: &Campaign, domains: &[std::string::String], out: &
     let mut list = List { out, separator: "" };
     match campaign.cause {
         Some(Cause::NoSupportedDomain) => {
-            return list.item(|out| out.write_str("the desired state manifest does not contain any supported domain"));
+            list.item(|out| out.write_str("the desired state manifest does not contain any supported domain"))?;
         }
         Some(Cause::Terminated) => list.item(|out| out.write_str("update manager terminated"))?,
         Some(Cause::Unreadable) => list.item(|out| out.write_str("saved state was unreadable"))?,
@@ -47,7 +47,9 @@ pub(crate) fn write(campaign: &Campaign, domains: &[std::string::String], out: &
     if campaign.is_unsaved {
         list.item(|out| out.write_str("the activity could not be saved"))?;
     }
-    for name in &campaign.unserved {
+    // That there is none at all is said already.
+    let unserved = campaign.unserved.iter().filter(|_| campaign.cause != Some(Cause::NoSupportedDomain));
+    for name in unserved {
         list.item(|out| write!(out, "no agent for domain {name}"))?;
     }
     Ok(())

@@ -152,6 +152,28 @@ fn an_end_that_is_saved_apart_is_told_once_when_the_next_activity_was_not_saved(
 }
 
 #[test]
+fn an_end_that_waits_for_its_save_is_not_delivered_with_that_of_the_activity_before() {
+    for ms in (0..8_000).step_by(200) {
+        let mut world = saving("");
+        world.broker.acknowledges = false;
+        world.backend_applies("a-1", &desired_state(&["one"]));
+        world.run_for(1_000);
+        if let Some(disk) = &mut world.disk {
+            disk.slow_ms = 1_000;
+        }
+        world.backend_applies("a-2", &desired_state(&["one"]));
+        world.agent_says("one", r#"{"activityId":"a-2","payload":{"status":"IDENTIFICATION_FAILED"}}"#);
+        world.broker.acknowledges = true;
+        world.cut();
+        world.await_link();
+        world.run_for(ms);
+        world.power_cut(BOOT);
+        world.run_for(600_000);
+        assert!(world.reports("a-2").iter().any(|report| report.is_final()), "cut after {ms} ms");
+    }
+}
+
+#[test]
 fn an_activity_whose_desired_state_is_damaged_is_not_led_on_with_the_one_before() {
     let mut world = World::saved(&configuration(&["one"], KEPT)).joined_by(Obedient::paced("one", 1_000));
     world.expects_error("its desired state cannot be read any more");

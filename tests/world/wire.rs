@@ -95,6 +95,7 @@ fn in_turn(world: &World) -> Option<String> {
         let [state, command, feedback] =
             ["desiredstate", "desiredstate/command", "desiredstatefeedback"].map(|sub| topic(&agent.domain, sub));
         let mut before: Option<(u64, &Seen)> = None;
+        let mut first: BTreeMap<(&str, &str), u64> = BTreeMap::new();
         for seen in &world.broker.seen {
             if seen.topic == feedback {
                 before = None;
@@ -110,7 +111,9 @@ fn in_turn(world: &World) -> Option<String> {
                         seen.at
                     ));
                 }
-                before = Some((seen.at, seen));
+                // One that is repeated gets no more time than it had.
+                let at = *first.entry((seen.activity(), seen.command())).or_insert(seen.at);
+                before = Some((at, seen));
             }
         }
     }
