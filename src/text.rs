@@ -20,8 +20,9 @@ impl<'a> Text<'a> {
     /// The text that stands so between quotes; none if it may not.
     pub fn parse(raw: &'a str) -> Option<Text<'a>> {
         let mut rest = raw;
-        while let Some(unit) = unit(rest) {
-            rest = &rest[unit.ok()?.1..];
+        while let Some(at) = special(rest) {
+            rest = &rest[at..];
+            rest = &rest[unit(rest)?.ok()?.1..];
         }
         Some(Text(raw))
     }
@@ -48,7 +49,11 @@ impl<'a> Text<'a> {
 
     /// Whether it is `plain`, which has no escapes.
     pub fn eq_str(&self, plain: &str) -> bool {
-        self.chars().eq(plain.chars())
+        self.0 == plain || self.has_escapes() && self.chars().eq(plain.chars())
+    }
+
+    fn has_escapes(&self) -> bool {
+        self.0.as_bytes().contains(&b'\\')
     }
 
     /// Its longest beginning of at most `bytes_max` bytes, escaped as in JSON,
@@ -72,7 +77,7 @@ impl<'a> Text<'a> {
 
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Text<'_>) -> bool {
-        self.0 == other.0 || self.chars().eq(other.chars())
+        self.0 == other.0 || (self.has_escapes() || other.has_escapes()) && self.chars().eq(other.chars())
     }
 }
 
@@ -117,6 +122,11 @@ pub(crate) enum Flaw {
     Escape,
     Surrogate,
     Quote,
+}
+
+/// Where the first byte is that cannot stand for itself between quotes.
+fn special(text: &str) -> Option<usize> {
+    text.bytes().position(|b| b < b' ' || b == b'"' || b == b'\\')
 }
 
 /// The character with which `rest` begins, unescaped, and its bytes as it stands.
@@ -181,7 +191,7 @@ pub struct Escaping<'w>(pub &'w mut dyn Write);
 impl Write for Escaping<'_> {
     fn write_str(&mut self, plain: &str) -> fmt::Result {
         let mut rest = plain;
-        while let Some(at) = rest.bytes().position(|b| b < b' ' || b == b'"' || b == b'\\') {
+        while let Some(at) = special(rest) {
             self.0.write_str(&rest[..at])?;
             match rest.as_bytes()[at] {
                 b'"' => self.0.write_str("\\\"")?,

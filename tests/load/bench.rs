@@ -16,7 +16,7 @@ use crate::processes::Manager;
 use crate::site::{Build, Site};
 
 /// Activities that a figure is the median of.
-const ROUNDS: usize = 40;
+const ROUNDS: usize = 200;
 
 /// Rows of the table, and whether each is within its bound.
 struct Table {
