@@ -176,6 +176,20 @@ pub const KEEP_ALIVE_MS_MAX: u64 = 65_535_000;
 pub const LOG_LINE_MAX: usize = 2048;
 // mqtt
 
+/// Milliseconds of the first wait before a new attempt to connect, at most.
+pub const BACKOFF_MIN_MS: u64 = 1_000;
+
+/// Milliseconds of any such wait, at most: whoever mends the broker does not wait long.
+pub const BACKOFF_MAX_MS: u64 = 30_000;
+
+/// Milliseconds after which a link was a good one: the waits start anew. A shorter
+/// one may be a broker that accepts everybody and then chokes on a message of ours,
+/// or another client with our id; those must not be hammered.
+pub const LINK_STEADY_MS: u64 = 5_000;
+
+/// Milliseconds that PINGRESP is waited for, at most, however long the keep-alive is.
+pub const PING_ANSWER_MAX_MS: u64 = 30_000;
+
 /// SUBSCRIBEs and UNSUBSCRIBEs that wait for their answers. One covers any
 /// number of topics; a consent's topic comes and goes once per phase.
 pub const REQUESTS_MAX: usize = 64;
@@ -202,6 +216,9 @@ pub const RESUME_REACTION_MS: u64 = 30_000;
 pub const RESUMPTIONS_MAX: u8 = 3;
 
 // record
+
+/// Bytes of a piece of a text in a record: a field's length has 16 bits.
+pub const RECORD_PIECE_MAX: usize = 32 * 1024;
 
 /// Bytes of a record that is read: a desired state and its frame.
 pub const SAVED_RECORD_MAX: usize = PAYLOAD_IN_MAX + 1024;
@@ -235,8 +252,30 @@ pub const CONSOLE_CLIENTS_MAX: usize = 4;
 /// Bytes of a request: a desired state, and what stands around it.
 pub const CONSOLE_REQUEST_MAX: usize = PAYLOAD_IN_MAX + 512;
 
-/// Milliseconds that a client of the console has to ask, and to take its answer.
+/// Milliseconds that a client of the console has to ask, and to take its answer; and
+/// those that our own client waits for the manager. It answers at once, unless a slow
+/// disk or a busy machine holds it up.
 pub const CONSOLE_CLIENT_MS: u64 = 10_000;
+
+/// Milliseconds between two clients that are let in, and between two requests of one:
+/// no person notices, and a flood costs next to nothing.
+pub const CONSOLE_SPACING_MS: u64 = 20;
+
+/// Milliseconds without new clients when the system has no room for one.
+pub const CONSOLE_PAUSE_MS: u64 = 1000;
+
+/// Clients that wait to be let in; whoever comes then waits outside.
+pub const CONSOLE_QUEUE: i32 = 8;
+
+/// Bytes taken from a client at once: a request without a desired state.
+pub const CONSOLE_CHUNK: usize = 4096;
+
+/// Milliseconds after which whoever follows an activity asks again: it looks live, and
+/// a line of 115,200 baud carries it.
+pub const CONSOLE_FOLLOW_MS: u64 = 200;
+
+/// Levels of the inventory that are shown: past it the associations go in circles.
+pub const CONSOLE_LEVELS_MAX: usize = 8;
 
 /// Bytes of an answer that a client of the console takes: all inventories, and some.
 pub const CONSOLE_ANSWER_MAX: usize = 2 * INVENTORIES_MAX;
@@ -400,6 +439,18 @@ pub const EXEC_LOGGED_MAX: u32 = 256;
 #[cfg(feature = "exec")]
 pub const EXEC_INSTALLED_MAX: usize = 1024;
 
+/// Milliseconds that the agent waits without anything to do: it only wakes to look.
+#[cfg(feature = "exec")]
+pub const EXEC_IDLE_MS: u64 = 10_000;
+
+/// Milliseconds after which a report that found no room is tried again.
+#[cfg(feature = "exec")]
+pub const EXEC_AGAIN_MS: u64 = 500;
+
+/// Milliseconds that its last reports may take; what is lost of them is asked for again.
+#[cfg(feature = "exec")]
+pub const EXEC_GOOD_BYE_MS: u64 = 1000;
+
 // shell::tls
 
 /// Bytes of the file with the authorities to trust. Debian's with all that there
@@ -412,6 +463,10 @@ pub const TLS_OWN_FILE_MAX: usize = 64 * 1024;
 
 /// Bytes that wait encrypted for the socket, but for a record's head and tail.
 pub const TLS_OUT_MAX: usize = WRITE_CHUNK;
+
+/// Names in a broker's certificate that are told if none of them is the broker's; the
+/// rest is counted, so that the line fits the log.
+pub const TLS_NAMES_TOLD_MAX: usize = 8;
 
 // All together
 

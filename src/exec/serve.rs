@@ -8,16 +8,8 @@ use super::activity::Said;
 use super::plan::Installed;
 use super::worker::Worker;
 use crate::agent::{Agent, Connection, Inventory, PublishError, SoftwareNode, SoftwareType};
+use crate::limits::{EXEC_AGAIN_MS, EXEC_GOOD_BYE_MS, EXEC_IDLE_MS};
 use crate::shell::signal::{Signal, Signals};
-
-/// How long it waits without anything to do, within what the link allows.
-const IDLE: Duration = Duration::from_secs(10);
-
-/// How long a report that found no room is kept before it is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
-
-/// How long the last reports may take.
-const GOOD_BYE: Duration = Duration::from_secs(1);
 
 /// Serves the worker's domain until the process is told to end.
 ///
@@ -29,8 +21,10 @@ pub fn serve(mut worker: Worker, connection: Connection, signals: &Signals) -> i
     while !is_ended {
         let is_blocked = !say(&mut worker, &mut agent);
         let now = Instant::now();
-        let due = worker.poll_timeout(now).map_or(IDLE, |due| due.saturating_duration_since(now));
-        let wait = if is_blocked { due.min(AGAIN) } else { due };
+        let due = worker
+            .poll_timeout(now)
+            .map_or(Duration::from_millis(EXEC_IDLE_MS), |due| due.saturating_duration_since(now));
+        let wait = if is_blocked { due.min(Duration::from_millis(EXEC_AGAIN_MS)) } else { due };
         let request = agent.next_or(wait, &mut |cx| {
             match signals.poll(cx, false) {
                 Poll::Ready(Signal::End) => is_ended = true,
@@ -48,7 +42,7 @@ pub fn serve(mut worker: Worker, connection: Connection, signals: &Signals) -> i
     log::info!("told to end");
     worker.abandon();
     // What is lost of it is asked for again.
-    let _ = agent.disconnect(GOOD_BYE);
+    let _ = agent.disconnect(Duration::from_millis(EXEC_GOOD_BYE_MS));
     Ok(())
 }
 

@@ -1,20 +1,7 @@
 //! When the broker is pinged, and when it is tried again.
 
+use crate::limits::{BACKOFF_MAX_MS, BACKOFF_MIN_MS, PING_ANSWER_MAX_MS};
 use crate::time::Tick;
-
-/// The first wait before a new attempt is at most this.
-pub(super) const BACKOFF_MIN_MS: u64 = 1_000;
-
-/// No wait is longer than this.
-pub(super) const BACKOFF_MAX_MS: u64 = 30_000;
-
-/// A link that held for so long was a good one: the waits start anew. A shorter
-/// one may be a broker that accepts everybody and then chokes on a message of
-/// ours, or another client with our id; those must not be hammered.
-pub(super) const STEADY_MS: u64 = 5_000;
-
-/// No longer than this is waited for PINGRESP, however long the keep-alive is.
-const ANSWER_MAX_MS: u64 = 30_000;
 
 /// Pings: a PINGREQ when nothing was sent for the keep-alive (3.1.2.10).
 ///
@@ -45,7 +32,7 @@ impl KeepAlive {
     /// Milliseconds for the answer: two fifths of the keep-alive, so that a dead
     /// link is found before the broker gives up on us at one and a half.
     fn answer_ms(&self) -> u64 {
-        (self.interval_ms * 2 / 5).min(ANSWER_MAX_MS)
+        (self.interval_ms * 2 / 5).min(PING_ANSWER_MAX_MS)
     }
 
     pub fn handle_link_up(&mut self, now: Tick) {

@@ -7,12 +7,12 @@ use super::acks::{Ack, Acks};
 use super::codec;
 use super::event::{LinkWish, Status};
 use super::inbound::Inbound;
-use super::keepalive::{Backoff, KeepAlive, STEADY_MS};
+use super::keepalive::{Backoff, KeepAlive};
 use super::message::{Document, Documents, Message, PublishError, Waiting};
 use super::options::Options;
 use super::outbound::{DocumentChanged, Outbound};
 use super::reason::Reason;
-use crate::limits::{CONTROL_BYTES, REQUESTS_MAX};
+use crate::limits::{CONTROL_BYTES, LINK_STEADY_MS, REQUESTS_MAX};
 use crate::time::Tick;
 
 /// Bytes of PUBACK, PUBREC and PUBCOMP, the longest of the small packets.
@@ -161,7 +161,7 @@ impl Session {
         if let Link::Up { since } | Link::Leaving { since, .. } = self.link {
             self.lost = Some(reason);
             self.since = Some(now);
-            if now.since(since) >= STEADY_MS {
+            if now.since(since) >= LINK_STEADY_MS {
                 self.backoff.reset();
             }
         }

@@ -1,13 +1,13 @@
 //! The desired state as it is saved: its payload as it came, in pieces.
 
 use super::format::{fields, Draft, Fields, Kind, HEADER};
+use crate::limits::RECORD_PIECE_MAX;
 
 const PIECE: u8 = 1;
-const PIECE_MAX: usize = 32 * 1024;
 
 /// The record of a payload; none if it does not fit one.
 pub fn encode(payload: &[u8]) -> Option<Draft> {
-    let pieces = payload.chunks(PIECE_MAX);
+    let pieces = payload.chunks(RECORD_PIECE_MAX);
     let max = HEADER + payload.len() + 3 * pieces.len();
     Draft::new(Kind::Document, max, |out: &mut Fields<'_>| pieces.clone().for_each(|piece| out.put(PIECE, &[piece])))
 }
@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn a_payload_of_any_size_comes_back() {
-        for size in [0, 1, PIECE_MAX, PIECE_MAX + 1, 256 * 1024] {
+        for size in [0, 1, RECORD_PIECE_MAX, RECORD_PIECE_MAX + 1, 256 * 1024] {
             let payload: Vec<u8> = (0..size).map(|n| n as u8).collect();
             let draft = encode(&payload).unwrap();
             let mut back = Vec::new();

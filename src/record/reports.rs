@@ -4,7 +4,7 @@
 //! first.
 
 use super::format::{fields, Draft, Fields, Kind, HEADER};
-use crate::limits::{REPORTS_MAX, SAVED_DETAILS_MAX};
+use crate::limits::{RECORD_PIECE_MAX, REPORTS_MAX, SAVED_DETAILS_MAX};
 use crate::mqtt::Waiting;
 
 /// Begins a report: its number.
@@ -12,7 +12,6 @@ const NUMBER: u8 = 1;
 const TOPIC: u8 = 2;
 /// A piece of the payload; they follow each other.
 const TEXT: u8 = 3;
-const TEXT_MAX: usize = 32 * 1024;
 
 /// A report that was saved.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -37,7 +36,8 @@ pub fn encode<'a>(reports: impl Iterator<Item = Waiting<'a>>) -> Option<Draft> {
     }
     let pieces = |report: &Waiting<'a>| [report.body, report.detail, report.tail.as_bytes()];
     let size = |report: &Waiting<'a>| {
-        let texts = pieces(report).iter().map(|piece| piece.len() + 3 * piece.chunks(TEXT_MAX).len()).sum::<usize>();
+        let texts =
+            pieces(report).iter().map(|piece| piece.len() + 3 * piece.chunks(RECORD_PIECE_MAX).len()).sum::<usize>();
         3 + 8 + 3 + report.topic.len() + texts
     };
     let max = HEADER + reports.iter().map(size).sum::<usize>();
@@ -45,7 +45,10 @@ pub fn encode<'a>(reports: impl Iterator<Item = Waiting<'a>>) -> Option<Draft> {
         for report in &reports {
             out.put(NUMBER, &[&report.number.to_le_bytes()]);
             out.put(TOPIC, &[report.topic]);
-            pieces(report).iter().flat_map(|piece| piece.chunks(TEXT_MAX)).for_each(|text| out.put(TEXT, &[text]));
+            pieces(report)
+                .iter()
+                .flat_map(|piece| piece.chunks(RECORD_PIECE_MAX))
+                .for_each(|text| out.put(TEXT, &[text]));
         }
     })
 }

@@ -15,21 +15,11 @@ use std::task::{Context, Poll};
 
 use async_io::Async;
 
-use crate::limits::{CONSOLE_CLIENTS_MAX, CONSOLE_CLIENT_MS, CONSOLE_REQUEST_MAX};
+use crate::limits::{
+    CONSOLE_CHUNK, CONSOLE_CLIENTS_MAX, CONSOLE_CLIENT_MS, CONSOLE_PAUSE_MS, CONSOLE_QUEUE, CONSOLE_REQUEST_MAX,
+    CONSOLE_SPACING_MS,
+};
 use crate::time::Tick;
-
-/// Bytes taken from a client at once.
-const CHUNK: usize = 4096;
-
-/// Milliseconds without new clients when the system has no room for one.
-const PAUSE_MS: u64 = 1000;
-
-/// Milliseconds between two clients that are let in, and between two requests of one:
-/// no person notices, and a flood costs next to nothing.
-const SPACING_MS: u64 = 20;
-
-/// Clients that wait to be let in; whoever comes then waits outside.
-const QUEUE: libc::c_int = 8;
 
 /// What one too many is told.
 const FULL: &[u8] = b"{\"error\":\"too many consoles are open\",\"exit\":1}\n";
@@ -89,7 +79,7 @@ impl Console {
         unsafe { libc::umask(mask) };
         let listener = listener?;
         // SAFETY: the descriptor is open. The system's usual queue takes long to empty.
-        unsafe { libc::listen(listener.as_raw_fd(), QUEUE) };
+        unsafe { libc::listen(listener.as_raw_fd(), CONSOLE_QUEUE) };
         // From here on the socket is removed with the console.
         let (listener, path) = (Async::new(listener)?, path.to_owned());
         let console = Console { listener, path, is_called: true, paused: None, clients: Vec::new() };
@@ -140,11 +130,11 @@ impl Console {
             }
             Err(error) => {
                 log::warn!("console: {error}");
-                self.paused = Some(now.after(PAUSE_MS));
+                self.paused = Some(now.after(CONSOLE_PAUSE_MS));
                 return false;
             }
         }
-        self.paused = Some(now.after(SPACING_MS));
+        self.paused = Some(now.after(CONSOLE_SPACING_MS));
         true
     }
 
@@ -222,7 +212,7 @@ impl Client {
             if self.next > now {
                 return Ok(false);
             }
-            self.next = now.after(SPACING_MS);
+            self.next = now.after(CONSOLE_SPACING_MS);
             let mut text = String::new();
             if !answer(&self.input[..end], &mut text) {
                 return Ok(false);
@@ -272,7 +262,7 @@ impl Client {
         if !self.readable {
             return Ok(false);
         }
-        let mut chunk = [0; CHUNK];
+        let mut chunk = [0; CONSOLE_CHUNK];
         match self.stream.get_ref().read(&mut chunk) {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
             Ok(n) => {
@@ -407,8 +397,8 @@ mod tests {
         let mut client = UnixStream::connect(&path).unwrap();
         client.write_all(b"{\"command\":").unwrap();
         while console.serve(Tick(0), &mut never) {}
-        assert_eq!(console.poll_timeout(), Some(Tick(SPACING_MS)));
-        while console.serve(Tick(SPACING_MS), &mut never) {}
+        assert_eq!(console.poll_timeout(), Some(Tick(CONSOLE_SPACING_MS)));
+        while console.serve(Tick(CONSOLE_SPACING_MS), &mut never) {}
         assert_eq!(console.poll_timeout(), Some(Tick(CONSOLE_CLIENT_MS)));
         while console.serve(Tick(CONSOLE_CLIENT_MS), &mut never) {}
         assert_eq!((console.clients.capacity(), console.poll_timeout()), (0, None));
@@ -433,7 +423,7 @@ mod tests {
             most = most.max(console.clients.iter().map(|client| client.input.len()).max().unwrap_or(0));
             let _ = (&client).read_to_end(&mut answer);
         }
-        assert!(most <= CONSOLE_REQUEST_MAX + CHUNK, "{most}");
+        assert!(most <= CONSOLE_REQUEST_MAX + CONSOLE_CHUNK, "{most}");
         assert_eq!(answer, TOO_LONG);
         assert!(console.clients.is_empty());
     }

@@ -6,12 +6,8 @@ use std::time::Duration;
 
 use super::Failure;
 use crate::exit;
-use crate::limits::CONSOLE_ANSWER_MAX;
+use crate::limits::{CONSOLE_ANSWER_MAX, CONSOLE_CLIENT_MS};
 use crate::wire::console::{self, Answer, Request};
-
-/// How long the manager may take. It answers at once, unless a slow disk or a busy
-/// machine holds it up.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to the manager's console.
 pub(super) struct Link {
@@ -31,7 +27,8 @@ impl Link {
             }
             _ => Failure(exit::FAILED, format!("{path}: {error}")),
         })?;
-        let limited = stream.set_read_timeout(Some(TIMEOUT)).and_then(|()| stream.set_write_timeout(Some(TIMEOUT)));
+        let most = Some(Duration::from_millis(CONSOLE_CLIENT_MS));
+        let limited = stream.set_read_timeout(most).and_then(|()| stream.set_write_timeout(most));
         limited.map_err(|error| Failure(exit::FAILED, format!("{path}: {error}")))?;
         Ok(Link { stream, line: Vec::new() })
     }
@@ -48,7 +45,7 @@ impl Link {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 return Err(Failure(
                     exit::FAILED,
-                    format!("the manager does not answer within {} s", TIMEOUT.as_secs()),
+                    format!("the manager does not answer within {} s", CONSOLE_CLIENT_MS / 1000),
                 ));
             }
             _ => return Err(Failure(exit::NOT_RUNNING, String::from("the manager has hung up"))),

@@ -13,13 +13,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::config::commands::{Apply, Command};
 use crate::config::Config;
 use crate::exit;
+use crate::limits::CONSOLE_FOLLOW_MS;
 use crate::text::{Escaped, Text};
 use crate::wire::console::{Answer, Ask, Request};
 use link::Link;
 use screen::Screen;
-
-/// How often whoever follows an activity asks.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// Why something cannot be done: the exit code, and words.
 struct Failure(u8, String);
@@ -143,7 +141,7 @@ impl Follower {
             if activity.is_empty() {
                 activity = answer.activity.as_json().to_owned();
             }
-            sleep(PAUSE);
+            sleep(Duration::from_millis(CONSOLE_FOLLOW_MS));
         }
     }
 }

@@ -2,12 +2,10 @@
 
 use std::fmt::Write;
 
+use crate::limits::CONSOLE_LEVELS_MAX;
 use crate::text::Text;
 use crate::wire::malformed::{Key, Malformed};
 use crate::wire::node::{self, Node};
-
-/// Levels that are shown: past it the associations go in circles.
-const LEVELS_MAX: usize = 8;
 
 struct Tree<'a> {
     /// Identifier, version and name; whether it was drawn.
@@ -53,7 +51,7 @@ impl<'a> Tree<'a> {
 
     fn draw(&mut self, place: usize, level: usize) {
         let (id, version, name, is_drawn) = self.nodes[place];
-        if is_drawn || level > LEVELS_MAX {
+        if is_drawn || level > CONSOLE_LEVELS_MAX {
             return;
         }
         self.nodes[place].3 = true;

@@ -1,8 +1,8 @@
 //! Connecting, deadlines, leaving.
 
-use super::super::keepalive::{BACKOFF_MAX_MS, STEADY_MS};
 use super::super::{Malformed, Status};
 use super::*;
+use crate::limits::{BACKOFF_MAX_MS, LINK_STEADY_MS};
 
 #[test]
 fn connect_carries_what_is_configured_and_nothing_is_sent_before_connack() {
@@ -78,12 +78,12 @@ fn waits_grow_until_a_link_has_held() {
         most = (most * 2).min(BACKOFF_MAX_MS);
     }
     peer.connect(false);
-    peer.now = peer.now.after(STEADY_MS - 1);
+    peer.now = peer.now.after(LINK_STEADY_MS - 1);
     assert_eq!(peer.cut(), [Event::Lost(Reason::Closed)]);
     let LinkWish::Wait(until) = peer.session.poll_link(peer.now) else { panic!() };
     assert!(until.since(peer.now) > 10_000, "a broker that accepts and drops us is not hammered");
     peer.connect(false);
-    peer.now = peer.now.after(STEADY_MS);
+    peer.now = peer.now.after(LINK_STEADY_MS);
     peer.cut();
     let LinkWish::Wait(until) = peer.session.poll_link(peer.now) else { panic!() };
     assert!(until.since(peer.now) <= 1000);

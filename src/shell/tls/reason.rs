@@ -6,10 +6,8 @@ use std::sync::Arc;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 use super::trust::{is_authority, webpki_error, Identity};
+use crate::limits::TLS_NAMES_TOLD_MAX;
 use crate::logging::Utc;
-
-/// Names in a certificate that are told; the rest is left out.
-const NAMES_TOLD: usize = 8;
 
 /// Who talks, as far as it helps to explain why they cannot.
 pub struct Parties {
@@ -104,7 +102,7 @@ fn names(presented: &[String]) -> String {
     let mut out = String::new();
     for (place, name) in presented.iter().enumerate() {
         let separator = if place == 0 { "" } else { ", " };
-        if place == NAMES_TOLD {
+        if place == TLS_NAMES_TOLD_MAX {
             // A string takes all that is written to it.
             let _ = write!(out, "{separator}{} more", presented.len() - place);
             break;
@@ -158,8 +156,8 @@ mod tests {
         let names = |count: usize| names(&(0..count).map(|i| format!("DnsName(\"{i}.a\")")).collect::<Vec<_>>());
         assert_eq!(names(0), "no host at all (it has no subjectAltName)");
         assert_eq!(names(2), "0.a, 1.a");
-        assert_eq!(names(NAMES_TOLD), "0.a, 1.a, 2.a, 3.a, 4.a, 5.a, 6.a, 7.a");
-        assert_eq!(names(NAMES_TOLD + 2), "0.a, 1.a, 2.a, 3.a, 4.a, 5.a, 6.a, 7.a, 2 more");
+        assert_eq!(names(TLS_NAMES_TOLD_MAX), "0.a, 1.a, 2.a, 3.a, 4.a, 5.a, 6.a, 7.a");
+        assert_eq!(names(TLS_NAMES_TOLD_MAX + 2), "0.a, 1.a, 2.a, 3.a, 4.a, 5.a, 6.a, 7.a, 2 more");
         assert_eq!(super::names(&[String::from("IpAddress(::1)"), String::from("odd(")]), "::1, odd(");
     }
 
