@@ -113,14 +113,19 @@ impl Synchronised {
     }
 
     /// The broker has lost what was said to us meanwhile: these domains get their
-    /// message again if they owe an answer. Their agents have not started anew.
-    pub(super) fn handle_forgotten(&mut self, domains: DomainSet, out: &mut Effects) {
+    /// message again if they owe an answer. Their agents have not started anew, but
+    /// may not hear us yet.
+    pub(super) fn handle_forgotten(&mut self, now: Tick, domains: DomainSet, out: &mut Effects) {
         if !self.is_running() || self.is_resuming || self.told_again >= RESUMPTIONS_MAX {
             return;
         }
         self.told_again += 1;
-        for domain in self.campaign.domains_in(|_| true).iter().filter(|domain| domains.contains(*domain)) {
+        for domain in self.campaign.participants().iter().filter(|domain| domains.contains(*domain)) {
             self.say_again(domain, out);
+        }
+        self.missed = self.campaign.domains_in(|state| !matches!(state, State::Ready(_) | State::Done));
+        if !self.missed.is_empty() {
+            out.push(Effect::SetTimer(TimerKind::Resume, now.after(self.settings.reaction_ms())));
         }
     }
 
@@ -177,9 +182,15 @@ impl Synchronised {
         }
     }
 
-    /// Those that have not reacted since get the desired state again, once.
+    /// Those that have not reacted since get the desired state again, once; those that
+    /// may have missed their message get that.
     pub(super) fn handle_resume_timeout(&mut self, now: Tick, out: &mut Effects) {
         let mut again = false;
+        for domain in core::mem::take(&mut self.missed).iter() {
+            if self.campaign.domain(domain).is_some_and(|part| part.is_heard) {
+                self.say_again(domain, out);
+            }
+        }
         for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_))).iter() {
             let Some(part) = self.campaign.domain_mut(domain) else { continue };
             let State::Working(phase) = part.state else { continue };
@@ -235,6 +246,9 @@ impl Synchronised {
     /// the activity.
     pub(super) fn note_heard(&mut self, domain: DomainIx, feedback: &Feedback<'_>) {
         let status = feedback.status;
+        if !feedback.is_repeat {
+            self.missed.remove(domain);
+        }
         if let Some(part) = self.campaign.domain_mut(domain).filter(|_| !feedback.is_repeat) {
             part.is_heard |= match part.state {
                 State::Working(phase) => phase.is_told_by(status),

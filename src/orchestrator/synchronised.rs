@@ -51,6 +51,9 @@ pub struct Synchronised {
     pub(super) is_resuming: bool,
     /// How often they got them in this phase because the broker had forgotten us.
     pub(super) told_again: u8,
+    /// Those that have said nothing since: their agents may have come back to the broker
+    /// after us.
+    pub(super) missed: DomainSet,
 }
 
 impl Orchestrator for Synchronised {
@@ -98,7 +101,7 @@ impl Orchestrator for Synchronised {
                 Ok(())
             }
             Event::Forgotten(domains) => {
-                self.handle_forgotten(domains, out);
+                self.handle_forgotten(now, domains, out);
                 Ok(())
             }
             Event::Saved(_) | Event::Link(false) => Ok(()),
@@ -145,6 +148,7 @@ impl Synchronised {
             finished: Finished::default(),
             is_resuming: false,
             told_again: 0,
+            missed: DomainSet::default(),
         }
     }
 
@@ -175,6 +179,7 @@ impl Synchronised {
         self.campaign.begin(desired);
         self.begun = true;
         self.told_again = 0;
+        self.missed = DomainSet::default();
         let domains = self.campaign.participants();
         if domains.is_empty() {
             self.campaign.cause = Some(Cause::NoSupportedDomain);
