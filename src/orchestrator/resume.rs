@@ -183,25 +183,26 @@ impl Synchronised {
     }
 
     /// Those that have not reacted since get the desired state again, once; those that
-    /// may have missed their message get that.
+    /// may have missed their message get it as well, but may go on in silence.
     pub(super) fn handle_resume_timeout(&mut self, now: Tick, out: &mut Effects) {
         let mut again = false;
-        for domain in core::mem::take(&mut self.missed).iter() {
-            if self.campaign.domain(domain).is_some_and(|part| part.is_heard) {
+        let missed = core::mem::take(&mut self.missed);
+        for domain in self.campaign.domains_in(|s| matches!(s, State::CleaningUp(_) | State::RollingBack(_))).iter() {
+            if missed.contains(domain) {
                 self.say_again(domain, out);
             }
         }
         for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_))).iter() {
             let Some(part) = self.campaign.domain_mut(domain) else { continue };
             let State::Working(phase) = part.state else { continue };
-            if part.is_heard {
+            if part.is_heard && !missed.contains(domain) {
                 continue;
             }
-            if part.replay.is_none() {
-                part.replay = Some(phase);
+            if part.replay.is_none() || part.is_heard {
+                part.replay = part.replay.max(Some(phase));
                 part.state = State::Working(Phase::Identify);
                 out.push(Effect::Forward(domain));
-                again = true;
+                again |= !part.is_heard;
             } else {
                 self.fail(domain, Reason::Silent(None, self.settings.reaction_ms()), out);
                 self.drop_out(now, domain, out);
@@ -225,6 +226,18 @@ impl Synchronised {
         part.state = State::Working(next);
         self.start(domain, next, out);
         true
+    }
+
+    /// Whether the status is what the phase of the others was to lead a domain to that
+    /// is led back to it.
+    pub(super) fn is_through(&mut self, domain: DomainIx, status: Status) -> bool {
+        let phase = self.campaign.phase;
+        let Some(part) = self.campaign.domain_mut(domain) else { return false };
+        let is_through = part.is_heard && part.replay == Some(phase) && status == phase.success();
+        if is_through {
+            part.replay = None;
+        }
+        is_through
     }
 
     /// What starts the phase is sent to the domain.

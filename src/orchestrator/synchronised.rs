@@ -52,7 +52,7 @@ pub struct Synchronised {
     /// How often they got them in this phase because the broker had forgotten us.
     pub(super) told_again: u8,
     /// Those that have said nothing since: their agents may have come back to the broker
-    /// after us.
+    /// after us, or have started anew and told nobody but the broker.
     pub(super) missed: DomainSet,
 }
 
@@ -276,6 +276,10 @@ impl Synchronised {
                 }
                 let idle = phase == Phase::Identify && self.campaign.actions.count(domain) == 0;
                 self.set(domain, if idle { State::Done } else { State::Ready(phase) });
+            }
+            // It was led back for its silence only, and has gone on all the same.
+            (State::Working(_), _) if !feedback.is_repeat && self.is_through(domain, status) => {
+                self.set(domain, State::Ready(self.campaign.phase));
             }
             (State::Working(_), _) if status.is_failure() => {
                 self.fail(domain, Reason::of(status, feedback.message), out);
