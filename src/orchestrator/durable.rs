@@ -174,8 +174,13 @@ impl<O: Orchestrator> Orchestrator for Durable<O> {
                 if matches!(event, Event::DesiredState(_)) && !self.is_running() {
                     self.is_broken = false;
                 }
+                let is_end_saved = matches!(&event, Event::Boot(saved) if saved.is_end());
                 self.effects.clear();
                 self.inner.handle(now, event, &mut self.effects)?;
+                if is_end_saved {
+                    // What is told again must not keep the next activity waiting.
+                    self.saved = self.mark();
+                }
                 let waits = self.saving.is_some() || self.mark() != self.saved;
                 for place in 0..self.effects.len() {
                     let effect = self.effects[place];

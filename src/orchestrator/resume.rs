@@ -4,7 +4,7 @@
 //! forgotten the activity: it gets the desired state again and is led, on its own,
 //! to the phase that it was in. If it still does not react, the domain has failed.
 
-use super::campaign::Campaign;
+use super::campaign::{Campaign, Cause};
 use super::domain::{Reason, State, Wait};
 use super::effect::{Effect, Effects, TimerKind};
 use super::event::Feedback;
@@ -27,6 +27,14 @@ pub struct Saved {
     pub has_booted: bool,
     /// The activities that had finished.
     pub finished: Finished,
+}
+
+impl Saved {
+    /// Whether the end is as it was saved, so that all that follows can be said again
+    /// without another save.
+    pub(super) fn is_end(&self) -> bool {
+        !self.campaign.is_running() && self.campaign.cause != Some(Cause::Unreadable)
+    }
 }
 
 impl Synchronised {

@@ -165,6 +165,15 @@ fn an_end_that_was_not_delivered_is_told_again_and_one_that_was_is_not() {
 }
 
 #[test]
+fn an_end_that_is_told_again_after_a_start_keeps_no_activity_waiting() {
+    let before = ended(false, true);
+    let mut saver = Saver::new();
+    let told = saver.handle(Event::Boot(&saved(&before, Reboot::None, false)));
+    assert_eq!(told, [Effect::Report(Status::Completed), Effect::ReportInventory, Effect::AwaitDelivery]);
+    assert_eq!(saver.apply_as("a-2"), [Effect::Save(1)]);
+}
+
+#[test]
 fn the_host_is_rebooted_once_whatever_happens_around_it() {
     let mut before = ended(true, true);
     before.handle(Event::Delivered).unwrap();
@@ -212,9 +221,13 @@ impl Saver {
     }
 
     fn apply(&mut self) -> Vec<Effect> {
+        self.apply_as("a-1")
+    }
+
+    fn apply_as(&mut self, activity: &str) -> Vec<Effect> {
         let id = Text::from_checked("d0");
         let parts = [event::Part { id, domain: Some(ix(0)) }];
-        let activity = Text::from_checked("a-1");
+        let activity = Text::from_checked(activity);
         self.handle(Event::DesiredState(event::DesiredState { activity, timestamp: 1, crc: 1, parts: &parts }))
     }
 

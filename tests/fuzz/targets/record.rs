@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
     for kind in Kind::ALL {
         assert_slots(bytes, kind);
     }
-    let _ = state::activity_of(bytes);
+    let _ = state::decode_key(bytes, &mut Campaign::new());
     let Some(fields) = bytes.get(HEADER..) else { return };
     match Kind::ALL[usize::from(bytes[KIND].wrapping_sub(1)) % Kind::ALL.len()] {
         Kind::State => assert_state(fields, &names),
