@@ -42,6 +42,10 @@ export CARGO_PROFILE_RELEASE_PANIC = "${RUST_PANIC_STRATEGY}"
 
 do_install() {
     um_install ${B}/target/${CARGO_TARGET_SUBDIR}/update-manager
+    # Without exec there is no agent that the unit could start.
+    if ${@bb.utils.contains('PACKAGECONFIG', 'exec', 'false', 'true', d)}; then
+        rm ${D}${UM_SYSUNIT_DD}/update-manager-agent@.service
+    fi
     install -d ${D}${datadir}/licenses/update-manager
     cd ${S}
     python3 crates licences --target ${RUST_HOST_SYS} ${UM_FEATURES} \
