@@ -66,6 +66,12 @@ impl World {
         world
     }
 
+    /// Each write takes so many milliseconds from now on.
+    pub fn slow_disk(&mut self, ms: u64) {
+        let Some(disk) = &mut self.disk else { panic!("there is no disk") };
+        disk.slow_ms = ms;
+    }
+
     /// The power is cut now.
     pub fn power_cut(&mut self, outage: Outage) {
         let Some(disk) = &mut self.disk else { panic!("a power cut needs a disk") };

@@ -91,9 +91,7 @@ fn a_desired_state_that_comes_while_something_is_saved_is_acknowledged_after_its
     for ms in (0..8_000).step_by(200) {
         let mut world = saving("");
         world.backend_applies("a-1", &desired_state(&["one"]));
-        if let Some(disk) = &mut world.disk {
-            disk.slow_ms = 1_000;
-        }
+        world.slow_disk(1_000);
         world.cut();
         world.await_link();
         world.backend_applies("a-2", &desired_state(&["one"]));
@@ -108,6 +106,14 @@ fn a_desired_state_that_comes_while_something_is_saved_is_acknowledged_after_its
     }
 }
 
+/// However late the power is cut, the end of `a-2` is told.
+fn assert_told_past_a_cut(mut world: World, ms: u64) {
+    world.run_for(ms);
+    world.power_cut(BOOT);
+    world.run_for(600_000);
+    assert!(world.reports("a-2").iter().any(|report| report.is_final()), "cut after {ms} ms");
+}
+
 #[test]
 fn a_desired_state_that_comes_while_a_delivery_is_saved_is_acknowledged_after_its_own_save() {
     for ms in (0..8_000).step_by(200) {
@@ -115,17 +121,12 @@ fn a_desired_state_that_comes_while_a_delivery_is_saved_is_acknowledged_after_it
         world.broker.acknowledges = false;
         world.backend_applies("a-1", &desired_state(&["one"]));
         world.run_for(1_000);
-        if let Some(disk) = &mut world.disk {
-            disk.slow_ms = 1_000;
-        }
+        world.slow_disk(1_000);
         world.broker.acknowledges = true;
         world.cut();
         world.await_link();
         world.backend_applies("a-2", &desired_state(&["one"]));
-        world.run_for(ms);
-        world.power_cut(BOOT);
-        world.run_for(600_000);
-        assert!(world.reports("a-2").iter().any(|report| report.is_final()), "cut after {ms} ms");
+        assert_told_past_a_cut(world, ms);
     }
 }
 
@@ -135,15 +136,11 @@ fn an_end_that_is_saved_apart_is_told_once_when_the_next_activity_was_not_saved(
     world.broker.acknowledges = false;
     world.backend_applies("a-1", &desired_state(&["one"]));
     world.run_for(1_000);
-    if let Some(disk) = &mut world.disk {
-        disk.slow_ms = 1_000;
-    }
+    world.slow_disk(1_000);
     world.backend_applies("a-2", &desired_state(&["one"]));
     // The reports are on the disk, the new activity is not.
     world.run_for(1_500);
-    if let Some(disk) = &mut world.disk {
-        disk.slow_ms = 0;
-    }
+    world.slow_disk(0);
     let cut = world.now();
     world.power_cut(BOOT);
     world.broker.acknowledges = true;
@@ -158,18 +155,13 @@ fn an_end_that_waits_for_its_save_is_not_delivered_with_that_of_the_activity_bef
         world.broker.acknowledges = false;
         world.backend_applies("a-1", &desired_state(&["one"]));
         world.run_for(1_000);
-        if let Some(disk) = &mut world.disk {
-            disk.slow_ms = 1_000;
-        }
+        world.slow_disk(1_000);
         world.backend_applies("a-2", &desired_state(&["one"]));
         world.agent_says("one", r#"{"activityId":"a-2","payload":{"status":"IDENTIFICATION_FAILED"}}"#);
         world.broker.acknowledges = true;
         world.cut();
         world.await_link();
-        world.run_for(ms);
-        world.power_cut(BOOT);
-        world.run_for(600_000);
-        assert!(world.reports("a-2").iter().any(|report| report.is_final()), "cut after {ms} ms");
+        assert_told_past_a_cut(world, ms);
     }
 }
 
@@ -197,9 +189,7 @@ fn an_activity_whose_desired_state_is_damaged_is_not_led_on_with_the_one_before(
 #[test]
 fn a_refused_desired_state_that_the_broker_delivers_once_more_is_ignored() {
     let mut world = saving("");
-    if let Some(disk) = &mut world.disk {
-        disk.slow_ms = 5_000;
-    }
+    world.slow_disk(5_000);
     world.backend_applies("a-1", &desired_state(&["nobody"]));
     world.run_for(100);
     world.backend_applies("a-2", &desired_state(&["one"]));
@@ -212,9 +202,7 @@ fn a_refused_desired_state_that_the_broker_delivers_once_more_is_ignored() {
     assert_eq!(world.story("a-2"), ["IDENTIFICATION_FAILED"]);
     assert!(world.logged(&["comes once more is ignored, it was refused"]));
     // The backend itself may want it again.
-    if let Some(disk) = &mut world.disk {
-        disk.slow_ms = 0;
-    }
+    world.slow_disk(0);
     world.backend_applies("a-2", &desired_state(&["one"]));
     world.run_for(60_000);
     assert_eq!(world.last("a-2").status, "COMPLETED");
@@ -223,9 +211,7 @@ fn a_refused_desired_state_that_the_broker_delivers_once_more_is_ignored() {
 #[test]
 fn an_end_that_is_still_being_saved_is_no_reason_to_refuse_its_activity() {
     let mut world = saving("");
-    if let Some(disk) = &mut world.disk {
-        disk.slow_ms = 20_000;
-    }
+    world.slow_disk(20_000);
     world.backend_applies("a-1", &desired_state(&["nobody"]));
     world.run_for(100);
     // It comes once more with each link.
