@@ -232,10 +232,15 @@ impl Saver {
     }
 
     fn say(&mut self, status: Status) -> Vec<Effect> {
+        self.say_as("a-1", status)
+    }
+
+    fn say_as(&mut self, activity: &str, status: Status) -> Vec<Effect> {
         let component = r#"{"id":"x"}"#;
         let id = Text::from_checked("x");
         let action = event::Action { id, component, status: None, progress: 0, message: Text::EMPTY };
-        self.handle(Event::Feedback(ix(0), feedback(status, "", &[action])))
+        let activity = Text::from_checked(activity);
+        self.handle(Event::Feedback(ix(0), event::Feedback { activity, ..feedback(status, "", &[action]) }))
     }
 }
 
@@ -358,6 +363,34 @@ fn whoever_may_have_missed_its_message_is_led_to_it_once_more() {
     course.say(0, Status::DownloadSuccess, true);
     assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
     assert_eq!(course.timeout(TimerKind::Resume, 30_000), "");
+}
+
+#[test]
+fn whoever_may_have_missed_the_order_to_clean_up_gets_it_once_more() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Cleanup);
+    course.handle(Event::Forgotten([ix(0)].into_iter().collect())).unwrap();
+    assert_eq!(course.told(), "Cleanup>0");
+    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "Cleanup>0");
+    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "");
+}
+
+#[test]
+fn a_finished_activity_that_comes_again_while_the_next_end_is_saved_is_ignored() {
+    let mut saver = Saver::new();
+    saver.apply();
+    saver.handle(Event::Saved(1));
+    saver.say(Status::IdentificationFailed);
+    saver.handle(Event::Saved(2));
+    saver.apply_as("a-2");
+    saver.handle(Event::Saved(3));
+    saver.say_as("a-2", Status::IdentificationFailed);
+    let rejected = |saver: &mut Saver, activity| {
+        let desired = event::DesiredState { activity: Text::from_checked(activity), timestamp: 1, crc: 1, parts: &[] };
+        saver.0.handle(Tick(0), Event::DesiredState(desired), &mut Effects::new())
+    };
+    assert_eq!(rejected(&mut saver, "a-1"), Err(Rejected::Redelivered));
+    assert_eq!(rejected(&mut saver, "a-2"), Err(Rejected::SameActivity));
+    assert_eq!(rejected(&mut saver, "a-3"), Err(Rejected::Busy));
 }
 
 #[test]
