@@ -254,7 +254,7 @@ impl Journal {
 impl Seen {
     fn of(campaign: &Campaign, reboot: Reboot) -> Seen {
         let mut domains = [(0, false); DOMAINS_MAX];
-        for (code, part) in domains.iter_mut().zip(&campaign.domains) {
+        for (code, part) in domains.iter_mut().zip(campaign.domains.iter()) {
             let Some(part) = part else { continue };
             *code = (part.state.code(), part.failure.is_some());
         }

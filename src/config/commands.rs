@@ -52,7 +52,7 @@ macro_rules! looks {
         }
 
         impl SubCommand for $name {
-            const COMMAND: &'static CommandInfo = &CommandInfo { short: &'\0', name: $word, description: $what };
+            const COMMAND: &'static CommandInfo = &CommandInfo { name: $word, description: $what };
         }
     )* };
 }

@@ -100,8 +100,13 @@ impl LogFile {
     fn write_out(&mut self, now: Now, line: &[u8]) -> io::Result<()> {
         if let Some(Failure { lines: lines @ 1.., .. }) = self.failure {
             let mut note = Line::new();
-            let text = format_args!("{lines} lines before this one went to standard error");
-            write_line(&mut note, now.wall, log::Level::Warn, &text);
+            let level = log::Level::Warn;
+            write_line(
+                &mut note,
+                now.wall,
+                level,
+                &format_args!("{lines} lines before this one went to standard error"),
+            );
             self.append(now, note.as_bytes())?;
             self.failure = Some(Failure { retry_at: now.tick, lines: 0 });
         }
@@ -134,8 +139,8 @@ impl LogFile {
         }
         self.failure = Some(Failure { retry_at, lines: 0 });
         let mut said = Line::new();
-        let text = format_args!("log file {}: {cause}; logging to standard error", self.path.display());
-        write_line(&mut said, now.wall, log::Level::Error, &text);
+        let (level, path) = (log::Level::Error, self.path.display());
+        write_line(&mut said, now.wall, level, &format_args!("log file {path}: {cause}; logging to standard error"));
         let _ = fallback.write_all(said.as_bytes());
     }
 
