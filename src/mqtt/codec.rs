@@ -5,7 +5,7 @@
 //! that passed are given to it.
 
 use bytes::{Bytes, BytesMut};
-use mqttbytes::v4::{self, SubscribeReasonCode};
+use mqttbytes::v4::{self, Publish, SubAck, SubscribeReasonCode};
 use mqttbytes::{Error, QoS};
 
 use super::options::Options;
@@ -241,39 +241,38 @@ fn cut(text: &str, len_max: usize) -> &str {
 }
 
 /// Reads one packet that [`measure`] found whole; `bytes` is just that.
-pub(super) fn read(mut bytes: BytesMut) -> Result<Packet, Malformed> {
+pub(super) fn read(bytes: BytesMut) -> Result<Packet, Malformed> {
     let kind = bytes[0] >> 4;
-    if kind == CONNACK {
+    // All that the short ones have. Their length may be written in up to four bytes.
+    let last = [bytes[bytes.len() - 2], bytes[bytes.len() - 1]];
+    match kind {
         // mqttbytes takes reserved flags and refuses to tell unknown codes.
-        if bytes[2] & 0xfe != 0 {
-            return Err(malformed(kind, "wrong flags"));
-        }
-        return Ok(Packet::ConnAck { session_present: bytes[2] & 1 != 0, code: bytes[3] });
-    }
-    let len = bytes.len();
-    match v4::read(&mut bytes, len) {
-        Ok(v4::Packet::Publish(p)) => Ok(Packet::Publish {
-            topic: p.topic,
-            payload: p.payload,
-            retain: p.retain,
-            dup: p.dup,
-            qos: p.qos as u8,
-            id: p.pkid,
+        CONNACK if last[0] & 0xfe != 0 => Err(malformed(kind, "wrong flags")),
+        CONNACK => Ok(Packet::ConnAck { session_present: last[0] & 1 != 0, code: last[1] }),
+        PUBACK => Ok(Packet::PubAck(u16::from_be_bytes(last))),
+        PUBREL => Ok(Packet::PubRel(u16::from_be_bytes(last))),
+        UNSUBACK => Ok(Packet::UnsubAck(u16::from_be_bytes(last))),
+        PINGRESP => Ok(Packet::PingResp),
+        PUBLISH | SUBACK => read_long(kind, bytes).map_err(|error| match error {
+            Error::InvalidSubscribeReasonCode(_) => malformed(kind, "unknown return code"),
+            _ => malformed(kind, "unreadable"),
         }),
-        Ok(v4::Packet::PubAck(p)) => Ok(Packet::PubAck(p.pkid)),
-        Ok(v4::Packet::PubRel(p)) => Ok(Packet::PubRel(p.pkid)),
-        Ok(v4::Packet::SubAck(p)) => {
-            let codes = p.return_codes.iter().enumerate();
-            let refused =
-                codes.filter(|(_, code)| **code == SubscribeReasonCode::Failure).map(|(place, _)| place as u16);
-            Ok(Packet::SubAck { id: p.pkid, filters: p.return_codes.len(), refused: refused.collect() })
-        }
-        Ok(v4::Packet::UnsubAck(p)) => Ok(Packet::UnsubAck(p.pkid)),
-        Ok(v4::Packet::PingResp) => Ok(Packet::PingResp),
-        Ok(_) => Ok(Packet::Stray),
-        Err(Error::InvalidSubscribeReasonCode(_)) => Err(malformed(kind, "unknown return code")),
-        Err(_) => Err(malformed(kind, "unreadable")),
+        _ => Ok(Packet::Stray),
     }
+}
+
+/// A PUBLISH or SUBACK. `v4::read` would bring all that a server reads with it.
+fn read_long(kind: u8, bytes: BytesMut) -> Result<Packet, Error> {
+    let header = mqttbytes::check(bytes.iter(), bytes.len())?;
+    let bytes = bytes.freeze();
+    if kind == SUBACK {
+        let SubAck { pkid, return_codes } = SubAck::read(header, bytes)?;
+        let codes = return_codes.iter().enumerate();
+        let refused = codes.filter(|(_, code)| **code == SubscribeReasonCode::Failure).map(|(place, _)| place as u16);
+        return Ok(Packet::SubAck { id: pkid, filters: return_codes.len(), refused: refused.collect() });
+    }
+    let Publish { topic, payload, retain, dup, qos, pkid } = Publish::read(header, bytes)?;
+    Ok(Packet::Publish { topic, payload, retain, dup, qos: qos as u8, id: pkid })
 }
 
 fn malformed(kind: u8, what: &'static str) -> Malformed {
