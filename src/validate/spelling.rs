@@ -62,7 +62,9 @@ impl Spelling {
 /// Whether two names are the same but for case and one letter, if they are not short.
 pub(super) fn is_near(a: &str, b: &str) -> bool {
     let plain = |name: &str| -> Vec<char> {
-        name.chars().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
+        // Our names are ASCII; the tables for other letters would be 3 kB.
+        let chars = name.chars().map(|c| c.to_ascii_lowercase());
+        chars.filter(|c| !c.is_ascii() || c.is_ascii_alphanumeric()).collect()
     };
     let (a, b) = (plain(a), plain(b));
     let start = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
