@@ -1,5 +1,6 @@
 //! The loop, and everything that awaits, reads a clock or makes a system call.
 
+mod child;
 pub(crate) mod clock;
 mod console;
 mod disk;

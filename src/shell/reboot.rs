@@ -15,12 +15,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
+use super::child::Child;
 use crate::config::env::Lookup;
 use crate::limits::{REBOOT_COMMAND_MS, REBOOT_FAILED_MS, REBOOT_LOOK_MS, REBOOT_PAUSE_MS, REBOOT_SYNC_MS};
 use crate::time::{Duration, Tick};
@@ -125,7 +124,7 @@ impl Rebooter {
             return self.begin_sync(now);
         }
         log::info!("running the reboot command");
-        match spawn(&self.command) {
+        match Child::spawn(&self.command) {
             Ok(child) => {
                 self.child = Some(child);
                 self.enter(Step::Command(now.after(REBOOT_COMMAND_MS)), now.after(REBOOT_LOOK_MS));
@@ -192,7 +191,7 @@ impl Rebooter {
         self.step = Step::Idle;
         self.due = None;
         if let Some(child) = &mut self.child {
-            end_group(child);
+            child.end_group();
         }
         Some(Outcome::Failed(reason))
     }
@@ -262,33 +261,6 @@ impl Rebooter {
             }
             Err(reason) => self.fail(reason),
         }
-    }
-}
-
-/// Runs `command` in a process group of its own, with the signals open that this
-/// process waits for. Nothing is to be read from it.
-fn spawn(command: &str) -> io::Result<Child> {
-    let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command).stdin(Stdio::null()).process_group(0);
-    // SAFETY: between fork and exec only async-signal-safe functions are called,
-    // and the set is initialised before it is used.
-    unsafe {
-        shell.pre_exec(|| {
-            let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-            libc::sigemptyset(none.as_mut_ptr());
-            match libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()) {
-                0 => Ok(()),
-                _ => Err(io::Error::last_os_error()),
-            }
-        });
-    }
-    shell.spawn()
-}
-
-fn end_group(child: &mut Child) {
-    if let (Ok(None), Ok(group)) = (child.try_wait(), libc::pid_t::try_from(child.id())) {
-        // SAFETY: a plain call. The child is not reaped, so the group is still its own.
-        unsafe { libc::kill(-group, libc::SIGKILL) };
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 
 use super::*;
 use crate::logging::temp::TempDir;
@@ -49,7 +50,7 @@ impl World {
             let due = self.due();
             assert!(due < REBOOT_COMMAND_MS, "the command does not end");
             if let Some(child) = &mut self.rebooter.child {
-                child.wait().unwrap();
+                child.wait();
             }
             self.step(due);
         }
@@ -243,8 +244,7 @@ fn a_command_that_does_not_end_is_left_for_a_minute_and_ended_when_the_reboot_ha
     world.step(REBOOT_COMMAND_MS);
     assert!(world.is_syncing() && world.rebooter.child.as_mut().unwrap().try_wait().unwrap().is_none());
     world.follow_files(REBOOT_COMMAND_MS + REBOOT_SYNC_MS);
-    use std::os::unix::process::ExitStatusExt;
-    let status = world.rebooter.child.as_mut().unwrap().wait().unwrap();
+    let status = world.rebooter.child.as_mut().unwrap().wait();
     assert_eq!(status.signal(), Some(libc::SIGKILL));
 }
 
@@ -257,7 +257,6 @@ fn the_command_can_be_ended_by_the_signals_that_this_process_waits_for() {
         libc::sigaddset(&mut set, libc::SIGTERM);
         assert_eq!(libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()), 0);
     }
-    let mut child = spawn("kill -TERM $$; exit 0").unwrap();
-    use std::os::unix::process::ExitStatusExt;
-    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
+    let mut child = Child::spawn("kill -TERM $$; exit 0").unwrap();
+    assert_eq!(child.wait().signal(), Some(libc::SIGTERM));
 }
