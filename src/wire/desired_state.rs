@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use heapless::{String, Vec};
+use heapless::Vec;
 
 use super::envelope::Envelope;
 use super::malformed::{Key, Malformed, What};
@@ -80,12 +80,12 @@ pub fn decode(envelope: &Envelope<'_>) -> Result<DesiredState, Malformed> {
 
 fn check_domain_id<'a>(id: Node<'a>, named: &[Text<'_>]) -> Result<Text<'a>, Malformed> {
     let text = id.name()?;
-    let Ok(raw) = String::try_from(text.as_json()) else {
+    if text.as_json().len() > DOMAIN_ID_MAX {
         return Err(id.error(What::Longer(DOMAIN_ID_MAX as u32)));
-    };
-    match named.contains(&text) {
-        true => Err(Malformed { domain: raw, ..id.error(What::Is("repeats the domain")) }),
-        false => Ok(text),
+    }
+    match named.iter().position(|name| *name == text) {
+        Some(index) => Err(id.error(What::Repeats(index as u32))),
+        None => Ok(text),
     }
 }
 

@@ -2,11 +2,8 @@
 
 use core::fmt;
 
-use heapless::String;
-
 use super::scan::Span;
-use crate::limits::{DOMAIN_ID_MAX, PATH_MAX};
-use crate::text::Text;
+use crate::limits::PATH_MAX;
 
 macro_rules! keys {
     ($($key:ident = $name:literal,)*) => {
@@ -131,6 +128,8 @@ pub enum What {
     More(u32, &'static str),
     /// The message lacks this.
     Missing(&'static str),
+    /// The domain with this index, from 0, has the same id.
+    Repeats(u32),
 }
 
 impl fmt::Display for What {
@@ -139,6 +138,7 @@ impl fmt::Display for What {
             What::Is(predicate) => f.write_str(predicate),
             What::Longer(bytes) => write!(f, "is longer than {bytes} bytes"),
             What::More(limit, noun) => write!(f, "has more than {limit} {noun}"),
+            What::Repeats(index) => write!(f, "repeats that of domains[{index}]"),
             What::Missing(noun) => write!(f, "{noun} is missing"),
         }
     }
@@ -153,14 +153,12 @@ pub struct Malformed {
     pub path: Path,
     /// Where, in bytes from the start of the message.
     pub offset: u32,
-    /// The domain that is at fault, escaped as in JSON; empty if none is.
-    pub domain: String<DOMAIN_ID_MAX>,
 }
 
 impl Malformed {
     /// The error `what` at `path`, `offset` bytes from the start.
     pub fn new(what: What, path: Path, offset: usize) -> Malformed {
-        Malformed { what, path, offset: u32::try_from(offset).unwrap_or(u32::MAX), domain: String::new() }
+        Malformed { what, path, offset: u32::try_from(offset).unwrap_or(u32::MAX) }
     }
 
     /// The same error with what stands at `span` as its place in the message.
@@ -177,9 +175,6 @@ impl fmt::Display for Malformed {
             _ => write!(f, "{} ", self.path)?,
         }
         self.what.fmt(f)?;
-        if !self.domain.is_empty() {
-            write!(f, " {}", Text::from_checked(&self.domain))?;
-        }
         write!(f, " (byte {})", self.offset)
     }
 }
