@@ -1,3 +1,14 @@
+// What std and musl name, but the manager can do without.
+
+#include <sys/prctl.h>
+
+// std names only the thread that calls. musl's own names others too, by a file whose
+// name it prints: 10 kB of printf come with it.
+int pthread_setname_np(void *thread, const char *name) {
+    (void)thread;
+    return prctl(PR_SET_NAME, name);
+}
+
 // A panic aborts, and without unwind tables a backtrace has no steps. std and, on
 // ARM, musl name the unwinder all the same. With this in its place the real one,
 // and printf with it, stay out.
