@@ -60,6 +60,8 @@ fn main() -> ExitCode {
     }
 }
 
+/// Behind the manager in the binary: see cross/cold.ld.
+#[inline(never)]
 fn command_code(command: &Command, loaded: &Loaded) -> u8 {
     match command {
         #[cfg(feature = "exec")]
