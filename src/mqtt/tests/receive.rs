@@ -224,6 +224,20 @@ fn the_largest_packet_of_all_passes_through_the_same_buffer() {
     assert_eq!(peer.session.inbound.place(), place);
 }
 
+/// The standard does not forbid it (2.2.3).
+#[test]
+fn a_length_may_be_written_in_more_bytes_than_it_needs() {
+    let mut peer = Peer::new(options(false));
+    peer.open();
+    peer.sent();
+    assert_eq!(peer.feed(&[0x20, 0x82, 0x80, 0, 1, 0]), [Event::Connected { session_present: true }]);
+    let ack = only_publish(peer.feed(&[0x34, 0x85, 0, 0, 1, b't', 1, 2])).ack.unwrap();
+    peer.session.acknowledge(ack);
+    assert!(matches!(&peer.sent()[..], [Packet::PubRec(p)] if p.pkid == 0x102));
+    assert_eq!(peer.feed(&[0x62, 0x82, 0, 1, 2]), []);
+    assert!(matches!(&peer.sent()[..], [Packet::PubComp(p)] if p.pkid == 0x102));
+}
+
 #[test]
 fn one_buffer_serves_ten_thousand_messages() {
     let mut peer = Peer::connected(options(true));
