@@ -98,6 +98,47 @@ fn our_own_build_knows_the_same_targets() {
     assert!(lines.clone().any(|line| line.starts_with(&format!("{})", arms.join(" | ")))));
 }
 
+/// Each name that `cross/cold.ld` has, as Rust mangles it: its length, then itself.
+fn names_behind_the_rest() -> Vec<String> {
+    let mut names = Vec::new();
+    for line in read("cross/cold.ld").lines().filter(|line| line.trim().starts_with("*(.text.")) {
+        let mut rest = line;
+        while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+            let digits = rest[at..].chars().take_while(char::is_ascii_digit).count();
+            let (length, tail) = rest[at..].split_at(digits);
+            let name = &tail[..length.parse().unwrap()];
+            names.push(name.to_owned());
+            rest = &tail[name.len()..];
+        }
+    }
+    names
+}
+
+fn sources(folder: &Path, all: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => sources(&path, all),
+            false => all.push_str(&String::from_utf8_lossy(&std::fs::read(&path).unwrap())),
+        }
+    }
+}
+
+#[test]
+fn what_is_put_behind_the_rest_exists() {
+    let mut all = String::new();
+    sources(&root().join("src"), &mut all);
+    let names = names_behind_the_rest();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names.iter().filter(|name| *name != "update_manager") {
+        let is_there = ["mod ", "fn ", "struct "].iter().any(|kind| {
+            let word = format!("{kind}{name}");
+            all.match_indices(&word).any(|(at, _)| !all[at + word.len()..].starts_with(char::is_alphanumeric))
+        });
+        assert!(is_there, "cross/cold.ld: {name}");
+    }
+}
+
 #[test]
 fn the_recorded_sizes_are_within_what_was_asked_for() {
     let sizes = read("cross/sizes.txt");
