@@ -81,7 +81,7 @@ struct Files(libc::posix_spawn_file_actions_t);
 
 impl Files {
     fn new() -> io::Result<Files> {
-        let mut raw = MaybeUninit::uninit();
+        let mut raw = MaybeUninit::zeroed();
         // SAFETY: it is used only once it is initialised.
         let mut files = unsafe {
             check(libc::posix_spawn_file_actions_init(raw.as_mut_ptr()))?;
@@ -107,7 +107,7 @@ struct Attributes(libc::posix_spawnattr_t);
 
 impl Attributes {
     fn new() -> io::Result<Attributes> {
-        let (mut raw, mut signals) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        let (mut raw, mut signals) = (MaybeUninit::zeroed(), MaybeUninit::uninit());
         let flags = libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
         // SAFETY: each is used only once it is initialised.
         unsafe {
