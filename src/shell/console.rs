@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 
 use async_io::Async;
 
+use super::waiting::Waiting;
 use crate::limits::{
     CONSOLE_CHUNK, CONSOLE_CLIENTS_MAX, CONSOLE_CLIENT_MS, CONSOLE_PAUSE_MS, CONSOLE_QUEUE, CONSOLE_REQUEST_MAX,
     CONSOLE_SPACING_MS,
@@ -161,6 +162,26 @@ impl Console {
     }
 }
 
+/// With [`Waiting`] in place of `poll_wake`.
+impl Console {
+    /// Waits until `serve` may get on.
+    pub fn wait(&self, waiting: &mut Waiting) {
+        if self.paused.is_none() && !self.is_called {
+            waiting.read(&self.listener);
+        }
+        self.clients.iter().for_each(|client| client.wait(waiting));
+    }
+
+    /// Notes what has come.
+    pub fn take(&mut self, waiting: &Waiting) {
+        self.is_called |= waiting.is_readable(&self.listener);
+        for client in &mut self.clients {
+            client.readable |= waiting.is_readable(&client.stream);
+            client.writable |= waiting.is_writable(&client.stream);
+        }
+    }
+}
+
 impl Drop for Console {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
@@ -274,6 +295,16 @@ impl Client {
                 Ok(false)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    fn wait(&self, waiting: &mut Waiting) {
+        if self.taken < self.output.len() {
+            if !self.writable {
+                waiting.write(&self.stream);
+            }
+        } else if !self.readable {
+            waiting.read(&self.stream);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll};
 
@@ -101,6 +102,28 @@ impl Link {
             #[cfg(feature = "tls")]
             Link::Tls(stream) => stream.poll_writable(cx),
             Link::Unix(stream) => stream.poll_writable(cx),
+        }
+    }
+}
+
+impl Link {
+    /// Whether the next reading says at once that it has ended.
+    pub fn is_over(&self) -> bool {
+        match self {
+            #[cfg(feature = "tls")]
+            Link::Tls(stream) => stream.is_closed(),
+            _ => false,
+        }
+    }
+}
+
+impl AsRawFd for Link {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Link::Tcp(stream) => stream.as_raw_fd(),
+            #[cfg(feature = "tls")]
+            Link::Tls(stream) => stream.as_raw_fd(),
+            Link::Unix(stream) => stream.as_raw_fd(),
         }
     }
 }

@@ -12,13 +12,14 @@ mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod transport;
+pub(crate) mod waiting;
 
 use std::collections::hash_map::RandomState;
 use std::future::{poll_fn, Future};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::mem::replace;
-use std::pin::{pin, Pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
@@ -38,6 +39,7 @@ use reboot::{Outcome, Rebooter};
 use signal::{Signal, Signals};
 use timer::Timer;
 use transport::{Transport, Wake};
+use waiting::Waiting;
 
 /// Serves until the process is told to end, with the orchestration that the
 /// protocol describes. The configuration is one that `config` found good.
@@ -159,17 +161,7 @@ fn serve(
     };
     // A broker that is away is waited for, so it must not fail the start.
     pump.notify.ready(clock.now().tick);
-    while !pump.router.is_ended() {
-        let is_busy = pump.router.is_busy();
-        let serving: Pin<&mut dyn Future<Output = ()>> = pin!(pump.serve(is_busy));
-        // `smol::block_on` drives the reactor in this thread: half the system calls
-        // and no hop between threads. But the reactor's own thread wakes a dozen times
-        // after each event, so at rest that thread alone waits for the next one.
-        match is_busy {
-            true => smol::block_on(serving),
-            false => smol::future::block_on(serving),
-        }
-    }
+    smol::future::block_on(pump.serve());
     Ok(())
 }
 
@@ -248,9 +240,8 @@ struct Pump<'a> {
 }
 
 impl Pump<'_> {
-    /// Serves while an activity runs, or while none does.
-    async fn serve(&mut self, is_busy: bool) {
-        while !self.router.is_ended() && self.router.is_busy() == is_busy {
+    async fn serve(&mut self) {
+        while !self.router.is_ended() {
             let now = self.clock.now();
             self.notify.handle_timeout(now.tick);
             if self.router.poll_timeout().is_some_and(|due| due <= now.tick) {
@@ -262,7 +253,10 @@ impl Pump<'_> {
             if !(self.exchange() | self.serve_console()) && !self.router.is_ended() {
                 self.notify.tell(|line| self.router.write_activity(line));
                 self.arm();
-                self.wait(is_busy).await;
+                let is_elsewhere = self.saving.is_some() || self.transport.is_opening();
+                if is_elsewhere || self.sleep().is_err() {
+                    self.wait().await;
+                }
             }
         }
     }
@@ -364,14 +358,34 @@ impl Pump<'_> {
         }
     }
 
-    /// Until something may have happened.
-    async fn wait(&mut self, is_busy: bool) {
+    /// Until something has happened, in this thread, while nothing is under way in
+    /// another.
+    fn sleep(&mut self) -> io::Result<()> {
+        let mut waiting = Waiting::default();
+        self.signals.wait(&mut waiting);
+        self.timer.wait(&mut waiting);
+        self.console.iter().for_each(|console| console.wait(&mut waiting));
+        self.transport.wait(&mut waiting);
+        waiting.wait()?;
+        if let Some(signal) = self.signals.take(&waiting) {
+            self.handle_signal(signal);
+        }
+        if self.timer.take(&waiting) {
+            self.armed = None;
+        }
+        self.console.iter_mut().for_each(|console| console.take(&waiting));
+        self.transport.take(&waiting);
+        Ok(())
+    }
+
+    /// The same by the reactor, which also hears of what another thread has done.
+    async fn wait(&mut self) {
         let mut is_woken = false;
         poll_fn(|cx| {
             // What the reactor's own thread has seen while it was waiting already when we
             // asked, it does not vouch for: asked again, it would wake us again, maybe for
             // thousands of times.
-            let wake = self.poll_wake(cx, is_woken && !is_busy);
+            let wake = self.poll_wake(cx, is_woken);
             match replace(&mut is_woken, true) && wake.is_pending() {
                 true => self.poll_wake(cx, true),
                 false => wake,
@@ -384,13 +398,7 @@ impl Pump<'_> {
     fn poll_wake(&mut self, cx: &mut Context<'_>, is_woken: bool) -> Poll<()> {
         let mut wake = Poll::Pending;
         if let Poll::Ready(signal) = self.signals.poll(cx, is_woken) {
-            match signal {
-                Signal::End => {
-                    self.notify.stopping();
-                    self.router.handle_terminate(self.clock.now());
-                }
-                Signal::Reopen => crate::logging::reopen(),
-            }
+            self.handle_signal(signal);
             wake = Poll::Ready(());
         }
         if self.timer.poll(cx).is_ready() {
@@ -415,6 +423,16 @@ impl Pump<'_> {
             wake = Poll::Ready(());
         }
         wake
+    }
+
+    fn handle_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::End => {
+                self.notify.stopping();
+                self.router.handle_terminate(self.clock.now());
+            }
+            Signal::Reopen => crate::logging::reopen(),
+        }
     }
 
     fn opened(&mut self, result: io::Result<()>) {

@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 
 use async_io::Async;
 
+use super::waiting::Waiting;
+
 /// What a signal asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signal {
@@ -51,14 +53,28 @@ impl Signals {
     /// of none, if `is_woken`.
     pub fn poll(&self, cx: &mut Context<'_>, mut is_woken: bool) -> Poll<Signal> {
         while take(&mut is_woken) || self.0.poll_readable(cx).is_ready() {
-            let mut info = [0; size_of::<libc::signalfd_siginfo>()];
-            if self.0.get_ref().read_exact(&mut info).is_ok() {
-                // The signal's number is what the structure begins with.
-                let number = u32::from_ne_bytes([info[0], info[1], info[2], info[3]]);
-                let hangup = number == libc::SIGHUP as u32;
-                return Poll::Ready(if hangup { Signal::Reopen } else { Signal::End });
+            if let Some(signal) = self.read() {
+                return Poll::Ready(signal);
             }
         }
         Poll::Pending
+    }
+
+    /// The next one that has come; with [`Waiting`] in place of `poll`.
+    pub fn take(&self, waiting: &Waiting) -> Option<Signal> {
+        waiting.is_readable(&self.0).then(|| self.read()).flatten()
+    }
+
+    /// Waits for one.
+    pub fn wait(&self, waiting: &mut Waiting) {
+        waiting.read(&self.0);
+    }
+
+    fn read(&self) -> Option<Signal> {
+        let mut info = [0; size_of::<libc::signalfd_siginfo>()];
+        self.0.get_ref().read_exact(&mut info).ok()?;
+        // The signal's number is what the structure begins with.
+        let number = u32::from_ne_bytes([info[0], info[1], info[2], info[3]]);
+        Some(if number == libc::SIGHUP as u32 { Signal::Reopen } else { Signal::End })
     }
 }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::link::Link;
+use super::waiting::Waiting;
 use crate::limits::WRITE_CHUNK;
 
 type Opening = Pin<Box<dyn Future<Output = io::Result<Link>>>>;
@@ -99,6 +100,33 @@ impl Transport {
             }
         }
         Ok(sent)
+    }
+
+    /// Whether a link is being made, which takes the reactor.
+    pub fn is_opening(&self) -> bool {
+        matches!(self.state, State::Opening(_))
+    }
+
+    /// Waits until the link may get on after it did not.
+    pub fn wait(&self, waiting: &mut Waiting) {
+        let State::Up { link, readable, writable } = &self.state else { return };
+        if !*readable {
+            waiting.read(link);
+            if link.is_over() {
+                waiting.skip();
+            }
+        }
+        if !*writable {
+            waiting.write(link);
+        }
+    }
+
+    /// Notes what has come; with [`Waiting`] in place of `poll_wake`.
+    pub fn take(&mut self, waiting: &Waiting) {
+        if let State::Up { link, readable, writable } = &mut self.state {
+            *readable |= waiting.is_readable(link) || link.is_over();
+            *writable |= waiting.is_writable(link);
+        }
     }
 
     /// Ready when the link was made, or may get on after it did not: is to be tried,
