@@ -93,7 +93,7 @@ pub(super) fn decode(message: &Message, topics: &Topics, domain: &str) -> Option
         true => format!("message has {} bytes, at most {} are taken", message.len, bytes.len()),
         false => match understand(incoming, bytes, domain) {
             Ok(request) => return Some(request),
-            Err(error) => error.to_string(),
+            Err(error) => error.within(bytes).to_string(),
         },
     };
     let mut finder = ActivityIdFinder::new();

@@ -129,11 +129,11 @@ impl Router {
                 Some(activity) if self.runs(activity) => self.note_repeated(activity),
                 Some(activity) => {
                     self.refusals.note(bytes);
-                    self.refuse(now, activity, &|out: &mut dyn Write| escape(out, &malformed));
+                    self.refuse(now, activity, &|out: &mut dyn Write| escape(out, &malformed.within(bytes)));
                 }
                 None => {
-                    log::error!("a desired state is refused: {malformed}");
-                    self.console.tell(&|out| escape(out, &malformed));
+                    log::error!("a desired state is refused: {}", malformed.within(bytes));
+                    self.console.tell(&|out| escape(out, &malformed.within(bytes)));
                 }
             },
         }

@@ -116,7 +116,7 @@ impl Router {
             Operation::Consent => self.handle_thing_consent(now, topic, &reply, &request),
         });
         if let Err(malformed) = result {
-            self.answer_refused(now, topic, &reply, &malformed);
+            self.answer_refused(now, topic, &reply, &malformed.within(bytes));
         }
     }
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::scan::Span;
 use crate::limits::PATH_MAX;
+use crate::text::Text;
 
 macro_rules! keys {
     ($($key:ident = $name:literal,)*) => {
@@ -164,6 +165,45 @@ impl Malformed {
     /// The same error with what stands at `span` as its place in the message.
     pub(super) fn at(self, span: Span) -> Malformed {
         Malformed { offset: span.start, ..self }
+    }
+}
+
+impl Malformed {
+    /// The error in `message`, which names the domain that is repeated.
+    pub fn within<'a>(&'a self, message: &'a [u8]) -> Within<'a> {
+        Within { malformed: self, message }
+    }
+}
+
+/// An error and the message that it is in. The error alone has no text of the message:
+/// it would be copied wherever it is passed on.
+#[derive(Debug)]
+pub struct Within<'a> {
+    malformed: &'a Malformed,
+    message: &'a [u8],
+}
+
+impl Within<'_> {
+    /// The id that stands at the place of the error.
+    fn domain(&self) -> Option<Text<'_>> {
+        let id = self.message.get(self.malformed.offset as usize..)?.strip_prefix(b"\"")?;
+        let mut is_escaped = false;
+        let end = id.iter().position(|byte| {
+            let is_end = *byte == b'"' && !is_escaped;
+            is_escaped = *byte == b'\\' && !is_escaped;
+            is_end
+        })?;
+        core::str::from_utf8(id.get(..end)?).ok().map(Text::from_checked)
+    }
+}
+
+impl fmt::Display for Within<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.malformed.fmt(f)?;
+        match (self.malformed.what, self.domain()) {
+            (What::Repeats(_), Some(domain)) => write!(f, ": {domain}"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::*;
 
 fn refusals(decode: fn(&[u8]) -> Option<Malformed>, cases: &[(&[u8], &str)]) {
     for (bytes, expected) in cases {
-        let error = decode(bytes).map(|error| error.to_string());
+        let error = decode(bytes).map(|error| error.within(bytes).to_string());
         assert_eq!(error.as_deref(), Some(*expected), "{}", String::from_utf8_lossy(bytes));
     }
 }
@@ -149,11 +149,11 @@ fn a_desired_state_that_is_malformed_is_refused_by_place() {
         (r#"{"domains":[{"id":"c","config":["k"]}]}"#, "payload.domains[0].config[0] is not an object (byte 74)"),
         (
             r#"{"domains":[{"id":"containers","components":[{"id":"a","version":"1"}]},{"id":"containers","components":[{"id":"b","version":"2"}]}]}"#,
-            "payload.domains[1].id repeats that of domains[0] (byte 120)",
+            "payload.domains[1].id repeats that of domains[0] (byte 120): containers",
         ),
         (
             r#"{"domains":[{"id":"c\u006f"},{"id":"c\u001bo"},{"id":"co"}]}"#,
-            "payload.domains[2].id repeats that of domains[0] (byte 95)",
+            "payload.domains[2].id repeats that of domains[0] (byte 95): co",
         ),
     ];
     for (payload, expected) in cases {
