@@ -83,9 +83,9 @@ fn check_domain_id<'a>(id: Node<'a>, named: &[Text<'_>]) -> Result<Text<'a>, Mal
     if text.as_json().len() > DOMAIN_ID_MAX {
         return Err(id.error(What::Longer(DOMAIN_ID_MAX as u32)));
     }
-    match named.iter().position(|name| *name == text) {
-        Some(index) => Err(id.error(What::Repeats(index as u32))),
-        None => Ok(text),
+    match named.contains(&text) {
+        true => Err(id.error(What::Repeated)),
+        false => Ok(text),
     }
 }
 

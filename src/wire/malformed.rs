@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::node::string_end;
 use super::scan::Span;
 use crate::limits::PATH_MAX;
 use crate::text::Text;
@@ -129,8 +130,8 @@ pub enum What {
     More(u32, &'static str),
     /// The message lacks this.
     Missing(&'static str),
-    /// The domain with this index, from 0, has the same id.
-    Repeats(u32),
+    /// A domain before it has the same id.
+    Repeated,
 }
 
 impl fmt::Display for What {
@@ -139,7 +140,7 @@ impl fmt::Display for What {
             What::Is(predicate) => f.write_str(predicate),
             What::Longer(bytes) => write!(f, "is longer than {bytes} bytes"),
             What::More(limit, noun) => write!(f, "has more than {limit} {noun}"),
-            What::Repeats(index) => write!(f, "repeats that of domains[{index}]"),
+            What::Repeated => f.write_str("repeats the domain"),
             What::Missing(noun) => write!(f, "{noun} is missing"),
         }
     }
@@ -166,12 +167,23 @@ impl Malformed {
     pub(super) fn at(self, span: Span) -> Malformed {
         Malformed { offset: span.start, ..self }
     }
-}
 
-impl Malformed {
     /// The error in `message`, which names the domain that is repeated.
     pub fn within<'a>(&'a self, message: &'a [u8]) -> Within<'a> {
         Within { malformed: self, message }
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, domain: Option<Text<'_>>) -> fmt::Result {
+        match (self.what, self.path.len) {
+            (What::Missing(_), _) => return write!(f, "{}", self.what),
+            (_, 0) => f.write_str("message ")?,
+            _ => write!(f, "{} ", self.path)?,
+        }
+        write!(f, "{}", self.what)?;
+        if let Some(domain) = domain {
+            write!(f, " {domain}")?;
+        }
+        write!(f, " (byte {})", self.offset)
     }
 }
 
@@ -184,37 +196,25 @@ pub struct Within<'a> {
 }
 
 impl Within<'_> {
-    /// The id that stands at the place of the error.
     fn domain(&self) -> Option<Text<'_>> {
-        let id = self.message.get(self.malformed.offset as usize..)?.strip_prefix(b"\"")?;
-        let mut is_escaped = false;
-        let end = id.iter().position(|byte| {
-            let is_end = *byte == b'"' && !is_escaped;
-            is_escaped = *byte == b'\\' && !is_escaped;
-            is_end
-        })?;
-        core::str::from_utf8(id.get(..end)?).ok().map(Text::from_checked)
+        if self.malformed.what != What::Repeated {
+            return None;
+        }
+        let start = self.malformed.offset as usize;
+        let id = self.message.get(start..string_end(self.message, start))?;
+        let id = id.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        core::str::from_utf8(id).ok().map(Text::from_checked)
     }
 }
 
 impl fmt::Display for Within<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.malformed.fmt(f)?;
-        match (self.malformed.what, self.domain()) {
-            (What::Repeats(_), Some(domain)) => write!(f, ": {domain}"),
-            _ => Ok(()),
-        }
+        self.malformed.write(f, self.domain())
     }
 }
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.what, self.path.len) {
-            (What::Missing(_), _) => return self.what.fmt(f),
-            (_, 0) => f.write_str("message ")?,
-            _ => write!(f, "{} ", self.path)?,
-        }
-        self.what.fmt(f)?;
-        write!(f, " (byte {})", self.offset)
+        self.write(f, None)
     }
 }

@@ -149,11 +149,11 @@ fn a_desired_state_that_is_malformed_is_refused_by_place() {
         (r#"{"domains":[{"id":"c","config":["k"]}]}"#, "payload.domains[0].config[0] is not an object (byte 74)"),
         (
             r#"{"domains":[{"id":"containers","components":[{"id":"a","version":"1"}]},{"id":"containers","components":[{"id":"b","version":"2"}]}]}"#,
-            "payload.domains[1].id repeats that of domains[0] (byte 120): containers",
+            "payload.domains[1].id repeats the domain containers (byte 120)",
         ),
         (
             r#"{"domains":[{"id":"c\u006f"},{"id":"c\u001bo"},{"id":"co"}]}"#,
-            "payload.domains[2].id repeats that of domains[0] (byte 95): co",
+            "payload.domains[2].id repeats the domain co (byte 95)",
         ),
     ];
     for (payload, expected) in cases {

@@ -28,7 +28,7 @@ fn outcome(message: &str, name: &str) -> (String, bool, String) {
             };
             let what = match read {
                 Ok(what) => format!("{} {what}", reply.operation.name()),
-                Err(flaw) => flaw.to_string(),
+                Err(flaw) => flaw.within(message.as_bytes()).to_string(),
             };
             told(reply, what)
         }
@@ -80,7 +80,7 @@ fn every_malformed_request_has_an_answer_that_says_what_is_wrong() {
         (
             "apply",
             request("apply", r#"{"activityId":"x","desiredState":{"domains":[{"id":"a"},{"id":"a"}]}}"#),
-            "value.desiredState.domains[1].id repeats that of domains[0] (byte 274)",
+            "value.desiredState.domains[1].id repeats the domain a (byte 274)",
         ),
         (
             "apply",
