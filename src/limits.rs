@@ -249,9 +249,9 @@ pub const HEARD_MAX: usize = 128;
 /// Clients of the console at a time: a person, a script, and some more.
 pub const CONSOLE_CLIENTS_MAX: usize = 4;
 
-/// Descriptors that the loop waits for: signals, the timer, the console's socket and its
-/// clients, and the link, which may be waited for in both directions.
-pub const WAITING_MAX: usize = 3 + CONSOLE_CLIENTS_MAX + 2;
+/// Descriptors that the loop waits for: signals, the console's socket and its clients,
+/// and the link, which may be waited for in both directions.
+pub const WAITING_MAX: usize = 2 + CONSOLE_CLIENTS_MAX + 2;
 
 /// Bytes of a request: a desired state, and what stands around it.
 pub const CONSOLE_REQUEST_MAX: usize = PAYLOAD_IN_MAX + 512;

@@ -29,7 +29,7 @@ use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::{Durable, Orchestrator, Settings, Synchronised};
 use crate::record::format::Kind;
 use crate::router::{will, Loaded, Router, SaveJob};
-use crate::time::Tick;
+use crate::time::{Now, Tick};
 use clock::Clock;
 use console::Console;
 use disk::{Content, Disk};
@@ -155,7 +155,6 @@ fn serve(
         signals,
         transport: Transport::new(),
         timer: Timer::new()?,
-        armed: None,
         rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
         notify: Notify::new(&|name| std::env::var_os(name)),
     };
@@ -234,7 +233,6 @@ struct Pump<'a> {
     signals: Signals,
     transport: Transport,
     timer: Timer,
-    armed: Option<Tick>,
     rebooter: Rebooter,
     notify: Notify,
 }
@@ -247,24 +245,23 @@ impl Pump<'_> {
             if self.router.poll_timeout().is_some_and(|due| due <= now.tick) {
                 self.router.handle_timeout(now);
             }
-            self.drive_reboot();
+            self.drive_reboot(now);
             self.begin_save();
-            self.follow_wish();
-            if !(self.exchange() | self.serve_console()) && !self.router.is_ended() {
+            self.follow_wish(now);
+            if !(self.exchange(now) | self.serve_console(now)) && !self.router.is_ended() {
                 self.notify.tell(|line| self.router.write_activity(line));
-                self.arm();
+                let after_ms = self.poll_timeout().map(|due| due.since(now.tick));
                 let is_elsewhere = self.saving.is_some() || self.transport.is_opening();
-                if is_elsewhere || self.sleep().is_err() {
-                    self.wait().await;
+                if is_elsewhere || self.sleep(after_ms).is_err() {
+                    self.wait(after_ms).await;
                 }
             }
         }
     }
 
     /// Answers whoever asks at the console; whether there may be more.
-    fn serve_console(&mut self) -> bool {
+    fn serve_console(&mut self, now: Now) -> bool {
         let Some(console) = &mut self.console else { return false };
-        let now = self.clock.now();
         let host = Host {
             broker: &self.config.connection.broker,
             may_control: self.config.console_control,
@@ -287,8 +284,7 @@ impl Pump<'_> {
     }
 
     /// Begins the reboot that the router wants, and takes its next step.
-    fn drive_reboot(&mut self) {
-        let now = self.clock.now();
+    fn drive_reboot(&mut self, now: Now) {
         if self.router.poll_reboot() {
             log::warn!("rebooting the host");
             self.rebooter.begin(now.tick);
@@ -300,8 +296,7 @@ impl Pump<'_> {
     }
 
     /// Opens or closes the transport as the session wants.
-    fn follow_wish(&mut self) {
-        let now = self.clock.now();
+    fn follow_wish(&mut self, now: Now) {
         match self.router.poll_link(now) {
             LinkWish::Open => self.transport.open(Link::open(self.config.connection.clone())),
             LinkWish::Close(reason) => {
@@ -309,69 +304,60 @@ impl Pump<'_> {
                     Reason::Disconnected => log::info!("disconnected"),
                     _ => log::warn!("connection closed: {reason}"),
                 }
-                self.close();
+                self.close(now);
             }
             LinkWish::Wait(_) | LinkWish::Keep => {}
         }
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, now: Now) {
         self.transport.close();
-        self.router.handle_link_down(self.clock.now());
+        self.router.handle_link_down(now);
     }
 
     /// Reads, handles and writes what is there; whether there may be more.
-    fn exchange(&mut self) -> bool {
-        let result = self.receive().and_then(|received| Ok(self.send()? || received));
+    fn exchange(&mut self, now: Now) -> bool {
+        let result = self.receive(now).and_then(|received| Ok(self.send(now)? || received));
         match result {
             Ok(more) => more,
             Err(error) => {
                 log::warn!("connection lost: {error}");
-                self.close();
+                self.close(now);
                 true
             }
         }
     }
 
-    fn receive(&mut self) -> io::Result<bool> {
+    fn receive(&mut self, now: Now) -> io::Result<bool> {
         let n = self.transport.read(self.router.receive_buffer())?;
         if n > 0 {
-            self.router.handle_received(self.clock.now(), n);
+            self.router.handle_received(now, n);
         }
-        Ok(self.router.handle_events(self.clock.now()) || n > 0)
+        Ok(self.router.handle_events(now) || n > 0)
     }
 
-    fn send(&mut self) -> io::Result<bool> {
-        let Pump { transport, router, clock, .. } = self;
-        transport.write(|bytes| router.poll_transmit(clock.now(), bytes))
+    fn send(&mut self, now: Now) -> io::Result<bool> {
+        let Pump { transport, router, .. } = self;
+        transport.write(|bytes| router.poll_transmit(now, bytes))
     }
 
-    /// Sets the timer, if what is waited for has changed.
-    fn arm(&mut self) {
+    /// When there is something to be done at the latest, whatever happens.
+    fn poll_timeout(&self) -> Option<Tick> {
         let console = self.console.as_ref().and_then(Console::poll_timeout);
         let due = [self.router.poll_timeout(), self.rebooter.poll_timeout(), self.notify.poll_timeout(), console];
-        let due = due.into_iter().flatten().min();
-        if due != self.armed {
-            self.armed = due;
-            let now = self.clock.now().tick;
-            self.timer.set(due.map(|due| due.since(now)));
-        }
+        due.into_iter().flatten().min()
     }
 
-    /// Until something has happened, in this thread, while nothing is under way in
-    /// another.
-    fn sleep(&mut self) -> io::Result<()> {
+    /// Until something has happened or so many milliseconds are over, in this thread,
+    /// while nothing is under way in another.
+    fn sleep(&mut self, after_ms: Option<u64>) -> io::Result<()> {
         let mut waiting = Waiting::default();
         self.signals.wait(&mut waiting);
-        self.timer.wait(&mut waiting);
         self.console.iter().for_each(|console| console.wait(&mut waiting));
         self.transport.wait(&mut waiting);
-        waiting.wait()?;
+        waiting.wait(after_ms)?;
         if let Some(signal) = self.signals.take(&waiting) {
             self.handle_signal(signal);
-        }
-        if self.timer.take(&waiting) {
-            self.armed = None;
         }
         self.console.iter_mut().for_each(|console| console.take(&waiting));
         self.transport.take(&waiting);
@@ -379,7 +365,8 @@ impl Pump<'_> {
     }
 
     /// The same by the reactor, which also hears of what another thread has done.
-    async fn wait(&mut self) {
+    async fn wait(&mut self, after_ms: Option<u64>) {
+        self.timer.set(after_ms);
         let mut is_woken = false;
         poll_fn(|cx| {
             // What the reactor's own thread has seen while it was waiting already when we
@@ -392,6 +379,8 @@ impl Pump<'_> {
             }
         })
         .await;
+        // Or it would wake the reactor's thread while this one sleeps.
+        self.timer.set(None);
     }
 
     /// Ready when something has happened; tries whatever could have, if `is_woken`.
@@ -402,7 +391,6 @@ impl Pump<'_> {
             wake = Poll::Ready(());
         }
         if self.timer.poll(cx).is_ready() {
-            self.armed = None;
             wake = Poll::Ready(());
         }
         if let Some(Poll::Ready(result)) = self.saving.as_mut().map(|job| job.done.as_mut().poll(cx)) {
@@ -444,7 +432,7 @@ impl Pump<'_> {
             Err(error) => {
                 log::warn!("cannot connect to {}: {error}", self.config.connection.broker);
                 self.link_error = error.to_string();
-                self.close();
+                self.close(self.clock.now());
             }
         }
     }

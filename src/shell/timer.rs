@@ -1,5 +1,5 @@
 //! One timer of the kernel's. Setting it wakes nobody, unlike the reactor's own
-//! timers, which wake its thread each time; and poll(2) can wait for it.
+//! timers, which wake its thread each time.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,8 +8,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use async_io::Async;
-
-use super::waiting::Waiting;
 
 /// Runs off once after each `set`.
 pub struct Timer {
@@ -64,20 +62,6 @@ impl Timer {
         }
         self.end();
         Poll::Ready(())
-    }
-
-    /// Whether it has run off, once; with [`Waiting`] in place of `poll`.
-    pub fn take(&mut self, waiting: &Waiting) -> bool {
-        let is_over = waiting.is_readable(&self.file);
-        if is_over {
-            self.end();
-        }
-        is_over
-    }
-
-    /// Waits until it runs off.
-    pub fn wait(&self, waiting: &mut Waiting) {
-        waiting.read(&self.file);
     }
 
     fn end(&mut self) {
