@@ -11,10 +11,14 @@ use super::phase::Status;
 use crate::limits::{ACTIVITY_ID_MAX, FINISHED_MAX};
 use crate::text::Text;
 
-/// The last `FINISHED_MAX` finished activities, oldest first. Their place is
-/// allocated once; untouched memory costs nothing.
+/// The last `FINISHED_MAX` finished activities. Their place is allocated once;
+/// untouched memory costs nothing.
 #[derive(Debug)]
-pub struct Finished(Vec<One>);
+pub struct Finished {
+    ring: Vec<One>,
+    /// Where the oldest is, once all places are taken.
+    oldest: usize,
+}
 
 /// A finished activity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,15 +37,15 @@ const _: () = assert!(size_of::<One>() <= ACTIVITY_ID_MAX + 32);
 
 impl Default for Finished {
     fn default() -> Finished {
-        Finished(Vec::with_capacity(FINISHED_MAX))
+        Finished { ring: Vec::with_capacity(FINISHED_MAX), oldest: 0 }
     }
 }
 
 impl Clone for Finished {
     /// With room for as many as the original has.
     fn clone(&self) -> Finished {
-        let mut copy = Finished::default();
-        copy.0.extend_from_slice(&self.0);
+        let mut copy = Finished { oldest: self.oldest, ..Finished::default() };
+        copy.ring.extend_from_slice(&self.ring);
         copy
     }
 }
@@ -49,15 +53,17 @@ impl Clone for Finished {
 impl Finished {
     /// Remembers an activity; past the bound the oldest is forgotten.
     pub fn remember(&mut self, one: One) {
-        if self.0.len() == FINISHED_MAX {
-            self.0.remove(0);
+        if self.ring.len() < FINISHED_MAX {
+            return self.ring.push(one);
         }
-        self.0.push(one);
+        self.ring[self.oldest] = one;
+        self.oldest = (self.oldest + 1) % FINISHED_MAX;
     }
 
     /// All of them, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &One> {
-        self.0.iter()
+        let (newer, older) = self.ring.split_at(self.oldest);
+        older.iter().chain(newer)
     }
 
     /// Whether it is an activity that has finished: same identifier, timestamp
@@ -75,6 +81,22 @@ impl Finished {
     fn find(&self, activity: Text<'_>, timestamp: i64, crc: u32) -> Option<&One> {
         let is_it =
             |one: &&One| one.timestamp == timestamp && one.crc == crc && Text::from_checked(&one.activity) == activity;
-        self.0.iter().find(is_it)
+        self.ring.iter().find(is_it)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn past_the_bound_the_oldest_is_forgotten_and_the_order_stays() {
+        let mut finished = Finished::default();
+        for timestamp in 0..2 * FINISHED_MAX as i64 + 5 {
+            finished.remember(One { activity: String::new(), timestamp, crc: 0, outcome: Status::Completed });
+            let known: Vec<i64> = finished.clone().iter().map(|one| one.timestamp).collect();
+            let expected: Vec<i64> = ((timestamp + 1 - FINISHED_MAX as i64).max(0)..=timestamp).collect();
+            assert_eq!(known, expected);
+        }
     }
 }
