@@ -49,7 +49,8 @@ impl<'a> Text<'a> {
 
     /// Whether it is `plain`, which has no escapes.
     pub fn eq_str(&self, plain: &str) -> bool {
-        self.0 == plain || self.has_escapes() && self.chars().eq(plain.chars())
+        // Escaped, each character is longer than it is.
+        self.0 == plain || self.0.len() > plain.len() && self.has_escapes() && self.chars().eq(plain.chars())
     }
 
     fn has_escapes(&self) -> bool {

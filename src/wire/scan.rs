@@ -217,7 +217,7 @@ impl Scanner<'_> {
 
     /// Skips one byte if it is one of `these`.
     fn skip(&mut self, these: &[u8]) -> bool {
-        let skip = self.bytes.get(self.at).is_some_and(|b| these.contains(b));
+        let skip = self.bytes.get(self.at).is_some_and(|b| these.iter().any(|this| this == b));
         self.at += usize::from(skip);
         skip
     }
