@@ -61,6 +61,8 @@ pub struct Session {
     pub(super) outbound: Outbound,
     /// Packets other than PUBLISH, to be handed out.
     pub(super) control: BytesMut,
+    /// A message went, maybe ahead of acknowledgements.
+    was_ahead: bool,
     pub(super) requests: Vec<Request>,
     pub(super) keep_alive: KeepAlive,
     /// From when on we read what comes: answers that were due before may still
@@ -88,6 +90,7 @@ impl Session {
             acks: Acks::new(),
             outbound: Outbound::new(options.clean_session),
             control: BytesMut::new(),
+            was_ahead: false,
             requests: Vec::new(),
             keep_alive: KeepAlive::new(options.keep_alive_s),
             attentive: Tick(0),
@@ -326,8 +329,9 @@ impl Session {
         len
     }
 
-    /// Bytes of one thing: of the message that is partly sent, else of control
-    /// packets, else of the next message.
+    /// Bytes of one thing: of the message that is partly sent, else of control packets
+    /// or the next message. A message goes ahead of acknowledgements, as somebody waits
+    /// for it; a second one does not.
     fn transmit(&mut self, now: Tick, documents: &dyn Documents, out: &mut [u8]) -> usize {
         let is_leaving = match self.link {
             Link::Connecting { .. } | Link::Up { .. } => false,
@@ -340,18 +344,20 @@ impl Session {
             }
             return self.transmit_message(now, documents, out);
         }
-        self.write_small_packets();
-        if !self.control.is_empty() {
-            return self.transmit_control(now, out);
+        let next = self.outbound.next_is_new().filter(|_| !is_leaving && self.is_connected());
+        if next.is_none() || self.was_ahead || !self.control.is_empty() {
+            self.was_ahead = false;
+            self.write_small_packets();
+            if !self.control.is_empty() {
+                return self.transmit_control(now, out);
+            }
         }
-        if is_leaving || !self.is_connected() {
-            return 0;
-        }
-        let id = match self.outbound.next_is_new() {
+        let id = match next {
             None => return 0,
             Some(true) => self.free_id(),
             Some(false) => 0,
         };
+        self.was_ahead = true;
         match self.outbound.start(id, documents) {
             Ok(()) => self.transmit_message(now, documents, out),
             Err(DocumentChanged) => self.tear(now),

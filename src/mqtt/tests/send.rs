@@ -53,6 +53,31 @@ fn control_packets_go_before_messages_but_never_into_one() {
 }
 
 #[test]
+fn one_message_goes_ahead_of_acknowledgements_and_no_more() {
+    let mut peer = Peer::connected(options(true));
+    for id in [7, 8] {
+        let ack = only_publish(peer.feed(&incoming("t", QoS::AtLeastOnce, id, false, b"hi"))).ack.unwrap();
+        peer.session.acknowledge(ack);
+    }
+    for body in ["a", "b"] {
+        peer.publish(KEEP, body).unwrap();
+    }
+    let sent = peer.sent();
+    assert!(
+        matches!(&sent[..], [Packet::Publish(_), Packet::PubAck(a), Packet::PubAck(b), Packet::Publish(_)] if (a.pkid, b.pkid) == (7, 8)),
+        "{sent:?}"
+    );
+    // However many there are to be sent, an acknowledgement waits for one.
+    for id in 10..20 {
+        let ack = only_publish(peer.feed(&incoming("t", QoS::AtLeastOnce, id, false, b"hi"))).ack.unwrap();
+        peer.session.acknowledge(ack);
+        (0..3).for_each(|_| peer.publish(KEEP, "m").unwrap());
+        let place = peer.sent().iter().position(|packet| matches!(packet, Packet::PubAck(_)));
+        assert!(place.is_some_and(|place| place <= 1), "{place:?}");
+    }
+}
+
+#[test]
 fn without_a_link_only_the_newest_of_a_key_is_kept() {
     let mut peer = Peer::new(options(true));
     for (class, body) in [(NEWEST, "1"), (KEEP, "k"), (Class::Newest(2), "other"), (NEWEST, "2"), (NEWEST, "3")] {
