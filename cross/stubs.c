@@ -1,5 +1,6 @@
 // What std and musl name, but the manager can do without.
 
+#include <string.h>
 #include <sys/prctl.h>
 
 // std names only the thread that calls. musl's own names others too, by a file whose
@@ -7,6 +8,13 @@
 int pthread_setname_np(void *thread, const char *name) {
     (void)thread;
     return prctl(PR_SET_NAME, name);
+}
+
+// musl asks it whether a host's name is UTF-8: all of our configuration is.
+size_t mbstowcs(void *wide, const char *text, size_t length) {
+    (void)wide;
+    (void)length;
+    return strlen(text);
 }
 
 // A panic aborts, and without unwind tables a backtrace has no steps. std and, on
