@@ -26,36 +26,27 @@ const RUNNING: Class = Class::Newest(0);
 const CURRENT_STATE: Class = Class::Newest(1);
 
 impl Router {
-    /// Does what the orchestrator wants done: what is for agents first, so that they are
-    /// at work while the backend is told.
+    /// Does what the orchestrator wants done.
     pub(super) fn carry_out(&mut self, now: Now) {
-        for is_for_agents in [true, false] {
-            let mut place = 0;
-            // None of them hands an event to the orchestrator, which would change them.
-            while let Some(effect) = self.effects.get(place).copied() {
-                place += 1;
-                if matches!(effect, Effect::Forward(_) | Effect::Send(..)) == is_for_agents {
-                    self.carry_out_one(now, effect);
-                }
+        let mut place = 0;
+        // None of them hands an event to the orchestrator, which would change them.
+        while let Some(effect) = self.effects.get(place).copied() {
+            place += 1;
+            match effect {
+                Effect::Report(status) => self.report(now, status),
+                Effect::Forward(domain) => self.forward(now, domain),
+                Effect::Send(domain, command) => self.command(now, domain, command),
+                Effect::AskConsent(phase) => self.ask_consent(now, phase),
+                Effect::CloseConsent => self.close_consent(now),
+                Effect::Save(sequence) => self.want_save(sequence, false),
+                Effect::SaveIfCheap(sequence) => self.want_save(sequence, true),
+                Effect::AwaitDelivery => self.delivery = Delivery::Reports,
+                Effect::Reboot => self.reboot_wanted = true,
+                Effect::ReportInventory => self.report_inventory(now),
+                Effect::SetTimer(kind, at) => self.timers.set(kind, Some(at)),
+                Effect::StopTimer(kind) => self.timers.set(kind, None),
+                Effect::Notice(notice) => self.notice(notice),
             }
-        }
-    }
-
-    fn carry_out_one(&mut self, now: Now, effect: Effect) {
-        match effect {
-            Effect::Report(status) => self.report(now, status),
-            Effect::Forward(domain) => self.forward(now, domain),
-            Effect::Send(domain, command) => self.command(now, domain, command),
-            Effect::AskConsent(phase) => self.ask_consent(now, phase),
-            Effect::CloseConsent => self.close_consent(now),
-            Effect::Save(sequence) => self.want_save(sequence, false),
-            Effect::SaveIfCheap(sequence) => self.want_save(sequence, true),
-            Effect::AwaitDelivery => self.delivery = Delivery::Reports,
-            Effect::Reboot => self.reboot_wanted = true,
-            Effect::ReportInventory => self.report_inventory(now),
-            Effect::SetTimer(kind, at) => self.timers.set(kind, Some(at)),
-            Effect::StopTimer(kind) => self.timers.set(kind, None),
-            Effect::Notice(notice) => self.notice(notice),
         }
     }
 
