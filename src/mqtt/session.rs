@@ -61,8 +61,8 @@ pub struct Session {
     pub(super) outbound: Outbound,
     /// Packets other than PUBLISH, to be handed out.
     pub(super) control: BytesMut,
-    /// A message went, maybe ahead of acknowledgements.
-    was_ahead: bool,
+    /// What was handed out last may have had no room for acknowledgements.
+    was_full: bool,
     pub(super) requests: Vec<Request>,
     pub(super) keep_alive: KeepAlive,
     /// From when on we read what comes: answers that were due before may still
@@ -90,7 +90,7 @@ impl Session {
             acks: Acks::new(),
             outbound: Outbound::new(options.clean_session),
             control: BytesMut::new(),
-            was_ahead: false,
+            was_full: false,
             requests: Vec::new(),
             keep_alive: KeepAlive::new(options.keep_alive_s),
             attentive: Tick(0),
@@ -314,6 +314,9 @@ impl Session {
 
     /// The next bytes for the transport, at most as many as fit `out`; 0: none
     /// for now. Call it whenever something was handed in, until it returns 0.
+    ///
+    /// Messages go ahead of acknowledgements, as somebody waits for them, but not those
+    /// of one call ahead of those of the last.
     pub fn poll_transmit(&mut self, now: Tick, documents: &dyn Documents, out: &mut [u8]) -> usize {
         let mut len = 0;
         while len < out.len() {
@@ -323,6 +326,7 @@ impl Session {
             }
             len += more;
         }
+        self.was_full = len == out.len();
         if len > 0 {
             self.keep_alive.handle_sent(now);
         }
@@ -330,8 +334,7 @@ impl Session {
     }
 
     /// Bytes of one thing: of the message that is partly sent, else of control packets
-    /// or the next message. A message goes ahead of acknowledgements, as somebody waits
-    /// for it; a second one does not.
+    /// or the next message.
     fn transmit(&mut self, now: Tick, documents: &dyn Documents, out: &mut [u8]) -> usize {
         let is_leaving = match self.link {
             Link::Connecting { .. } | Link::Up { .. } => false,
@@ -345,8 +348,7 @@ impl Session {
             return self.transmit_message(now, documents, out);
         }
         let next = self.outbound.next_is_new().filter(|_| !is_leaving && self.is_connected());
-        if next.is_none() || self.was_ahead || !self.control.is_empty() {
-            self.was_ahead = false;
+        if next.is_none() || self.was_full || !self.control.is_empty() {
             self.write_small_packets();
             if !self.control.is_empty() {
                 return self.transmit_control(now, out);
@@ -357,7 +359,6 @@ impl Session {
             Some(true) => self.free_id(),
             Some(false) => 0,
         };
-        self.was_ahead = true;
         match self.outbound.start(id, documents) {
             Ok(()) => self.transmit_message(now, documents, out),
             Err(DocumentChanged) => self.tear(now),
