@@ -61,7 +61,7 @@ fn acknowledgements_go_after_the_messages_of_one_buffer_and_before_those_of_the_
     };
     owe(&mut peer, 7);
     owe(&mut peer, 8);
-    ["a", "b"].map(|body| peer.publish(KEEP, body).unwrap());
+    ["a", "b"].iter().for_each(|body| peer.publish(KEEP, body).unwrap());
     let sent = peer.sent();
     assert!(
         matches!(&sent[..], [Packet::Publish(_), Packet::Publish(_), Packet::PubAck(a), Packet::PubAck(b)] if (a.pkid, b.pkid) == (7, 8)),
