@@ -33,7 +33,7 @@ long sysconf(int name) {
 
 // musl's look-up of a host's name is the only one to ask for what follows: for a handful
 // of addresses, in lines of /etc/hosts and /etc/resolv.conf. musl's own are made for
-// much more, and of four times the size.
+// much more, and larger.
 
 void qsort(void *all, size_t count, size_t size, int (*compare)(const void *, const void *)) {
     for (size_t i = 1; i < count; i++) {
@@ -115,6 +115,42 @@ void multiply_generator(void *point, const void *scalar) {
     ring_core_0_17_14__p256_point_mul(point, scalar, x, y);
 }
 #endif
+
+// zig's copy, and musl's compares, byte by byte.
+
+typedef struct { size_t value; } __attribute__((packed, may_alias)) word; // at any address
+
+enum { WORD = sizeof(word) };
+
+static inline size_t load(const char *from) { return ((const word *)from)->value; }
+static inline void store(char *to, size_t value) { ((word *)to)->value = value; }
+
+__attribute__((noinline)) void *memmove(void *into, const void *source, size_t length) {
+    char *to = into;
+    const char *from = source;
+    if ((size_t)(to - from) < length) {
+        for (; length >= WORD; length -= WORD) store(to + length - WORD, load(from + length - WORD));
+        while (length--) to[length] = from[length];
+    } else if (length >= WORD) {
+        // Before what it overlaps is written.
+        size_t end = load(from + length - WORD);
+        char *last = to + length - WORD;
+        for (; to < last; to += WORD, from += WORD) store(to, load(from));
+        store(last, end);
+    } else {
+        for (; length; length--) *to++ = *from++;
+    }
+    return into;
+}
+
+void *memcpy(void *into, const void *source, size_t length) { return memmove(into, source, length); }
+
+int memcmp(const void *one, const void *other, size_t length) {
+    const unsigned char *a = one, *b = other;
+    for (; length >= WORD && load((const char *)a) == load((const char *)b); length -= WORD) a += WORD, b += WORD;
+    for (; length && *a == *b; length--) a++, b++;
+    return length ? *a - *b : 0;
+}
 
 // A panic aborts, and without unwind tables a backtrace has no steps. std and, on
 // ARM, musl name the unwinder all the same. With this in its place the real one,

@@ -23,12 +23,18 @@
 #define strtoul our_strtoul
 #define strtoull our_strtoull
 #define mbstowcs our_mbstowcs
+#define memmove our_memmove
+#define memcpy our_memcpy
+#define memcmp our_memcmp
 #include "../../cross/stubs.c"
 #undef sysconf
 #undef qsort
 #undef strstr
 #undef strtoul
 #undef strtoull
+#undef memmove
+#undef memcpy
+#undef memcmp
 
 enum { CASES = 200000, ROOM = 24 };
 
@@ -85,6 +91,28 @@ static void copy(const char *text) {
     same(!memcmp(ours, theirs, sizeof ours), "stpncpy", text, "");
 }
 
+static int sign(int number) { return (number > 0) - (number < 0); }
+
+// At every distance, also where both overlap.
+static void move(void) {
+    unsigned char start[4 * ROOM], ours[4 * ROOM], theirs[4 * ROOM];
+    for (unsigned i = 0; i < sizeof start; i++) start[i] = (unsigned char)below(3);
+    memcpy(ours, start, sizeof ours);
+    memcpy(theirs, start, sizeof theirs);
+    size_t length = below(2 * ROOM), to = below(2 * ROOM), from = below(2 * ROOM);
+    same(our_memmove(ours + to, ours + from, length) == ours + to, "memmove", "its result", "");
+    memmove(theirs + to, theirs + from, length);
+    same(!memcmp(ours, theirs, sizeof ours), "memmove", "", "");
+    same(our_memcpy(ours, start + from, length) == ours, "memcpy", "its result", "");
+    memcpy(theirs, start + from, length);
+    same(!memcmp(ours, theirs, sizeof ours), "memcpy", "", "");
+    // Bytes past 127 are more, not less.
+    ours[to] ^= (unsigned char)(below(2) << 7);
+    length = below(ROOM);
+    same(sign(our_memcmp(ours + to, theirs + to, length)) == sign(memcmp(ours + to, theirs + to, length)), "memcmp", "", "");
+    same(sign(our_memcmp(ours + to, start + from, length)) == sign(memcmp(ours + to, start + from, length)), "memcmp", "", "");
+}
+
 static void parse(const char *text) {
     static const int bases[] = {0, 8, 10, 16};
     // What we do without: signs and spaces in front.
@@ -110,6 +138,7 @@ int main(void) {
         same(our_strchrnul(text, word[0]) == strchrnul(text, word[0]), "strchrnul", text, word);
         copy(text);
         sort();
+        move();
         fill(text, below(2) ? "0123456789" : "0018fFxX.gz ");
         parse(text);
     }
