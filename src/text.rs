@@ -49,12 +49,22 @@ impl<'a> Text<'a> {
 
     /// Whether it is `plain`, which has no escapes.
     pub fn eq_str(&self, plain: &str) -> bool {
-        // Escaped, each character is longer than it is.
-        self.0 == plain || self.0.len() > plain.len() && self.has_escapes() && self.chars().eq(plain.chars())
+        // Most of what is compared differs here.
+        let [first, wanted] = [self.0, plain].map(|text| text.bytes().next().unwrap_or_default());
+        if first != wanted && first != b'\\' {
+            return false;
+        }
+        let same = self.begins_as(plain);
+        match self.0.as_bytes().get(same) {
+            None => same == plain.len(),
+            Some(b'\\') => self.chars().eq(plain.chars()),
+            Some(_) => false,
+        }
     }
 
-    fn has_escapes(&self) -> bool {
-        self.0.as_bytes().contains(&b'\\')
+    /// Bytes that it and `other` begin with, without escapes.
+    fn begins_as(&self, other: &str) -> usize {
+        self.0.bytes().zip(other.bytes()).take_while(|(one, other)| one == other && *one != b'\\').count()
     }
 
     /// Its longest beginning of at most `bytes_max` bytes, escaped as in JSON,
@@ -78,7 +88,12 @@ impl<'a> Text<'a> {
 
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Text<'_>) -> bool {
-        self.0 == other.0 || (self.has_escapes() || other.has_escapes()) && self.chars().eq(other.chars())
+        let same = self.begins_as(other.0);
+        match (self.0.as_bytes().get(same), other.0.as_bytes().get(same)) {
+            (None, None) => true,
+            (Some(b'\\'), _) | (_, Some(b'\\')) => self.chars().eq(other.chars()),
+            _ => false,
+        }
     }
 }
 
@@ -127,7 +142,32 @@ pub(crate) enum Flaw {
 
 /// Where the first byte is that cannot stand for itself between quotes.
 fn special(text: &str) -> Option<usize> {
-    text.bytes().position(|b| b < b' ' || b == b'"' || b == b'\\')
+    Some(plain_end(text.as_bytes(), 0)).filter(|at| *at < text.len())
+}
+
+/// Where from `at` on the first byte is that cannot stand for itself between quotes; the
+/// end if there is none.
+pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    // A word at a time, since most of a message is strings. A byte of `lacks` has its
+    // highest bit if that of `word` is below `n`, which is `ONES` times a number; a borrow
+    // makes that wrong only behind the first, and those past ASCII are left out.
+    const ONES: usize = usize::MAX / 255;
+    const WORD: usize = usize::BITS as usize / 8;
+    let lacks = |word: usize, n: usize| word.wrapping_sub(n) & !word;
+    while let Some(Ok(word)) = bytes.get(at..at + WORD).map(<[u8; WORD]>::try_from) {
+        let word = usize::from_le_bytes(word);
+        let quote = lacks(word ^ (ONES * 0x22), ONES);
+        let backslash = lacks(word ^ (ONES * 0x5c), ONES);
+        let found = (lacks(word, ONES * 0x20) | quote | backslash) & (ONES << 7);
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += WORD;
+    }
+    while bytes.get(at).is_some_and(|b| !matches!(b, b'"' | b'\\' | 0..=0x1f)) {
+        at += 1;
+    }
+    at
 }
 
 /// The character with which `rest` begins, unescaped, and its bytes as it stands.
@@ -273,6 +313,24 @@ mod tests {
         assert!(!text("ab").eq_str("a"));
         assert!(!text("a").eq_str("ab"));
         assert!(Text::EMPTY.is_empty() && text("").eq_str("") && !text(r"\u0000").is_empty());
+    }
+
+    #[test]
+    fn what_stands_for_itself_is_told_wherever_it_ends() {
+        for special in 0..=255 {
+            let is_plain = special >= b' ' && special != b'"' && special != b'\\';
+            for at in 0..20 {
+                for around in [b' ', b'#', b'!', b'[', b']', 0x7f, 0x80, 0xa2, 0xdc, 0xff] {
+                    let mut bytes = [around; 20];
+                    bytes[at] = special;
+                    assert_eq!(plain_end(&bytes, at % 3), if is_plain { 20 } else { at }, "{special} among {around}");
+                    assert_eq!(plain_end(&bytes[..at], at % 3), at);
+                    // What comes first counts.
+                    bytes[19] = b'"';
+                    assert_eq!(plain_end(&bytes, at % 3), if is_plain && at < 19 { 19 } else { at });
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::malformed::{Key, Malformed, Path, What};
-use super::scan::{self, Span};
-use crate::text::Text;
+use super::scan::{self, skip_blanks, Span};
+use crate::text::{plain_end, Text};
 
 /// A value in a document that was checked, and how one gets to it.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +68,11 @@ impl<'a> Node<'a> {
         self.span.of(self.text)
     }
 
+    /// Its first byte, which tells what kind of value it is.
+    fn first(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.span.start as usize).copied()
+    }
+
     /// The error `what`, here.
     pub fn error(&self, what: What) -> Malformed {
         Malformed::new(what, self.path, self.span.start as usize)
@@ -83,9 +88,9 @@ impl<'a> Node<'a> {
     /// # Errors
     /// It is none.
     pub fn object(self) -> Result<Node<'a>, Malformed> {
-        match self.raw().starts_with('{') {
-            true => Ok(self),
-            false => Err(self.error(What::Is("is not an object"))),
+        match self.first() {
+            Some(b'{') => Ok(self),
+            _ => Err(self.error(What::Is("is not an object"))),
         }
     }
 
@@ -97,7 +102,8 @@ impl<'a> Node<'a> {
     pub fn fields<const N: usize>(self, keys: [Key; N]) -> Result<[Option<Node<'a>>; N], Malformed> {
         let mut fields = [None; N];
         self.object()?.collect(&keys, &mut fields)?;
-        Ok(fields.map(|field| field.filter(|node| node.raw() != "null")))
+        // Of all values null alone begins so.
+        Ok(fields.map(|field| field.filter(|node| node.first() != Some(b'n'))))
     }
 
     fn collect(self, keys: &[Key], fields: &mut [Option<Node<'a>>]) -> Result<(), Malformed> {
@@ -123,9 +129,9 @@ impl<'a> Node<'a> {
     /// # Errors
     /// It is not an array.
     pub fn elements(self) -> Result<Elements<'a>, Malformed> {
-        match self.raw().starts_with('[') {
-            true => Ok(Elements { node: self, at: self.span.start as usize + 1, index: 0 }),
-            false => Err(self.error(What::Is("is not an array"))),
+        match self.first() {
+            Some(b'[') => Ok(Elements { node: self, at: self.span.start as usize + 1, index: 0 }),
+            _ => Err(self.error(What::Is("is not an array"))),
         }
     }
 
@@ -134,8 +140,12 @@ impl<'a> Node<'a> {
     /// # Errors
     /// It is not a string.
     pub fn string(self) -> Result<Text<'a>, Malformed> {
-        let content = self.raw().strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
-        content.map(Text::from_checked).ok_or_else(|| self.error(What::Is("is not a string")))
+        match self.first() {
+            Some(b'"') => {
+                Ok(Text::from_checked(Span::new(self.span.start as usize + 1, self.span.end() - 1).of(self.text)))
+            }
+            _ => Err(self.error(What::Is("is not a string"))),
+        }
     }
 
     /// The content of a string that has at least one character.
@@ -195,17 +205,21 @@ pub struct Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
-    /// The next value before the closing bracket, past `separator`.
-    fn value(&mut self, separator: u8) -> Option<Node<'a>> {
+    /// Where the next value starts before the closing bracket, past `separator`.
+    fn start(&self, separator: u8) -> Option<usize> {
         let bytes = self.node.text.as_bytes();
         let mut start = skip_blanks(bytes, self.at);
         if bytes.get(start) == Some(&separator) {
             start = skip_blanks(bytes, start + 1);
         }
-        if start >= self.node.span.end() || matches!(bytes[start], b']' | b'}') {
-            return None;
-        }
-        self.at = value_end(bytes, start);
+        let is_over = start >= self.node.span.end() || matches!(bytes[start], b']' | b'}');
+        (!is_over).then_some(start)
+    }
+
+    /// The value that starts there.
+    fn value(&mut self, separator: u8) -> Option<Node<'a>> {
+        let start = self.start(separator)?;
+        self.at = value_end(self.node.text.as_bytes(), start);
         Some(Node { span: Span::new(start, self.at), ..self.node })
     }
 }
@@ -229,56 +243,54 @@ impl<'a> Iterator for Members<'a> {
     type Item = (Text<'a>, Node<'a>);
 
     fn next(&mut self) -> Option<(Text<'a>, Node<'a>)> {
-        let key = self.0.value(b',')?.string().ok()?;
+        let Elements { node, .. } = self.0;
+        let start = self.0.start(b',')?;
+        let end = string_end(node.text.as_bytes(), start);
+        self.0.at = end;
+        let key = Text::from_checked(Span::new(start + 1, end - 1).of(node.text));
         Some((key, self.0.value(b':')?))
     }
 }
 
-fn skip_blanks(bytes: &[u8], at: usize) -> usize {
-    let blank = |b: &&u8| matches!(**b, b' ' | b'\t' | b'\r' | b'\n');
-    at + bytes.get(at..).unwrap_or(&[]).iter().take_while(blank).count()
+/// Where the first such byte stands from `at` on; the end if there is none.
+fn until(bytes: &[u8], at: usize, wanted: impl Fn(u8) -> bool) -> usize {
+    let rest = bytes.get(at..).unwrap_or(&[]);
+    at + rest.iter().position(|b| wanted(*b)).unwrap_or(rest.len())
 }
 
 /// Where the value ends that starts at `start`, in a document that was checked.
 fn value_end(bytes: &[u8], start: usize) -> usize {
-    let mut depth = 0;
-    let mut at = start;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => at = string_end(bytes, at),
-            b'{' | b'[' => {
+    let (mut at, mut depth) = (start, 0);
+    loop {
+        match bytes.get(at) {
+            None => return bytes.len(),
+            Some(b'"') => at = string_end(bytes, at),
+            Some(b'{' | b'[') => {
                 depth += 1;
                 at += 1;
             }
-            b'}' | b']' => {
+            Some(b'}' | b']') => {
                 depth -= 1;
                 at += 1;
             }
-            // Inside an object or array, or the first byte of a number or word.
-            _ => {
-                at += 1;
-                let ends = |b: &u8| matches!(b, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n');
-                if depth == 0 && !bytes.get(at).is_some_and(|b| !ends(b)) {
-                    return at;
-                }
-                continue;
-            }
+            // A number or a word.
+            Some(_) => at = until(bytes, at, |b| matches!(b, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n')),
         }
         if depth <= 0 {
             return at;
         }
+        at = until(bytes, at, |b| matches!(b, b'"' | b'{' | b'[' | b'}' | b']'));
     }
-    bytes.len()
 }
 
 pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
+    loop {
+        at = plain_end(bytes, at);
+        match bytes.get(at) {
+            None => return bytes.len(),
+            Some(b'"') => return at + 1,
+            Some(_) => at += 2,
         }
     }
-    bytes.len()
 }

@@ -2,7 +2,7 @@
 
 use super::malformed::{Malformed, Path, What};
 use crate::limits::DEPTH_MAX;
-use crate::text::{escape, Flaw};
+use crate::text::{escape, plain_end, Flaw};
 
 /// Where something stands in a message, in bytes from its start. It stays true
 /// when the message is copied.
@@ -181,18 +181,14 @@ impl Scanner<'_> {
     fn string(&mut self) -> Result<(), Malformed> {
         self.at += 1;
         loop {
-            let rest = &self.bytes[self.at..];
-            let plain = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f));
-            let Some(plain) = plain else {
-                return Err(flaw("ends too early", self.bytes.len()));
-            };
-            self.at += plain;
-            match self.bytes[self.at] {
-                b'"' => {
+            self.at = plain_end(self.bytes, self.at);
+            match self.bytes.get(self.at) {
+                None => return Err(flaw("ends too early", self.at)),
+                Some(b'"') => {
                     self.at += 1;
                     return Ok(());
                 }
-                b'\\' => self.at += escape(&self.bytes[self.at..]).map_err(|why| self.string_flaw(why))?.1,
+                Some(b'\\') => self.at += escape(&self.bytes[self.at..]).map_err(|why| self.string_flaw(why))?.1,
                 _ => return Err(self.string_flaw(Flaw::Control)),
             }
         }
@@ -223,6 +219,14 @@ impl Scanner<'_> {
     }
 
     fn skip_blanks(&mut self) {
-        while self.skip(b" \t\r\n") {}
+        self.at = skip_blanks(self.bytes, self.at);
     }
+}
+
+/// Where what is no blank stands, from `at` on.
+pub(super) fn skip_blanks(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\r' | b'\n') = bytes.get(at) {
+        at += 1;
+    }
+    at
 }
