@@ -222,13 +222,11 @@ pub(super) fn check_topic(topic: &str) -> Result<(), &'static str> {
     if topic.len() > STRING_MAX {
         return Err("topic of more than 65,535 bytes");
     }
-    if topic.bytes().any(|b| b == 0) {
-        return Err("NUL in the topic");
+    match topic.bytes().find(|b| matches!(b, 0 | b'+' | b'#')) {
+        None => Ok(()),
+        Some(0) => Err("NUL in the topic"),
+        Some(_) => Err("wildcard in the topic"),
     }
-    if topic.bytes().any(|b| matches!(b, b'+' | b'#')) {
-        return Err("wildcard in the topic");
-    }
-    Ok(())
 }
 
 /// At most `len_max` bytes of `text`, whole characters.

@@ -121,32 +121,17 @@ impl Outbound {
     /// may be dropped.
     pub fn publish(&mut self, message: &Message<'_>, is_connected: bool) -> Result<(), PublishError> {
         codec::check_topic(message.topic).map_err(PublishError::Topic)?;
-        let body = count(message.body);
-        let short = message.topic.len() + body;
-        let detail = message.detail.map_or(0, count);
-        // A message without its detail is better than none.
-        let (need, detail) = if self.is_obtainable(short + detail, message.class) {
-            (short + detail, message.detail.filter(|_| detail > 0))
-        } else if self.is_obtainable(short, message.class) {
-            (short, None)
-        } else {
-            return Err(PublishError::Full);
+        let (body, detail) = match self.append(message) {
+            Some(lengths) => lengths,
+            None => self.append_short(message, is_connected)?,
         };
         if let Class::Newest(key) = message.class {
             self.drop_superseded(key, is_connected);
         }
-        self.make_room(need);
-        let start = self.used;
-        self.append(&|out: &mut dyn fmt::Write| out.write_str(message.topic));
-        self.append(message.body);
-        if let Some(detail) = detail {
-            self.append(detail);
-        }
-        assert_eq!(self.used - start, need, "a message writes the same text each time");
         self.entries.push(Entry {
             topic: message.topic.len(),
             body,
-            detail: need - short,
+            detail,
             document: message.document,
             tail: message.tail,
             retain: message.retain,
@@ -158,11 +143,38 @@ impl Outbound {
         Ok(())
     }
 
-    fn append(&mut self, write: Write<'_>) {
+    /// Writes it behind the others, if it fits as it is; the bytes of body and detail.
+    fn append(&mut self, message: &Message<'_>) -> Option<(usize, usize)> {
+        if self.entries.len() >= OUTBOUND_MAX {
+            return None;
+        }
         let mut out = Window::new(0, &mut self.arena[self.used..]);
-        let result = write(&mut out);
-        self.used += out.seen();
-        assert!(result.is_ok(), "a message writes the same text each time");
+        fmt::Write::write_str(&mut out, message.topic).ok()?;
+        (message.body)(&mut out).ok()?;
+        let short = out.seen();
+        message.detail.map_or(Ok(()), |detail| detail(&mut out)).ok()?;
+        let whole = out.seen();
+        self.used += whole;
+        Some((short - message.topic.len(), whole - short))
+    }
+
+    /// The same where room is short.
+    fn append_short(&mut self, message: &Message<'_>, is_connected: bool) -> Result<(usize, usize), PublishError> {
+        let short = message.topic.len() + count(message.body);
+        let whole = short + message.detail.map_or(0, count);
+        // A message without its detail is better than none.
+        let (need, detail) = if self.is_obtainable(whole, message.class) {
+            (whole, message.detail)
+        } else if self.is_obtainable(short, message.class) {
+            (short, None)
+        } else {
+            return Err(PublishError::Full);
+        };
+        if let Class::Newest(key) = message.class {
+            self.drop_superseded(key, is_connected);
+        }
+        self.make_room(need);
+        self.append(&Message { detail, ..*message }).ok_or(PublishError::Full)
     }
 
     /// Whether [`make_room`](Self::make_room) would succeed.

@@ -281,29 +281,28 @@ impl Actions {
         let is_it = |known: &KnownAction| known.domain == domain && known.id() == action.id;
         let place = (0..count).map(|n| (self.next + n) % count).find(|place| is_it(&self.all[*place]));
         self.next = place.unwrap_or(count) + 1;
-        let known = place.and_then(|place| self.all.get_mut(place));
-        let component = String::try_from(action.component).map_err(|()| PastLimit::COMPONENT)?;
-        let id = place_of(action.component, action.id).ok_or(PastLimit::COMPONENT)?;
-        let message = cut(action.message);
-        let Some(known) = known else {
-            if self.all.len() >= ACTIONS_MAX {
+        let (status, progress) = (action.status, action.progress);
+        let Some(known) = place.and_then(|place| self.all.get_mut(place)) else {
+            let (component, id) = stored(action)?;
+            if count >= ACTIONS_MAX {
                 return Err(PastLimit::ACTIONS);
             }
-            let (status, progress) = (action.status, action.progress);
-            self.all.push(KnownAction { domain, id, component, status, progress, message });
+            self.all.push(KnownAction { domain, id, component, status, progress, message: cut(action.message) });
             return Ok(true);
         };
-        let status = action.status.or(known.status);
-        let changed = known.status != status
-            || known.progress != action.progress
-            || known.message != message
-            || known.component != component;
+        let status = status.or(known.status);
+        let mut is_changed = known.status != status || known.progress != progress;
+        if known.component() != action.component {
+            (known.component, known.id) = stored(action)?;
+            is_changed = true;
+        }
+        if known.message != action.message.cut(known.message.capacity()).as_json() {
+            known.message = cut(action.message);
+            is_changed = true;
+        }
         known.status = status;
-        known.progress = action.progress;
-        known.message = message;
-        known.component = component;
-        known.id = id;
-        Ok(changed)
+        known.progress = progress;
+        Ok(is_changed)
     }
 }
 
@@ -325,11 +324,12 @@ impl KnownAction {
     }
 }
 
-/// Where in the component object its identifier can be read: at any place where
+/// The component object, and where in it its identifier can be read: at any place where
 /// the same text stands.
-fn place_of(component: &str, id: Text<'_>) -> Option<(u16, u16)> {
-    let start = component.find(id.as_json())?;
-    Some((u16::try_from(start).ok()?, u16::try_from(id.as_json().len()).ok()?))
+fn stored<const N: usize>(action: &Action<'_>) -> Result<(String<N>, (u16, u16)), PastLimit> {
+    let (component, id) = (action.component, action.id.as_json());
+    let place = component.find(id).and_then(|start| Some((u16::try_from(start).ok()?, u16::try_from(id.len()).ok()?)));
+    String::try_from(component).ok().zip(place).ok_or(PastLimit::COMPONENT)
 }
 
 /// The text, cut to what fits.

@@ -8,7 +8,7 @@ use crate::orchestrator::phase::Command;
 use crate::text::Text;
 use crate::wire::encode;
 use crate::wire::things::{self, Identity, EVENTS};
-use crate::wire::topic::{Outgoing, Topics};
+use crate::wire::topic::{Outgoing, Topic, Topics};
 
 /// How the backend is spoken to.
 #[derive(Clone)]
@@ -29,10 +29,10 @@ pub(super) struct Frame<'a> {
 }
 
 impl Backend {
-    pub(super) fn topic(&self, topics: &Topics, outgoing: Outgoing) -> String {
+    pub(super) fn topic(&self, topics: &Topics, outgoing: Outgoing) -> Topic {
         match self {
-            Backend::Plain => topics.outgoing(outgoing).as_str().to_owned(),
-            Backend::Thing(_) => EVENTS.to_owned(),
+            Backend::Plain => topics.outgoing(outgoing),
+            Backend::Thing(_) => [EVENTS].into_iter().collect(),
         }
     }
 

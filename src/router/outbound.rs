@@ -7,7 +7,7 @@ use super::retained::{self, part, INVENTORY};
 use super::{message, Delivery, Router};
 use crate::inventory;
 use crate::journal::Kind;
-use crate::mqtt::{Class, Document, Message, Write};
+use crate::mqtt::{Class, Message, Session, Write};
 use crate::orchestrator::campaign::KnownAction;
 use crate::orchestrator::effect::Notice;
 use crate::orchestrator::ids::{DomainIx, DomainSet};
@@ -87,12 +87,15 @@ impl Router {
         };
         let activity = Text::from_checked(&campaign.activity);
         let words = |out: &mut dyn fmt::Write| message::write(campaign, &self.domains, out);
-        let mut length = encode::Count::default();
-        // Counting cannot fail.
-        let _ = words(&mut length);
+        let has_words = || {
+            let mut length = encode::Count::default();
+            // Counting cannot fail.
+            let _ = words(&mut length);
+            length.bytes > 0
+        };
         // What was held back for a save is told when the activity may have ended.
         let is_end = campaign.outcome == Some(status);
-        let explained = is_end && length.bytes > 0;
+        let explained = is_end && has_words();
         let status = status_for_backend(status);
         match explained {
             true => log::info!("{activity}: {}: {}", status_name(status), message::logged(words)),
@@ -120,23 +123,24 @@ impl Router {
 
     fn forward(&mut self, now: Now, domain: DomainIx) {
         let Some(campaign) = self.orchestrator.campaign() else { return };
-        let activity = campaign.activity.clone();
-        let activity = Text::from_checked(&activity);
+        let activity = Text::from_checked(&campaign.activity);
         log::info!("[{}] {activity}: desired state", self.domains[domain.place()]);
         let body = |out: &mut dyn fmt::Write| encode::head(out, activity, now.wall);
-        self.publish(now, Outgoing::AgentDesiredState(domain), Class::Keep, &body, Some(part(domain)));
+        let topic = self.topics.outgoing(Outgoing::AgentDesiredState(domain));
+        let message = message_to_agent(&topic, Class::Keep, &body);
+        send(&mut self.session, now, Message { document: Some(part(domain)), ..message });
     }
 
     fn command(&mut self, now: Now, domain: DomainIx, command: Command) {
         let Some(campaign) = self.orchestrator.campaign() else { return };
-        let activity = campaign.activity.clone();
-        let activity = Text::from_checked(&activity);
+        let activity = Text::from_checked(&campaign.activity);
         log::info!("[{}] {activity}: {}", self.domains[domain.place()], command_name(command));
         let body = |out: &mut dyn fmt::Write| {
             encode::head(out, activity, now.wall)?;
             encode::command(out, command)
         };
-        self.publish(now, Outgoing::AgentCommand(domain), Class::Keep, &body, None);
+        let topic = self.topics.outgoing(Outgoing::AgentCommand(domain));
+        send(&mut self.session, now, message_to_agent(&topic, Class::Keep, &body));
     }
 
     fn report_inventory(&mut self, now: Now) {
@@ -158,7 +162,8 @@ impl Router {
         };
         for domain in domains.iter() {
             log::debug!("[{}] {activity}: asked for its inventory", self.domains[domain.place()]);
-            self.publish(now, Outgoing::AgentCurrentStateGet(domain), Class::LinkBound, &body, None);
+            let topic = self.topics.outgoing(Outgoing::AgentCurrentStateGet(domain));
+            self.send(now, message_to_agent(&topic, Class::LinkBound, &body));
         }
     }
 
@@ -175,16 +180,8 @@ impl Router {
         self.send(now, Message { retain, document: Some(INVENTORY), tail, ..message });
     }
 
-    /// Sends a message to an agent.
-    fn publish(&mut self, now: Now, outgoing: Outgoing, class: Class, body: Write<'_>, document: Option<Document>) {
-        let topic = self.topics.outgoing(outgoing);
-        self.send(now, Message { document, tail: encode::TAIL, ..message_to(&topic, class, body) });
-    }
-
     pub(super) fn send(&mut self, now: Now, message: Message<'_>) {
-        if let Err(error) = self.session.publish(now.tick, message) {
-            log::error!("a message to {} is lost: {error}", message.topic);
-        }
+        send(&mut self.session, now, message);
     }
 
     fn notice(&self, notice: Notice) {
@@ -219,6 +216,17 @@ impl Router {
     pub(super) fn discard_parts(&mut self) {
         self.session.discard_documents(retained::is_part);
     }
+}
+
+fn send(session: &mut Session, now: Now, message: Message<'_>) {
+    if let Err(error) = session.publish(now.tick, message) {
+        log::error!("a message to {} is lost: {error}", message.topic);
+    }
+}
+
+/// A message that is an envelope around what its body writes.
+fn message_to_agent<'a>(topic: &'a str, class: Class, body: Write<'a>) -> Message<'a> {
+    Message { tail: encode::TAIL, ..message_to(topic, class, body) }
 }
 
 /// A message that is its body alone.
