@@ -17,6 +17,11 @@ impl Tick {
     pub fn since(self, earlier: Tick) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// The first of these points, if there is any.
+    pub fn earliest(points: &[Option<Tick>]) -> Option<Tick> {
+        points.iter().copied().flatten().min()
+    }
 }
 
 /// What the clocks show. `wall` only goes into envelopes and logs.

@@ -191,6 +191,19 @@ impl Session {
         self.outbound.len()
     }
 
+    /// Whether anything is to come from the broker by itself: an acknowledgement, an
+    /// answer, the rest of a packet.
+    pub fn is_awaiting(&self) -> bool {
+        let is_asking = self.unacknowledged() > 0 || !self.requests.is_empty() || self.keep_alive.is_awaiting();
+        is_asking || self.inbound.is_mid_packet()
+    }
+
+    /// Whether events may be left, which [`poll_event`](Self::poll_event) could not give
+    /// before the next call of [`poll_transmit`](Self::poll_transmit).
+    pub fn is_behind(&self) -> bool {
+        !self.is_drained
+    }
+
     /// Bytes of messages that wait for the broker's acknowledgement.
     pub fn unsent_bytes(&self) -> usize {
         self.outbound.used()
@@ -415,8 +428,8 @@ impl Session {
         match self.link {
             Link::Down { retry_at } => Some(retry_at),
             Link::Up { .. } | Link::Leaving { .. } => {
-                let due = self.keep_alive.due();
-                self.deadlines().iter().map(|d| d.0).chain([due]).flatten().min()
+                let [a, b, c, d, e] = self.deadlines().map(|(at, _)| at);
+                Tick::earliest(&[a, b, c, d, e, self.keep_alive.due()])
             }
             Link::Opening { deadline } | Link::Connecting { deadline } => deadline,
             Link::Closing(_) | Link::Ended => None,

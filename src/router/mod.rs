@@ -160,6 +160,23 @@ impl Router {
         self.session.handle_received(now.tick, n);
     }
 
+    /// Whether anything is to come from the broker by itself; see
+    /// [`Session::is_awaiting`].
+    pub fn is_awaiting(&self) -> bool {
+        self.session.is_awaiting()
+    }
+
+    /// Whether the broker has accepted us on the present link.
+    pub fn is_connected(&self) -> bool {
+        self.session.is_connected()
+    }
+
+    /// Whether events may be left that need something to be sent first; see
+    /// [`Session::is_behind`].
+    pub fn is_behind(&self) -> bool {
+        self.session.is_behind()
+    }
+
     /// Deals with what was received; whether there was anything.
     pub fn handle_events(&mut self, now: Now) -> bool {
         let mut any = false;
@@ -191,8 +208,8 @@ impl Router {
 
     /// When `handle_timeout` is to be called.
     pub fn poll_timeout(&self) -> Option<Tick> {
-        let due = [self.session.poll_timeout(), self.rounds.poll_timeout(), self.timers.next(), self.ending.next()];
-        due.into_iter().flatten().min()
+        let (session, rounds) = (self.session.poll_timeout(), self.rounds.poll_timeout());
+        Tick::earliest(&[session, rounds, self.timers.next(), self.ending.next()])
     }
 
     /// Does what is due at `now`.

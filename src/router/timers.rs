@@ -17,7 +17,7 @@ impl Timers {
     }
 
     pub(crate) fn next(&self) -> Option<Tick> {
-        self.0.iter().flatten().copied().min()
+        Tick::earliest(&self.0)
     }
 
     /// Takes one out that has run off.

@@ -1,6 +1,8 @@
 //! The transport to the broker.
 
-use std::io::{self, Read, Write};
+use std::ffi::c_int;
+use std::io::{self, ErrorKind, Read, Write};
+use std::mem::size_of;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -53,7 +55,7 @@ impl Link {
                 client.shake_hands(socket).await.map(|stream| Link::Tls(Box::new(stream)))
             }
             #[cfg(not(feature = "tls"))]
-            Broker::Tls { .. } => Err(io::Error::new(io::ErrorKind::Unsupported, "TLS is not built in")),
+            Broker::Tls { .. } => Err(io::Error::new(ErrorKind::Unsupported, "TLS is not built in")),
         }
     }
 
@@ -107,6 +109,23 @@ impl Link {
 }
 
 impl Link {
+    /// Lets it be readable only if so many bytes are there, or it has ended or is broken.
+    /// A read takes what there is all the same.
+    ///
+    /// # Errors
+    /// The system does not know that, or not of such a link: only of `tcp://`, since what
+    /// is encrypted has other lengths.
+    pub fn set_least(&self, bytes: usize) -> io::Result<()> {
+        let Link::Tcp(stream) = self else { return Err(ErrorKind::Unsupported.into()) };
+        let (value, len) = (bytes as c_int, size_of::<c_int>() as libc::socklen_t);
+        let value = std::ptr::addr_of!(value).cast();
+        // SAFETY: the value is there, of the type and length that are said.
+        match unsafe { libc::setsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVLOWAT, value, len) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
     /// Whether the next reading says at once that it has ended.
     pub fn is_over(&self) -> bool {
         match self {
@@ -129,7 +148,7 @@ impl AsRawFd for Link {
 }
 
 async fn connect(host: String, port: u16) -> io::Result<Async<TcpStream>> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
+    let mut last = io::Error::new(ErrorKind::NotFound, "the host name has no address");
     for address in addresses(host, port).await? {
         match Async::<TcpStream>::connect(address).await {
             Ok(stream) => {

@@ -242,13 +242,14 @@ impl Pump<'_> {
         while !self.router.is_ended() {
             let now = self.clock.now();
             self.notify.handle_timeout(now.tick);
+            self.transport.handle_timeout(now.tick);
             if self.router.poll_timeout().is_some_and(|due| due <= now.tick) {
                 self.router.handle_timeout(now);
             }
-            self.drive_reboot(now);
+            let more = self.exchange(now) | self.serve_console(now) | self.drive_reboot(now);
             self.begin_save();
-            self.follow_wish(now);
-            if !(self.exchange(now) | self.serve_console(now)) && !self.router.is_ended() {
+            if !(self.follow_wish(now) || more || self.router.is_ended()) {
+                self.transport.settle(now.tick, self.router.is_connected(), self.router.is_awaiting());
                 self.notify.tell(|line| self.router.write_activity(line));
                 let after_ms = self.poll_timeout().map(|due| due.since(now.tick));
                 let is_elsewhere = self.saving.is_some() || self.transport.is_opening();
@@ -283,31 +284,34 @@ impl Pump<'_> {
         }
     }
 
-    /// Begins the reboot that the router wants, and takes its next step.
-    fn drive_reboot(&mut self, now: Now) {
+    /// Begins the reboot that the router wants, and takes its next step; whether the
+    /// router has something to do again.
+    fn drive_reboot(&mut self, now: Now) -> bool {
         if self.router.poll_reboot() {
             log::warn!("rebooting the host");
             self.rebooter.begin(now.tick);
         }
-        if let Some(Outcome::Failed(why)) = self.rebooter.handle_timeout(now.tick) {
-            log::error!("the reboot failed: {why}");
-            self.router.handle_reboot_failed(now);
-        }
+        let Some(Outcome::Failed(why)) = self.rebooter.handle_timeout(now.tick) else { return false };
+        log::error!("the reboot failed: {why}");
+        self.router.handle_reboot_failed(now);
+        true
     }
 
-    /// Opens or closes the transport as the session wants.
-    fn follow_wish(&mut self, now: Now) {
+    /// Opens or closes the transport as the session wants; whether it was closed.
+    fn follow_wish(&mut self, now: Now) -> bool {
         match self.router.poll_link(now) {
             LinkWish::Open => self.transport.open(Link::open(self.config.connection.clone())),
+            LinkWish::Wait(_) | LinkWish::Keep => {}
             LinkWish::Close(reason) => {
                 match reason {
                     Reason::Disconnected => log::info!("disconnected"),
                     _ => log::warn!("connection closed: {reason}"),
                 }
                 self.close(now);
+                return true;
             }
-            LinkWish::Wait(_) | LinkWish::Keep => {}
         }
+        false
     }
 
     fn close(&mut self, now: Now) {
@@ -317,7 +321,10 @@ impl Pump<'_> {
 
     /// Reads, handles and writes what is there; whether there may be more.
     fn exchange(&mut self, now: Now) -> bool {
-        let result = self.receive(now).and_then(|received| Ok(self.send(now)? || received));
+        let result = self.receive(now).and_then(|received| {
+            let sent = self.send(now)?;
+            Ok(received && self.transport.is_readable() || sent && self.router.is_behind())
+        });
         match result {
             Ok(more) => more,
             Err(error) => {
@@ -344,8 +351,8 @@ impl Pump<'_> {
     /// When there is something to be done at the latest, whatever happens.
     fn poll_timeout(&self) -> Option<Tick> {
         let console = self.console.as_ref().and_then(Console::poll_timeout);
-        let due = [self.router.poll_timeout(), self.rebooter.poll_timeout(), self.notify.poll_timeout(), console];
-        due.into_iter().flatten().min()
+        let (router, transport) = (self.router.poll_timeout(), self.transport.poll_timeout());
+        Tick::earliest(&[router, transport, self.rebooter.poll_timeout(), self.notify.poll_timeout(), console])
     }
 
     /// Until something has happened or so many milliseconds are over, in this thread,

@@ -7,14 +7,29 @@ use std::task::{Context, Poll};
 
 use super::link::Link;
 use super::waiting::Waiting;
-use crate::limits::WRITE_CHUNK;
+use crate::limits::{SHORT_PACKET_MAX, SHORT_PACKET_MS, WRITE_CHUNK};
+use crate::time::Tick;
 
 type Opening = Pin<Box<dyn Future<Output = io::Result<Link>>>>;
 
 enum State {
     Down,
     Opening(Opening),
-    Up { link: Link, readable: bool, writable: bool },
+    Up { link: Link, readable: bool, writable: bool, patience: Patience },
+}
+
+/// Whether packets as short as an acknowledgement wake us. There is one for each message
+/// of ours, and most of the time a longer packet follows that wakes us anyway.
+#[derive(Clone, Copy, PartialEq)]
+enum Patience {
+    /// They do: whoever has the link has not said otherwise.
+    Unasked,
+    /// They lie there until something longer comes; if any are awaited, until this time.
+    Until(Option<Tick>),
+    /// That is over, and they are to be looked for.
+    Over,
+    /// They do, as the system does not know better or the broker takes its time.
+    Lost,
 }
 
 /// A link in its life, and what the socket has not taken yet.
@@ -57,7 +72,7 @@ impl Transport {
     /// # Errors
     /// The link has ended or is broken.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let State::Up { link, readable, .. } = &mut self.state else { return Ok(0) };
+        let State::Up { link, readable, patience, .. } = &mut self.state else { return Ok(0) };
         if !*readable || buffer.is_empty() {
             return Ok(0);
         }
@@ -65,10 +80,16 @@ impl Transport {
             Ok(0) => Err(io::Error::new(ErrorKind::UnexpectedEof, "closed by the broker")),
             Ok(n) => {
                 *readable = n == buffer.len();
+                if let Patience::Until(_) | Patience::Over = patience {
+                    *patience = Patience::Until(None);
+                }
                 Ok(n)
             }
             Err(error) if is_passing(&error) => {
                 *readable = false;
+                if *patience == Patience::Over {
+                    *patience = give_up(link);
+                }
                 Ok(0)
             }
             Err(error) => Err(error),
@@ -102,6 +123,45 @@ impl Transport {
         Ok(sent)
     }
 
+    /// Whether more may be read at once.
+    pub fn is_readable(&self) -> bool {
+        matches!(self.state, State::Up { readable: true, .. })
+    }
+
+    /// Before it is waited for: lets packets as short as an acknowledgement lie if
+    /// `may_lie`, but not for long if one `is_awaited`. Until this is called, and with
+    /// `tls://` and `unix://`, they wake us as all others.
+    pub fn settle(&mut self, now: Tick, may_lie: bool, is_awaited: bool) {
+        let State::Up { link, patience, .. } = &mut self.state else { return };
+        if *patience == Patience::Unasked && may_lie {
+            let is_known = link.set_least(SHORT_PACKET_MAX + 1).is_ok();
+            *patience = if is_known { Patience::Until(None) } else { Patience::Lost };
+        }
+        match patience {
+            Patience::Until(None) if is_awaited => *patience = Patience::Until(Some(now.after(SHORT_PACKET_MS))),
+            Patience::Until(Some(_)) | Patience::Over if !is_awaited => *patience = Patience::Until(None),
+            _ => {}
+        }
+    }
+
+    /// When `handle_timeout` is to be called.
+    pub fn poll_timeout(&self) -> Option<Tick> {
+        match self.state {
+            State::Up { patience: Patience::Until(look), .. } => look,
+            _ => None,
+        }
+    }
+
+    /// Has it read, if the time of what is awaited is over.
+    pub fn handle_timeout(&mut self, now: Tick) {
+        if !self.poll_timeout().is_some_and(|due| due <= now) {
+            return;
+        }
+        if let State::Up { readable, patience, .. } = &mut self.state {
+            (*readable, *patience) = (true, Patience::Over);
+        }
+    }
+
     /// Whether a link is being made, which takes the reactor.
     pub fn is_opening(&self) -> bool {
         matches!(self.state, State::Opening(_))
@@ -109,7 +169,7 @@ impl Transport {
 
     /// Waits until the link may get on after it did not.
     pub fn wait(&self, waiting: &mut Waiting) {
-        let State::Up { link, readable, writable } = &self.state else { return };
+        let State::Up { link, readable, writable, .. } = &self.state else { return };
         if !*readable {
             waiting.read(link);
             if link.is_over() {
@@ -123,7 +183,7 @@ impl Transport {
 
     /// Notes what has come; with [`Waiting`] in place of `poll_wake`.
     pub fn take(&mut self, waiting: &Waiting) {
-        if let State::Up { link, readable, writable } = &mut self.state {
+        if let State::Up { link, readable, writable, .. } = &mut self.state {
             *readable |= waiting.is_readable(link) || link.is_over();
             *writable |= waiting.is_writable(link);
         }
@@ -137,7 +197,7 @@ impl Transport {
             State::Opening(opening) => match opening.as_mut().poll(cx) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Ok(link)) => {
-                    self.state = State::Up { link, readable: true, writable: true };
+                    self.state = State::Up { link, readable: true, writable: true, patience: Patience::Unasked };
                     Poll::Ready(Wake::Opened(Ok(())))
                 }
                 Poll::Ready(Err(error)) => {
@@ -145,7 +205,7 @@ impl Transport {
                     Poll::Ready(Wake::Opened(Err(error)))
                 }
             },
-            State::Up { link, readable, writable } => {
+            State::Up { link, readable, writable, .. } => {
                 let mut wake = Poll::Pending;
                 if !*readable && (is_woken || link.poll_readable(cx).is_ready()) {
                     *readable = true;
@@ -161,7 +221,145 @@ impl Transport {
     }
 }
 
+/// Lets short packets wake us again.
+fn give_up(link: &Link) -> Patience {
+    // It was set before, so it can be set back.
+    let _ = link.set_least(1);
+    Patience::Lost
+}
+
 /// Whether the same call may succeed later.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixStream;
+
+    use async_io::Async;
+
+    use super::*;
+
+    const ACK: [u8; SHORT_PACKET_MAX] = [0x40, 2, 0, 1];
+
+    fn up(link: Link) -> Transport {
+        let state = State::Up { link, readable: false, writable: true, patience: Patience::Unasked };
+        Transport { state, ..Transport::new() }
+    }
+
+    /// Both ends of a connection; of ours also a copy, to see what has arrived.
+    fn pair() -> (Transport, TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let theirs = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        theirs.set_nodelay(true).unwrap();
+        let (ours, _) = listener.accept().unwrap();
+        let copy = ours.try_clone().unwrap();
+        (up(Link::Tcp(Async::new(ours).unwrap())), theirs, copy)
+    }
+
+    /// Returns once so many bytes have arrived and were not read.
+    fn await_arrival(copy: &TcpStream, bytes: usize) {
+        while !copy.peek(&mut [0; 16]).is_ok_and(|arrived| arrived == bytes) {
+            std::thread::yield_now();
+        }
+    }
+
+    fn wakes(transport: &mut Transport) -> bool {
+        let mut waiting = Waiting::default();
+        transport.wait(&mut waiting);
+        waiting.wait(Some(0)).unwrap();
+        transport.take(&waiting);
+        transport.is_readable()
+    }
+
+    #[test]
+    fn a_short_packet_wakes_only_with_what_follows_it() {
+        let (mut ours, mut theirs, copy) = pair();
+        ours.settle(Tick(0), true, true);
+        theirs.write_all(&ACK).unwrap();
+        await_arrival(&copy, 4);
+        assert!(!wakes(&mut ours));
+        theirs.write_all(&[0x32]).unwrap();
+        await_arrival(&copy, 5);
+        assert!(wakes(&mut ours));
+        let mut bytes = [0; 16];
+        assert_eq!(ours.read(&mut bytes).unwrap(), 5);
+        assert_eq!(&bytes[..4], &ACK);
+    }
+
+    #[test]
+    fn a_short_packet_that_is_awaited_is_looked_for() {
+        let (mut ours, mut theirs, copy) = pair();
+        ours.settle(Tick(7), true, false);
+        assert_eq!(ours.poll_timeout(), None, "nothing is awaited");
+        ours.settle(Tick(10), true, true);
+        let due = Tick(10).after(SHORT_PACKET_MS);
+        assert_eq!(ours.poll_timeout(), Some(due));
+        ours.settle(Tick(20), true, true);
+        assert_eq!(ours.poll_timeout(), Some(due), "whatever else happens, it is not put off");
+        theirs.write_all(&ACK).unwrap();
+        await_arrival(&copy, 4);
+        ours.handle_timeout(Tick(due.0 - 1));
+        assert_eq!(ours.read(&mut [0; 16]).unwrap(), 0);
+        ours.handle_timeout(due);
+        assert_eq!(ours.read(&mut [0; 16]).unwrap(), 4);
+        ours.settle(due, true, false);
+        assert_eq!(ours.poll_timeout(), None);
+        theirs.write_all(&ACK).unwrap();
+        await_arrival(&copy, 4);
+        assert!(!wakes(&mut ours), "what came in time changes nothing");
+    }
+
+    #[test]
+    fn of_a_broker_that_takes_its_time_every_packet_wakes() {
+        let (mut ours, mut theirs, copy) = pair();
+        ours.settle(Tick(0), true, true);
+        let due = ours.poll_timeout().unwrap();
+        ours.handle_timeout(due);
+        assert_eq!(ours.read(&mut [0; 16]).unwrap(), 0);
+        ours.settle(due, true, true);
+        assert_eq!(ours.poll_timeout(), None, "it is looked for once");
+        theirs.write_all(&ACK).unwrap();
+        await_arrival(&copy, 4);
+        assert!(wakes(&mut ours));
+        assert_eq!(ours.read(&mut [0; 16]).unwrap(), 4);
+        ours.settle(due, true, true);
+        assert_eq!(ours.poll_timeout(), None);
+    }
+
+    #[test]
+    fn an_end_wakes_however_little_came_before() {
+        let (mut ours, mut theirs, copy) = pair();
+        ours.settle(Tick(0), true, true);
+        theirs.write_all(&ACK).unwrap();
+        await_arrival(&copy, 4);
+        drop(theirs);
+        // Without an end of its own it would hang here.
+        let mut waiting = Waiting::default();
+        ours.wait(&mut waiting);
+        waiting.wait(None).unwrap();
+        ours.take(&waiting);
+        assert_eq!(ours.read(&mut [0; 16]).unwrap(), 4);
+        assert!(wakes(&mut ours) && ours.read(&mut [0; 16]).is_err());
+    }
+
+    #[test]
+    fn what_was_not_asked_for_does_not_happen() {
+        let (mut ours, mut theirs, copy) = pair();
+        // Before the broker has accepted us: CONNACK is short as well.
+        ours.settle(Tick(0), false, true);
+        theirs.write_all(&ACK).unwrap();
+        await_arrival(&copy, 4);
+        assert!(wakes(&mut ours));
+
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut ours = up(Link::Unix(Async::new(ours).unwrap()));
+        ours.settle(Tick(0), true, true);
+        assert_eq!(ours.poll_timeout(), None, "the system knows it of TCP alone");
+        theirs.write_all(&ACK).unwrap();
+        assert!(wakes(&mut ours));
+    }
 }

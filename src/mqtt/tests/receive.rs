@@ -351,3 +351,46 @@ fn a_release_before_our_receipt_breaks_the_protocol_and_stray_answers_do_not() {
     let reason = Reason::Malformed(Malformed { packet: "PUBREL", what: "its PUBREC was not sent" });
     assert_eq!(peer.feed(&small(0x62, 3)), [Event::Lost(reason)]);
 }
+
+#[test]
+fn it_says_whether_anything_is_to_come_by_itself() {
+    let mut peer = Peer::connected(Options { keep_alive_s: 10, ..Options::new("me") });
+    assert!(!peer.session.is_awaiting());
+
+    peer.publish(Class::Keep, "a").unwrap();
+    let id = publishes(&peer.sent())[0].1;
+    assert!(peer.session.is_awaiting());
+    peer.feed(&puback(id));
+    assert!(!peer.session.is_awaiting());
+
+    let id = peer.session.subscribe(peer.now, &["a"]);
+    assert!(matches!(peer.sent()[..], [Packet::Subscribe(_)]) && peer.session.is_awaiting());
+    peer.feed(&[0x90, 3, (id >> 8) as u8, id as u8, 1]);
+    assert!(!peer.session.is_awaiting());
+
+    peer.pass(10_000);
+    assert!(matches!(peer.sent()[..], [Packet::PingReq]) && peer.session.is_awaiting());
+    peer.feed(&[0xd0, 0]);
+    assert!(!peer.session.is_awaiting());
+
+    // The rest of a packet may be as short as an acknowledgement.
+    let packet = incoming("t", QoS::AtMostOnce, 0, false, b"hello");
+    peer.feed(&packet[..packet.len() - 1]);
+    assert!(peer.session.is_awaiting());
+    assert_eq!(peer.feed(&packet[packet.len() - 1..]).len(), 1);
+    assert!(!peer.session.is_awaiting());
+}
+
+#[test]
+fn it_says_whether_events_are_left_that_need_something_to_be_sent() {
+    let mut peer = Peer::connected(Options::new("me"));
+    assert!(!peer.session.is_behind());
+    // Two whole messages in one read.
+    let packets = [1, 2].map(|id| incoming("t", QoS::AtLeastOnce, id, false, b"hi")).concat();
+    let room = peer.session.receive_buffer();
+    room[..packets.len()].copy_from_slice(&packets);
+    peer.session.handle_received(peer.now, packets.len());
+    assert!(peer.session.poll_event(peer.now).is_some() && peer.session.is_behind());
+    assert_eq!(peer.events().len(), 1);
+    assert!(!peer.session.is_behind());
+}
