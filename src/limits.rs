@@ -187,13 +187,13 @@ pub const BACKOFF_MAX_MS: u64 = 30_000;
 /// or another client with our id; those must not be hammered.
 pub const LINK_STEADY_MS: u64 = 5_000;
 
-/// Bytes of the longest packet that says nothing but that something has arrived: PUBACK,
-/// UNSUBACK, PINGRESP. Every PUBLISH and SUBACK is longer (3.3, 3.9).
-pub const SHORT_PACKET_MAX: usize = 4;
+/// Received bytes that may lie unread: five PUBACKs, as many as we ask for at once in most
+/// activities. A message for us has more, by its topic alone (3.3; protocol.md).
+pub const UNREAD_MAX: usize = 5 * 4;
 
-/// Milliseconds after which such a packet is looked for if nothing longer has come: far
-/// more than a broker nearby takes, far less than anything waits for an acknowledgement.
-pub const SHORT_PACKET_MS: u64 = 50;
+/// Milliseconds after which what is awaited is looked for if no more has come: far more
+/// than a broker nearby takes, far less than anything waits for an acknowledgement.
+pub const UNREAD_MS: u64 = 50;
 
 /// Milliseconds that PINGRESP is waited for, at most, however long the keep-alive is.
 pub const PING_ANSWER_MAX_MS: u64 = 30_000;

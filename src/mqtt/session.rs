@@ -191,6 +191,11 @@ impl Session {
         self.outbound.len()
     }
 
+    /// Whether the broker has accepted us and answered all subscriptions.
+    pub fn is_settled(&self) -> bool {
+        self.is_connected() && self.requests.is_empty()
+    }
+
     /// Whether anything is to come from the broker by itself: an acknowledgement, an
     /// answer, the rest of a packet.
     pub fn is_awaiting(&self) -> bool {

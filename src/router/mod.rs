@@ -166,9 +166,9 @@ impl Router {
         self.session.is_awaiting()
     }
 
-    /// Whether the broker has accepted us on the present link.
-    pub fn is_connected(&self) -> bool {
-        self.session.is_connected()
+    /// Whether the broker has accepted us and answered all subscriptions.
+    pub fn is_settled(&self) -> bool {
+        self.session.is_settled()
     }
 
     /// Whether events may be left that need something to be sent first; see

@@ -249,7 +249,7 @@ impl Pump<'_> {
             let more = self.exchange(now) | self.serve_console(now) | self.drive_reboot(now);
             self.begin_save();
             if !(self.follow_wish(now) || more || self.router.is_ended()) {
-                self.transport.settle(now.tick, self.router.is_connected(), self.router.is_awaiting());
+                self.transport.settle(now.tick, self.router.is_settled(), self.router.is_awaiting());
                 self.notify.tell(|line| self.router.write_activity(line));
                 let after_ms = self.poll_timeout().map(|due| due.since(now.tick));
                 let is_elsewhere = self.saving.is_some() || self.transport.is_opening();

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::link::Link;
 use super::waiting::Waiting;
-use crate::limits::{SHORT_PACKET_MAX, SHORT_PACKET_MS, WRITE_CHUNK};
+use crate::limits::{UNREAD_MAX, UNREAD_MS, WRITE_CHUNK};
 use crate::time::Tick;
 
 type Opening = Pin<Box<dyn Future<Output = io::Result<Link>>>>;
@@ -18,8 +18,8 @@ enum State {
     Up { link: Link, readable: bool, writable: bool, patience: Patience },
 }
 
-/// Whether packets as short as an acknowledgement wake us. There is one for each message
-/// of ours, and most of the time a longer packet follows that wakes us anyway.
+/// Whether a few bytes wake us. They are acknowledgements, one for each message of ours,
+/// and most of the time a message follows that wakes us anyway.
 #[derive(Clone, Copy, PartialEq)]
 enum Patience {
     /// They do: whoever has the link has not said otherwise.
@@ -128,17 +128,17 @@ impl Transport {
         matches!(self.state, State::Up { readable: true, .. })
     }
 
-    /// Before it is waited for: lets packets as short as an acknowledgement lie if
-    /// `may_lie`, but not for long if one `is_awaited`. Until this is called, and with
-    /// `tls://` and `unix://`, they wake us as all others.
+    /// Before it is waited for: lets up to `UNREAD_MAX` bytes lie if they `may_lie`, but
+    /// not for long if anything `is_awaited`. Until this is called, and with `tls://` and
+    /// `unix://`, each wakes us.
     pub fn settle(&mut self, now: Tick, may_lie: bool, is_awaited: bool) {
         let State::Up { link, patience, .. } = &mut self.state else { return };
         if *patience == Patience::Unasked && may_lie {
-            let is_known = link.set_least(SHORT_PACKET_MAX + 1).is_ok();
+            let is_known = link.set_least(UNREAD_MAX + 1).is_ok();
             *patience = if is_known { Patience::Until(None) } else { Patience::Lost };
         }
         match patience {
-            Patience::Until(None) if is_awaited => *patience = Patience::Until(Some(now.after(SHORT_PACKET_MS))),
+            Patience::Until(None) if is_awaited => *patience = Patience::Until(Some(now.after(UNREAD_MS))),
             Patience::Until(Some(_)) | Patience::Over if !is_awaited => *patience = Patience::Until(None),
             _ => {}
         }
@@ -221,7 +221,7 @@ impl Transport {
     }
 }
 
-/// Lets short packets wake us again.
+/// Lets each byte wake us again.
 fn give_up(link: &Link) -> Patience {
     // It was set before, so it can be set back.
     let _ = link.set_least(1);
@@ -243,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    const ACK: [u8; SHORT_PACKET_MAX] = [0x40, 2, 0, 1];
+    const ACK: [u8; 4] = [0x40, 2, 0, 1];
 
     fn up(link: Link) -> Transport {
         let state = State::Up { link, readable: false, writable: true, patience: Patience::Unasked };
@@ -262,7 +262,7 @@ mod tests {
 
     /// Returns once so many bytes have arrived and were not read.
     fn await_arrival(copy: &TcpStream, bytes: usize) {
-        while !copy.peek(&mut [0; 16]).is_ok_and(|arrived| arrived == bytes) {
+        while !copy.peek(&mut [0; 64]).is_ok_and(|arrived| arrived == bytes) {
             std::thread::yield_now();
         }
     }
@@ -276,27 +276,29 @@ mod tests {
     }
 
     #[test]
-    fn a_short_packet_wakes_only_with_what_follows_it() {
+    fn acknowledgements_wake_only_with_what_follows_them() {
         let (mut ours, mut theirs, copy) = pair();
         ours.settle(Tick(0), true, true);
-        theirs.write_all(&ACK).unwrap();
-        await_arrival(&copy, 4);
-        assert!(!wakes(&mut ours));
+        for arrived in (ACK.len()..=UNREAD_MAX).step_by(ACK.len()) {
+            theirs.write_all(&ACK).unwrap();
+            await_arrival(&copy, arrived);
+            assert!(!wakes(&mut ours));
+        }
         theirs.write_all(&[0x32]).unwrap();
-        await_arrival(&copy, 5);
+        await_arrival(&copy, UNREAD_MAX + 1);
         assert!(wakes(&mut ours));
-        let mut bytes = [0; 16];
-        assert_eq!(ours.read(&mut bytes).unwrap(), 5);
+        let mut bytes = [0; 64];
+        assert_eq!(ours.read(&mut bytes).unwrap(), UNREAD_MAX + 1);
         assert_eq!(&bytes[..4], &ACK);
     }
 
     #[test]
-    fn a_short_packet_that_is_awaited_is_looked_for() {
+    fn what_is_awaited_is_looked_for() {
         let (mut ours, mut theirs, copy) = pair();
         ours.settle(Tick(7), true, false);
         assert_eq!(ours.poll_timeout(), None, "nothing is awaited");
         ours.settle(Tick(10), true, true);
-        let due = Tick(10).after(SHORT_PACKET_MS);
+        let due = Tick(10).after(UNREAD_MS);
         assert_eq!(ours.poll_timeout(), Some(due));
         ours.settle(Tick(20), true, true);
         assert_eq!(ours.poll_timeout(), Some(due), "whatever else happens, it is not put off");
@@ -314,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_broker_that_takes_its_time_every_packet_wakes() {
+    fn of_a_broker_that_takes_its_time_each_byte_wakes() {
         let (mut ours, mut theirs, copy) = pair();
         ours.settle(Tick(0), true, true);
         let due = ours.poll_timeout().unwrap();
