@@ -50,16 +50,22 @@ impl<'a> Text<'a> {
     /// Whether it is `plain`, which has no escapes.
     pub fn eq_str(&self, plain: &str) -> bool {
         // Most of what is compared differs here.
-        let [first, wanted] = [self.0, plain].map(|text| text.bytes().next().unwrap_or_default());
-        if first != wanted && first != b'\\' {
-            return false;
+        if let (Some(first), Some(wanted)) = (self.0.as_bytes().first(), plain.as_bytes().first()) {
+            if *first != *wanted && *first != b'\\' {
+                return false;
+            }
         }
         let same = self.begins_as(plain);
         match self.0.as_bytes().get(same) {
             None => same == plain.len(),
-            Some(b'\\') => self.chars().eq(plain.chars()),
+            Some(b'\\') => self.eq_unescaped(plain),
             Some(_) => false,
         }
+    }
+
+    #[cold]
+    fn eq_unescaped(&self, plain: &str) -> bool {
+        self.chars().eq(plain.chars())
     }
 
     /// Bytes that it and `other` begin with, without escapes.

@@ -14,7 +14,9 @@ impl fmt::Write for Count {
 
 /// Skips the first bytes written and keeps those that follow, as many as fit.
 pub(super) struct Window<'a> {
+    /// Bytes still to be skipped.
     skip: usize,
+    /// Room that is left.
     out: &'a mut [u8],
     seen: usize,
 }
@@ -30,16 +32,18 @@ impl<'a> Window<'a> {
     }
 
     pub fn is_full(&self) -> bool {
-        self.seen >= self.skip + self.out.len()
+        self.skip == 0 && self.out.is_empty()
     }
 
     /// Writes bytes; those past the window's end are dropped.
     pub fn put(&mut self, bytes: &[u8]) {
-        let before = self.skip.saturating_sub(self.seen).min(bytes.len());
-        let at = (self.seen + before).saturating_sub(self.skip).min(self.out.len());
-        let len = (bytes.len() - before).min(self.out.len() - at);
-        self.out[at..at + len].copy_from_slice(&bytes[before..before + len]);
-        self.seen += before + len;
+        let (skipped, bytes) = bytes.split_at(self.skip.min(bytes.len()));
+        let len = bytes.len().min(self.out.len());
+        let (out, rest) = core::mem::take(&mut self.out).split_at_mut(len);
+        out.copy_from_slice(&bytes[..len]);
+        self.out = rest;
+        self.skip -= skipped.len();
+        self.seen += skipped.len() + len;
     }
 }
 
