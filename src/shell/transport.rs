@@ -96,7 +96,8 @@ impl Transport {
         }
     }
 
-    /// Writes what `poll` gives, as far as the link takes it; whether it took any.
+    /// Writes what `poll` gives, as far as the link takes it, and lets go of what was read
+    /// before; whether it took any.
     ///
     /// # Errors
     /// The link is broken.
@@ -120,6 +121,7 @@ impl Transport {
                 Err(error) => return Err(error),
             }
         }
+        link.let_go()?;
         Ok(sent)
     }
 
@@ -241,6 +243,7 @@ mod tests {
 
     use async_io::Async;
 
+    use super::super::link::Tcp;
     use super::*;
 
     const ACK: [u8; 4] = [0x40, 2, 0, 1];
@@ -257,7 +260,7 @@ mod tests {
         theirs.set_nodelay(true).unwrap();
         let (ours, _) = listener.accept().unwrap();
         let copy = ours.try_clone().unwrap();
-        (up(Link::Tcp(Async::new(ours).unwrap())), theirs, copy)
+        (up(Link::Tcp(Tcp::new(Async::new(ours).unwrap()))), theirs, copy)
     }
 
     /// Returns once so many bytes have arrived and were not read.
@@ -265,6 +268,14 @@ mod tests {
         while !copy.peek(&mut [0; 64]).is_ok_and(|arrived| arrived == bytes) {
             std::thread::yield_now();
         }
+    }
+
+    /// Reads, and answers nothing; the bytes that came.
+    fn read(transport: &mut Transport) -> io::Result<Vec<u8>> {
+        let mut bytes = [0; 64];
+        let n = transport.read(&mut bytes)?;
+        assert!(!transport.write(|_| 0)?);
+        Ok(bytes[..n].to_vec())
     }
 
     fn wakes(transport: &mut Transport) -> bool {
@@ -287,9 +298,7 @@ mod tests {
         theirs.write_all(&[0x32]).unwrap();
         await_arrival(&copy, UNREAD_MAX + 1);
         assert!(wakes(&mut ours));
-        let mut bytes = [0; 64];
-        assert_eq!(ours.read(&mut bytes).unwrap(), UNREAD_MAX + 1);
-        assert_eq!(&bytes[..4], &ACK);
+        assert_eq!(read(&mut ours).unwrap(), [&ACK.repeat(UNREAD_MAX / ACK.len())[..], &[0x32]].concat());
     }
 
     #[test]
@@ -305,9 +314,9 @@ mod tests {
         theirs.write_all(&ACK).unwrap();
         await_arrival(&copy, 4);
         ours.handle_timeout(Tick(due.0 - 1));
-        assert_eq!(ours.read(&mut [0; 16]).unwrap(), 0);
+        assert!(read(&mut ours).unwrap().is_empty());
         ours.handle_timeout(due);
-        assert_eq!(ours.read(&mut [0; 16]).unwrap(), 4);
+        assert_eq!(read(&mut ours).unwrap(), ACK);
         ours.settle(due, true, false);
         assert_eq!(ours.poll_timeout(), None);
         theirs.write_all(&ACK).unwrap();
@@ -321,13 +330,13 @@ mod tests {
         ours.settle(Tick(0), true, true);
         let due = ours.poll_timeout().unwrap();
         ours.handle_timeout(due);
-        assert_eq!(ours.read(&mut [0; 16]).unwrap(), 0);
+        assert!(read(&mut ours).unwrap().is_empty());
         ours.settle(due, true, true);
         assert_eq!(ours.poll_timeout(), None, "it is looked for once");
         theirs.write_all(&ACK).unwrap();
         await_arrival(&copy, 4);
         assert!(wakes(&mut ours));
-        assert_eq!(ours.read(&mut [0; 16]).unwrap(), 4);
+        assert_eq!(read(&mut ours).unwrap(), ACK);
         ours.settle(due, true, true);
         assert_eq!(ours.poll_timeout(), None);
     }
@@ -344,8 +353,8 @@ mod tests {
         ours.wait(&mut waiting);
         waiting.wait(None).unwrap();
         ours.take(&waiting);
-        assert_eq!(ours.read(&mut [0; 16]).unwrap(), 4);
-        assert!(wakes(&mut ours) && ours.read(&mut [0; 16]).is_err());
+        assert_eq!(read(&mut ours).unwrap(), ACK);
+        assert!(wakes(&mut ours) && read(&mut ours).is_err());
     }
 
     #[test]
@@ -363,5 +372,32 @@ mod tests {
         assert_eq!(ours.poll_timeout(), None, "the system knows it of TCP alone");
         theirs.write_all(&ACK).unwrap();
         assert!(wakes(&mut ours));
+    }
+
+    #[test]
+    fn what_was_read_is_let_go_once_its_answer_is_written() {
+        let (mut ours, mut theirs, copy) = pair();
+        theirs.write_all(b"hello").unwrap();
+        await_arrival(&copy, 5);
+        assert!(wakes(&mut ours));
+        let mut bytes = [0; 64];
+        assert_eq!(ours.read(&mut bytes).unwrap(), 5);
+        await_arrival(&copy, 5);
+        let mut answers = vec![4, 0];
+        assert!(ours
+            .write(|out| {
+                out[..4].copy_from_slice(b"good");
+                answers.remove(0)
+            })
+            .unwrap());
+        assert!(copy.peek(&mut bytes).is_err() && !wakes(&mut ours), "nothing is left of it");
+        theirs.write_all(b" and more").unwrap();
+        await_arrival(&copy, 9);
+        assert!(wakes(&mut ours));
+        // Read twice without a write, each byte comes once.
+        assert_eq!(ours.read(&mut bytes[..4]).unwrap(), 4);
+        assert_eq!(&bytes[..4], b" and");
+        assert_eq!(ours.read(&mut bytes).unwrap(), 5);
+        assert_eq!(&bytes[..5], b" more");
     }
 }
