@@ -185,8 +185,10 @@ impl Transport {
 
     /// Notes what has come; with [`Waiting`] in place of `poll_wake`.
     pub fn take(&mut self, waiting: &Waiting) {
-        if let State::Up { link, readable, writable, .. } = &mut self.state {
-            *readable |= waiting.is_readable(link) || link.is_over();
+        if let State::Up { link, readable, writable, patience } = &mut self.state {
+            // Whoever else has woken us is to know what lies there already.
+            let is_awaiting = matches!(patience, Patience::Until(Some(_)));
+            *readable |= is_awaiting || waiting.is_readable(link) || link.is_over();
             *writable |= waiting.is_writable(link);
         }
     }
@@ -289,7 +291,7 @@ mod tests {
     #[test]
     fn acknowledgements_wake_only_with_what_follows_them() {
         let (mut ours, mut theirs, copy) = pair();
-        ours.settle(Tick(0), true, true);
+        ours.settle(Tick(0), true, false);
         for arrived in (ACK.len()..=UNREAD_MAX).step_by(ACK.len()) {
             theirs.write_all(&ACK).unwrap();
             await_arrival(&copy, arrived);
@@ -322,6 +324,16 @@ mod tests {
         theirs.write_all(&ACK).unwrap();
         await_arrival(&copy, 4);
         assert!(!wakes(&mut ours), "what came in time changes nothing");
+    }
+
+    #[test]
+    fn whatever_else_wakes_us_finds_what_lies_there() {
+        let (mut ours, mut theirs, copy) = pair();
+        ours.settle(Tick(0), true, true);
+        theirs.write_all(&ACK).unwrap();
+        await_arrival(&copy, 4);
+        assert!(wakes(&mut ours));
+        assert_eq!(read(&mut ours).unwrap(), ACK);
     }
 
     #[test]
