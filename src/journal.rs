@@ -41,13 +41,17 @@ kinds! {
     Ended = "activity ended:",
     Refused = "desired state refused",
     Malformed = "malformed message ignored",
-    Restarted = "agent started anew",
+    Hello = "agent connected",
     Unsaved = "saving failed",
     RebootDue = "reboot due",
     RebootHeld = "reboot held",
     Rebooting = "rebooting the host",
     RebootFailed = "the reboot failed",
     Cancelled = "cancelled at the console",
+    Repaired = "is started over: desired state sent again",
+    StartedOver = "has started over",
+    Repeated = "command sent once more",
+    FailureKept = "failed, which counts if it does not start over",
 }
 
 impl Kind {
@@ -181,7 +185,7 @@ impl Journal {
         let is_new = new.key != old.key;
         let before = if is_new { Seen { reboot: old.reboot, ..Seen::default() } } else { old };
         if is_new {
-            let is_taken_up = campaign.resumptions > 0;
+            let is_taken_up = campaign.is_taken_up;
             note(if is_taken_up { Kind::TakenUp } else { Kind::Begun }, None, Detail::None);
         }
         if new.phase != before.phase && new.is_running {
@@ -229,7 +233,7 @@ impl Journal {
             // When one began that was taken up is not saved: its desired state says
             // when it was wanted.
             let wanted = u64::try_from(campaign.timestamp).ok().filter(|wanted| (1..=now.wall).contains(wanted));
-            let is_taken_up = campaign.resumptions > 0;
+            let is_taken_up = campaign.is_taken_up;
             self.begun = wanted.filter(|_| is_taken_up).unwrap_or(now.wall);
             self.taken_up = self.taken_up.saturating_add(u32::from(is_taken_up));
         }

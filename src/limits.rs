@@ -132,7 +132,8 @@ const _: () = {
     );
     assert!(OUTBOUND_MAX >= DOMAINS_MAX * (ROUNDS_MAX + 2) + 16);
     assert!(EFFECTS_MAX >= HELD_MAX + 4 * DOMAINS_MAX + 16);
-    assert!(HELD_MAX >= (1 + 6 + 2 + 3 * 5) * DOMAINS_MAX + 64);
+    assert!(HELD_MAX >= (1 + 5) * DOMAINS_MAX + 64);
+    assert!(ORDERS_MAX >= 1 + 1 + 3 + 1 + 2 * 2);
 };
 
 // wire
@@ -213,15 +214,26 @@ const _: () = {
 // saving
 
 /// Effects that wait for a save. A flash that hangs holds up all that one activity
-/// can decide: for each domain its part, six commands, two repeated ones, and three
-/// more in each of five phases if its agent starts anew again and again; and some.
+/// can decide: for each domain its part and five commands, each once however often they
+/// are repeated, and the notices of its repairs; and some.
 pub const HELD_MAX: usize = 32 * DOMAINS_MAX;
 
-/// Milliseconds that an agent has to react after an activity was taken up.
-pub const RESUME_REACTION_MS: u64 = 30_000;
+/// How often an activity is taken up while a domain owes something, without any feedback
+/// in between: a record that ends the process each time must not do so for ever.
+pub const STARTS_MAX: u8 = 10;
 
-/// How often an activity is taken up in one phase.
-pub const RESUMPTIONS_MAX: u8 = 3;
+/// How often a domain is started over in one phase of the others. An agent that has not
+/// answered the desired state by then does not answer it at all.
+pub const REPAIRS_MAX: u8 = 3;
+
+/// Milliseconds after a connection in which the broker delivers what it has kept, before
+/// anybody is judged by what is missing.
+pub const SETTLE_MS: u64 = 5_000;
+
+/// Messages that a domain may still answer. Most are in the queue of an agent that never
+/// answers: a command, three repairs of which one counts, a repeat after each, the
+/// second `UPDATE`, and `ROLLBACK` and `CLEANUP` twice.
+pub const ORDERS_MAX: usize = 12;
 
 // record
 
@@ -485,8 +497,9 @@ pub const TLS_NAMES_TOLD_MAX: usize = 8;
 /// Bytes of an action as it is kept: its texts, and where what stands in them.
 pub const ACTION_BYTES: usize = ACTION_COMPONENT_MAX + ACTION_MESSAGE_MAX + 32;
 
-/// Bytes of a domain's part in the activity: two reasons, and where it is.
-pub const PART_BYTES: usize = 2 * (REASON_MAX + 24) + 64;
+/// Bytes of a domain's part in the activity: three reasons, where it is, and what it may
+/// still answer.
+pub const PART_BYTES: usize = 3 * (REASON_MAX + 24) + 256;
 
 /// Bytes of an effect that waits, or that one event has.
 pub const EFFECT_BYTES: usize = 16;

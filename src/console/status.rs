@@ -32,7 +32,7 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
         Some(campaign) => {
             let (id, phase) = (Text::from_checked(&campaign.activity), phase_name(campaign.phase));
             write!(page, "{id}: {phase} for {}", view.ago(view.journal.phase_since))?;
-            if campaign.resumptions > 0 {
+            if campaign.is_taken_up {
                 write!(page, ", taken up after a restart")?;
             }
             if campaign.is_unsaved {

@@ -35,8 +35,12 @@ pub struct Campaign {
     pub is_delivered: bool,
     /// Whether a save of it has failed.
     pub is_unsaved: bool,
-    /// How often it was taken up in this phase.
-    pub resumptions: u8,
+    /// The phase to which the owner has consented, and that has not begun since.
+    pub approved: Option<Phase>,
+    /// How often it was taken up while a domain owed something, without a feedback since.
+    pub starts: u8,
+    /// Whether it was taken up after a start of the process. Not saved.
+    pub is_taken_up: bool,
     /// The domains that take part, by place; those that do not are `None`. As many
     /// places as `DOMAINS_MAX`, allocated once.
     pub domains: Box<[Option<Domain>]>,
@@ -94,7 +98,9 @@ impl Campaign {
             cause: None,
             is_delivered: false,
             is_unsaved: false,
-            resumptions: 0,
+            approved: None,
+            starts: 0,
+            is_taken_up: false,
             domains: vec![None; DOMAINS_MAX].into(),
             unserved: Vec::new(),
             actions: Actions::new(),
@@ -128,7 +134,9 @@ impl Campaign {
         self.cause = None;
         self.is_delivered = false;
         self.is_unsaved = false;
-        self.resumptions = 0;
+        self.approved = None;
+        self.starts = 0;
+        self.is_taken_up = false;
         self.domains.iter_mut().for_each(|part| *part = None);
         self.unserved.clear();
         self.actions.clear();
@@ -146,7 +154,7 @@ impl Campaign {
 
     /// Whether all domains have identified.
     pub fn is_identified(&self) -> bool {
-        self.phase != Phase::Identify || self.asking.is_some()
+        self.phase != Phase::Identify || self.asking.is_some() || self.approved.is_some()
     }
 
     /// Whether `activity` is its identifier.

@@ -16,7 +16,8 @@ impl Synchronised {
         if !self.is_running() {
             return Err(Rejected::NotRunning);
         }
-        if self.campaign.domains_in(|s| matches!(s, State::Working(_) | State::Ready(_))).is_empty() {
+        let is_ending = self.campaign.cause.is_some();
+        if is_ending || self.campaign.domains_in(|s| matches!(s, State::Working(_) | State::Ready(_))).is_empty() {
             return Err(Rejected::Ending);
         }
         if self.campaign.phase == Phase::Activate && !force {

@@ -3,9 +3,9 @@
 //! and effects.
 
 use super::campaign::Campaign;
-use super::domain::State;
+use super::domain::{Domain, State};
 use super::effect::{Effect, Effects, Notice, TimerKind};
-use super::event::Event;
+use super::event::{Event, Link};
 use super::ids::{DomainIx, DomainSet};
 use super::phase::{Command, Phase, Status};
 use super::resume::Saved;
@@ -20,13 +20,15 @@ pub struct Check {
     running: bool,
     begun: bool,
     participants: DomainSet,
-    /// Domains that have said something since the activity was taken up.
-    heard: DomainSet,
     /// The furthest phase that has begun: a domain may be led back to it alone.
     reached: Phase,
     /// What each domain owes an answer to.
     owes: [Option<Phase>; DOMAINS_MAX],
     failed: DomainSet,
+    /// What each domain was told in its course.
+    courses: [Course; DOMAINS_MAX],
+    /// Agents can be heard on this link.
+    is_hearing: bool,
     told: Option<Status>,
     /// The owner's answer is awaited.
     asking: bool,
@@ -43,10 +45,11 @@ impl Check {
             running: false,
             begun: false,
             participants: DomainSet::EMPTY,
-            heard: DomainSet::first(DOMAINS_MAX),
             reached: Phase::Identify,
             owes: [None; DOMAINS_MAX],
             failed: DomainSet::EMPTY,
+            courses: [Course::default(); DOMAINS_MAX],
+            is_hearing: false,
             told: None,
             asking: false,
             has_rebooted: false,
@@ -82,62 +85,47 @@ impl Check {
             let known = campaign.actions.iter().all(|action| self.participants.contains(action.domain));
             rule(known, "actions are those of domains that take part")?;
         }
-        let mut moving = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Consent].into_iter();
+        let moving = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Consent, TimerKind::Repair];
+        let mut moving = moving.into_iter();
         let armed = moving.any(|kind| self.timers[kind as usize]);
-        rule(!self.running || armed, "a running activity has a timer that moves it on")
+        let waits = !self.is_hearing;
+        rule(!self.running || armed || waits, "a running activity has a timer that moves it on, or waits for a link")
     }
 
     fn take_in(&mut self, event: &Event<'_>) -> Result<(), &'static str> {
         match event {
             Event::DesiredState(desired) => {
                 rule(!self.running, "one activity at a time")?;
-                *self = Check { timers: self.timers, ..Check::new(self.synchronised) };
+                *self = Check { timers: self.timers, is_hearing: self.is_hearing, ..Check::new(self.synchronised) };
                 self.participants = desired.parts.iter().filter_map(|part| part.domain).collect();
                 self.running = true;
                 self.begun = true;
             }
             Event::Feedback(domain, feedback) => {
                 let owed = &mut self.owes[domain.place()];
-                if owed.is_some_and(|phase| phase.is_told_by(feedback.status)) && !feedback.is_repeat {
-                    self.heard.insert(*domain);
-                }
-                let failure = feedback.status.is_failure() || feedback.status == Status::Incomplete;
-                // One that is led back may have gone on in silence.
-                let is_known = self.heard.contains(*domain) && !feedback.is_repeat;
-                let success = owed.is_some_and(|phase| {
-                    let through = is_known && phase < self.reached && feedback.status == self.reached.success();
-                    feedback.status == phase.success() || through
-                });
-                if owed.is_some_and(|phase| phase != Phase::Cleanup) && failure {
-                    self.failed.insert(*domain);
-                }
-                if failure || success || feedback.status == Status::Completed {
+                let is_answer = owed.is_some_and(|phase| feedback.status == phase.success());
+                let is_first = *owed == Some(Phase::Identify);
+                if is_answer || feedback.status == Status::Completed || feedback.status == Status::Incomplete {
                     *owed = None;
                 }
+                self.courses[domain.place()].hear(feedback.status, feedback.is_repeat && !is_first);
             }
-            Event::Timeout(kind) => {
-                self.timers[*kind as usize] = false;
-                for domain in self.participants.iter() {
-                    let owed = &mut self.owes[domain.place()];
-                    if *kind == TimerKind::Resume && !self.heard.contains(domain) {
-                        *owed = None;
-                    }
-                    if *kind == TimerKind::Phase && owed.is_some_and(|phase| phase != Phase::Cleanup) {
-                        self.failed.insert(domain);
-                        *owed = None;
-                    }
-                }
-            }
+            Event::Timeout(kind) => self.timers[*kind as usize] = false,
             Event::ConsentReply(..) => rule(self.asking, "an answer counts for the question that is open")?,
-            Event::Restarted(domain) => self.heard.remove(*domain),
+            Event::Link(link) => {
+                self.is_hearing = match link {
+                    Link::Down => false,
+                    Link::Up { session_present } => *session_present,
+                    Link::Subscribed => true,
+                };
+            }
             Event::Boot(saved) => self.take_up(saved),
             Event::Saved(_)
             | Event::SaveFailed(_)
             | Event::Settled
             | Event::Delivered
             | Event::RebootFailed
-            | Event::Link(_)
-            | Event::Forgotten(_)
+            | Event::Hello(_)
             | Event::HoldReboot(_)
             | Event::Terminate => {}
             Event::Cancel(_) => rule(self.running, "only a running activity is cancelled")?,
@@ -151,7 +139,6 @@ impl Check {
         let outcome = campaign.outcome.or(saved.finished.outcome_of(campaign));
         *self = Check::new(self.synchronised);
         self.begun = true;
-        self.heard = DomainSet::EMPTY;
         self.running = outcome.is_none();
         self.reached = campaign.phase;
         self.participants = campaign.participants();
@@ -165,6 +152,7 @@ impl Check {
                 State::RollingBack(_) | State::CleaningUp(_) => Some(Phase::Cleanup),
                 State::Ready(_) | State::Done => None,
             };
+            self.courses[domain.place()] = Course::of(part, campaign.phase);
             if part.failure.is_some() {
                 self.failed.insert(domain);
             }
@@ -181,12 +169,7 @@ impl Check {
     fn effect(&mut self, effect: &Effect, terminated: bool) -> Result<(), &'static str> {
         match *effect {
             Effect::Report(status) => self.report(status, terminated),
-            Effect::Forward(domain) => {
-                rule(self.running, "nothing is forwarded after the final status")?;
-                rule(self.participants.contains(domain), "only domains that take part are spoken to")?;
-                self.owes[domain.place()] = Some(Phase::Identify);
-                Ok(())
-            }
+            Effect::Forward(domain) => self.forward(domain),
             Effect::Send(domain, command) => self.command(domain, command),
             Effect::SetTimer(kind, _) => {
                 self.timers[kind as usize] = true;
@@ -216,8 +199,8 @@ impl Check {
                 Ok(())
             }
             Effect::ReportInventory => rule(!self.running, "the inventory is reported after the end"),
-            Effect::Notice(Notice::Failed(domain)) if !self.heard.contains(domain) => {
-                // It started anew too often, or never reacted: it is given up.
+            Effect::Notice(Notice::Failed(domain)) => {
+                self.failed.insert(domain);
                 self.owes[domain.place()] = None;
                 Ok(())
             }
@@ -249,25 +232,108 @@ impl Check {
         Ok(())
     }
 
+    fn forward(&mut self, domain: DomainIx) -> Result<(), &'static str> {
+        rule(self.running, "nothing is forwarded after the final status")?;
+        rule(self.participants.contains(domain), "only domains that take part are spoken to")?;
+        rule(!self.failed.contains(domain), "a domain that failed is not started over")?;
+        let owed = &mut self.owes[domain.place()];
+        let course = &mut self.courses[domain.place()];
+        let is_first = course.states == 0;
+        let is_forward = owed.is_some_and(|phase| phase != Phase::Cleanup);
+        rule(is_first || is_forward, "only a domain that owes an answer is started over")?;
+        if is_first {
+            *owed = Some(Phase::Identify);
+        }
+        course.begin();
+        Ok(())
+    }
+
     fn command(&mut self, domain: DomainIx, command: Command) -> Result<(), &'static str> {
         rule(self.running, "nothing is commanded after the final status")?;
         rule(self.participants.contains(domain), "only domains that take part are spoken to")?;
-        let phase = match command {
-            Command::Download => Phase::Download,
-            Command::Update => Phase::Update,
-            Command::Activate => Phase::Activate,
-            Command::Cleanup | Command::Rollback => Phase::Cleanup,
-        };
+        let phase = command_phase(command);
         if phase != Phase::Cleanup {
-            rule(!self.asking, "no phase begins before the owner has answered")?;
+            let is_led = phase <= self.reached;
+            rule(is_led || !self.asking, "no phase begins before the owner has answered")?;
             rule(!self.failed.contains(domain), "a domain that failed is only cleaned up")?;
             let behind = self.owes.iter().flatten().any(|owed| *owed < phase);
-            let is_led = phase <= self.reached;
+            self.courses[domain.place()].send(command, self.owes[domain.place()] == Some(phase))?;
             rule(!self.synchronised || is_led || !behind, "no phase begins before every domain has left the last")?;
             self.reached = self.reached.max(phase);
         }
         self.owes[domain.place()] = Some(phase);
         Ok(())
+    }
+}
+
+/// What a domain was told in its course.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Course {
+    /// Desired states that it was sent and has not answered, and those that it was sent.
+    open: u8,
+    states: u8,
+    /// Commands that lead forward, a bit for each.
+    sent: u8,
+    /// One of them may be repeated: the domain was started over and has not answered.
+    may_repeat: bool,
+    /// It has gone back to downloading since the last `UPDATE`.
+    fell_back: bool,
+}
+
+impl Course {
+    /// That of a domain as it was saved.
+    fn of(part: &Domain, reached: Phase) -> Course {
+        let obligation = &part.obligation;
+        let open = obligation.queue.iter().filter(|order| order.command.is_none()).count() as u8;
+        let last = match part.state {
+            State::Working(phase) | State::Ready(phase) => phase,
+            State::RollingBack(_) | State::CleaningUp(_) | State::Done => reached,
+        };
+        let mut sent = 0;
+        for phase in [Phase::Download, Phase::Update, Phase::Activate].into_iter().filter(|phase| *phase <= last) {
+            sent |= 1 << phase as u8;
+        }
+        let may_repeat = obligation.has_repair();
+        Course { open, states: obligation.course.saturating_add(1), sent, may_repeat, fell_back: part.fell_back }
+    }
+
+    /// The domain gets the desired state.
+    fn begin(&mut self) {
+        self.may_repeat = self.states > 0;
+        self.open = self.open.saturating_add(1);
+        self.states = self.states.saturating_add(1);
+    }
+
+    fn hear(&mut self, status: Status, is_repeat: bool) {
+        match status {
+            Status::Identified if self.open > 0 && !is_repeat => {
+                *self = Course { open: self.open - 1, states: self.states, ..Course::default() };
+            }
+            Status::Downloading => self.fell_back = true,
+            _ => {}
+        }
+    }
+
+    /// A command that leads forward goes out; whether the domain owes it already.
+    fn send(&mut self, command: Command, is_owed: bool) -> Result<(), &'static str> {
+        let bit = 1 << command_phase(command) as u8;
+        let is_second = command == Command::Update && core::mem::take(&mut self.fell_back);
+        if self.sent & bit != 0 && !is_second {
+            let may_repeat = core::mem::take(&mut self.may_repeat) && is_owed;
+            rule(may_repeat, "no command that leads forward goes out twice in a course")?;
+        }
+        self.sent |= bit;
+        Ok(())
+    }
+}
+
+/// The phase that a command starts; that of a rollback is the last.
+fn command_phase(command: Command) -> Phase {
+    match command {
+        Command::Download => Phase::Download,
+        Command::Update => Phase::Update,
+        Command::Activate => Phase::Activate,
+        Command::Cleanup | Command::Rollback => Phase::Cleanup,
     }
 }
 

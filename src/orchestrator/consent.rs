@@ -10,10 +10,14 @@ use crate::text::Text;
 use crate::time::Tick;
 
 impl Synchronised {
+    /// Whether the owner is to be asked before this phase, and has not consented yet.
+    pub(super) fn needs_consent(&self, phase: Phase) -> bool {
+        self.settings.consent.contains(phase) && self.campaign.approved != Some(phase)
+    }
+
     /// Asks the owner; the phase's clock does not run meanwhile.
     pub(super) fn ask(&mut self, now: Tick, phase: Phase, out: &mut Effects) {
         self.campaign.asking = Some(phase);
-        out.push(Effect::StopTimer(TimerKind::Phase));
         out.push(Effect::AskConsent(phase));
         out.push(Effect::SetTimer(TimerKind::Consent, now.after(self.settings.consent_timeout_ms)));
     }
@@ -31,12 +35,12 @@ impl Synchronised {
         let phase = self.campaign.asking.ok_or(Rejected::NotAsked)?;
         if approved {
             self.close_consent(out);
-            let ready = self.campaign.domains_in(|s| s == State::Ready(self.campaign.phase));
-            self.begin(now, phase, ready, out);
+            // A domain that has started over meanwhile is waited for.
+            self.campaign.approved = Some(phase);
         } else {
             self.turn_back(now, Cause::ConsentDenied, out);
-            self.advance(now, out);
         }
+        self.advance(now, out);
         Ok(())
     }
 
@@ -57,12 +61,14 @@ impl Synchronised {
         for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_) | State::Ready(_))).iter() {
             if phase == Phase::Identify {
                 out.push(Effect::Send(domain, Command::Cleanup));
-                self.set(domain, State::Done);
+                self.end(domain);
+            } else if self.is_waited_for(domain) {
+                if let Some(part) = self.campaign.domain_mut(domain) {
+                    part.obligation.is_turning = true;
+                }
             } else {
-                self.set(domain, State::RollingBack(self.settings.wait(now)));
-                out.push(Effect::Send(domain, Command::Rollback));
+                self.roll_back(now, domain, out);
             }
         }
-        self.set_cleanup_timer(out);
     }
 }

@@ -3,6 +3,7 @@
 use heapless::String;
 
 use super::phase::{Command, Phase, Status};
+use super::repair::Obligation;
 use crate::limits::REASON_MAX;
 use crate::time::Tick;
 
@@ -17,36 +18,31 @@ pub struct Domain {
     pub cleanup: Option<Reason>,
     /// It has gone back to downloading since the last `UPDATE`.
     pub fell_back: bool,
-    /// It has said something since the activity was taken up.
-    pub is_heard: bool,
-    /// How often its agent has started anew in this phase.
-    pub restarts: u8,
-    /// It has forgotten the activity and is led to this phase by itself.
-    pub replay: Option<Phase>,
     /// `UPDATE`s sent again because it went back to downloading.
     pub repeats: u8,
+    /// What it owes, as far as it may have been lost.
+    pub obligation: Obligation,
 }
 
 impl Domain {
     /// A part that begins in this state.
     pub fn new(state: State) -> Domain {
-        Domain {
-            state,
-            failure: None,
-            cleanup: None,
-            fell_back: false,
-            is_heard: true,
-            restarts: 0,
-            replay: None,
-            repeats: 0,
-        }
+        let obligation = Obligation::default();
+        Domain { state, failure: None, cleanup: None, fell_back: false, repeats: 0, obligation }
     }
-}
 
-impl Domain {
+    /// A part in this state that has got the message that it owes an answer to.
+    pub fn owing(state: State) -> Domain {
+        let mut part = Domain::new(state);
+        if let Some(owed) = state.owed() {
+            part.obligation.queue.push(owed, 0);
+        }
+        part
+    }
+
     /// Whether it owes an answer.
     pub fn is_owing(&self) -> bool {
-        !matches!(self.state, State::Ready(_) | State::Done)
+        self.state.owed().is_some()
     }
 }
 
@@ -66,6 +62,17 @@ pub enum State {
 }
 
 impl State {
+    /// What it owes an answer to, `Some(None)` for the desired state; none if it owes
+    /// nothing.
+    pub fn owed(self) -> Option<Option<Command>> {
+        match self {
+            State::Working(phase) => Some(phase.command()),
+            State::RollingBack(_) => Some(Some(Command::Rollback)),
+            State::CleaningUp(_) => Some(Some(Command::Cleanup)),
+            State::Ready(_) | State::Done => None,
+        }
+    }
+
     /// One number for each state, whatever the phase or the wait: to see whether it is
     /// another one than before.
     pub fn code(self) -> u8 {
@@ -89,6 +96,9 @@ pub struct Wait {
 }
 
 impl Wait {
+    /// One whose clock does not run yet.
+    pub const STOPPED: Wait = Wait { quiet: Tick(u64::MAX), end: Tick(u64::MAX) };
+
     /// When it is over, as things stand.
     pub fn over(self) -> Tick {
         self.quiet.min(self.end)

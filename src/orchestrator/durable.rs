@@ -12,10 +12,12 @@
 //! notices are never held: a slow flash delays the activity, not the clock.
 
 use super::campaign::{Campaign, Cause};
+use super::domain::Domain;
 use super::effect::{Effect, Effects};
 use super::event::Event;
 use super::ids::DomainIx;
 use super::phase::{Command, Phase, Status};
+use super::repair::{InDoubt, Queue};
 use super::{Orchestrator, Rejected, WaitingOn};
 use crate::limits::{DOMAINS_MAX, HELD_MAX};
 use crate::time::Tick;
@@ -40,7 +42,7 @@ pub struct Durable<O> {
 }
 
 /// What of a campaign is worth a save when it changes: not progress.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct Mark {
     begun: bool,
     timestamp: i64,
@@ -50,8 +52,51 @@ struct Mark {
     outcome: Option<Status>,
     cause: Option<Cause>,
     is_delivered: bool,
-    domains: [u8; DOMAINS_MAX],
+    approved: Option<Phase>,
+    has_starts: bool,
+    domains: [Part; DOMAINS_MAX],
     reboot: super::reboot::Reboot,
+}
+
+impl Mark {
+    /// Whether it differs from `other` at most in what the domains have done.
+    fn is_but_for_domains(&self, other: &Mark) -> bool {
+        let rest = |mark: &Mark| {
+            (mark.begun, mark.timestamp, mark.crc, mark.phase, mark.asking, mark.outcome, mark.cause, mark.is_delivered)
+        };
+        rest(self) == rest(other) && self.approved == other.approved && self.reboot == other.reboot
+    }
+}
+
+/// The same of a domain.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Part {
+    state: u8,
+    has_failed: bool,
+    keeps_failure: bool,
+    repeats: u8,
+    course: u8,
+    repairs: u8,
+    is_remembered: bool,
+    is_turning: bool,
+    queue: Queue,
+}
+
+impl Part {
+    fn of(part: &Domain) -> Part {
+        let obligation = &part.obligation;
+        Part {
+            state: part.state.code(),
+            has_failed: part.failure.is_some(),
+            keeps_failure: obligation.kept.is_some(),
+            repeats: part.repeats,
+            course: obligation.course,
+            repairs: obligation.repairs,
+            is_remembered: obligation.is_remembered,
+            is_turning: obligation.is_turning,
+            queue: obligation.queue.clone(),
+        }
+    }
 }
 
 impl<O: Orchestrator> Durable<O> {
@@ -71,10 +116,9 @@ impl<O: Orchestrator> Durable<O> {
 
     fn mark(&self) -> Mark {
         let Some(campaign) = self.inner.campaign() else { return Mark::default() };
-        let mut domains = [0; DOMAINS_MAX];
-        for (code, part) in domains.iter_mut().zip(campaign.domains.iter()) {
-            let Some(part) = part else { continue };
-            *code = part.state.code() | u8::from(part.failure.is_some()) << 4 | part.repeats << 5;
+        let mut domains: [Part; DOMAINS_MAX] = Default::default();
+        for (place, part) in domains.iter_mut().zip(campaign.domains.iter()) {
+            *place = part.as_ref().map(Part::of).unwrap_or_default();
         }
         Mark {
             begun: true,
@@ -85,6 +129,8 @@ impl<O: Orchestrator> Durable<O> {
             outcome: campaign.outcome,
             cause: campaign.cause,
             is_delivered: campaign.is_delivered,
+            approved: campaign.approved,
+            has_starts: campaign.starts > 0,
             domains,
             reboot: self.inner.reboot(),
         }
@@ -101,22 +147,25 @@ impl<O: Orchestrator> Durable<O> {
     }
 
     fn save_if_needed(&mut self, out: &mut Effects) {
-        if self.saving.is_some() || (self.held.is_empty() && self.mark() == self.saved) {
+        if self.saving.is_some() {
+            return;
+        }
+        let mark = self.mark();
+        if self.held.is_empty() && mark == self.saved {
             return;
         }
         if self.is_broken {
             self.held.iter().for_each(|effect| out.push(*effect));
             self.held.clear();
-            self.saved = self.mark();
+            self.saved = mark;
             return;
         }
         self.sequence = self.sequence.wrapping_add(1).max(1);
         self.saving = Some(self.sequence);
         self.covered = self.held.len();
-        let mark = self.mark();
         let before = core::mem::replace(&mut self.saved, mark);
         // A domain's result alone: lost, its agent is told once more what it has done.
-        let is_result = self.held.is_empty() && before == Mark { domains: before.domains, ..mark };
+        let is_result = self.held.is_empty() && before.is_but_for_domains(&self.saved);
         out.push(if is_result { Effect::SaveIfCheap(self.sequence) } else { Effect::Save(self.sequence) });
     }
 
@@ -212,5 +261,9 @@ impl<O: Orchestrator> Orchestrator for Durable<O> {
 
     fn reboot(&self) -> super::reboot::Reboot {
         self.inner.reboot()
+    }
+
+    fn in_doubt(&self, domain: DomainIx) -> Option<InDoubt> {
+        self.inner.in_doubt(domain)
     }
 }

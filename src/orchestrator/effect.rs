@@ -4,6 +4,7 @@ use core::mem::size_of;
 
 use super::ids::DomainIx;
 use super::phase::{Command, Phase, Status};
+use super::repair::Doubt;
 use crate::limits::{EFFECTS_MAX, EFFECT_BYTES};
 use crate::time::Tick;
 
@@ -56,8 +57,8 @@ pub enum TimerKind {
     Consent,
     /// The host is to be rebooted.
     Reboot,
-    /// Agents should have reacted to an activity that was taken up.
-    Resume,
+    /// A domain in doubt is to be started over, or what follows that is due.
+    Repair,
 }
 
 impl TimerKind {
@@ -68,7 +69,7 @@ impl TimerKind {
         TimerKind::Feedback,
         TimerKind::Consent,
         TimerKind::Reboot,
-        TimerKind::Resume,
+        TimerKind::Repair,
     ];
 }
 
@@ -77,6 +78,16 @@ impl TimerKind {
 pub enum Notice {
     /// A status that means nothing at this moment.
     Ignored(DomainIx, Status),
+    /// What was said to the domain, or what it said, may be lost.
+    Doubted(DomainIx, Doubt),
+    /// The domain gets the desired state again.
+    Repaired(DomainIx),
+    /// The domain has started over and is led to the phase of the others.
+    StartedOver(DomainIx),
+    /// The domain gets this command once more.
+    Repeated(DomainIx, Command),
+    /// A failure that counts only if the domain does not start over.
+    FailureKept(DomainIx, Status),
     /// Actions past a limit were dropped.
     ActionsDropped(DomainIx),
     /// The domain has failed; its reason is in the campaign.

@@ -2,7 +2,7 @@
 
 use super::campaign::PastLimit;
 use super::effect::TimerKind;
-use super::ids::{DomainIx, DomainSet};
+use super::ids::DomainIx;
 use super::phase::{ActionStatus, Status};
 use super::resume::Saved;
 use crate::text::Text;
@@ -16,15 +16,12 @@ pub enum Event<'a> {
     DesiredState(DesiredState<'a>),
     /// An agent says how far it is.
     Feedback(DomainIx, Feedback<'a>),
-    /// An agent has started anew: what it was told before may be lost.
-    Restarted(DomainIx),
+    /// An agent says that it is connected: it may have started anew.
+    Hello(DomainIx),
     /// The owner answers: the activity, and whether the phase may begin.
     ConsentReply(Text<'a>, bool),
-    /// The transport and the session are up (true) or down (false).
-    Link(bool),
-    /// The broker has forgotten what it kept for us, and what was said to us meanwhile
-    /// is lost. With it the domains to which nothing of ours is still under way.
-    Forgotten(DomainSet),
+    /// The link to the broker has changed.
+    Link(Link),
     /// The save with this number is done.
     Saved(u32),
     /// The save with this number has failed.
@@ -44,6 +41,21 @@ pub enum Event<'a> {
     HoldReboot(bool),
     /// The process is told to end.
     Terminate,
+}
+
+/// What has become of the link to the broker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Link {
+    /// It is lost.
+    Down,
+    /// The broker has accepted us.
+    Up {
+        /// Whether it has kept our session: our subscriptions hold, and what was said
+        /// to us meanwhile comes now. Otherwise that is lost.
+        session_present: bool,
+    },
+    /// Our subscriptions hold: agents can be heard.
+    Subscribed,
 }
 
 /// A desired state, as far as its course depends on it.

@@ -29,6 +29,7 @@ pub mod finished;
 pub mod ids;
 pub mod phase;
 pub mod reboot;
+pub mod repair;
 pub mod resume;
 #[cfg(test)]
 mod resume_tests;
@@ -40,7 +41,7 @@ mod tests;
 pub use campaign::Campaign;
 pub use durable::Durable;
 pub use effect::{Effect, Effects};
-pub use event::Event;
+pub use event::{Event, Link};
 pub use synchronised::{Settings, Synchronised};
 
 use crate::time::Tick;
@@ -69,6 +70,11 @@ pub trait Orchestrator {
     /// How far the reboot is.
     fn reboot(&self) -> reboot::Reboot {
         reboot::Reboot::None
+    }
+
+    /// What is known of a domain in doubt; none if it is in none.
+    fn in_doubt(&self, _domain: ids::DomainIx) -> Option<repair::InDoubt> {
+        None
     }
 }
 

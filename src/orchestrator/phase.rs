@@ -114,21 +114,6 @@ impl Phase {
             Phase::Cleanup => Status::CleanupSuccess,
         }
     }
-
-    /// Whether an agent that is in this phase may say so; if not, it is a word about
-    /// an earlier phase that the broker has kept.
-    pub fn is_told_by(self, status: Status) -> bool {
-        match status {
-            Status::Identifying | Status::Identified | Status::IdentificationFailed => self == Phase::Identify,
-            // The self-update agent may download again during the update.
-            Status::Downloading | Status::DownloadSuccess | Status::DownloadFailure => {
-                matches!(self, Phase::Download | Phase::Update)
-            }
-            Status::Updating | Status::UpdateSuccess | Status::UpdateFailure => self == Phase::Update,
-            Status::Activating | Status::ActivationSuccess | Status::ActivationFailure => self == Phase::Activate,
-            _ => true,
-        }
-    }
 }
 
 impl Status {
@@ -171,6 +156,29 @@ impl Status {
                 | Status::RollbackFailure
                 | Status::CleanupFailure
         )
+    }
+}
+
+impl Status {
+    /// The phase that it names; none of a rollback, a clean-up, or the whole activity.
+    pub fn phase(self) -> Option<Phase> {
+        match self {
+            Status::Identifying | Status::Identified | Status::IdentificationFailed => Some(Phase::Identify),
+            Status::Downloading | Status::DownloadSuccess | Status::DownloadFailure => Some(Phase::Download),
+            Status::Updating | Status::UpdateSuccess | Status::UpdateFailure => Some(Phase::Update),
+            Status::Activating | Status::ActivationSuccess | Status::ActivationFailure => Some(Phase::Activate),
+            _ => None,
+        }
+    }
+
+    /// What it answers if it is a success or a failure, `Some(None)` for the desired
+    /// state; none if it names no phase.
+    pub fn answers(self) -> Option<Option<Command>> {
+        match self {
+            Status::Rollback | Status::RollbackSuccess | Status::RollbackFailure => Some(Some(Command::Rollback)),
+            Status::Cleanup | Status::CleanupSuccess | Status::CleanupFailure => Some(Some(Command::Cleanup)),
+            _ => self.phase().map(Phase::command),
+        }
     }
 }
 

@@ -15,132 +15,47 @@ fn saved(before: &Course, reboot: Reboot, has_booted: bool) -> Saved {
     Saved { campaign: before.campaign().clone(), reboot, has_booted, finished }
 }
 
-/// A process that starts with what another one had saved.
-fn booted(before: &Course, settings: Settings) -> Course {
-    let mut course = Course::new(settings);
-    let saved = saved(before, before.orchestrator.reboot(), false);
+/// A process that starts with what another one had saved, not yet linked.
+pub(super) fn booted(before: &Course, settings: Settings) -> Course {
+    booted_with(before, settings, false)
+}
+
+/// The same; whether the host has booted as well.
+pub(super) fn booted_with(before: &Course, settings: Settings, has_booted: bool) -> Course {
+    let mut course = Course::offline(settings);
+    course.now = before.now;
+    let saved = saved(before, before.orchestrator.reboot(), has_booted);
     course.handle(Event::Boot(&saved)).unwrap();
     course
 }
 
-fn link(course: &mut Course) -> String {
-    course.handle(Event::Link(true)).unwrap();
-    course.told()
-}
-
 #[test]
-fn domains_that_left_the_phase_keep_their_result_and_the_others_get_their_message_again() {
+fn domains_that_left_the_phase_keep_their_result_and_nobody_is_told_anything_again() {
     let mut before = Course::reach(SETTINGS, 2, Phase::Update);
     before.say(0, Status::UpdateSuccess, true);
     let mut course = booted(&before, SETTINGS);
     assert_eq!(course.told(), "Identified Running", "a cut may have come before it was told");
-    assert_eq!(link(&mut course), "Update>1");
-    assert_eq!(link(&mut course), "", "once");
+    assert_eq!(course.link(true), "");
     assert_eq!(course.say(1, Status::UpdateSuccess, true), "Activate>0 Activate>1");
 }
 
 #[test]
-fn while_identifying_the_desired_state_is_given_again() {
-    let mut before = Course::new(SETTINGS);
-    before.apply("a-1", 1, 2).unwrap();
-    before.say(1, Status::Identified, true);
-    let mut course = booted(&before, SETTINGS);
-    assert_eq!(course.told(), "Identifying");
-    assert_eq!(link(&mut course), "desiredstate>0");
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0", "and once more if it does not react");
-    assert_eq!(course.say(0, Status::Identified, true), "Identified Running Download>0 Download>1");
-}
-
-#[test]
-fn an_agent_that_forgot_is_led_to_the_phase_of_the_others() {
-    let before = Course::reach(SETTINGS, 2, Phase::Activate);
-    let mut course = booted(&before, SETTINGS);
-    link(&mut course);
-    assert_eq!(course.say(0, Status::ActivationSuccess, true), "");
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>1");
-    assert_eq!(course.say(1, Status::Identified, true), "Download>1");
-    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>1");
-    assert_eq!(course.say(1, Status::UpdateSuccess, true), "Activate>1");
-    assert_eq!(course.say(1, Status::ActivationSuccess, true), "Cleanup>0 Cleanup>1");
-}
-
-/// A domain that has forgotten the activity, and was given the desired state again.
-fn led_back() -> Course {
-    let before = Course::reach(SETTINGS, 1, Phase::Update);
-    let mut course = booted(&before, SETTINGS);
-    assert_eq!(link(&mut course), "Update>0");
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
-    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
-    course
-}
-
-#[test]
-fn an_agent_that_starts_anew_while_it_is_led_is_led_from_the_beginning() {
-    let mut course = led_back();
-    course.handle(Event::Restarted(ix(0))).unwrap();
-    assert_eq!(course.told(), "desiredstate>0");
-    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
-    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
-    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
-}
-
-#[test]
-fn a_domain_that_was_led_when_the_manager_ended_is_led_again() {
-    let mut before = led_back();
-    // A record does not hold it.
-    before.orchestrator.campaign.domain_mut(ix(0)).unwrap().replay = None;
-    let mut course = booted(&before, SETTINGS);
-    assert_eq!(link(&mut course), "desiredstate>0");
-    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
-    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
-    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
-}
-
-#[test]
-fn an_agent_that_does_not_react_at_all_has_failed() {
-    let before = Course::reach(SETTINGS, 1, Phase::Download);
-    let mut course = booted(&before, SETTINGS);
-    link(&mut course);
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
-    assert_eq!(course.timeout(TimerKind::Resume, 60_000), "Cleanup>0");
-    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(Reason::Silent(None, 30_000)));
-}
-
-#[test]
-fn an_agent_that_starts_anew_gets_its_message_again_three_times_in_a_phase() {
-    let mut course = Course::reach(SETTINGS, 2, Phase::Update);
-    course.say(1, Status::UpdateSuccess, true);
-    course.handle(Event::Restarted(ix(1))).unwrap();
-    assert_eq!(course.told(), "", "it owes nothing");
-    for _ in 0..3 {
-        course.handle(Event::Restarted(ix(0))).unwrap();
-        assert_eq!(course.told(), "Update>0");
-    }
-    course.handle(Event::Restarted(ix(0))).unwrap();
-    assert_eq!(course.told(), "Cleanup>0 Activate>1");
-    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(Reason::Lost(3)));
-}
-
-#[test]
-fn an_agent_that_starts_anew_and_forgets_is_led_on() {
-    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
-    course.handle(Event::Restarted(ix(0))).unwrap();
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
-    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
-    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
-    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
-}
-
-#[test]
-fn an_activity_is_taken_up_three_times_in_a_phase_and_no_more() {
+fn an_activity_is_taken_up_ten_times_without_a_word_and_no_more() {
     let mut course = Course::reach(SETTINGS, 1, Phase::Download);
-    for _ in 0..3 {
+    for _ in 0..10 {
         course = booted(&course, SETTINGS);
         assert_eq!(course.campaign().domain(ix(0)).unwrap().state, State::Working(Phase::Download));
     }
+    let mut heard = course.clone();
     course = booted(&course, SETTINGS);
     assert_eq!(course.told(), "Identified Running Cleanup>0");
-    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(Reason::Lost(3)));
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(Reason::Lost(10)));
+    course = booted(&course, SETTINGS);
+    assert_eq!(course.told(), "Identified Running Cleanup>0 Incomplete inventory", "it ends if it never gets further");
+    heard.link(true);
+    heard.say(0, Status::Downloading, true);
+    heard = booted(&heard, SETTINGS);
+    assert_eq!(heard.told(), "Identified Running", "any feedback shows that it gets on");
 }
 
 #[test]
@@ -150,7 +65,7 @@ fn an_open_question_is_asked_again_with_its_clock_anew() {
     assert_eq!(before.say(0, Status::Identified, true), "Identified Running Download?");
     let mut course = booted(&before, asking(&[Phase::Download]));
     assert_eq!(course.told(), "Identified Running Download?");
-    assert_eq!(link(&mut course), "");
+    assert_eq!(course.link(true), "");
     assert_eq!(course.answer(true), "Download>0");
 }
 
@@ -204,17 +119,19 @@ fn a_saved_end_that_the_broker_does_not_take_holds_the_reboot_up_for_a_minute_on
     assert_eq!(course.timeout(TimerKind::Reboot, 90_000), "reboot");
 }
 
-/// An orchestrator that saves, and what it did last.
-struct Saver(Durable<Synchronised>, Effects);
+/// An orchestrator that saves, what it did last, and the time.
+struct Saver(Durable<Synchronised>, Effects, Tick);
 
 impl Saver {
     fn new() -> Saver {
-        Saver(Durable::new(Synchronised::new(SETTINGS)), Effects::new())
+        let mut saver = Saver(Durable::new(Synchronised::new(SETTINGS)), Effects::new(), Tick(0));
+        saver.handle(Event::Link(Link::Subscribed));
+        saver
     }
 
     fn handle(&mut self, event: Event<'_>) -> Vec<Effect> {
         self.1.clear();
-        self.0.handle(Tick(0), event, &mut self.1).unwrap();
+        self.0.handle(self.2, event, &mut self.1).unwrap();
         let lasting =
             |effect: &&Effect| !matches!(effect, Effect::SetTimer(..) | Effect::StopTimer(_) | Effect::Notice(_));
         self.1.iter().filter(lasting).copied().collect()
@@ -276,6 +193,7 @@ fn a_command_that_waits_for_a_save_is_not_given_when_its_phase_is_over() {
     saver.apply();
     saver.handle(Event::Saved(1));
     assert_eq!(saver.say(Status::Identified), [Effect::Save(2)]);
+    saver.2 = Tick(SETTINGS.phase_timeout_ms);
     assert_eq!(saver.handle(Event::Timeout(TimerKind::Phase)), [], "the save takes longer than the phase");
     assert_eq!(
         saver.handle(Event::Saved(2)),
@@ -312,69 +230,6 @@ fn a_saved_activity_does_not_end_with_the_process() {
 }
 
 #[test]
-fn what_the_broker_kept_of_an_earlier_phase_is_no_reaction() {
-    let before = Course::reach(SETTINGS, 1, Phase::Update);
-    let mut course = booted(&before, SETTINGS);
-    assert_eq!(link(&mut course), "Update>0");
-    course.say(0, Status::Identified, true);
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
-}
-
-#[test]
-fn what_the_broker_delivers_once_more_is_no_reaction() {
-    let before = Course::reach(SETTINGS, 1, Phase::Update);
-    let mut course = booted(&before, SETTINGS);
-    link(&mut course);
-    let again = event::Feedback { is_repeat: true, ..feedback(Status::UpdateSuccess, "", &[]) };
-    course.handle(Event::Feedback(ix(0), again)).unwrap();
-    assert_eq!(course.told(), "Activate>0");
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0", "it has forgotten the activity");
-}
-
-#[test]
-fn a_broker_that_forgot_makes_domains_get_their_message_again_three_times_in_a_phase() {
-    let mut course = Course::reach(SETTINGS, 2, Phase::Download);
-    let forgotten = |course: &mut Course, domains: &[usize]| {
-        course.handle(Event::Forgotten(domains.iter().map(|place| ix(*place)).collect())).unwrap();
-        course.told()
-    };
-    course.say(1, Status::DownloadSuccess, true);
-    assert_eq!(forgotten(&mut course, &[1]), "", "what is still under way comes anyway");
-    assert_eq!(forgotten(&mut course, &[0, 1]), "Download>0");
-    assert_eq!(forgotten(&mut course, &[0, 1]), "Download>0");
-    assert_eq!(forgotten(&mut course, &[0, 1]), "");
-    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0 Update>1");
-    assert_eq!(forgotten(&mut course, &[0]), "Update>0");
-    assert!(course.campaign().domains.iter().flatten().all(|part| part.restarts == 0), "no agent has started anew");
-}
-
-#[test]
-fn whoever_may_have_missed_its_message_is_led_to_it_once_more() {
-    let mut course = Course::reach(SETTINGS, 2, Phase::Download);
-    course.handle(Event::Forgotten([ix(0)].into_iter().collect())).unwrap();
-    assert_eq!(course.told(), "Download>0");
-    course.say(1, Status::Downloading, true);
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0", "the other one was heard");
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "", "it may work in silence");
-    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
-    course.handle(Event::Forgotten([].into_iter().collect())).unwrap();
-    assert_eq!(course.told(), "", "the broker takes it yet");
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0 desiredstate>1", "but maybe for nobody");
-    course.say(0, Status::DownloadSuccess, true);
-    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "");
-}
-
-#[test]
-fn whoever_may_have_missed_the_order_to_clean_up_gets_it_once_more() {
-    let mut course = Course::reach(SETTINGS, 1, Phase::Cleanup);
-    course.handle(Event::Forgotten([ix(0)].into_iter().collect())).unwrap();
-    assert_eq!(course.told(), "Cleanup>0");
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "Cleanup>0");
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "");
-}
-
-#[test]
 fn a_finished_activity_that_comes_again_while_the_next_end_is_saved_is_ignored() {
     let mut saver = Saver::new();
     saver.apply();
@@ -404,7 +259,7 @@ fn an_old_state_that_comes_back_commands_nothing_for_a_finished_activity() {
         course.handle(Event::Boot(&state)).unwrap();
         let end = after.campaign().outcome.unwrap();
         assert_eq!(course.told(), format!("{end:?} inventory"), "that it ended may not have been told");
-        assert_eq!(link(&mut course), "");
+        assert_eq!(course.link(true), "");
     }
 }
 
@@ -415,16 +270,4 @@ fn an_end_that_was_saved_is_known_as_finished_though_the_history_was_not() {
     let mut course = Course::new(SETTINGS);
     course.handle(Event::Boot(&state)).unwrap();
     assert_eq!(course.apply("a-1", 1, 2), Err(Rejected::Redelivered));
-}
-
-#[test]
-fn an_agent_that_forgets_while_it_waits_for_the_others_is_led_on_from_the_next_phase() {
-    let mut course = Course::reach(SETTINGS, 2, Phase::Download);
-    course.say(0, Status::DownloadSuccess, true);
-    course.handle(Event::Restarted(ix(0))).unwrap();
-    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
-    course.say(1, Status::Updating, true);
-    assert_eq!(course.timeout(TimerKind::Resume, 30_000), "desiredstate>0");
-    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
-    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
 }

@@ -2,16 +2,17 @@
 //! domains go through each phase together (protocol.md, "The activity").
 
 use super::campaign::{Campaign, Cause, PastLimit};
-use super::domain::{Reason, State};
+use super::domain::{Reason, State, Wait};
 use super::effect::{Effect, Effects, Notice, TimerKind};
 use super::event::{DesiredState, Event, Feedback};
 use super::finished::{Finished, One};
 use super::ids::{DomainIx, DomainSet};
 use super::phase::{Command, Phase, PhaseSet, Status};
 use super::reboot::Reboot;
+use super::repair::{Doubt, Hearing, InDoubt, Obligation};
 use super::running::Running;
 use super::{Orchestrator, Rejected, WaitingOn};
-use crate::limits::UPDATE_REPEATS_MAX;
+use crate::limits::{DOMAINS_MAX, UPDATE_REPEATS_MAX};
 use crate::time::Tick;
 
 /// How long things are waited for.
@@ -19,6 +20,12 @@ use crate::time::Tick;
 pub struct Settings {
     /// For a domain to leave a phase, in milliseconds.
     pub phase_timeout_ms: u64,
+    /// For a word of a domain in doubt before it is started over, in milliseconds; at
+    /// most half of the phase timeout.
+    pub resume_after_ms: u64,
+    /// For each domain's agent to say that it is connected after the host has booted,
+    /// in milliseconds, by the domain's place.
+    pub read_timeouts_ms: [u64; DOMAINS_MAX],
     /// For any feedback to `CLEANUP`, in milliseconds.
     pub cleanup_timeout_ms: u64,
     /// Between two `RUNNING`, in milliseconds; 0 for none at all.
@@ -47,22 +54,60 @@ pub struct Synchronised {
     pub(super) running: Running,
     pub(super) reboot: Reboot,
     pub(super) finished: Finished,
-    /// Domains get their messages again with the next link.
-    pub(super) is_resuming: bool,
-    /// How often they got them in this phase because the broker had forgotten us.
-    pub(super) told_again: u8,
-    /// Those that have said nothing since: their agents may have come back to the broker
-    /// after us, or have started anew and told nobody but the broker.
-    pub(super) missed: DomainSet,
+    pub(super) hearing: Hearing,
+    armed: Armed,
 }
+
+/// The timers that depend on where the domains are, and what they are set to.
+const ARMED: [TimerKind; 3] = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Repair];
+type Armed = [Option<Tick>; ARMED.len()];
 
 impl Orchestrator for Synchronised {
     fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
+        self.handle_event(now, event, out)?;
+        self.arm(out);
+        Ok(())
+    }
+
+    fn campaign(&self) -> Option<&Campaign> {
+        self.begun.then_some(&self.campaign)
+    }
+
+    fn waiting_on(&self) -> WaitingOn {
+        let owes = |s| !matches!(s, State::Ready(_) | State::Done);
+        if !self.is_running() {
+            return match self.reboot {
+                Reboot::None => WaitingOn::Nothing,
+                Reboot::Delivering => WaitingOn::Link,
+                Reboot::Waiting | Reboot::Held | Reboot::Triggered => WaitingOn::Reboot,
+            };
+        }
+        match self.campaign.asking {
+            Some(phase) => WaitingOn::Consent(phase),
+            None => WaitingOn::Agents(self.campaign.domains_in(owes)),
+        }
+    }
+
+    fn finished(&self) -> Option<&Finished> {
+        Some(&self.finished)
+    }
+
+    fn reboot(&self) -> Reboot {
+        self.reboot
+    }
+
+    fn in_doubt(&self, domain: DomainIx) -> Option<InDoubt> {
+        self.in_doubt_of(domain)
+    }
+}
+
+impl Synchronised {
+    fn handle_event(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
         match event {
             Event::DesiredState(desired) => self.handle_desired_state(now, &desired, out),
             Event::Feedback(domain, feedback) => self.handle_feedback(now, domain, &feedback, out),
-            Event::Restarted(domain) => {
-                self.handle_restarted(now, domain, out);
+            Event::Hello(domain) => {
+                self.cast(now, domain, Doubt::Hello, out);
                 Ok(())
             }
             Event::ConsentReply(activity, approved) => self.handle_consent_reply(now, activity, approved, out),
@@ -96,47 +141,14 @@ impl Orchestrator for Synchronised {
                 self.reboot.handle_failed();
                 Ok(())
             }
-            Event::Link(true) => {
-                self.handle_link_after_boot(now, out);
+            Event::Link(link) => {
+                self.handle_link(now, link, out);
                 Ok(())
             }
-            Event::Forgotten(domains) => {
-                self.handle_forgotten(now, domains, out);
-                Ok(())
-            }
-            Event::Saved(_) | Event::Link(false) => Ok(()),
+            Event::Saved(_) => Ok(()),
         }
     }
 
-    fn campaign(&self) -> Option<&Campaign> {
-        self.begun.then_some(&self.campaign)
-    }
-
-    fn waiting_on(&self) -> WaitingOn {
-        let owes = |s| !matches!(s, State::Ready(_) | State::Done);
-        if !self.is_running() {
-            return match self.reboot {
-                Reboot::None => WaitingOn::Nothing,
-                Reboot::Delivering => WaitingOn::Link,
-                Reboot::Waiting | Reboot::Held | Reboot::Triggered => WaitingOn::Reboot,
-            };
-        }
-        match self.campaign.asking {
-            Some(phase) => WaitingOn::Consent(phase),
-            None => WaitingOn::Agents(self.campaign.domains_in(owes)),
-        }
-    }
-
-    fn finished(&self) -> Option<&Finished> {
-        Some(&self.finished)
-    }
-
-    fn reboot(&self) -> Reboot {
-        self.reboot
-    }
-}
-
-impl Synchronised {
     /// One that has not seen an activity yet.
     pub fn new(settings: Settings) -> Synchronised {
         Synchronised {
@@ -146,10 +158,14 @@ impl Synchronised {
             running: Running::new(settings.feedback_interval_ms),
             reboot: Reboot::None,
             finished: Finished::default(),
-            is_resuming: false,
-            told_again: 0,
-            missed: DomainSet::default(),
+            hearing: Hearing::default(),
+            armed: Armed::default(),
         }
+    }
+
+    /// How long things are waited for.
+    pub fn settings(&self) -> Settings {
+        self.settings
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -178,8 +194,6 @@ impl Synchronised {
         }
         self.campaign.begin(desired);
         self.begun = true;
-        self.told_again = 0;
-        self.missed = DomainSet::default();
         let domains = self.campaign.participants();
         if domains.is_empty() {
             self.campaign.cause = Some(Cause::NoSupportedDomain);
@@ -187,8 +201,7 @@ impl Synchronised {
             return Ok(());
         }
         out.push(Effect::Report(Status::Identifying));
-        domains.iter().for_each(|domain| out.push(Effect::Forward(domain)));
-        out.push(Effect::SetTimer(TimerKind::Phase, now.after(self.settings.phase_timeout_ms)));
+        domains.iter().for_each(|domain| self.oblige(now, domain, Phase::Identify, out));
         Ok(())
     }
 
@@ -206,13 +219,13 @@ impl Synchronised {
         if state == State::Done {
             return Err(Rejected::Ended);
         }
-        self.note_heard(domain, feedback);
+        self.hear(domain, feedback);
         let past_limit = self.merge(now, domain, feedback, out);
-        self.extend_wait(now, domain, out);
+        self.extend_wait(now, domain);
         match past_limit {
             Some(PastLimit(what, max)) if state == State::Working(Phase::Identify) && is_identified(feedback) => {
                 self.fail(domain, Reason::Limit(what, max), out);
-                self.set(domain, State::Done);
+                self.end(domain);
             }
             _ => self.answer(now, domain, state, feedback, out),
         }
@@ -240,13 +253,12 @@ impl Synchronised {
     }
 
     /// A domain's feedback while it cleans up shows that it is at it.
-    fn extend_wait(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+    fn extend_wait(&mut self, now: Tick, domain: DomainIx) {
         let quiet = now.after(self.settings.cleanup_timeout_ms);
         if let Some(State::CleaningUp(wait) | State::RollingBack(wait)) =
             self.campaign.domain_mut(domain).map(|d| &mut d.state)
         {
             wait.quiet = quiet;
-            self.set_cleanup_timer(out);
         }
     }
 
@@ -254,49 +266,106 @@ impl Synchronised {
     fn answer(&mut self, now: Tick, domain: DomainIx, state: State, feedback: &Feedback<'_>, out: &mut Effects) {
         let status = feedback.status;
         match (state, status) {
-            (_, Status::Completed) => {
-                // The self-update agent takes no further desired state before that.
-                if state == State::Working(Phase::Identify) && self.campaign.actions.count(domain) == 0 {
-                    out.push(Effect::Send(domain, Command::Cleanup));
-                }
-                self.set(domain, State::Done);
-            }
-            // It ends so because it was turned back.
-            (_, Status::Incomplete) if self.campaign.cause.is_some() => self.set(domain, State::Done),
-            (_, Status::Incomplete) => {
-                self.fail(domain, Reason::of(status, feedback.message), out);
-                self.set(domain, State::Done);
-            }
+            (_, Status::Completed) => self.complete(domain, state, feedback, out),
+            (_, Status::Incomplete) => self.answer_incomplete(domain, feedback, out),
             (_, Status::IncompleteInconsistent | Status::Superseded | Status::Unknown) => {
                 out.push(Effect::Notice(Notice::Ignored(domain, status)));
             }
             (State::Working(phase), _) if status == phase.success() => {
-                if self.lead_on(domain, phase, out) {
-                    return;
-                }
-                let idle = phase == Phase::Identify && self.campaign.actions.count(domain) == 0;
-                self.set(domain, if idle { State::Done } else { State::Ready(phase) });
+                self.take(domain, phase.command());
+                self.leave(now, domain, phase, out);
             }
-            // It was led back for its silence only, and has gone on all the same.
-            (State::Working(_), _) if !feedback.is_repeat && self.is_through(domain, status) => {
-                self.set(domain, State::Ready(self.campaign.phase));
-            }
-            (State::Working(_), _) if status.is_failure() => {
-                self.fail(domain, Reason::of(status, feedback.message), out);
-                self.drop_out(now, domain, out);
-            }
+            (_, Status::Identified) => self.start_over(now, domain, feedback, out),
+            (State::Working(phase), _) if status.is_failure() => self.judge(now, domain, phase, feedback, out),
             (State::Working(Phase::Update), Status::Downloading | Status::DownloadSuccess) => {
                 self.fall_back(domain, status, out);
             }
-            (State::RollingBack(_), _) if status == Status::RollbackSuccess || status.is_failure() => {
+            (State::Ready(_), Status::IdentificationFailed) => self.lose_plan(now, domain, feedback, out),
+            (State::RollingBack(_), Status::RollbackSuccess) => {
+                self.take(domain, Some(Command::Rollback));
                 self.clean_up(now, domain, out);
             }
-            (State::CleaningUp(_), _) if status == Status::CleanupSuccess => self.set(domain, State::Done),
-            (State::CleaningUp(_), _) if status.is_failure() => {
-                self.end_cleanup(domain, Reason::of(status, feedback.message), out);
+            (State::RollingBack(_), _) if status.is_failure() => {
+                match self.is_answered(domain, Command::Rollback, status) {
+                    true => self.clean_up(now, domain, out),
+                    false => out.push(Effect::Notice(Notice::Ignored(domain, status))),
+                }
             }
-            _ if is_answer(status) => out.push(Effect::Notice(Notice::Ignored(domain, status))),
+            (State::CleaningUp(_), Status::CleanupSuccess) => self.end(domain),
+            (State::CleaningUp(_), _) if status.is_failure() => {
+                match self.is_answered(domain, Command::Cleanup, status) {
+                    true => self.end_cleanup(domain, Reason::of(status, feedback.message), out),
+                    false => out.push(Effect::Notice(Notice::Ignored(domain, status))),
+                }
+            }
+            _ if is_answer(status) => {
+                if let Some(command) = status.answers() {
+                    self.take(domain, command);
+                }
+                out.push(Effect::Notice(Notice::Ignored(domain, status)));
+            }
             _ => {}
+        }
+    }
+
+    /// `COMPLETED` ends the domain's part at any time.
+    fn complete(&mut self, domain: DomainIx, state: State, feedback: &Feedback<'_>, out: &mut Effects) {
+        let has_actions = self.campaign.actions.count(domain) > 0;
+        let is_forward = matches!(state, State::Working(_) | State::Ready(_));
+        let is_restart = self.campaign.domain(domain).is_some_and(|part| is_forward && part.obligation.has_repair());
+        let is_first = state == State::Working(Phase::Identify) && !has_actions;
+        // The self-update agent takes no further desired state before that.
+        if is_first || is_restart && feedback.actions.is_empty() {
+            out.push(Effect::Send(domain, Command::Cleanup));
+        }
+        self.end(domain);
+    }
+
+    fn answer_incomplete(&mut self, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) {
+        let Some(part) = self.campaign.domain(domain) else { return };
+        if self.is_counted(part) {
+            return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
+        }
+        // One that was turned back ends so, and has not failed.
+        if self.campaign.cause.is_none() {
+            self.fail(domain, Reason::of(feedback.status, feedback.message), out);
+        }
+        self.end(domain);
+    }
+
+    /// The domain was started over while it waited for the others, and cannot identify.
+    fn lose_plan(&mut self, now: Tick, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) {
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        if !part.obligation.has_repair() {
+            return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
+        }
+        part.obligation.queue.take(None);
+        self.fail(domain, Reason::of(feedback.status, feedback.message), out);
+        self.drop_out(now, domain, out);
+    }
+
+    /// A success takes what it answers from what the domain may still answer.
+    fn take(&mut self, domain: DomainIx, command: Option<Command>) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.obligation.queue.take(command);
+        }
+    }
+
+    /// The domain has left this phase well: it goes on by itself to the phase of the
+    /// others, and waits for them there.
+    fn leave(&mut self, now: Tick, domain: DomainIx, phase: Phase, out: &mut Effects) {
+        let target = self.campaign.phase;
+        let is_idle = phase == Phase::Identify && self.campaign.actions.count(domain) == 0;
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        let next = phase.next().filter(|next| *next <= target);
+        match next {
+            _ if part.obligation.is_turning => self.roll_back(now, domain, out),
+            _ if is_idle => self.end(domain),
+            Some(next) => self.oblige(now, domain, next, out),
+            None => {
+                part.state = State::Ready(phase);
+                part.obligation.answered();
+            }
         }
     }
 
@@ -306,16 +375,24 @@ impl Synchronised {
         let Some(part) = self.campaign.domain_mut(domain) else { return };
         if status == Status::Downloading {
             part.fell_back = true;
+        } else if part.obligation.queue.take(Some(Command::Download)).is_some() {
+            // It answers a `DOWNLOAD` that was sent twice.
+            part.fell_back = false;
+            out.push(Effect::Notice(Notice::Ignored(domain, status)));
         } else if part.fell_back && part.repeats < UPDATE_REPEATS_MAX {
             part.fell_back = false;
             part.repeats += 1;
-            out.push(Effect::Send(domain, Command::Update));
+            part.obligation.queue.forget(Command::Update);
+            self.send(domain, Some(Command::Update), out);
         } else {
             out.push(Effect::Notice(Notice::Ignored(domain, status)));
         }
     }
 
     fn handle_timeout(&mut self, now: Tick, kind: TimerKind, out: &mut Effects) {
+        if let Some(place) = ARMED.iter().position(|armed| *armed == kind) {
+            self.armed[place] = None;
+        }
         if !self.is_running() {
             if kind == TimerKind::Reboot {
                 let is_saved = self.settings.is_saved && !self.campaign.is_unsaved;
@@ -325,36 +402,61 @@ impl Synchronised {
         }
         match kind {
             TimerKind::Reboot => return,
-            TimerKind::Resume => return self.handle_resume_timeout(now, out),
+            TimerKind::Repair => return self.handle_repair_timeout(now, out),
             TimerKind::Feedback => return self.running.handle_timeout(now, out),
             TimerKind::Consent if self.campaign.asking.is_none() => return,
             TimerKind::Consent => self.turn_back(now, Cause::ConsentLate(self.settings.consent_timeout_ms), out),
             TimerKind::Phase => {
-                let phase = self.campaign.phase;
-                // Also one that is led to the phase of the others after a restart.
-                for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_))).iter() {
-                    self.fail(domain, Reason::Silent(phase.command(), self.settings.phase_timeout_ms), out);
-                    self.drop_out(now, domain, out);
+                for domain in self.campaign.participants().iter() {
+                    let clock = self.campaign.domain(domain).and_then(|part| self.clock_of(part));
+                    if clock.is_some_and(|at| at <= now) {
+                        self.expire(now, domain, out);
+                    }
                 }
             }
-            TimerKind::Cleanup => {
-                let is_over = |s| matches!(s, State::CleaningUp(wait) if wait.over() <= now);
-                for domain in self.campaign.domains_in(is_over).iter() {
-                    let waited = match self.campaign.domain(domain).map(|part| part.state) {
-                        Some(State::CleaningUp(wait)) if wait.quiet <= wait.end => self.settings.cleanup_timeout_ms,
-                        _ => self.settings.phase_timeout_ms,
-                    };
-                    self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited), out);
-                }
-                // The self-update agent never answers it: taken as done (agents.md).
-                let is_over = |s| matches!(s, State::RollingBack(wait) if wait.over() <= now);
-                for domain in self.campaign.domains_in(is_over).iter() {
-                    self.clean_up(now, domain, out);
-                }
-                self.set_cleanup_timer(out);
-            }
+            TimerKind::Cleanup => self.end_waits(now, out),
         }
         self.advance(now, out);
+    }
+
+    /// Ends the waits for clean-ups and rollbacks that are over.
+    fn end_waits(&mut self, now: Tick, out: &mut Effects) {
+        let is_over = |s| matches!(s, State::CleaningUp(wait) if wait.over() <= now);
+        for domain in self.campaign.domains_in(is_over).iter() {
+            let waited = match self.campaign.domain(domain).map(|part| part.state) {
+                Some(State::CleaningUp(wait)) if wait.quiet <= wait.end => self.settings.cleanup_timeout_ms,
+                _ => self.settings.phase_timeout_ms,
+            };
+            self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited), out);
+        }
+        // The self-update agent never answers it: taken as done (agents.md).
+        let is_over = |s| matches!(s, State::RollingBack(wait) if wait.over() <= now);
+        for domain in self.campaign.domains_in(is_over).iter() {
+            self.clean_up(now, domain, out);
+        }
+    }
+
+    /// Sets the timers that depend on where the domains are.
+    fn arm(&mut self, out: &mut Effects) {
+        let wait = |part: &super::domain::Domain| match part.state {
+            State::CleaningUp(wait) | State::RollingBack(wait) if wait != Wait::STOPPED => Some(wait.over()),
+            _ => None,
+        };
+        let wanted = match self.is_running() {
+            true => {
+                let cleanup = self.campaign.domains.iter().flatten().filter_map(wait).min();
+                [self.clock_due(), cleanup, self.repair_due()]
+            }
+            false => Armed::default(),
+        };
+        for (place, kind) in ARMED.into_iter().enumerate() {
+            match wanted[place] {
+                now if now == self.armed[place] => {}
+                Some(at) => out.push(Effect::SetTimer(kind, at)),
+                None => out.push(Effect::StopTimer(kind)),
+            }
+        }
+        self.armed = wanted;
     }
 
     fn handle_terminate(&mut self, out: &mut Effects) {
@@ -377,7 +479,7 @@ impl Synchronised {
             } else {
                 return;
             }
-        } else if phase == Phase::Identify {
+        } else if !self.campaign.is_identified() {
             if self.campaign.has_failed() {
                 return self.finish(now, Status::IdentificationFailed, out);
             }
@@ -387,80 +489,80 @@ impl Synchronised {
             }
         }
         match phase.next() {
-            Some(next) if !ready.is_empty() && self.settings.consent.contains(next) => self.ask(now, next, out),
+            Some(next) if !ready.is_empty() && self.needs_consent(next) => self.ask(now, next, out),
             Some(next) if !ready.is_empty() => self.begin(now, next, ready, out),
             _ if self.campaign.domains_in(|s| s != State::Done).is_empty() => {
                 let failed = self.campaign.has_failed() || self.campaign.cause.is_some();
                 self.finish(now, if failed { Status::Incomplete } else { Status::Completed }, out);
             }
-            _ => out.push(Effect::StopTimer(TimerKind::Phase)),
+            _ => {}
         }
     }
 
     /// Begins a phase in the domains that left the one before well.
     pub(super) fn begin(&mut self, now: Tick, phase: Phase, ready: DomainSet, out: &mut Effects) {
         self.campaign.phase = phase;
-        self.campaign.resumptions = 0;
-        self.told_again = 0;
+        self.campaign.approved = None;
         if phase == Phase::Cleanup {
-            out.push(Effect::StopTimer(TimerKind::Phase));
-            ready.iter().for_each(|domain| self.clean_up(now, domain, out));
-            return;
+            return ready.iter().for_each(|domain| self.clean_up(now, domain, out));
         }
         for domain in ready.iter() {
             if let Some(part) = self.campaign.domain_mut(domain) {
-                part.state = State::Working(phase);
-                part.restarts = 0;
+                part.obligation.repairs = 0;
             }
-            self.start(domain, phase, out);
+            self.oblige(now, domain, phase, out);
         }
-        self.watch(now, out);
-        out.push(Effect::SetTimer(TimerKind::Phase, now.after(self.settings.phase_timeout_ms)));
     }
 
-    /// A domain that has failed in a phase takes no further part.
+    /// A domain that has failed in a phase takes no further part; one that is to be
+    /// rolled back is, now that it has answered.
     pub(super) fn drop_out(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        let is_turning = self.campaign.domain(domain).is_some_and(|part| part.obligation.is_turning);
         match self.campaign.phase {
-            Phase::Identify => self.set(domain, State::Done),
+            _ if is_turning => self.roll_back(now, domain, out),
+            Phase::Identify => self.end(domain),
             _ => self.clean_up(now, domain, out),
         }
     }
 
     fn clean_up(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
-        self.set(domain, State::CleaningUp(self.settings.wait(now)));
-        out.push(Effect::Send(domain, Command::Cleanup));
-        self.set_cleanup_timer(out);
+        self.undo(now, domain, State::CleaningUp, Command::Cleanup, out);
+    }
+
+    pub(super) fn roll_back(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        self.undo(now, domain, State::RollingBack, Command::Rollback, out);
+    }
+
+    fn undo(&mut self, now: Tick, domain: DomainIx, state: fn(Wait) -> State, command: Command, out: &mut Effects) {
+        let wait = self.first_wait(now);
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.state = state(wait);
+            part.obligation.settle();
+            self.send(domain, Some(command), out);
+        }
+    }
+
+    /// The domain's part has ended.
+    pub(super) fn end(&mut self, domain: DomainIx) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.state = State::Done;
+            part.obligation = Obligation::default();
+        }
     }
 
     /// A clean-up that failed or never ended does not undo an update (better.md).
     fn end_cleanup(&mut self, domain: DomainIx, reason: Reason, out: &mut Effects) {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.cleanup = Some(reason);
-            part.state = State::Done;
             out.push(Effect::Notice(Notice::NotCleanedUp(domain)));
         }
-    }
-
-    pub(super) fn set_cleanup_timer(&self, out: &mut Effects) {
-        let wait = |part: &super::domain::Domain| match part.state {
-            State::CleaningUp(wait) | State::RollingBack(wait) => Some(wait.over()),
-            _ => None,
-        };
-        if let Some(next) = self.campaign.domains.iter().flatten().filter_map(wait).min() {
-            out.push(Effect::SetTimer(TimerKind::Cleanup, next));
-        }
+        self.end(domain);
     }
 
     pub(super) fn fail(&mut self, domain: DomainIx, reason: Reason, out: &mut Effects) {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.failure.get_or_insert(reason);
             out.push(Effect::Notice(Notice::Failed(domain)));
-        }
-    }
-
-    pub(super) fn set(&mut self, domain: DomainIx, state: State) {
-        if let Some(part) = self.campaign.domain_mut(domain) {
-            part.state = state;
         }
     }
 
@@ -480,9 +582,6 @@ impl Synchronised {
     fn close(&mut self, outcome: Status, out: &mut Effects) {
         self.running.end(out);
         self.close_consent(out);
-        out.push(Effect::StopTimer(TimerKind::Phase));
-        out.push(Effect::StopTimer(TimerKind::Cleanup));
-        out.push(Effect::StopTimer(TimerKind::Resume));
         self.campaign.outcome = Some(outcome);
         self.remember(outcome);
         out.push(Effect::Report(outcome));

@@ -20,8 +20,11 @@ use crate::orchestrator::reboot::Reboot;
 use crate::orchestrator::Campaign;
 use crate::text::Text;
 
-/// Versions whose records are committed.
-const VERSIONS: &[&str] = &["0.1.0"];
+/// The first version, whose records know nothing of obligations.
+const FIRST: &str = "0.1.0";
+
+/// What the folder of this version's records is called until it is released.
+const CURRENT: &str = "current";
 
 const PAYLOAD: &str = r#"{"domains":[{"id":"containers","components":[{"id":"app","version":"2"}]}]}"#;
 
@@ -33,8 +36,21 @@ fn id(raw: &str) -> Text<'_> {
     Text::parse(raw).unwrap()
 }
 
-/// A campaign with something in every field.
+/// A campaign with something in every field that this version knows.
 fn campaign() -> Campaign {
+    let mut campaign = first_campaign();
+    campaign.approved = Some(Phase::Update);
+    campaign.starts = 2;
+    let obligation = &mut campaign.domains[1].as_mut().unwrap().obligation;
+    (obligation.course, obligation.repairs) = (1, 2);
+    (obligation.is_remembered, obligation.is_turning) = (true, true);
+    obligation.kept = Some(Reason::Status(Status::UpdateFailure));
+    obligation.queue.push(None, 2);
+    campaign
+}
+
+/// A campaign with something in every field that the first version knew.
+fn first_campaign() -> Campaign {
     let part = |raw, place| Part { id: id(raw), domain: DomainIx::new(place) };
     let parts = [part("containers", 0), part("self-update", 1), part("nobody", 99)];
     let mut campaign = Campaign::new();
@@ -42,17 +58,17 @@ fn campaign() -> Campaign {
     campaign.phase = Phase::Update;
     campaign.asking = Some(Phase::Activate);
     campaign.cause = Some(Cause::ConsentLate(1_800_000));
-    campaign.resumptions = 2;
-    let first = campaign.domains[0].as_mut().unwrap();
-    first.state = State::Done;
-    first.failure = Some(Reason::Silent(Some(Command::Update), 600_000));
-    first.cleanup = Some(Reason::Status(Status::CleanupFailure));
+    campaign.domains[0] = Some(Domain {
+        failure: Some(Reason::Silent(Some(Command::Update), 600_000)),
+        cleanup: Some(Reason::Status(Status::CleanupFailure)),
+        ..Domain::new(State::Done)
+    });
     let words = Reason::Words(Short::try_from(r#"no \"space\""#).unwrap());
     campaign.domains[1] = Some(Domain {
         fell_back: true,
         repeats: 1,
         failure: Some(words),
-        ..Domain::new(State::Working(Phase::Update))
+        ..Domain::owing(State::Working(Phase::Update))
     });
     let component = r#"{"id":"app","version":"2"}"#;
     let status = Some(ActionStatus::Updating);
@@ -139,7 +155,7 @@ fn file(version: &str, kind: Kind) -> PathBuf {
 }
 
 /// That the records are understood as what was saved.
-fn check(read: &dyn Fn(Kind) -> Vec<u8>) {
+fn check(campaign: &Campaign, read: &dyn Fn(Kind) -> Vec<u8>) {
     let content = |kind| {
         let bytes = read(kind);
         open(&bytes, kind).unwrap().fields.to_vec()
@@ -152,7 +168,7 @@ fn check(read: &dyn Fn(Kind) -> Vec<u8>) {
         back.actions.set_progress(place, status, percent);
     }
     assert_eq!(beside, Some(BESIDE));
-    assert_eq!(format!("{back:?}"), format!("{:?}", campaign()));
+    assert_eq!(format!("{back:?}"), format!("{campaign:?}"));
     let mut payload = Vec::new();
     document::decode(&content(Kind::Document), &mut payload);
     assert_eq!(payload, PAYLOAD.as_bytes());
@@ -167,22 +183,21 @@ fn check(read: &dyn Fn(Kind) -> Vec<u8>) {
 
 #[test]
 fn records_of_every_version_are_understood() {
-    for version in VERSIONS {
-        check(&|kind| std::fs::read(file(version, kind)).unwrap());
-    }
+    check(&first_campaign(), &|kind| std::fs::read(file(FIRST, kind)).unwrap());
+    check(&campaign(), &|kind| std::fs::read(file(CURRENT, kind)).unwrap());
 }
 
 #[test]
 fn records_of_a_newer_version_are_understood_but_for_what_it_adds() {
-    check(&|kind| std::fs::read(file("newer", kind)).unwrap());
+    check(&campaign(), &|kind| std::fs::read(file("newer", kind)).unwrap());
 }
 
-/// Fails when the format changes: then the new version's records are committed too.
+/// Fails when the format changes: then the records are written anew, and with a release
+/// they get its number.
 #[test]
 fn the_records_of_this_version_are_committed() {
     for kind in Kind::ALL {
-        let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(std::fs::read(file(version, kind)).unwrap(), sealed(draft(kind)), "{kind:?}");
+        assert_eq!(std::fs::read(file(CURRENT, kind)).unwrap(), sealed(draft(kind)), "{kind:?}");
     }
 }
 
@@ -190,7 +205,7 @@ fn the_records_of_this_version_are_committed() {
 #[ignore = "writes the records that are committed"]
 fn write_the_records() {
     for kind in Kind::ALL {
-        for (version, bytes) in [(env!("CARGO_PKG_VERSION"), sealed(draft(kind))), ("newer", newer(kind))] {
+        for (version, bytes) in [(CURRENT, sealed(draft(kind))), ("newer", newer(kind))] {
             std::fs::create_dir_all(file(version, kind).parent().unwrap()).unwrap();
             std::fs::write(file(version, kind), bytes).unwrap();
         }

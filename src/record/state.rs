@@ -8,15 +8,15 @@ use heapless::String;
 
 use super::codes;
 use super::format::{checksum, fields, Fields, HEADER};
-use crate::limits::{DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
+use crate::limits::{DOMAINS_MAX, DOMAIN_ID_MAX, ORDERS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
 use crate::orchestrator::campaign::Cause;
 use crate::orchestrator::domain::{Domain, Reason, State, Wait};
 use crate::orchestrator::ids::DomainIx;
 use crate::orchestrator::phase::Phase;
 use crate::orchestrator::reboot::Reboot;
+use crate::orchestrator::repair::Obligation;
 use crate::orchestrator::Campaign;
 use crate::text::Text;
-use crate::time::Tick;
 
 /// Tags of a state's fields. A number is never given another meaning.
 mod tag {
@@ -34,10 +34,16 @@ mod tag {
     pub const ACTIONS: u8 = 12;
     pub const REBOOT: u8 = 13;
     pub const DELIVERED: u8 = 14;
-    pub const RESUMPTIONS: u8 = 15;
+    // 15: how often 0.1.0 took it up in one phase. Not read any more.
     pub const QUESTION: u8 = 16;
     /// Checksum of activity, timestamp and CRC, which stand before it.
     pub const KEY: u8 = 17;
+    /// What the domain before it may still answer.
+    pub const OBLIGATION: u8 = 18;
+    /// A failure of the domain before it that does not count yet.
+    pub const KEPT: u8 = 19;
+    pub const APPROVED: u8 = 20;
+    pub const STARTS: u8 = 21;
 }
 
 /// What is saved beside the campaign.
@@ -62,6 +68,9 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     if let Some(phase) = campaign.asking {
         out.put(tag::ASKING, &[&[codes::phase(phase)]]);
     }
+    if let Some(phase) = campaign.approved {
+        out.put(tag::APPROVED, &[&[codes::phase(phase)]]);
+    }
     if let Some(status) = campaign.outcome {
         out.put(tag::OUTCOME, &[&[codes::status(status)]]);
     }
@@ -69,7 +78,8 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
         let (code, ms) = codes::cause(cause);
         out.put(tag::CAUSE, &[&[code], &ms.to_le_bytes()]);
     }
-    let reasons = campaign.domains.iter().flatten().flat_map(|domain| [&domain.failure, &domain.cleanup]);
+    let parts = campaign.domains.iter().flatten();
+    let reasons = parts.flat_map(|domain| [&domain.failure, &domain.cleanup, &domain.obligation.kept]);
     let speaking = reasons.filter(|reason| matches!(reason, Some(Reason::Words(_)))).count();
     let words_max = SAVED_WORDS_MAX.min(SAVED_WORDS_ALL / speaking.max(1));
     for (domain, name) in campaign.domains.iter().zip(names) {
@@ -78,6 +88,8 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
         out.put(tag::DOMAIN, &[&[state, phase, u8::from(domain.fell_back), domain.repeats], name.as_bytes()]);
         encode_reason(tag::FAILURE, domain.failure.as_ref(), words_max, out);
         encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), words_max, out);
+        encode_obligation(&domain.obligation, out);
+        encode_reason(tag::KEPT, domain.obligation.kept.as_ref(), words_max, out);
     }
     for name in &campaign.unserved {
         out.put(tag::UNSERVED, &[name.as_bytes()]);
@@ -89,10 +101,22 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     out.put(tag::ACTIONS, &[&actions]);
     out.put(tag::REBOOT, &[&[codes::reboot(beside.reboot)], &beside.boot]);
     out.put(tag::DELIVERED, &[&[u8::from(campaign.is_delivered)]]);
-    out.put(tag::RESUMPTIONS, &[&[campaign.resumptions]]);
+    out.put(tag::STARTS, &[&[campaign.starts]]);
     if let Some((phase, id)) = &beside.question {
         out.put(tag::QUESTION, &[&[codes::phase(*phase)], id]);
     }
+}
+
+/// Course, repairs and flags, then command and course of each message.
+fn encode_obligation(obligation: &Obligation, out: &mut Fields<'_>) {
+    let flags = u8::from(obligation.is_remembered) | u8::from(obligation.is_turning) << 1;
+    let mut content = heapless::Vec::<u8, { 3 + 2 * ORDERS_MAX }>::new();
+    // There is room for the whole queue.
+    let _ = content.extend_from_slice(&[obligation.course, obligation.repairs, flags]);
+    for order in obligation.queue.iter() {
+        let _ = content.extend_from_slice(&[codes::command(order.command), order.course]);
+    }
+    out.put(tag::OBLIGATION, &[&content]);
 }
 
 fn encode_reason(tag: u8, reason: Option<&Reason>, words_max: usize, out: &mut Fields<'_>) {
@@ -139,12 +163,22 @@ pub fn decode(
                     campaign.domains[domain.place()] = decode_domain(content);
                 }
             }
-            tag::FAILURE | tag::CLEANUP => {
+            tag::FAILURE | tag::CLEANUP | tag::KEPT => {
                 if let Some(part) = current.and_then(|domain| campaign.domain_mut(domain)) {
                     let reason = decode_reason(content);
-                    *(if tag == tag::FAILURE { &mut part.failure } else { &mut part.cleanup }) = reason;
+                    match tag {
+                        tag::FAILURE => part.failure = reason,
+                        tag::CLEANUP => part.cleanup = reason,
+                        _ => part.obligation.kept = reason,
+                    }
                 }
             }
+            tag::OBLIGATION => {
+                if let Some(part) = current.and_then(|domain| campaign.domain_mut(domain)) {
+                    part.obligation = decode_obligation(content)?;
+                }
+            }
+            tag::APPROVED => campaign.approved = codes::phase_of(*content.first()?),
             tag::UNSERVED => drop(campaign.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
             tag::ACTIONS => {
                 for (place, pair) in content.chunks_exact(2).enumerate() {
@@ -157,7 +191,7 @@ pub fn decode(
             }
             tag::DELIVERED => campaign.is_delivered = content == [1],
             tag::QUESTION => beside.question = decode_question(content),
-            tag::RESUMPTIONS => campaign.resumptions = *content.first()?,
+            tag::STARTS => campaign.starts = *content.first()?,
             _ => {}
         }
     }
@@ -197,7 +231,7 @@ fn decode_cause(content: &[u8]) -> Option<Cause> {
 }
 
 fn decode_domain(content: &[u8]) -> Option<Domain> {
-    let wait = Wait { quiet: Tick(0), end: Tick(0) };
+    let wait = Wait::STOPPED;
     let phase = codes::phase_of(content[1]);
     let state = match (content[0], phase) {
         (1, Some(phase)) => State::Working(phase),
@@ -207,7 +241,22 @@ fn decode_domain(content: &[u8]) -> Option<Domain> {
         (5, _) => State::Done,
         _ => return None,
     };
-    Some(Domain { fell_back: content[2] == 1, repeats: content[3], ..Domain::new(state) })
+    Some(Domain { fell_back: content[2] == 1, repeats: content[3], ..Domain::owing(state) })
+}
+
+fn decode_obligation(content: &[u8]) -> Option<Obligation> {
+    let [course, repairs, flags, orders @ ..] = content else { return None };
+    let mut obligation = Obligation {
+        course: *course,
+        repairs: *repairs,
+        is_remembered: flags & 1 != 0,
+        is_turning: flags & 2 != 0,
+        ..Obligation::default()
+    };
+    for order in orders.chunks_exact(2) {
+        obligation.queue.push(codes::command_of(order[0]), order[1]);
+    }
+    Some(obligation)
 }
 
 fn decode_reason(content: &[u8]) -> Option<Reason> {
@@ -265,7 +314,7 @@ mod tests {
         first.failure = Some(Reason::Silent(Some(Command::Update), 600_000));
         first.cleanup = Some(Reason::Status(Status::CleanupFailure));
         let second = campaign.domain_mut(DomainIx::new(1).unwrap()).unwrap();
-        *second = Domain { fell_back: true, repeats: 2, ..Domain::new(State::Working(Phase::Update)) };
+        *second = Domain { fell_back: true, repeats: 2, ..Domain::owing(State::Working(Phase::Update)) };
         second.failure = Some(Reason::Words(String::try_from(r#"no \"space\""#).unwrap()));
         let component = r#"{"id":"x"}"#;
         let action = |status, progress| Action { id: id("x"), component, status, progress, message: Text::default() };

@@ -252,6 +252,15 @@ impl Router {
             Err(malformed) => return self.ignore_malformed(now, topic, bytes, &malformed),
         };
         let activity = envelope.activity;
+        // An id of the agent's own: it is connected, and has perhaps started anew, though
+        // what it lists may be outdated (agents.md).
+        if !is_retained && !self.rounds.is_ours(activity) && !self.runs(activity) {
+            if self.busy().contains(domain) {
+                self.console.journal.note(now, Kind::Hello, Some(domain));
+            }
+            let _ = self.decide(now, Event::Hello(domain));
+        }
+        let name = &self.domains[domain.place()];
         let outdated = self.store.timestamp(domain).is_some_and(|known| envelope.timestamp < known);
         if outdated && !self.rounds.is_answer(activity) {
             return log::info!("[{name}] {activity}: inventory ignored, a newer one is known");
@@ -259,14 +268,6 @@ impl Router {
         match self.store.put(domain, &inventory, envelope.timestamp) {
             Ok(()) => log::debug!("[{name}] {activity}: inventory"),
             Err(limit) => log::error!("[{name}] {activity}: inventory refused: {limit}"),
-        }
-        // An id of the agent's own: it has started anew (agents.md).
-        let is_own = !activity.is_empty() && !self.rounds.is_ours(activity) && !self.runs(activity);
-        if is_own && !is_retained {
-            if self.busy().contains(domain) {
-                self.console.journal.note(now, Kind::Restarted, Some(domain));
-            }
-            let _ = self.decide(now, Event::Restarted(domain));
         }
         let mut effects = inventory::Effects::new();
         self.rounds.handle_inventory(now.tick, domain, activity, &mut effects);

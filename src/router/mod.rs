@@ -23,12 +23,12 @@ use crate::inventory::store::Store;
 use crate::inventory::{self, Rounds};
 use crate::journal::Kind;
 use crate::mqtt::{Event as SessionEvent, LinkWish, Options, Session};
-use crate::orchestrator::ids::{DomainIx, DomainSet};
+use crate::orchestrator::ids::DomainSet;
 use crate::orchestrator::phase::Phase;
-use crate::orchestrator::{Effects, Event, Orchestrator, Rejected};
+use crate::orchestrator::{Effects, Event, Link, Orchestrator, Rejected};
 use crate::time::{Now, Tick};
 use crate::wire::things;
-use crate::wire::topic::{Incoming, Outgoing, TopicError, Topics};
+use crate::wire::topic::{Incoming, TopicError, Topics};
 use crate::wire::ActivityIdFinder;
 use consent::Question;
 use console::Console;
@@ -69,6 +69,8 @@ pub struct Router {
     /// The agents' domains, in the order of the configuration.
     domains: Vec<String>,
     clean_session: bool,
+    /// The SUBSCRIBE of the present link that is not answered yet, 0 if there is none.
+    subscribing: u16,
     disconnect_timeout_ms: u64,
     /// Looks for the activity in a message that is too large to hold.
     finder: ActivityIdFinder,
@@ -108,6 +110,7 @@ impl Router {
         Ok(Router {
             topics: Topics::new(&config.domain, &domains)?,
             clean_session: options.clean_session,
+            subscribing: 0,
             session: Session::new(options),
             orchestrator,
             effects: Effects::new(),
@@ -267,10 +270,7 @@ impl Router {
                 log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
                 self.subscribe(now);
                 self.publish_status(now, true);
-                let _ = self.decide(now, Event::Link(true));
-                if !session_present && self.session.status().reconnects > 0 {
-                    let _ = self.decide(now, Event::Forgotten(self.idle_domains()));
-                }
+                let _ = self.decide(now, Event::Link(Link::Up { session_present }));
                 if self.twin.is_some() {
                     self.ask_edge(now);
                 } else {
@@ -285,10 +285,14 @@ impl Router {
                 // The rest of a message that was being skipped never comes.
                 self.finder = ActivityIdFinder::new();
                 self.drop_acknowledgements();
-                let _ = self.decide(now, Event::Link(false));
+                let _ = self.decide(now, Event::Link(Link::Down));
             }
-            SessionEvent::Subscribed { packet } => self.handle_subscribed(now, packet),
-            SessionEvent::SubscribeRefused { filters, .. } => {
+            SessionEvent::Subscribed { packet } => {
+                self.handle_agents_subscribed(now, packet);
+                self.handle_subscribed(now, packet);
+            }
+            SessionEvent::SubscribeRefused { filters, packet } => {
+                self.handle_agents_subscribed(now, packet);
                 let names = self.subscriptions();
                 let refused = filters.iter().filter_map(|place| names.get(usize::from(*place)));
                 refused.for_each(|name| log::error!("the broker refuses the subscription to {name}"));
@@ -314,12 +318,13 @@ impl Router {
         Ok(())
     }
 
-    /// The domains to which no message of an activity is under way.
-    fn idle_domains(&self) -> DomainSet {
-        let waits = |outgoing: Outgoing| self.session.has_topic(self.topics.outgoing(outgoing).as_str());
-        let is_idle =
-            |domain: &DomainIx| !waits(Outgoing::AgentDesiredState(*domain)) && !waits(Outgoing::AgentCommand(*domain));
-        DomainSet::first(self.domains.len()).iter().filter(is_idle).collect()
+    /// A SUBSCRIBE was answered: perhaps that of the agents' topics, so that they can be
+    /// heard now.
+    fn handle_agents_subscribed(&mut self, now: Now, packet: u16) {
+        if self.subscribing == packet {
+            self.subscribing = 0;
+            let _ = self.decide(now, Event::Link(Link::Subscribed));
+        }
     }
 
     /// The domains that take part in the running activity.
@@ -341,7 +346,7 @@ impl Router {
     fn subscribe(&mut self, now: Now) {
         let names = self.subscriptions();
         let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-        self.session.subscribe(now.tick, &names);
+        self.subscribing = self.session.subscribe(now.tick, &names);
     }
 
     fn unsubscribe(&mut self, now: Now) {

@@ -12,6 +12,7 @@ use crate::orchestrator::campaign::KnownAction;
 use crate::orchestrator::effect::Notice;
 use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::phase::{Command, Status};
+use crate::orchestrator::repair::Doubt;
 use crate::orchestrator::Effect;
 use crate::text::Text;
 use crate::time::Now;
@@ -45,7 +46,7 @@ impl Router {
                 Effect::ReportInventory => self.report_inventory(now),
                 Effect::SetTimer(kind, at) => self.timers.set(kind, Some(at)),
                 Effect::StopTimer(kind) => self.timers.set(kind, None),
-                Effect::Notice(notice) => self.notice(notice),
+                Effect::Notice(notice) => self.notice(now, notice),
             }
         }
     }
@@ -184,7 +185,8 @@ impl Router {
         send(&mut self.session, now, message);
     }
 
-    fn notice(&self, notice: Notice) {
+    fn notice(&mut self, now: Now, notice: Notice) {
+        self.note_notice(now, notice);
         let Some(campaign) = self.orchestrator.campaign() else { return };
         let activity = Text::from_checked(&campaign.activity);
         let name = |domain: DomainIx| &self.domains[domain.place()];
@@ -192,6 +194,29 @@ impl Router {
         match notice {
             Notice::Ignored(domain, status) => {
                 log::info!("[{}] {activity}: {} ignored, it answers nothing", name(domain), status_name(status));
+            }
+            Notice::Doubted(domain, doubt) => {
+                let why = match doubt {
+                    Doubt::Start(true) => "the host has booted",
+                    Doubt::Start(false) => "the manager has started",
+                    Doubt::Hello => "its agent has connected",
+                    Doubt::SessionLost => "the broker has lost the session",
+                    Doubt::Redelivered => "an answer was delivered twice",
+                };
+                log::info!("[{}] {activity}: in doubt, {why}", name(domain));
+            }
+            Notice::Repaired(domain) => {
+                log::warn!("[{}] {activity}: started over, the desired state is sent again", name(domain));
+            }
+            Notice::StartedOver(domain) => {
+                log::warn!("[{}] {activity}: has started over, led again from DOWNLOAD", name(domain));
+            }
+            Notice::Repeated(domain, command) => {
+                log::warn!("[{}] {activity}: {} sent once more", name(domain), command_name(command));
+            }
+            Notice::FailureKept(domain, status) => {
+                let status = status_name(status);
+                log::warn!("[{}] {activity}: {status} counts only if the domain does not start over", name(domain));
             }
             Notice::ActionsDropped(domain) => {
                 log::warn!("[{}] {activity}: actions past the limit are left out", name(domain));
@@ -210,6 +235,18 @@ impl Router {
                 }
             }
         }
+    }
+
+    /// What the journal keeps of it.
+    fn note_notice(&mut self, now: Now, notice: Notice) {
+        let (kind, domain) = match notice {
+            Notice::Repaired(domain) => (Kind::Repaired, domain),
+            Notice::StartedOver(domain) => (Kind::StartedOver, domain),
+            Notice::Repeated(domain, _) => (Kind::Repeated, domain),
+            Notice::FailureKept(domain, _) => (Kind::FailureKept, domain),
+            _ => return,
+        };
+        self.console.journal.note(now, kind, Some(domain));
     }
 
     /// Forgets about parts of the desired state that are still to be sent.

@@ -24,6 +24,7 @@ use std::task::{Context, Poll};
 
 use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
 use crate::console::view::Host;
+use crate::limits::DOMAINS_MAX;
 use crate::mqtt::{LinkWish, Options, Reason};
 use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::{Durable, Orchestrator, Settings, Synchronised};
@@ -62,8 +63,14 @@ pub fn run(loaded: &Configuration) -> io::Result<()> {
 /// What the orchestrator needs to know of the configuration, and whether
 /// activities are saved.
 pub fn settings(config: &Config, is_saved: bool) -> Settings {
+    let mut read_timeouts_ms = [0; DOMAINS_MAX];
+    for (timeout, agent) in read_timeouts_ms.iter_mut().zip(&config.agents) {
+        *timeout = agent.read_timeout_ms;
+    }
     Settings {
         phase_timeout_ms: config.phase_timeout_ms,
+        resume_after_ms: 60_000.min(config.phase_timeout_ms / 2),
+        read_timeouts_ms,
         cleanup_timeout_ms: config.cleanup_timeout_ms,
         feedback_interval_ms: config.report_feedback_interval_ms,
         consent: config.owner_consent_commands,

@@ -4,24 +4,22 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use update_manager::limits::RESUMPTIONS_MAX;
+use update_manager::limits::{DOMAINS_MAX, STARTS_MAX};
 use update_manager::orchestrator::campaign::Cause;
 use update_manager::orchestrator::check::Check;
-use update_manager::orchestrator::domain::{Domain, State};
+use update_manager::orchestrator::domain::{Domain, State, Wait};
 use update_manager::orchestrator::effect::{Effect, Notice, TimerKind};
 use update_manager::orchestrator::event::{Action, DesiredState, Feedback, Part};
 use update_manager::orchestrator::ids::{DomainIx, DomainSet};
 use update_manager::orchestrator::phase::{ActionStatus, Phase, PhaseSet, Status};
+use update_manager::orchestrator::repair::Order;
 use update_manager::orchestrator::resume::Saved;
-use update_manager::orchestrator::{Campaign, Effects, Event, Orchestrator, Rejected, Settings, Synchronised};
+use update_manager::orchestrator::{Campaign, Effects, Event, Link, Orchestrator, Rejected, Settings, Synchronised};
 use update_manager::text::Text;
 use update_manager::time::Tick;
 
-/// Past every timeout.
-const LATE: Tick = Tick(10_000_000);
-
-/// How often is as good as more often.
-const TIMES: u8 = RESUMPTIONS_MAX + 1;
+/// Milliseconds past every timeout.
+const LATE_MS: u64 = 10_000_000;
 
 const NAMES: [&str; 3] = ["one", "two", "three"];
 
@@ -29,6 +27,8 @@ fn settings(consent: bool) -> Settings {
     let asking = [Phase::Download, Phase::Update, Phase::Activate].into_iter().filter(|_| consent);
     Settings {
         phase_timeout_ms: 600_000,
+        resume_after_ms: 60_000,
+        read_timeouts_ms: [20_000; DOMAINS_MAX],
         cleanup_timeout_ms: 30_000,
         feedback_interval_ms: 1000,
         consent: asking.collect::<PhaseSet>(),
@@ -54,20 +54,29 @@ struct Course {
     orchestrator: Synchronised,
     check: Check,
     out: Effects,
+    /// It goes on with each timeout, past all of them.
+    now: Tick,
 }
 
 impl Course {
     /// Of so many domains, all of them identifying.
     fn new(settings: Settings, domains: usize) -> Course {
-        let mut course =
-            Course { orchestrator: Synchronised::new(settings), check: Check::new(true), out: Effects::new() };
+        let (orchestrator, check) = (Synchronised::new(settings), Check::new(true));
+        let mut course = Course { orchestrator, check, out: Effects::new(), now: Tick(0) };
+        course.handle(Event::Link(Link::Subscribed)).unwrap();
         course.apply("a-1", domains).unwrap();
         course
     }
 
-    fn handle(&mut self, now: Tick, event: Event<'_>) -> Result<(), Rejected> {
+    /// A timer runs off, whenever it was set.
+    fn expire(&mut self, kind: TimerKind) {
+        self.now = self.now.after(LATE_MS);
+        self.handle(Event::Timeout(kind)).unwrap();
+    }
+
+    fn handle(&mut self, event: Event<'_>) -> Result<(), Rejected> {
         self.out.clear();
-        let result = self.orchestrator.handle(now, event, &mut self.out);
+        let result = self.orchestrator.handle(self.now, event, &mut self.out);
         if let Err(rule) = self.check.step(&event, result, &self.out, self.orchestrator.campaign()) {
             panic!("broken: {rule}\nafter {event:?}: {result:?} {:?}\n{:?}", self.out, self.campaign());
         }
@@ -77,16 +86,16 @@ impl Course {
     fn apply(&mut self, activity: &str, domains: usize) -> Result<(), Rejected> {
         let parts: Vec<Part> = (0..domains).map(|n| Part { id: text(NAMES[n]), domain: Some(ix(n)) }).collect();
         let desired = DesiredState { activity: text(activity), timestamp: 1, crc: 7, parts: &parts };
-        self.handle(Tick(0), Event::DesiredState(desired))
+        self.handle(Event::DesiredState(desired))
     }
 
-    fn say(&mut self, domain: DomainIx, status: Status, with_action: bool) {
+    fn say(&mut self, domain: DomainIx, status: Status, with_action: bool, is_repeat: bool) {
         let component = r#"{"id":"x","version":"1"}"#;
         let status_of_action = Some(ActionStatus::Identified);
         let action = Action { id: text("x"), component, status: status_of_action, progress: 0, message: Text::EMPTY };
         let (actions, message) = (if with_action { &[action][..] } else { &[] }, Text::EMPTY);
-        let feedback = Feedback { activity: text("a-1"), status, message, actions, is_repeat: false, past_limit: None };
-        let _ = self.handle(Tick(0), Event::Feedback(domain, feedback));
+        let feedback = Feedback { activity: text("a-1"), status, message, actions, is_repeat, past_limit: None };
+        let _ = self.handle(Event::Feedback(domain, feedback));
     }
 
     fn campaign(&self) -> &Campaign {
@@ -94,59 +103,108 @@ impl Course {
     }
 
     /// What a process does that starts with what was saved of this, until it has a link.
-    fn boot(&mut self) {
+    fn boot(&mut self, has_booted: bool) {
+        self.boot_after(self.campaign().starts, has_booted);
+    }
+
+    /// The same after so many starts without a word.
+    fn boot_after(&mut self, starts: u8, has_booted: bool) {
         let finished = self.orchestrator.finished().cloned().unwrap_or_default();
         let mut campaign = self.campaign().clone();
+        campaign.starts = starts;
         for part in campaign.domains.iter_mut().flatten() {
-            let unsaved = Domain::new(part.state);
-            (part.is_heard, part.restarts, part.replay) = (unsaved.is_heard, unsaved.restarts, unsaved.replay);
+            part.obligation.times = Default::default();
+            if let State::RollingBack(wait) | State::CleaningUp(wait) = &mut part.state {
+                *wait = Wait::STOPPED;
+            }
         }
-        let saved = Saved { campaign, reboot: self.orchestrator.reboot(), has_booted: false, finished };
-        self.handle(Tick(0), Event::Boot(&saved)).unwrap();
+        let saved = Saved { campaign, reboot: self.orchestrator.reboot(), has_booted, finished };
+        self.orchestrator = Synchronised::new(self.orchestrator.settings());
+        self.handle(Event::Boot(&saved)).unwrap();
         if self.check.is_running() {
-            self.handle(Tick(0), Event::Link(true)).unwrap();
+            self.handle(Event::Link(Link::Up { session_present: false })).unwrap();
+            self.handle(Event::Link(Link::Subscribed)).unwrap();
         }
+    }
+
+    /// The link is lost and made again at once.
+    fn relink(&mut self, session_present: bool) {
+        self.handle(Event::Link(Link::Down)).unwrap();
+        self.handle(Event::Link(Link::Up { session_present })).unwrap();
+        self.handle(Event::Link(Link::Subscribed)).unwrap();
     }
 }
 
 /// What tells two states apart. Domains of the same kind stand for each other, so
-/// they are kept in order.
+/// they are kept in order. Times do not count: what is due is due after any timeout.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     phase: Phase,
     asking: Option<Phase>,
+    approved: Option<Phase>,
     outcome: Option<Status>,
     is_turned_back: bool,
-    resumptions: u8,
-    domains: Vec<[u8; 7]>,
+    domains: Vec<DomainKey>,
+}
+
+/// The same of a domain.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct DomainKey {
+    state: [u8; 2],
+    flags: u16,
+    repeats: u8,
+    repairs: u8,
+    /// Command and course of what it may still answer, the courses counted from its own.
+    queue: Vec<(u8, u8)>,
+}
+
+impl DomainKey {
+    fn of(part: &Domain, has_actions: bool) -> DomainKey {
+        let state = match part.state {
+            State::Working(phase) => [1, phase as u8],
+            State::Ready(phase) => [2, phase as u8],
+            State::RollingBack(_) => [3, 0],
+            State::CleaningUp(_) => [4, 0],
+            State::Done => [5, 0],
+        };
+        let (obligation, times) = (&part.obligation, &part.obligation.times);
+        let flags = [
+            has_actions,
+            part.failure.is_some(),
+            part.cleanup.is_some(),
+            part.fell_back,
+            obligation.is_remembered,
+            obligation.is_turning,
+            obligation.kept.is_some(),
+            obligation.course > 0,
+            times.suspicion.is_some(),
+            times.suspicion.is_some_and(|suspicion| suspicion.has_booted),
+            times.repaired.is_some(),
+            times.told_again.is_some(),
+        ];
+        let flags = flags.into_iter().enumerate().map(|(bit, flag)| u16::from(flag) << bit).sum();
+        let command = |order: &Order| order.command.map_or(0, |command| 1 + command as u8);
+        let queue = obligation.queue.iter();
+        // Earlier courses are all alike.
+        let course = |order: &Order| (order.course + 1).saturating_sub(obligation.course);
+        let queue = queue.map(|order| (command(order), course(order))).collect();
+        DomainKey { state, flags, repeats: part.repeats, repairs: obligation.repairs, queue }
+    }
 }
 
 impl Key {
     fn of(course: &Course) -> Key {
         let campaign = course.campaign();
-        let part = |place: usize| {
-            let part = campaign.domain(ix(place))?;
-            let (state, phase) = match part.state {
-                State::Working(phase) => (1, phase as u8),
-                State::Ready(phase) => (2, phase as u8),
-                State::RollingBack(_) => (3, 0),
-                State::CleaningUp(_) => (4, 0),
-                State::Done => (5, 0),
-            };
-            let has_actions = u8::from(campaign.actions.count(ix(place)) > 0);
-            let flags = [part.failure.is_some(), part.cleanup.is_some(), part.fell_back, part.is_heard].map(u8::from);
-            let flags = flags.into_iter().enumerate().map(|(bit, flag)| flag << bit).sum();
-            let replay = part.replay.map_or(0, |phase| 1 + phase as u8);
-            Some([state, phase, has_actions, flags, part.repeats, part.restarts.min(TIMES), replay])
-        };
+        let part =
+            |place: usize| Some(DomainKey::of(campaign.domain(ix(place))?, campaign.actions.count(ix(place)) > 0));
         let mut domains: Vec<_> = (0..3).filter_map(part).collect();
         domains.sort_unstable();
         Key {
             phase: campaign.phase,
             asking: campaign.asking,
+            approved: campaign.approved,
             outcome: campaign.outcome,
             is_turned_back: matches!(campaign.cause, Some(Cause::ConsentDenied | Cause::ConsentLate(_))),
-            resumptions: campaign.resumptions.min(TIMES),
             domains,
         }
     }
@@ -213,23 +271,29 @@ fn visit(plan: Plan, each: &mut dyn FnMut(&Course)) -> Reach {
             }
         };
         for kind in TimerKind::ALL {
-            step(&|next| next.handle(LATE, Event::Timeout(kind)).unwrap());
+            step(&|next| next.expire(kind));
         }
         for approved in [true, false] {
             step(&|next| {
-                let _ = next.handle(Tick(0), Event::ConsentReply(text("a-1"), approved));
+                let _ = next.handle(Event::ConsentReply(text("a-1"), approved));
             });
         }
-        step(&|next| next.handle(Tick(0), Event::Terminate).unwrap());
-        step(&|next| next.handle(Tick(0), Event::Link(true)).unwrap());
+        step(&|next| next.handle(Event::Terminate).unwrap());
+        step(&|next| next.relink(true));
         step(&|next| assert_eq!(next.apply("a-2", domains), Err(Rejected::Busy)));
         if restarts {
-            (0..domains).for_each(|n| step(&|next| next.handle(Tick(0), Event::Restarted(ix(n))).unwrap()));
-            step(&Course::boot);
+            (0..domains).for_each(|n| step(&|next| next.handle(Event::Hello(ix(n))).unwrap()));
+            step(&|next| next.relink(false));
+            [false, true].iter().for_each(|has_booted| step(&|next| next.boot(*has_booted)));
         }
         for domain in (0..domains).map(ix) {
             for status in Status::ALL {
-                [false, true].iter().for_each(|with_action| step(&|next| next.say(domain, status, *with_action)));
+                [false, true]
+                    .iter()
+                    .for_each(|with_action| step(&|next| next.say(domain, status, *with_action, false)));
+                if restarts {
+                    step(&|next| next.say(domain, status, true, true));
+                }
                 feedbacks += 2;
             }
         }
@@ -285,24 +349,27 @@ fn every_state_that_three_domains_can_reach_meets_every_answer_of_the_owner() {
     assert!(states > 29_000 && transitions > 4_500_000, "{states} states, {transitions} transitions");
 }
 
-/// From every state a start leads to one end, even if nobody ever says a word again.
+/// From every state a start leads to one end, even if nobody ever says a word again,
+/// or it was taken up too often.
 #[test]
 fn an_activity_ends_wherever_it_is_taken_up() {
     let mut taken_up = 0;
     for plan in [(2, false), (1, true)].map(|(domains, consent)| Plan { domains, consent, restarts: false }) {
         visit(plan, &mut |before| {
-            let mut course = before.clone();
-            course.boot();
-            let mut steps = 0;
-            while course.check.is_running() {
-                steps += 1;
-                assert!(steps < 20, "no end after {:?}", before.campaign());
-                for kind in [TimerKind::Resume, TimerKind::Consent, TimerKind::Phase, TimerKind::Cleanup] {
-                    course.handle(Tick(steps * LATE.0), Event::Timeout(kind)).unwrap();
+            for starts in [0, STARTS_MAX] {
+                let mut course = before.clone();
+                course.boot_after(starts, false);
+                let mut steps = 0;
+                while course.check.is_running() {
+                    steps += 1;
+                    assert!(steps < 20, "no end after {:?}", before.campaign());
+                    for kind in [TimerKind::Repair, TimerKind::Consent, TimerKind::Phase, TimerKind::Cleanup] {
+                        course.expire(kind);
+                    }
                 }
+                taken_up += 1;
             }
-            taken_up += 1;
         });
     }
-    assert!(taken_up > 400, "{taken_up}");
+    assert!(taken_up > 800, "{taken_up}");
 }

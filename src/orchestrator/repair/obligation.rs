@@ -1,0 +1,112 @@
+//! What a domain owes, as far as it may have been lost.
+
+use super::queue::Queue;
+use crate::orchestrator::domain::Reason;
+use crate::time::Tick;
+
+/// What a domain owes, and what is known of whether it may have been lost.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Obligation {
+    /// The course that the domain is in; the first one is 0. The next one begins when
+    /// the domain answers the desired state that was sent to it again.
+    pub course: u8,
+    /// The messages that it may still answer.
+    pub queue: Queue,
+    /// How often it was started over in this phase of the others.
+    pub repairs: u8,
+    /// Something may have been lost while it owed nothing: the suspicion begins with
+    /// its next command.
+    pub is_remembered: bool,
+    /// It is to be rolled back as soon as it has answered.
+    pub is_turning: bool,
+    /// A failure that counts unless the domain starts over.
+    pub kept: Option<Reason>,
+    /// The times, which are not saved: they begin anew with each start.
+    pub times: Times,
+}
+
+/// The times of an obligation.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Times {
+    /// It may have lost its message, or we its answer.
+    pub suspicion: Option<Suspicion>,
+    /// Since when the first word after a repair is awaited.
+    pub repaired: Option<Tick>,
+    /// Since when a failure is kept.
+    pub kept: Option<Tick>,
+    /// When `ROLLBACK` or `CLEANUP` was last sent again.
+    pub told_again: Option<Tick>,
+    /// When its clock is over; none while it does not run.
+    pub clock: Option<Tick>,
+}
+
+/// The suspicion that a domain has lost its message, or we its answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Suspicion {
+    /// When the first event came that cast it.
+    pub since: Tick,
+    /// When the last such event came.
+    pub last: Tick,
+    /// From when on the agent could be heard after the first event; none as long as it
+    /// could not.
+    pub audible: Option<Tick>,
+    /// The host has booted: the agent has certainly started anew.
+    pub has_booted: bool,
+}
+
+/// What casts a suspicion on a domain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// Our own start; whether the host has booted as well.
+    Start(bool),
+    /// The agent says that it is connected.
+    Hello,
+    /// The broker has lost our session.
+    SessionLost,
+    /// An answer to a repair came that the broker may have delivered before.
+    Redelivered,
+}
+
+/// What is known of a domain in doubt, for people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InDoubt {
+    /// Its message or its answer may be lost.
+    Suspected {
+        /// Since when.
+        since: Tick,
+        /// When it is started over if it says nothing; none as long as it cannot be
+        /// heard, or was started over too often.
+        repair_at: Option<Tick>,
+    },
+    /// It was started over and has not answered since then.
+    Repaired {
+        /// When the desired state was sent again.
+        since: Tick,
+    },
+    /// It reported a failure, which counts if it does not start over.
+    FailureKept {
+        /// When the failure was reported.
+        since: Tick,
+    },
+}
+
+impl Obligation {
+    /// Nothing is awaited of the domain any more but the answer to what it gets next.
+    pub fn settle(&mut self) {
+        self.is_remembered = false;
+        self.is_turning = false;
+        self.kept = None;
+        self.times = Times { told_again: self.times.told_again, ..Times::default() };
+    }
+
+    /// What was owed is answered: no failure of it is kept, and it is not repeated.
+    pub fn answered(&mut self) {
+        self.kept = None;
+        (self.times.kept, self.times.repaired, self.times.clock) = (None, None, None);
+    }
+
+    /// Whether a desired state that was sent to the domain again is unanswered.
+    pub fn has_repair(&self) -> bool {
+        self.queue.has_repair(self.course)
+    }
+}

@@ -1,0 +1,526 @@
+//! The rules of repair, one by one.
+
+use super::{InDoubt, Order};
+use crate::limits::DOMAINS_MAX;
+use crate::orchestrator::campaign::Cause;
+use crate::orchestrator::domain::{Reason, State};
+use crate::orchestrator::effect::{Effect, Notice, TimerKind};
+use crate::orchestrator::event::{Event, Feedback, Link};
+use crate::orchestrator::phase::{Command, Phase, Status};
+use crate::orchestrator::resume_tests::{booted, booted_with};
+use crate::orchestrator::tests::{asking, feedback, ix, Course, SETTINGS};
+use crate::orchestrator::{Orchestrator, Settings};
+use crate::time::Tick;
+
+const MINUTE: u64 = 60_000;
+
+impl Course {
+    fn hello(&mut self, domain: usize) -> String {
+        self.handle(Event::Hello(ix(domain))).unwrap();
+        self.told()
+    }
+
+    /// Hands in a feedback that the broker may have delivered before.
+    fn say_again(&mut self, domain: usize, status: Status) -> String {
+        let again = Feedback { is_repeat: true, ..feedback(status, "", &[]) };
+        let _ = self.handle(Event::Feedback(ix(domain), again));
+        self.told()
+    }
+
+    fn say_words(&mut self, domain: usize, status: Status, words: &str) -> String {
+        self.handle(Event::Feedback(ix(domain), feedback(status, words, &[]))).unwrap();
+        self.told()
+    }
+
+    fn repair_at(&mut self, now: u64) -> String {
+        self.timeout(TimerKind::Repair, now)
+    }
+
+    fn failure(&self, domain: usize) -> Option<&Reason> {
+        self.campaign().domain(ix(domain)).unwrap().failure.as_ref()
+    }
+
+    fn queue(&self, domain: usize) -> Vec<(Option<Command>, u8)> {
+        let queue = &self.campaign().domain(ix(domain)).unwrap().obligation.queue;
+        queue.iter().map(|Order { command, course }| (*command, *course)).collect()
+    }
+
+    /// The link is lost, and is there again at once.
+    fn relink(&mut self, session_present: bool) -> String {
+        self.handle(Event::Link(Link::Down)).unwrap();
+        self.link(session_present)
+    }
+}
+
+/// One domain that has been started over in this phase and has not answered: `Tick` is
+/// one minute past its hello.
+fn repaired(phase: Phase) -> Course {
+    let mut course = Course::reach(SETTINGS, 1, phase);
+    course.hello(0);
+    assert_eq!(course.repair_at(MINUTE), "desiredstate>0");
+    course
+}
+
+// Rule 1: suspicion.
+
+#[test]
+fn a_hello_alone_repeats_nothing_and_a_word_about_the_phase_ends_the_suspicion() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    assert_eq!(course.hello(0), "");
+    assert!(matches!(course.orchestrator.in_doubt(ix(0)), Some(InDoubt::Suspected { .. })));
+    course.say(0, Status::Downloading, true);
+    assert_eq!(course.orchestrator.in_doubt(ix(0)), None);
+    assert_eq!(course.repair_at(10 * MINUTE), "");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+}
+
+#[test]
+fn neither_a_redelivered_word_nor_one_about_another_phase_ends_a_suspicion() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+    course.hello(0);
+    course.say_again(0, Status::Updating);
+    course.say(0, Status::Identified, true);
+    course.say(0, Status::Running, true);
+    assert_eq!(course.repair_at(MINUTE), "desiredstate>0");
+}
+
+#[test]
+fn in_an_update_a_word_about_the_download_ends_it_too() {
+    for status in [Status::Downloading, Status::DownloadSuccess] {
+        let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+        course.hello(0);
+        course.say(0, status, true);
+        assert_eq!(course.repair_at(MINUTE), "");
+    }
+}
+
+#[test]
+fn what_happens_while_nothing_is_owed_is_remembered_over_a_start() {
+    let mut before = Course::reach(SETTINGS, 2, Phase::Download);
+    before.say(0, Status::DownloadSuccess, true);
+    before.hello(0);
+    assert_eq!(before.repair_at(10 * MINUTE), "", "it owes nothing");
+    let mut course = booted(&before, SETTINGS);
+    course.link(true);
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
+    let begun = course.now.0;
+    assert_eq!(course.say(1, Status::Updating, true), "");
+    assert_eq!(course.repair_at(begun + MINUTE - 1), "");
+    assert_eq!(course.repair_at(begun + MINUTE), "desiredstate>0");
+}
+
+// Rule 2: repair.
+
+#[test]
+fn a_domain_in_doubt_is_led_from_its_beginning_to_the_phase_of_the_others() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Activate);
+    course.say(0, Status::ActivationSuccess, true);
+    course.hello(1);
+    assert_eq!(course.repair_at(MINUTE), "desiredstate>1");
+    assert_eq!(course.say(1, Status::Identified, true), "Download>1");
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>1");
+    assert_eq!(course.say(1, Status::UpdateSuccess, true), "Activate>1");
+    assert_eq!(course.say(1, Status::ActivationSuccess, true), "Cleanup>0 Cleanup>1");
+}
+
+#[test]
+fn it_counts_from_the_last_hello_but_at_most_half_of_the_phase_from_the_first() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    for second in (0..300).step_by(10) {
+        course.now = Tick(second * 1_000);
+        assert_eq!(course.hello(0), "");
+    }
+    assert_eq!(course.repair_at(299_999), "");
+    assert_eq!(course.repair_at(300_000), "desiredstate>0");
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    course.hello(0);
+    course.now = Tick(50_000);
+    course.hello(0);
+    assert_eq!(course.repair_at(109_999), "");
+    assert_eq!(course.repair_at(110_000), "desiredstate>0");
+}
+
+#[test]
+fn after_a_start_it_counts_from_the_subscriptions_or_from_a_session_that_was_kept() {
+    let before = Course::reach(SETTINGS, 1, Phase::Download);
+    for session_present in [true, false] {
+        let mut course = booted(&before, SETTINGS);
+        assert_eq!(course.repair_at(MINUTE), "", "there is no link yet");
+        course.handle(Event::Link(Link::Up { session_present })).unwrap();
+        course.now = Tick(2 * MINUTE);
+        course.handle(Event::Link(Link::Subscribed)).unwrap();
+        let begun = if session_present { 1 } else { 2 };
+        assert_eq!(course.repair_at((begun + 1) * MINUTE - 1), "");
+        assert_eq!(course.repair_at((begun + 1) * MINUTE), "desiredstate>0");
+    }
+}
+
+#[test]
+fn nobody_is_judged_without_a_link_or_before_the_broker_has_delivered_what_it_kept() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    course.hello(0);
+    course.handle(Event::Link(Link::Down)).unwrap();
+    assert_eq!(course.repair_at(9 * MINUTE), "");
+    course.link(true);
+    assert_eq!(course.repair_at(9 * MINUTE + 4_999), "");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+}
+
+#[test]
+fn a_link_that_comes_and_goes_does_not_put_it_off_for_ever() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    course.hello(0);
+    for second in (0..300).step_by(30) {
+        course.now = Tick(second * 1_000);
+        course.relink(true);
+    }
+    assert_eq!(course.repair_at(300_000), "desiredstate>0");
+}
+
+#[test]
+fn after_a_boot_of_the_host_the_first_hello_starts_it_over_at_once_and_a_later_one_does_not() {
+    let before = Course::reach(SETTINGS, 1, Phase::Update);
+    let mut course = booted_with(&before, SETTINGS, true);
+    course.link(true);
+    assert_eq!(course.hello(0), "desiredstate>0");
+    assert_eq!(course.hello(0), "");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    assert_eq!(course.hello(0), "");
+}
+
+#[test]
+fn after_a_boot_of_the_host_a_domain_without_a_hello_is_started_over_after_its_read_timeout() {
+    let before = Course::reach(SETTINGS, 2, Phase::Update);
+    let mut read_timeouts_ms = [20_000; DOMAINS_MAX];
+    read_timeouts_ms[1] = 3 * MINUTE;
+    let mut course = booted_with(&before, Settings { read_timeouts_ms, ..SETTINGS }, true);
+    course.link(false);
+    assert_eq!(course.repair_at(19_999), "");
+    assert_eq!(course.repair_at(20_000), "desiredstate>0");
+    assert_eq!(course.repair_at(20_000 + 2 * MINUTE), "Update>0", "the other one is still waited for");
+    assert_eq!(course.repair_at(3 * MINUTE), "desiredstate>1");
+}
+
+#[test]
+fn an_agent_that_survived_the_boot_of_the_host_is_not_started_over() {
+    let before = Course::reach(SETTINGS, 1, Phase::Update);
+    let mut course = booted_with(&before, SETTINGS, true);
+    course.link(true);
+    course.say(0, Status::Updating, true);
+    assert_eq!(course.hello(0), "", "a suspicion as always");
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
+}
+
+// Rule 3: how often.
+
+#[test]
+fn silence_starts_a_domain_over_once_and_a_new_event_once_more_but_three_times_in_a_phase() {
+    let mut course = repaired(Phase::Update);
+    assert_eq!(course.repair_at(2 * MINUTE), "Update>0");
+    assert_eq!(course.repair_at(5 * MINUTE), "", "mere silence is no reason");
+    for n in 2..=3 {
+        course.now = Tick(n * 10 * MINUTE);
+        course.hello(0);
+        assert_eq!(course.repair_at((n * 10 + 1) * MINUTE), "desiredstate>0");
+        assert_eq!(course.queue(0).iter().filter(|(command, _)| command.is_none()).count(), 1, "one is in the queue");
+    }
+    course.hello(0);
+    assert_eq!(course.repair_at(40 * MINUTE), "Update>0", "what it owes, but not the desired state");
+    assert_eq!(course.timeout(TimerKind::Phase, 50 * MINUTE), "Cleanup>0");
+    assert_eq!(course.failure(0), Some(&Reason::Silent(Some(Command::Update), 600_000)));
+}
+
+#[test]
+fn a_new_phase_of_the_others_counts_anew() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    for n in 1..=3 {
+        course.hello(0);
+        assert_eq!(course.repair_at(n * MINUTE), "desiredstate>0");
+        assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    }
+    course.hello(0);
+    assert_eq!(course.repair_at(5 * MINUTE), "");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+    course.hello(0);
+    assert_eq!(course.repair_at(6 * MINUTE), "desiredstate>0");
+}
+
+// Rule 4: late answers.
+
+#[test]
+fn the_late_success_of_what_was_owed_counts_as_if_there_had_been_no_repair() {
+    let mut course = repaired(Phase::Update);
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
+    assert_eq!(course.say(0, Status::ActivationSuccess, true), "Cleanup>0");
+}
+
+#[test]
+fn one_that_starts_over_after_its_late_success_is_led_again_and_the_phase_has_not_begun_for_it() {
+    let mut course = repaired(Phase::Update);
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    assert_eq!(course.say(0, Status::ActivationFailure, true), "", "it answers what was sent before");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
+    assert_eq!(course.say(0, Status::ActivationSuccess, true), "Cleanup>0");
+}
+
+#[test]
+fn while_one_starts_over_after_its_late_success_the_next_phase_begins_for_nobody() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Download);
+    course.hello(0);
+    course.repair_at(MINUTE);
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "", "the other one still downloads");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0 Update>1");
+}
+
+#[test]
+fn once_the_cleanup_is_sent_the_activation_that_was_counted_stands() {
+    let mut course = repaired(Phase::Activate);
+    assert_eq!(course.say(0, Status::ActivationSuccess, true), "Cleanup>0");
+    for status in [Status::Identified, Status::ActivationFailure, Status::Incomplete] {
+        assert_eq!(course.say(0, status, true), "", "{status:?}");
+    }
+    assert_eq!(course.say(0, Status::CleanupSuccess, true), "Completed inventory");
+}
+
+#[test]
+fn a_consent_is_not_asked_twice_when_a_domain_starts_over_meanwhile() {
+    let mut course = Course::reach(asking(&[Phase::Update]), 2, Phase::Download);
+    course.say(1, Status::DownloadSuccess, true);
+    course.hello(0);
+    course.repair_at(MINUTE);
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update?");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    assert_eq!(course.answer(true), "", "the one that has started over is waited for");
+    let mut course = booted(&course, asking(&[Phase::Update]));
+    assert_eq!(course.link(true), "");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0 Update>1");
+}
+
+#[test]
+fn a_rollback_waits_for_the_answer_of_one_that_starts_over() {
+    for answer in [Status::DownloadSuccess, Status::DownloadFailure] {
+        let mut course = Course::reach(asking(&[Phase::Update]), 1, Phase::Download);
+        course.hello(0);
+        course.repair_at(MINUTE);
+        course.say(0, Status::DownloadSuccess, true);
+        assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+        assert_eq!(course.answer(false), "");
+        course.hello(0);
+        assert_eq!(course.repair_at(5 * MINUTE), "", "one that is turned back is never started over");
+        assert_eq!(course.say(0, answer, true), "Rollback>0");
+        assert_eq!(course.say(0, Status::RollbackSuccess, true), "Cleanup>0");
+        assert_eq!(course.say(0, Status::CleanupSuccess, true), "Incomplete inventory");
+        assert_eq!((course.campaign().cause, course.failure(0)), (Some(Cause::ConsentDenied), None));
+    }
+}
+
+#[test]
+fn a_redelivered_identified_does_not_show_that_it_has_started_over_and_is_asked_for_once_more() {
+    let mut course = repaired(Phase::Update);
+    assert_eq!(course.say_again(0, Status::Identified), "");
+    assert_eq!(course.repair_at(2 * MINUTE), "desiredstate>0");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+}
+
+// Rule 5: the command once more.
+
+#[test]
+fn a_domain_that_says_nothing_after_a_repair_gets_its_command_once_more() {
+    let mut course = repaired(Phase::Update);
+    assert_eq!(course.repair_at(2 * MINUTE - 1), "");
+    assert_eq!(course.repair_at(2 * MINUTE), "Update>0");
+    assert_eq!(course.repair_at(3 * MINUTE), "", "once");
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
+}
+
+#[test]
+fn any_word_after_a_repair_is_enough() {
+    let mut course = repaired(Phase::Update);
+    course.say(0, Status::Updating, true);
+    assert_eq!(course.repair_at(2 * MINUTE), "");
+}
+
+#[test]
+fn the_answer_to_a_repeated_command_belongs_to_the_course_before() {
+    let mut course = repaired(Phase::Update);
+    course.repair_at(2 * MINUTE);
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    assert_eq!(course.say(0, Status::UpdateFailure, true), "", "to the repeated command");
+    assert_eq!(course.say(0, Status::ActivationFailure, true), "", "to the command after the late success");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+    assert_eq!(course.say(0, Status::UpdateFailure, true), "Cleanup>0", "this one counts");
+}
+
+// Rule 6: failures.
+
+#[test]
+fn a_failure_of_a_phase_that_was_left_well_in_this_course_is_ignored() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+    assert_eq!(course.say(0, Status::DownloadFailure, true), "");
+    assert!(course.out.contains(&Effect::Notice(Notice::Ignored(ix(0), Status::DownloadFailure))));
+    course.say(0, Status::Downloading, true);
+    assert_eq!(course.say(0, Status::DownloadFailure, true), "Cleanup>0", "but not if it downloads again");
+}
+
+#[test]
+fn a_failure_while_a_repair_is_unanswered_counts_only_if_it_does_not_start_over() {
+    let mut course = repaired(Phase::Update);
+    assert_eq!(course.say_words(0, Status::UpdateFailure, "no space"), "");
+    assert_eq!(course.timeout(TimerKind::Phase, 2 * MINUTE - 1), "");
+    assert_eq!(course.repair_at(2 * MINUTE), "Cleanup>0");
+    assert_eq!(course.failure(0), Some(&Reason::Words("no space".try_into().unwrap())));
+    let mut course = repaired(Phase::Update);
+    course.say_words(0, Status::UpdateFailure, "no space");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    assert_eq!(course.repair_at(9 * MINUTE), "");
+    assert_eq!(course.failure(0), None);
+}
+
+#[test]
+fn a_failure_that_is_kept_is_kept_over_a_start() {
+    let mut before = repaired(Phase::Update);
+    before.say_words(0, Status::UpdateFailure, "no space");
+    let mut course = booted(&before, SETTINGS);
+    course.link(true);
+    assert_eq!(course.repair_at(2 * MINUTE), "Cleanup>0");
+    assert_eq!(course.failure(0), Some(&Reason::Words("no space".try_into().unwrap())));
+}
+
+#[test]
+fn a_failure_to_a_command_that_was_sent_twice_starts_the_domain_over() {
+    let mut course = repaired(Phase::Update);
+    course.repair_at(2 * MINUTE);
+    // The agent takes no desired state while busy, so the repair is lost.
+    course.say(0, Status::UpdateFailure, true);
+    assert_eq!(course.queue(0), [(None, 1), (Some(Command::Update), 0)]);
+    assert_eq!(course.repair_at(3 * MINUTE), "Cleanup>0");
+}
+
+#[test]
+fn any_other_failure_counts() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    assert_eq!(course.say(0, Status::UpdateFailure, true), "Cleanup>0", "of a phase to come");
+    let mut course = repaired(Phase::Update);
+    assert_eq!(course.say(0, Status::IdentificationFailed, true), "Cleanup>0", "it cannot start over");
+}
+
+#[test]
+fn one_that_waits_for_the_others_and_cannot_start_over_has_failed() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Update);
+    course.hello(0);
+    course.repair_at(MINUTE);
+    course.say(0, Status::UpdateSuccess, true);
+    assert_eq!(course.say(0, Status::IdentificationFailed, true), "Cleanup>0");
+    assert_eq!(course.say(1, Status::UpdateSuccess, true), "Activate>1");
+}
+
+// Rule 7: CLEANUP and ROLLBACK.
+
+#[test]
+fn a_cleanup_is_sent_again_at_once_but_not_more_often_than_once_in_resume_after() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Cleanup);
+    assert_eq!(course.hello(0), "Cleanup>0");
+    course.now = Tick(MINUTE - 1);
+    assert_eq!(course.hello(0), "");
+    course.now = Tick(MINUTE);
+    assert_eq!(course.relink(false), "Cleanup>0");
+    let mut course = booted(&course, SETTINGS);
+    assert_eq!(course.told(), "Identified Running Cleanup>0");
+    assert_eq!(course.link(false), "", "it has just been sent again");
+}
+
+#[test]
+fn a_rollback_failure_after_a_rollback_success_is_ignored() {
+    let mut course = Course::reach(asking(&[Phase::Update]), 1, Phase::Download);
+    course.say(0, Status::DownloadSuccess, true);
+    assert_eq!(course.answer(false), "Rollback>0");
+    assert_eq!(course.hello(0), "Rollback>0");
+    assert_eq!(course.say(0, Status::RollbackSuccess, true), "Cleanup>0");
+    assert_eq!(course.say(0, Status::RollbackFailure, true), "");
+    assert_eq!(course.say(0, Status::CleanupSuccess, true), "Incomplete inventory");
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().cleanup, None);
+}
+
+#[test]
+fn a_late_failure_of_what_was_sent_before_does_not_answer_a_cleanup() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+    assert_eq!(course.timeout(TimerKind::Phase, 600_000), "Cleanup>0");
+    assert_eq!(course.say(0, Status::UpdateFailure, true), "");
+    assert_eq!(course.say(0, Status::CleanupSuccess, true), "Incomplete inventory");
+}
+
+#[test]
+fn a_domain_that_has_failed_never_gets_the_desired_state_again() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+    course.say(0, Status::UpdateFailure, true);
+    course.hello(0);
+    let mut course = booted(&course, SETTINGS);
+    course.link(false);
+    assert_eq!(course.repair_at(9 * MINUTE), "");
+}
+
+// Rule 8: clocks.
+
+#[test]
+fn no_clock_runs_before_agents_can_be_heard() {
+    let before = Course::reach(SETTINGS, 1, Phase::Update);
+    let mut course = booted(&before, SETTINGS);
+    assert_eq!(course.timeout(TimerKind::Phase, 90 * MINUTE), "");
+    course.link(true);
+    course.say(0, Status::Updating, true);
+    assert_eq!(course.timeout(TimerKind::Phase, 100 * MINUTE - 1), "");
+    assert_eq!(course.timeout(TimerKind::Phase, 100 * MINUTE), "Cleanup>0");
+    let mut course = booted(&course, SETTINGS);
+    assert_eq!(course.timeout(TimerKind::Cleanup, 200 * MINUTE), "");
+    course.link(true);
+    assert_eq!(course.timeout(TimerKind::Cleanup, 200 * MINUTE + 30_000), "Incomplete inventory");
+}
+
+#[test]
+fn no_clock_ends_while_a_repair_is_due_and_a_repair_starts_it_anew_in_each_phase() {
+    let mut course = Course::reach(SETTINGS, 2, Phase::Update);
+    course.say(1, Status::UpdateSuccess, true);
+    course.now = Tick(570_000);
+    course.hello(0);
+    assert_eq!(course.timeout(TimerKind::Phase, 600_000), "");
+    assert_eq!(course.repair_at(630_000), "desiredstate>0");
+    course.now = Tick(1_200_000);
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    course.now = Tick(1_700_000);
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+    assert_eq!(course.timeout(TimerKind::Phase, 2_299_999), "");
+    assert_eq!(course.timeout(TimerKind::Phase, 2_300_000), "Cleanup>0 Activate>1");
+    assert_eq!(course.failure(0), Some(&Reason::Silent(Some(Command::Update), 600_000)));
+}
+
+#[test]
+fn hellos_links_and_starts_never_count_against_a_domain() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+    for n in 0..100 {
+        course.now = Tick(n * 1_000);
+        course.hello(0);
+        assert_eq!(course.relink(n % 2 == 0), "");
+    }
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
+}
+
+#[test]
+fn a_second_update_that_the_agent_asks_for_is_none_of_these() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+    course.say(0, Status::Downloading, true);
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+    assert_eq!(course.queue(0), [(Some(Command::Update), 0)]);
+    assert_eq!(course.say(0, Status::UpdateFailure, true), "Cleanup>0");
+}
+
+#[test]
+fn a_completed_without_actions_in_answer_to_a_repair_gets_one_cleanup() {
+    let mut course = repaired(Phase::Update);
+    assert_eq!(course.say(0, Status::Completed, false), "Cleanup>0 Completed inventory");
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().state, State::Done);
+}
