@@ -85,6 +85,7 @@ const ROWS: &[Row] = &[
     ),
     Row("ownerConsentTimeout", "owner-consent-timeout", "OWNER_CONSENT_TIMEOUT", "30m", r#""4m""#, "4m", "4m"),
     Row("cleanupTimeout", "cleanup-timeout", "CLEANUP_TIMEOUT", "30s", r#""5s""#, "5s", "5s"),
+    Row("resumeAfter", "resume-after", "RESUME_AFTER", "1m", r#""20s""#, "20s", "20s"),
     Row(
         "rebootCommand",
         "reboot-command",
@@ -246,6 +247,12 @@ fn bad_values_are_warned_about_with_key_source_and_reason() {
     for (env, args, warning) in [
         (("PHASE_TIMEOUT", "5"), "", "phaseTimeout (environment PHASE_TIMEOUT): \"5\" is no duration"),
         (("PHASE_TIMEOUT", "-5s"), "", "phaseTimeout (environment PHASE_TIMEOUT): \"-5s\" is negative; 10m"),
+        (
+            ("RESUME_AFTER", "10m"),
+            "",
+            "resumeAfter (environment RESUME_AFTER): is longer than half of phaseTimeout; 5m",
+        ),
+        (("RESUME_AFTER", "x"), "--phase-timeout=1m", "resumeAfter (environment RESUME_AFTER): \"x\" is no duration"),
         (("REBOOT_AFTER", ""), "", "rebootAfter (environment REBOOT_AFTER): is empty; 30s is taken"),
         (("CURRENT_STATE_DELAY", ""), "", "currentStateDelay (environment CURRENT_STATE_DELAY): is empty; 0s"),
         (("LOG_FILE_SIZE", "big"), "", "log.logFileSize (environment LOG_FILE_SIZE): \"big\" is no whole number; 2"),

@@ -107,6 +107,8 @@ keys! { KEYS, Id:
         "how long to collect changes of the current state";
     PhaseTimeout, Duration, "phaseTimeout", "phase-timeout", "PHASE_TIMEOUT", "10m",
         "how long a phase of an activity may take";
+    ResumeAfter, Duration, "resumeAfter", "resume-after", "RESUME_AFTER", "1m",
+        "wait before a domain that may have lost a message is started over";
     CleanupTimeout, Duration, "cleanupTimeout", "cleanup-timeout", "CLEANUP_TIMEOUT", "30s",
         "longest silence of an agent while it rolls back or cleans up";
     OwnerConsentCommands, Commands, "ownerConsentCommands", "owner-consent-commands", "", "",

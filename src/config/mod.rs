@@ -51,6 +51,9 @@ pub struct Config {
     pub current_state_delay_ms: u64,
     /// How long a phase may take.
     pub phase_timeout_ms: u64,
+    /// How long a domain that may have lost a message is waited for before it is started
+    /// over; at most half of `phase_timeout_ms`.
+    pub resume_after_ms: u64,
     /// Longest silence of an agent that rolls back or cleans up.
     pub cleanup_timeout_ms: u64,
     /// The phases before which the owner is asked.
