@@ -195,6 +195,11 @@ impl Resolving<'_> {
         self.values.get(id).text == "true"
     }
 
+    fn is_true_if_given(&self, id: Id) -> Option<bool> {
+        let text = &self.values.get(id).text;
+        (!text.is_empty()).then_some(text == "true")
+    }
+
     fn duration(&mut self, id: Id) -> u64 {
         resolve_duration(Self::names(id), self.values.get_mut(id), self.warnings)
     }
@@ -296,7 +301,7 @@ impl Resolving<'_> {
             cert: self.text(Id::Cert),
             key: self.text(Id::PrivateKey),
             client_id: self.text(Id::ClientId),
-            clean_session: self.is_true(Id::CleanSession),
+            clean_session: self.is_true_if_given(Id::CleanSession),
             status_topic: self.text(Id::StatusTopic),
         }
     }

@@ -374,7 +374,7 @@ fn user_info_of_the_broker_goes_before_the_keys() {
     let loaded = gathered("{}", &env, &[]).unwrap();
     let connection = &loaded.config.connection;
     assert_eq!((connection.username.as_str(), connection.password.as_str()), ("me", "secret"));
-    assert!(!show::check_config(&loaded).0.contains("secret"));
+    assert!(!show::check_config(&loaded, false).0.contains("secret"));
     assert!(!format!("{loaded:?}").contains("secret"));
     let message = error("{}", &[("MQTT_CONN_BROKER", "tcp://me:secret@host:x")], &[]);
     assert!(message.contains("host:x") && message.contains("MQTT_CONN_BROKER") && !message.contains("secret"));
@@ -403,6 +403,8 @@ fn values_that_no_packet_can_carry_are_refused() {
 fn what_cannot_be_run_is_named_with_its_key() {
     let lines = |args: &[&str]| unusable(&gathered("{}", &[], args).unwrap().config);
     assert!(lines(&[]).is_empty());
-    let lines = lines(&["-mqtt-conn-clean-session=false"]);
+    assert!(lines(&["-mqtt-conn-clean-session=false"]).is_empty(), "a state folder is enough");
+    assert!(lines(&["-mqtt-conn-clean-session=false", "-state-dir=", "-mqtt-conn-client-id=me"]).is_empty());
+    let lines = lines(&["-mqtt-conn-clean-session=false", "-state-dir="]);
     assert!(lines.len() == 1 && lines[0].starts_with("connection.cleanSession"), "{lines:?}");
 }

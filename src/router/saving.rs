@@ -41,6 +41,8 @@ pub struct Loaded {
     pub history: Vec<u8>,
     /// Final reports of earlier activities.
     pub reports: Vec<u8>,
+    /// The session that the broker keeps.
+    pub session: Vec<u8>,
     /// A state that cannot be read, as it was found.
     pub unreadable: Vec<u8>,
 }

@@ -59,7 +59,7 @@ impl<'p> World<'p> {
         let broker = Broker::start();
         let address = format!("tcp://{}", broker.address());
         let connection = connection(&address)?;
-        let connection = Connection { client_id: "backend".into(), clean_session: false, ..connection };
+        let connection = Connection { client_id: "backend".into(), clean_session: Some(false), ..connection };
         let mut client = Client::connect_with(connection).map_err(|error| error.to_string())?;
         let mut filters = vec!["deviceupdate/#".to_owned()];
         filters.extend((0..lane.remembers.len()).map(|domain| topic(name(domain), "#")));
