@@ -303,10 +303,9 @@ fn take<T>(from: &mut Vec<T>, wanted: impl Fn(&T) -> bool) -> Vec<T> {
 fn configuration(lane: &Lane, address: &str, broker: &Broker) -> Value {
     let agents: Value =
         (0..lane.remembers.len()).map(|domain| (name(domain).to_owned(), json!({ "readTimeout": "1s" }))).collect();
-    let mut connection = json!({ "broker": address });
+    let mut connection = json!({ "broker": address, "cleanSession": !lane.keeps_session });
     if lane.keeps_session {
         connection["clientId"] = "manager".into();
-        connection["cleanSession"] = false.into();
     }
     json!({
         "log": { "logLevel": "DEBUG" },
