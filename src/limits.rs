@@ -240,6 +240,18 @@ pub const ORDERS_MAX: usize = 12;
 /// Bytes of a piece of a text in a record: a field's length has 16 bits.
 pub const RECORD_PIECE_MAX: usize = 32 * 1024;
 
+/// Filters that the broker may have in our session: those of 16 domains and of a twin
+/// take 37, and an earlier configuration had as many. Past it the oldest that are not
+/// wanted any more are forgotten; they are taken back when a message comes by them.
+pub const FILTERS_MAX: usize = 2 * (8 + 2 * DOMAINS_MAX);
+
+/// Bytes of filters that are taken back at once. With all subscriptions they fit
+/// `CONTROL_BYTES`.
+pub const TAKEN_BACK_BYTES: usize = 2048;
+
+/// Bytes of the saved session: its client ID and its filters.
+pub const SAVED_SESSION_MAX: usize = 64 + CONFIG_VALUE_MAX + FILTERS_MAX * (3 + REQUEST_FILTER_MAX);
+
 /// Bytes of a record that is read: a desired state and its frame.
 pub const SAVED_RECORD_MAX: usize = PAYLOAD_IN_MAX + 1024;
 
@@ -514,7 +526,7 @@ const TLS_BYTES: usize = 0;
 
 /// What can grow, and to how many bytes. All of it is there from the start or with
 /// the link; what is never filled takes no memory.
-pub const BUFFERS: [(&str, usize); 11] = [
+pub const BUFFERS: [(&str, usize); 12] = [
     ("messages from the broker", RECEIVE_BUFFER),
     ("messages to the broker", OUTBOUND_BYTES),
     ("desired state", SAVED_RECORD_MAX),
@@ -524,6 +536,7 @@ pub const BUFFERS: [(&str, usize); 11] = [
     ("finished activities", FINISHED_MAX * (ACTIVITY_ID_MAX + 32)),
     ("decisions", (HELD_MAX + 2 * EFFECTS_MAX) * EFFECT_BYTES),
     ("acknowledgements, subscriptions", (1 << 16) / 8 + 8 * INBOUND_MAX + 16 * REQUESTS_MAX + CONTROL_BYTES),
+    ("subscriptions that the broker keeps", FILTERS_MAX * REQUEST_FILTER_MAX),
     ("socket and TLS", WRITE_CHUNK + TLS_BYTES),
-    ("saving", SAVED_RECORD_MAX + SAVED_ACTIONS_MAX + SAVED_HISTORY_MAX + SAVED_STATE_MAX),
+    ("saving", SAVED_RECORD_MAX + SAVED_ACTIONS_MAX + SAVED_HISTORY_MAX + SAVED_STATE_MAX + SAVED_SESSION_MAX),
 ];

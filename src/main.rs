@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(Order::Usage(text)) => print(&text),
         Ok(Order::Version) => print(concat!("update-manager ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Order::CheckConfig(loaded)) => {
-            let (mut text, is_good) = show::check_config(&loaded);
+            let (mut text, is_good) = show::check_config(&loaded, shell::has_lasting_state_dir(&loaded.config));
             if let Some(flaw) = shell::state_dir_flaw(&loaded.config) {
                 // The manager works on without it.
                 text += &format!("note: {flaw}\n");

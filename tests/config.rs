@@ -85,6 +85,7 @@ const ROWS: &[Row] = &[
     ),
     Row("ownerConsentTimeout", "owner-consent-timeout", "OWNER_CONSENT_TIMEOUT", "30m", r#""4m""#, "4m", "4m"),
     Row("cleanupTimeout", "cleanup-timeout", "CLEANUP_TIMEOUT", "30s", r#""5s""#, "5s", "5s"),
+    Row("resumeAfter", "resume-after", "RESUME_AFTER", "1m", r#""20s""#, "20s", "20s"),
     Row(
         "rebootCommand",
         "reboot-command",
@@ -103,7 +104,7 @@ const ROWS: &[Row] = &[
         "connection.cleanSession",
         "mqtt-conn-clean-session",
         "MQTT_CONN_CLEAN_SESSION",
-        "true",
+        "as below",
         "false",
         "FALSE",
         "false",
@@ -183,6 +184,30 @@ fn assert_line(ran: &Ran, line: &str) {
     assert!(ran.out.lines().any(|l| l == line), "no line {line:?} in:\n{}{}", ran.out, ran.err);
 }
 
+/// Whether the session is clean by default, with the default state folder.
+fn default_session() -> &'static str {
+    let noted = check(&[], &[]).out.lines().any(|line| line.starts_with("note: stateDir"));
+    if noted {
+        "true"
+    } else {
+        "false"
+    }
+}
+
+#[test]
+fn the_session_is_kept_by_default_where_the_state_folder_lasts() {
+    for (folder, clean) in [("", "true"), ("/dev/null/um", "true"), ("/dev/shm/um-of-no-test", "true")] {
+        let ran = check(&[], &[&format!("--state-dir={folder}")]);
+        assert_line(&ran, &format!("connection.cleanSession = {clean} (default)"));
+        assert_eq!(ran.code, 0);
+    }
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/um-of-no-test");
+    let ran = check(&[], &[&format!("--state-dir={folder}")]);
+    // A target folder may lie in memory, too.
+    let clean = ran.out.contains("note: stateDir");
+    assert_line(&ran, &format!("connection.cleanSession = {clean} (default)"));
+}
+
 #[test]
 fn every_key_has_its_default_and_is_taken_from_file_environment_and_flag() {
     let domains = ("DOMAINS", "my-os");
@@ -190,6 +215,8 @@ fn every_key_has_its_default_and_is_taken_from_file_environment_and_flag() {
     for &Row(key, flag, env, default, in_file, text, effective) in ROWS {
         let file = File::new(&format!("row-{key}"), file_with(key, in_file).as_bytes());
         let effective = shown(effective);
+        // That of the session depends on the state folder.
+        let default = if default == "as below" { default_session() } else { default };
         assert_line(&defaults, &format!("{key} = {} (default)", shown(default)));
 
         let ran = run(&[domains], &["--check-config", &file.flag()]);
@@ -246,6 +273,12 @@ fn bad_values_are_warned_about_with_key_source_and_reason() {
     for (env, args, warning) in [
         (("PHASE_TIMEOUT", "5"), "", "phaseTimeout (environment PHASE_TIMEOUT): \"5\" is no duration"),
         (("PHASE_TIMEOUT", "-5s"), "", "phaseTimeout (environment PHASE_TIMEOUT): \"-5s\" is negative; 10m"),
+        (
+            ("RESUME_AFTER", "10m"),
+            "",
+            "resumeAfter (environment RESUME_AFTER): is longer than half of phaseTimeout; 5m",
+        ),
+        (("RESUME_AFTER", "x"), "--phase-timeout=1m", "resumeAfter (environment RESUME_AFTER): \"x\" is no duration"),
         (("REBOOT_AFTER", ""), "", "rebootAfter (environment REBOOT_AFTER): is empty; 30s is taken"),
         (("CURRENT_STATE_DELAY", ""), "", "currentStateDelay (environment CURRENT_STATE_DELAY): is empty; 0s"),
         (("LOG_FILE_SIZE", "big"), "", "log.logFileSize (environment LOG_FILE_SIZE): \"big\" is no whole number; 2"),
@@ -330,7 +363,7 @@ fn secrets_are_never_printed() {
         (&[], &["--check-config", "--mqtt-conn-password", "hunter2"]),
         (&[], &["--check-config", "--mqtt-conn-password=hunter2", "--nonsense"]),
         (&[("MQTT_CONN_BROKER", broker)], &["--check-config"]),
-        (&[("LOG_LEVEL", "TRACE"), UNUSABLE], &[&flag]),
+        (&[("LOG_LEVEL", "TRACE"), UNUSABLE[0], UNUSABLE[1]], &[&flag]),
     ] {
         let ran = run(env, args);
         assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{args:?}: {}{}", ran.out, ran.err);
@@ -393,15 +426,15 @@ fn the_version_is_printed_whatever_else_is_there() {
 }
 
 /// Ends every run at once, after the start of the log.
-const UNUSABLE: (&str, &str) = ("MQTT_CONN_CLEAN_SESSION", "false");
+const UNUSABLE: [(&str, &str); 2] = [("MQTT_CONN_CLEAN_SESSION", "false"), ("STATE_DIR", "")];
 
 #[test]
 fn what_cannot_be_run_ends_the_run_with_a_clear_line() {
-    let ran = run(&[UNUSABLE], &[]);
+    let ran = run(&UNUSABLE, &[]);
     assert_eq!(ran.code, 1);
     let line = ran.err.lines().next().unwrap();
     assert!(line.contains("Z ERROR connection.cleanSession"), "{line}");
-    let ran = run(&[UNUSABLE], &["--check-config"]);
+    let ran = run(&UNUSABLE, &["--check-config"]);
     assert!(ran.code == 1 && ran.out.contains("error: connection.cleanSession"), "{}", ran.out);
 }
 
@@ -424,7 +457,8 @@ fn a_state_folder_that_cannot_be_used_is_named_and_is_no_fault() {
 #[test]
 fn the_level_of_the_log_is_the_configured_one_whatever_rust_log_says() {
     let lines = |level| {
-        let ran = run(&[UNUSABLE, ("PHASE_TIMEOUT", "x"), ("LOG_LEVEL", level), ("RUST_LOG", "off")], &[]);
+        let ran =
+            run(&[&UNUSABLE[..], &[("PHASE_TIMEOUT", "x"), ("LOG_LEVEL", level), ("RUST_LOG", "off")]].concat(), &[]);
         (ran.err.contains(" WARN  phaseTimeout"), ran.err.contains(" ERROR connection.cleanSession"))
     };
     assert_eq!(lines("INFO"), (true, true));
@@ -443,7 +477,7 @@ fn output_that_cannot_be_written_ends_in_an_exit_code_not_a_panic() {
         let command = format!("exec \"$0\" {args} {redirection}");
         let status = Command::new("/bin/sh")
             .env_clear()
-            .env(UNUSABLE.0, UNUSABLE.1)
+            .envs(UNUSABLE)
             .args(["-c", &command, env!("CARGO_BIN_EXE_update-manager")])
             .stderr(Stdio::null())
             .status()

@@ -43,7 +43,7 @@ pub fn connection(address: &str) -> Result<Connection, String> {
         cert: String::new(),
         key: String::new(),
         client_id: String::new(),
-        clean_session: usual.clean_session,
+        clean_session: None,
         status_topic: String::new(),
     })
 }

@@ -401,7 +401,8 @@ fn what_cannot_be_an_agent_is_refused() {
     let refused = |domain, address| Agent::connect(domain, address).map(drop).unwrap_err().to_string();
     assert_eq!(refused("a/b", "localhost"), r#"domain "a/b" has a character that no topic may have"#);
     assert!(refused("a", "ws://localhost").contains("WebSocket"));
-    let connection = Connection { clean_session: false, client_id: "a\0".into(), ..connection("localhost").unwrap() };
+    let connection =
+        Connection { clean_session: Some(false), client_id: "a\0".into(), ..connection("localhost").unwrap() };
     let error = Agent::connect_with("a", connection).map(drop).unwrap_err();
     assert_eq!(error.to_string(), "the client id has a NUL character");
 }

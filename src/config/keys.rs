@@ -86,9 +86,9 @@ keys! { KEYS, Id:
     Cert, Text, "connection.cert", "mqtt-conn-cert", "MQTT_CONN_CERT", "", "the client's certificate, PEM";
     PrivateKey, Text, "connection.key", "mqtt-conn-key", "MQTT_CONN_KEY", "", "the client's private key, PEM";
     ClientId, Text, "connection.clientId", "mqtt-conn-client-id", "MQTT_CONN_CLIENT_ID", "",
-        "client identifier at the broker; empty: random";
-    CleanSession, Bool, "connection.cleanSession", "mqtt-conn-clean-session", "MQTT_CONN_CLEAN_SESSION", "true",
-        "whether the broker forgets us when we leave";
+        "client ID at the broker; empty: of this device, or random";
+    CleanSession, Bool, "connection.cleanSession", "mqtt-conn-clean-session", "MQTT_CONN_CLEAN_SESSION", "",
+        "whether the broker forgets us; default: unless stateDir lasts";
     StatusTopic, Text, "connection.statusTopic", "mqtt-conn-status-topic", "MQTT_CONN_STATUS_TOPIC", "",
         "topic of the last will; empty: none";
     Domain, Text, "domain", "domain", "DOMAIN", "device", "the manager's own domain";
@@ -107,6 +107,8 @@ keys! { KEYS, Id:
         "how long to collect changes of the current state";
     PhaseTimeout, Duration, "phaseTimeout", "phase-timeout", "PHASE_TIMEOUT", "10m",
         "how long a phase of an activity may take";
+    ResumeAfter, Duration, "resumeAfter", "resume-after", "RESUME_AFTER", "1m",
+        "wait before a domain that may have lost a message is started over";
     CleanupTimeout, Duration, "cleanupTimeout", "cleanup-timeout", "CLEANUP_TIMEOUT", "30s",
         "longest silence of an agent while it rolls back or cleans up";
     OwnerConsentCommands, Commands, "ownerConsentCommands", "owner-consent-commands", "", "",

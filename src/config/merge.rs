@@ -83,6 +83,7 @@ pub fn resolve(values: &mut Values, warnings: &mut Warnings) -> Result<Config, S
         report_feedback_interval_ms: all.duration(Id::ReportFeedbackInterval),
         current_state_delay_ms: all.duration(Id::CurrentStateDelay),
         phase_timeout_ms: all.duration(Id::PhaseTimeout),
+        resume_after_ms: all.resume_after(),
         cleanup_timeout_ms: all.duration(Id::CleanupTimeout),
         owner_consent_commands: all.commands(),
         owner_consent_timeout_ms: all.duration(Id::OwnerConsentTimeout),
@@ -194,6 +195,11 @@ impl Resolving<'_> {
         self.values.get(id).text == "true"
     }
 
+    fn is_true_if_given(&self, id: Id) -> Option<bool> {
+        let text = &self.values.get(id).text;
+        (!text.is_empty()).then_some(text == "true")
+    }
+
     fn duration(&mut self, id: Id) -> u64 {
         resolve_duration(Self::names(id), self.values.get_mut(id), self.warnings)
     }
@@ -261,6 +267,25 @@ impl Resolving<'_> {
         KEEP_ALIVE_MS_MAX
     }
 
+    /// At most half of the phase timeout, which is resolved before. The default gives
+    /// way without a word.
+    fn resume_after(&mut self) -> u64 {
+        let ms = self.duration(Id::ResumeAfter);
+        // It is in effect already, so it can be read.
+        let most = parse_duration_ms(&self.values.get(Id::PhaseTimeout).text).unwrap_or(0) / 2;
+        if ms <= most {
+            return ms;
+        }
+        let taken = Duration(most).to_string();
+        let slot = self.values.get_mut(Id::ResumeAfter);
+        if slot.source != Source::Default {
+            let reason = format!("is longer than half of phaseTimeout; {taken} is taken");
+            self.warnings.of_key(Self::names(Id::ResumeAfter), slot.source, reason);
+        }
+        slot.text = taken;
+        most
+    }
+
     fn connection(&mut self, broker: Broker) -> Connection {
         Connection {
             broker,
@@ -276,7 +301,7 @@ impl Resolving<'_> {
             cert: self.text(Id::Cert),
             key: self.text(Id::PrivateKey),
             client_id: self.text(Id::ClientId),
-            clean_session: self.is_true(Id::CleanSession),
+            clean_session: self.is_true_if_given(Id::CleanSession),
             status_topic: self.text(Id::StatusTopic),
         }
     }

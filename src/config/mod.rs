@@ -51,6 +51,9 @@ pub struct Config {
     pub current_state_delay_ms: u64,
     /// How long a phase may take.
     pub phase_timeout_ms: u64,
+    /// How long a domain that may have lost a message is waited for before it is started
+    /// over; at most half of `phase_timeout_ms`.
+    pub resume_after_ms: u64,
     /// Longest silence of an agent that rolls back or cleans up.
     pub cleanup_timeout_ms: u64,
     /// The phases before which the owner is asked.
@@ -109,12 +112,22 @@ pub struct Connection {
     pub cert: String,
     /// Path of our private key; none if empty.
     pub key: String,
-    /// Client identifier; a random one if empty.
+    /// Client ID; one of the device or a random one if empty.
     pub client_id: String,
-    /// Whether the broker forgets the session when the link ends.
-    pub clean_session: bool,
+    /// Whether the broker forgets the session when the link ends; none if that depends
+    /// on the state folder, see [`is_clean`](Self::is_clean).
+    pub clean_session: Option<bool>,
     /// Topic of the last will; none if empty.
     pub status_topic: String,
+}
+
+impl Connection {
+    /// Whether the broker forgets the session when the link ends. `is_lasting` says
+    /// whether there is a state folder that survives a power cut: only then is a session
+    /// of use that does the same.
+    pub fn is_clean(&self, is_lasting: bool) -> bool {
+        self.clean_session.unwrap_or(!is_lasting)
+    }
 }
 
 /// Without the password.

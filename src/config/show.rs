@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 
 use super::args;
-use super::keys::{Key, Kind, AGENT_KEYS, KEYS};
+use super::keys::{Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::unusable::unusable;
 use super::values::{masked, shown, Names, Slot};
 use super::Loaded;
@@ -35,16 +35,25 @@ fn help_of(out: &mut String, prefix: &str, key: &Key) {
         Kind::Text | Kind::Secret | Kind::Level | Kind::Broker => " TEXT",
         Kind::Commands | Kind::Domains => " LIST",
     };
-    let default = if key.default.is_empty() { "empty" } else { key.default };
+    let default = match (key.kind, key.default) {
+        (Kind::Bool, "") => "as below",
+        (_, "") => "empty",
+        (_, default) => default,
+    };
     // A string takes all that is written to it.
     let _ = writeln!(out, "  --{prefix}{}{value} (default {default})\n      {}", key.flag, key.help);
 }
 
 /// The configuration as `--check-config` prints it, and whether all is well:
 /// every value with its source, the bounds of memory, then warnings and errors.
-pub fn check_config(loaded: &Loaded) -> (String, bool) {
+/// `is_lasting` says whether the state folder survives a power cut.
+pub fn check_config(loaded: &Loaded, is_lasting: bool) -> (String, bool) {
     let mut out = String::new();
-    for (key, slot) in KEYS.iter().zip(&loaded.values.slots) {
+    let mut slots = loaded.values.slots.clone();
+    if let Some(slot) = slots.get_mut(Id::CleanSession as usize) {
+        slot.text = loaded.config.connection.is_clean(is_lasting).to_string();
+    }
+    for (key, slot) in KEYS.iter().zip(&slots) {
         show_value(&mut out, Names { key, domain: None }, slot);
     }
     for agent in loaded.values.agents.iter().flatten() {

@@ -100,6 +100,27 @@ fn a_bad_duration_takes_the_default_whatever_is_below() {
 }
 
 #[test]
+fn resume_after_is_at_most_half_of_the_phase_timeout() {
+    for (env, resume_after_ms, warning) in [
+        (&[("PHASE_TIMEOUT", "2m")][..], 60_000, None),
+        (&[("PHASE_TIMEOUT", "15ms")], 7, None),
+        (&[("PHASE_TIMEOUT", "0")], 0, None),
+        (&[("RESUME_AFTER", "0")], 0, None),
+        (&[("RESUME_AFTER", "5m")], 300_000, None),
+        (&[("RESUME_AFTER", "301s")], 300_000, Some("is longer than half of phaseTimeout; 5m is taken")),
+        (&[("RESUME_AFTER", "1m"), ("PHASE_TIMEOUT", "1m")], 30_000, Some("is longer than half of phaseTimeout; 30s")),
+        (&[("RESUME_AFTER", ""), ("PHASE_TIMEOUT", "1m")], 30_000, Some("is empty; 1m is taken")),
+    ] {
+        let loaded = gathered("{}", env, &[]).unwrap();
+        assert_eq!(loaded.config.resume_after_ms, resume_after_ms, "{env:?}");
+        let said = warnings("{}", env, &[]);
+        assert_eq!(said.len(), usize::from(warning.is_some()), "{said:?}");
+        let start = warning.map(|warning| format!("resumeAfter (environment RESUME_AFTER): {warning}"));
+        assert!(said.iter().zip(start).all(|(said, start)| said.starts_with(&start)), "{said:?}");
+    }
+}
+
+#[test]
 fn an_empty_interval_is_zero_and_a_bad_one_the_default() {
     for (value, interval, delay) in [("", 0, 0), ("0s", 0, 0), ("x", 60_000, 30_000)] {
         let env = [("REPORT_FEEDBACK_INTERVAL", value), ("CURRENT_STATE_DELAY", value)];
@@ -353,7 +374,7 @@ fn user_info_of_the_broker_goes_before_the_keys() {
     let loaded = gathered("{}", &env, &[]).unwrap();
     let connection = &loaded.config.connection;
     assert_eq!((connection.username.as_str(), connection.password.as_str()), ("me", "secret"));
-    assert!(!show::check_config(&loaded).0.contains("secret"));
+    assert!(!show::check_config(&loaded, false).0.contains("secret"));
     assert!(!format!("{loaded:?}").contains("secret"));
     let message = error("{}", &[("MQTT_CONN_BROKER", "tcp://me:secret@host:x")], &[]);
     assert!(message.contains("host:x") && message.contains("MQTT_CONN_BROKER") && !message.contains("secret"));
@@ -382,6 +403,8 @@ fn values_that_no_packet_can_carry_are_refused() {
 fn what_cannot_be_run_is_named_with_its_key() {
     let lines = |args: &[&str]| unusable(&gathered("{}", &[], args).unwrap().config);
     assert!(lines(&[]).is_empty());
-    let lines = lines(&["-mqtt-conn-clean-session=false"]);
+    assert!(lines(&["-mqtt-conn-clean-session=false"]).is_empty(), "a state folder is enough");
+    assert!(lines(&["-mqtt-conn-clean-session=false", "-state-dir=", "-mqtt-conn-client-id=me"]).is_empty());
+    let lines = lines(&["-mqtt-conn-clean-session=false", "-state-dir="]);
     assert!(lines.len() == 1 && lines[0].starts_with("connection.cleanSession"), "{lines:?}");
 }

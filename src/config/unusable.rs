@@ -9,8 +9,10 @@ pub fn unusable(config: &Config) -> Vec<String> {
     if cfg!(not(feature = "tls")) && matches!(config.connection.broker, Broker::Tls { .. }) {
         lines.push(String::from("connection.broker: this program is built without TLS; use tcp:// or unix://"));
     }
-    if !config.connection.clean_session && config.connection.client_id.is_empty() {
-        lines.push(String::from("connection.cleanSession: false needs a connection.clientId that stays the same"));
+    let is_kept = config.connection.clean_session == Some(false);
+    // With a state folder the shell finds an id that stays the same.
+    if is_kept && config.connection.client_id.is_empty() && config.state_dir.is_empty() {
+        lines.push(String::from("connection.cleanSession: false needs a connection.clientId, or a stateDir"));
     }
     lines
 }

@@ -28,8 +28,12 @@ pub struct Message<'a> {
 /// How a message may be dropped before the broker has acknowledged it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Class {
-    /// Never: commands, desired states, reports.
+    /// Never: reports, which the backend may get twice.
     Keep,
+    /// When the broker has lost the session in which it was begun: it is sent at most
+    /// once in a session, and nobody knows whether it arrived. One that was not begun
+    /// stays. Commands and desired states: an agent takes each of them once.
+    Order,
     /// Never, and the caller finds it by this number as long as it waits: final
     /// statuses.
     Found(u64),
@@ -44,9 +48,9 @@ pub enum Class {
 }
 
 impl Class {
-    /// Whether it is never dropped.
+    /// Whether it is never dropped for want of room.
     pub(super) fn is_kept(self) -> bool {
-        matches!(self, Class::Keep | Class::Found(_))
+        matches!(self, Class::Keep | Class::Order | Class::Found(_))
     }
 }
 

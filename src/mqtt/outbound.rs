@@ -250,13 +250,22 @@ impl Outbound {
         for place in (0..self.entries.len()).rev() {
             let e = &self.entries[place];
             let goes = match e.class {
-                Class::Keep | Class::Found(_) => false,
+                Class::Keep | Class::Order | Class::Found(_) => false,
                 Class::LinkBound => true,
                 Class::Newest(key) => {
                     core::mem::replace(&mut kept[usize::from(key)], true) && (e.id == 0 || self.clean_session)
                 }
             };
             if goes {
+                self.remove(place);
+            }
+        }
+    }
+
+    /// The broker has lost the session: orders that were begun in it go.
+    pub fn handle_session_lost(&mut self) {
+        for place in (0..self.entries.len()).rev() {
+            if self.entries[place].class == Class::Order && self.entries[place].id != 0 {
                 self.remove(place);
             }
         }

@@ -164,6 +164,7 @@ impl Session {
         let session_present = session_present && !self.options.clean_session;
         if !session_present {
             self.acks.forget();
+            self.outbound.handle_session_lost();
         }
         self.link = Link::Up { since: now };
         self.since = Some(now);

@@ -237,7 +237,8 @@ impl Session {
     }
 
     /// Queues a message, connected or not. It is kept until the broker has
-    /// acknowledged it, and sent again on the next link [MQTT-4.4.0-1].
+    /// acknowledged it, and sent again on the next link [MQTT-4.4.0-1], unless its
+    /// [`Class`](super::Class) says otherwise.
     ///
     /// # Errors
     /// If there is no room, or the topic is none.

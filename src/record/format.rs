@@ -34,11 +34,14 @@ pub enum Kind {
     History = 4,
     /// Final reports of earlier activities that the broker has not acknowledged.
     Reports = 5,
+    /// The session that the broker keeps.
+    Session = 6,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 5] = [Kind::State, Kind::Document, Kind::Actions, Kind::History, Kind::Reports];
+    pub const ALL: [Kind; 6] =
+        [Kind::State, Kind::Document, Kind::Actions, Kind::History, Kind::Reports, Kind::Session];
 
     /// What its slots are called.
     pub fn name(self) -> &'static str {
@@ -48,6 +51,7 @@ impl Kind {
             Kind::Actions => "actions",
             Kind::History => "history",
             Kind::Reports => "reports",
+            Kind::Session => "session",
         }
     }
 }

@@ -7,7 +7,7 @@ use heapless::String as Short;
 
 use super::format::{fields, open, seal, Draft, Fields, Kind, HEADER};
 use super::state::Beside;
-use super::{actions, document, history, reports, state};
+use super::{actions, document, history, reports, session, state};
 use crate::journal::{self, Detail, Event, Journal, Past};
 use crate::mqtt::Waiting;
 use crate::orchestrator::campaign::Cause;
@@ -119,6 +119,8 @@ fn waiting() -> [Waiting<'static>; 2] {
     [report(5, br#","actions":[]"#), report(6, b"")]
 }
 
+const FILTERS: [&str; 2] = ["deviceupdate/desiredstate", "command///req/#"];
+
 fn draft(kind: Kind) -> Draft {
     match kind {
         Kind::State => Draft::new(kind, 4096, |out| state::encode(&campaign(), &names(), &BESIDE, out)),
@@ -126,6 +128,7 @@ fn draft(kind: Kind) -> Draft {
         Kind::Actions => actions::encode(&campaign(), &names()),
         Kind::History => history::encode(&finished(), &journal(), &names()),
         Kind::Reports => reports::encode(waiting().into_iter()),
+        Kind::Session => session::encode("um0123456789abcdef", true, FILTERS.into_iter()),
     }
     .unwrap()
 }
@@ -179,11 +182,18 @@ fn check(campaign: &Campaign, read: &dyn Fn(Kind) -> Vec<u8>) {
     let told = reports::decode(&content(Kind::Reports)).into_iter().map(|report| (report.number, report.payload));
     let payload = |actions| format!(r#"{{"payload":{{"status":"COMPLETED"{actions}}}}}"#);
     assert_eq!(told.collect::<Vec<_>>(), [(5, payload(r#","actions":[]"#)), (6, payload(""))]);
+    let kept = session::decode(&content(Kind::Session));
+    assert_eq!((kept.client_id.as_str(), kept.is_random), ("um0123456789abcdef", true));
+    assert_eq!(kept.filters, FILTERS);
 }
 
 #[test]
 fn records_of_every_version_are_understood() {
-    check(&first_campaign(), &|kind| std::fs::read(file(FIRST, kind)).unwrap());
+    check(&first_campaign(), &|kind| {
+        // The first version saved nothing of its session.
+        let version = if kind == Kind::Session { CURRENT } else { FIRST };
+        std::fs::read(file(version, kind)).unwrap()
+    });
     check(&campaign(), &|kind| std::fs::read(file(CURRENT, kind)).unwrap());
 }
 

@@ -25,5 +25,6 @@ pub mod format;
 mod golden;
 pub mod history;
 pub mod reports;
+pub mod session;
 pub mod slots;
 pub mod state;

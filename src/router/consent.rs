@@ -65,7 +65,10 @@ impl Router {
             return self.publish_question(now);
         }
         let topic = self.topics.incoming(Incoming::OwnerConsentFeedback);
-        question.packet = self.session.subscribe(now.tick, &[&topic]);
+        let packet = self.subscribe_to(now, &[&topic]);
+        if let Some(question) = &mut self.question {
+            question.packet = packet;
+        }
     }
 
     pub(super) fn close_consent(&mut self, now: Now) {

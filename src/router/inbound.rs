@@ -36,7 +36,7 @@ impl Router {
                 log::warn!("{topic}: ignored, an owner's answer that the broker kept answers no question of ours");
             }
             Some(Origin::Plain(incoming)) => self.handle_plain(now, incoming, &topic, &payload, dup),
-            None => log::warn!("a message to {topic} is none of ours"),
+            None => self.handle_stray(now, &topic),
         }
         self.acknowledge(ack);
     }

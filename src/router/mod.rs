@@ -9,6 +9,7 @@ mod consent;
 mod console;
 mod ending;
 mod inbound;
+mod kept;
 pub(crate) mod message;
 mod outbound;
 mod refusals;
@@ -33,6 +34,7 @@ use crate::wire::ActivityIdFinder;
 use consent::Question;
 use console::Console;
 use ending::Ending;
+use kept::Kept;
 use refusals::Refusals;
 use retained::{Documents, Retained};
 use saving::Saving;
@@ -69,6 +71,7 @@ pub struct Router {
     /// The agents' domains, in the order of the configuration.
     domains: Vec<String>,
     clean_session: bool,
+    kept: Kept,
     /// The SUBSCRIBE of the present link that is not answered yet, 0 if there is none.
     subscribing: u16,
     disconnect_timeout_ms: u64,
@@ -107,8 +110,11 @@ impl Router {
         let domains: Vec<&str> = config.agents.iter().map(|agent| agent.domain.as_str()).collect();
         let read_timeouts: Vec<u64> = config.agents.iter().map(|agent| agent.read_timeout_ms).collect();
         let seed = options.seed;
+        let topics = Topics::new(&config.domain, &domains)?;
+        let is_owner_asked = !config.things_enabled && !config.owner_consent_commands.is_empty();
         Ok(Router {
-            topics: Topics::new(&config.domain, &domains)?,
+            kept: Kept::new(&options, &topics, is_owner_asked),
+            topics,
             clean_session: options.clean_session,
             subscribing: 0,
             session: Session::new(options),
@@ -268,7 +274,7 @@ impl Router {
             SessionEvent::Connected { session_present } => {
                 self.console.journal.note(now, Kind::Connected, None);
                 log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
-                self.subscribe(now);
+                self.renew_subscriptions(now, session_present);
                 self.publish_status(now, true);
                 let _ = self.decide(now, Event::Link(Link::Up { session_present }));
                 if self.twin.is_some() {
@@ -297,7 +303,10 @@ impl Router {
                 let refused = filters.iter().filter_map(|place| names.get(usize::from(*place)));
                 refused.for_each(|name| log::error!("the broker refuses the subscription to {name}"));
             }
-            SessionEvent::Unsubscribed { .. } => self.ending.handle_unsubscribed(),
+            SessionEvent::Unsubscribed { packet } => {
+                self.handle_taken_back(now, packet);
+                self.ending.handle_unsubscribed();
+            }
             SessionEvent::Publish(publish) => {
                 self.console.counters.messages = self.console.counters.messages.saturating_add(1);
                 self.handle_publish(now, publish);
@@ -341,12 +350,6 @@ impl Router {
         let requests = twin.identity.iter().flat_map(|identity| things::RequestTopic::filters(identity));
         let requests = requests.map(|filter| filter.as_str().to_owned());
         edge.chain(requests).chain(plain.filter(inbound::is_agents).map(name)).collect()
-    }
-
-    fn subscribe(&mut self, now: Now) {
-        let names = self.subscriptions();
-        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-        self.subscribing = self.session.subscribe(now.tick, &names);
     }
 
     fn unsubscribe(&mut self, now: Now) {

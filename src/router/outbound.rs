@@ -128,7 +128,7 @@ impl Router {
         log::info!("[{}] {activity}: desired state", self.domains[domain.place()]);
         let body = |out: &mut dyn fmt::Write| encode::head(out, activity, now.wall);
         let topic = self.topics.outgoing(Outgoing::AgentDesiredState(domain));
-        let message = message_to_agent(&topic, Class::Keep, &body);
+        let message = message_to_agent(&topic, Class::Order, &body);
         send(&mut self.session, now, Message { document: Some(part(domain)), ..message });
     }
 
@@ -141,7 +141,7 @@ impl Router {
             encode::command(out, command)
         };
         let topic = self.topics.outgoing(Outgoing::AgentCommand(domain));
-        send(&mut self.session, now, message_to_agent(&topic, Class::Keep, &body));
+        send(&mut self.session, now, message_to_agent(&topic, Class::Order, &body));
     }
 
     fn report_inventory(&mut self, now: Now) {

@@ -41,6 +41,8 @@ pub struct Loaded {
     pub history: Vec<u8>,
     /// Final reports of earlier activities.
     pub reports: Vec<u8>,
+    /// The session that the broker keeps.
+    pub session: Vec<u8>,
     /// A state that cannot be read, as it was found.
     pub unreadable: Vec<u8>,
 }
@@ -104,6 +106,7 @@ impl Router {
         let mut drafts = Vec::with_capacity(5);
         let Some(sequence) = self.saving.wanted.take() else {
             drafts.extend(self.reports_to_save(false));
+            drafts.extend(self.session_to_save());
             return (!drafts.is_empty()).then_some(SaveJob { sequence: OWN, drafts });
         };
         self.saving.covered = self.saving.acks.len();
@@ -156,7 +159,7 @@ impl Router {
     pub fn handle_saved(&mut self, now: Now, sequence: u32, result: Result<(), String>) {
         if sequence == OWN {
             if let Err(why) = result {
-                log::warn!("reports that the broker has cannot be removed and may be told again: {why}");
+                log::warn!("what is saved beside the activity cannot be written: {why}");
             }
             return;
         }
@@ -180,6 +183,7 @@ impl Router {
     /// Takes up what was saved.
     pub fn resume(&mut self, now: Now, boot: [u8; 16], loaded: &Loaded) {
         self.saving.boot = boot;
+        self.kept.load(&loaded.session);
         // What was saved comes before what has happened since.
         self.console.journal = Journal::default();
         history::decode_journal(&loaded.history, &self.domains, &mut self.console.journal);

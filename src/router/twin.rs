@@ -63,23 +63,15 @@ impl Router {
             return log::debug!("{topic}: nothing new");
         }
         log::info!("the device is {:?}", identity.device_id());
-        if let Some(known) = self.identity() {
-            self.change_subscriptions(now, &known, false);
-        }
-        self.change_subscriptions(now, &identity, true);
+        let filters = RequestTopic::filters(&identity);
+        let filters: Vec<&str> = filters.iter().map(|filter| filter.as_str()).collect();
+        self.subscribe_to(now, &filters);
         if let Some(twin) = &mut self.twin {
             twin.identity = Some(Rc::new(identity));
         }
+        // Requests to whom we were before.
+        self.take_back(now);
         self.set_up_thing(now);
-    }
-
-    fn change_subscriptions(&mut self, now: Now, identity: &Identity, subscribe: bool) {
-        let filters = RequestTopic::filters(identity);
-        let filters: Vec<&str> = filters.iter().map(|filter| filter.as_str()).collect();
-        match subscribe {
-            true => self.session.subscribe(now.tick, &filters),
-            false => self.session.unsubscribe(now.tick, &filters),
-        };
     }
 
     fn set_up_thing(&mut self, now: Now) {

@@ -4,6 +4,7 @@ mod child;
 pub(crate) mod clock;
 mod console;
 mod disk;
+mod identity;
 pub(crate) mod link;
 mod notify;
 mod reboot;
@@ -34,6 +35,7 @@ use crate::time::{Now, Tick};
 use clock::Clock;
 use console::Console;
 use disk::{Content, Disk};
+use identity::{Identity, MACHINE_ID};
 use link::Link;
 use notify::Notify;
 use reboot::{Outcome, Rebooter};
@@ -50,8 +52,9 @@ use waiting::Waiting;
 /// loop itself needs: signals or the reactor.
 pub fn run(loaded: &Configuration) -> io::Result<()> {
     let config = &loaded.config;
-    let shown = || show::check_config(loaded).0;
     let disk = open_disk(config);
+    let is_lasting = disk.as_ref().is_some_and(|disk| !disk.is_volatile());
+    let shown = || show::check_config(loaded, is_lasting).0;
     let settings = settings(config, disk.is_some());
     let synchronised = Synchronised::new(settings);
     match disk {
@@ -69,7 +72,7 @@ pub fn settings(config: &Config, is_saved: bool) -> Settings {
     }
     Settings {
         phase_timeout_ms: config.phase_timeout_ms,
-        resume_after_ms: 60_000.min(config.phase_timeout_ms / 2),
+        resume_after_ms: config.resume_after_ms,
         read_timeouts_ms,
         cleanup_timeout_ms: config.cleanup_timeout_ms,
         feedback_interval_ms: config.report_feedback_interval_ms,
@@ -98,6 +101,11 @@ fn open_disk(config: &Config) -> Option<Disk> {
 pub fn state_dir_flaw(config: &Config) -> Option<String> {
     let path = Some(&config.state_dir).filter(|path| !path.is_empty())?;
     flaw_of(path, &Disk::try_open(path))
+}
+
+/// Whether `stateDir` works and survives a power cut; nothing is made there.
+pub fn has_lasting_state_dir(config: &Config) -> bool {
+    !config.state_dir.is_empty() && state_dir_flaw(config).is_none()
 }
 
 fn flaw_of(path: &str, disk: &io::Result<Disk>) -> Option<String> {
@@ -144,7 +152,7 @@ fn serve(
     let signals = Signals::block()?;
     let console = open_console(config);
     let clock = Clock::start();
-    let options = Options { will: will(&config.connection.status_topic), ..options(&config.connection) };
+    let options = own_options(config, disk.as_ref());
     options.check().map_err(invalid)?;
     let mut router = Router::new(config, options, orchestrator, clock.now()).map_err(invalid)?;
     if let Some(disk) = &disk {
@@ -188,21 +196,29 @@ fn load(disk: &Disk) -> Loaded {
     };
     let (state, document) = (fields(Kind::State), fields(Kind::Document));
     let (actions, history, reports) = (fields(Kind::Actions), fields(Kind::History), fields(Kind::Reports));
-    Loaded { state, document, actions, history, reports, unreadable }
+    let session = fields(Kind::Session);
+    Loaded { state, document, actions, history, reports, session, unreadable }
 }
 
 pub(crate) fn invalid(error: impl std::fmt::Display) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
 }
 
-/// How to speak to the broker. Without a configured client id, it and the jitter
-/// differ from start to start.
+/// How the manager speaks to the broker.
+fn own_options(config: &Config, disk: Option<&Disk>) -> Options {
+    let options = options(&config.connection);
+    let Identity { client_id, clean_session } = identity::settle(config, disk, MACHINE_ID, options.seed);
+    log::info!("the client ID is {client_id}, the session {}", if clean_session { "clean" } else { "persistent" });
+    Options { client_id, clean_session, will: will(&config.connection.status_topic), ..options }
+}
+
+/// How to speak to the broker. Without a configured client ID, it and the jitter
+/// differ from start to start, and the session is clean.
 pub(crate) fn options(connection: &Connection) -> Options {
     let random = RandomState::new().build_hasher().finish();
-    // At most 23 letters and digits are what every broker takes [MQTT-3.1.3-5].
-    let client_id = match connection.client_id.as_str() {
-        "" => format!("um{random:016x}"),
-        configured => configured.to_owned(),
+    let (client_id, clean_session) = match connection.client_id.as_str() {
+        "" => (identity::of_number(random), true),
+        configured => (configured.to_owned(), connection.is_clean(false)),
     };
     Options {
         client_id,
@@ -210,7 +226,7 @@ pub(crate) fn options(connection: &Connection) -> Options {
         password: (!connection.username.is_empty()).then(|| connection.password.clone()),
         username: Some(connection.username.clone()),
         keep_alive_s: (connection.keep_alive_ms / 1000).min(u64::from(u16::MAX)) as u16,
-        clean_session: connection.clean_session,
+        clean_session,
         connect_timeout_ms: connection.connect_timeout_ms,
         ack_timeout_ms: connection.ack_timeout_ms,
         subscribe_timeout_ms: connection.subscribe_timeout_ms,

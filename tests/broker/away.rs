@@ -27,11 +27,19 @@ fn a_broker_absent_at_start_is_waited_for() {
     assert_eq!(peers.story("act"), STORY);
 }
 
-/// The broker is restarted while both agents owe the answer to `trigger`.
+/// The broker is restarted while both agents owe the answer to `trigger`, with the
+/// manager's session kept and with a clean one.
 fn is_restarted_at(trigger: &str) {
+    for clean in [false, true] {
+        is_restarted_with(trigger, clean);
+    }
+}
+
+fn is_restarted_with(trigger: &str, clean: bool) {
     let mut broker = Broker::start();
     let mut peers = Peers::connect(&broker.address(), &BOTH);
-    let _manager = Manager::start(&format!("tcp://{}", broker.address()), &BOTH);
+    let config = json!({ "connection": { "clientId": "um", "cleanSession": clean } });
+    let _manager = Manager::start_with(&format!("tcp://{}", broker.address()), &BOTH, config);
     peers.await_manager();
     peers.hold(trigger);
     peers.apply("act", desired_state(&BOTH, 2));
@@ -47,8 +55,9 @@ fn is_restarted_at(trigger: &str) {
     assert_eq!(peers.finish("act").status(), "COMPLETED");
     peers.settle();
     assert_eq!(peers.story("act"), STORY);
-    // The broker kept no session, so that their answers could have been lost.
-    let twice = |command: &&'static str| std::iter::repeat(*command).take(1 + usize::from(*command == trigger));
+    // Without a session that the broker kept, their answers could have been lost.
+    let twice =
+        |command: &&'static str| std::iter::repeat(*command).take(1 + usize::from(clean && *command == trigger));
     let commands: Vec<&str> = COMMANDS.iter().flat_map(twice).collect();
     for domain in BOTH {
         assert_eq!(peers.commands(domain, "act"), commands);
@@ -112,7 +121,8 @@ fn a_final_status_of_while_the_broker_was_away_is_delivered_once() {
 fn a_session_that_is_kept_misses_no_desired_state() {
     let mut broker = Broker::start();
     let mut peers = Peers::connect(&broker.address(), &BOTH);
-    let config = json!({ "connection": { "clientId": "um", "cleanSession": false } });
+    // It is kept by default; the folder of the tests may lie in memory.
+    let config = json!({ "connection": { "cleanSession": false } });
     let _manager = Manager::start_with(&format!("tcp://{}", broker.address()), &BOTH, config);
     peers.await_manager();
     broker.stop();

@@ -85,7 +85,7 @@ impl Peers {
     /// so they miss nothing over its restart.
     pub fn connect(broker: &str, domains: &[&str]) -> Peers {
         let connection = connection(broker).unwrap();
-        Peers::connect_as(Connection { client_id: "peers".into(), clean_session: false, ..connection }, domains)
+        Peers::connect_as(Connection { client_id: "peers".into(), clean_session: Some(false), ..connection }, domains)
     }
 
     /// The same over another connection.

@@ -59,7 +59,7 @@ impl<'p> World<'p> {
         let broker = Broker::start();
         let address = format!("tcp://{}", broker.address());
         let connection = connection(&address)?;
-        let connection = Connection { client_id: "backend".into(), clean_session: false, ..connection };
+        let connection = Connection { client_id: "backend".into(), clean_session: Some(false), ..connection };
         let mut client = Client::connect_with(connection).map_err(|error| error.to_string())?;
         let mut filters = vec!["deviceupdate/#".to_owned()];
         filters.extend((0..lane.remembers.len()).map(|domain| topic(name(domain), "#")));
@@ -303,10 +303,9 @@ fn take<T>(from: &mut Vec<T>, wanted: impl Fn(&T) -> bool) -> Vec<T> {
 fn configuration(lane: &Lane, address: &str, broker: &Broker) -> Value {
     let agents: Value =
         (0..lane.remembers.len()).map(|domain| (name(domain).to_owned(), json!({ "readTimeout": "1s" }))).collect();
-    let mut connection = json!({ "broker": address });
+    let mut connection = json!({ "broker": address, "cleanSession": !lane.keeps_session });
     if lane.keeps_session {
         connection["clientId"] = "manager".into();
-        connection["cleanSession"] = false.into();
     }
     json!({
         "log": { "logLevel": "DEBUG" },

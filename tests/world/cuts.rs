@@ -104,7 +104,7 @@ impl Shape {
         world.publish("deviceupdate/desiredstate", self.desired());
         for _ in 0..200 {
             world.run_for(3_000);
-            if world.reports("a-1").is_empty() && world.now() > 8_000 && world.config.connection.clean_session {
+            if world.reports("a-1").is_empty() && world.now() > 8_000 && world.config.connection.is_clean(true) {
                 world.publish("deviceupdate/desiredstate", self.desired());
             }
             if !ends(world).is_empty() {

@@ -184,6 +184,7 @@ impl Disk {
             actions: self.fields(Kind::Actions).unwrap_or_default(),
             history: self.fields(Kind::History).unwrap_or_default(),
             reports: self.fields(Kind::Reports).unwrap_or_default(),
+            session: self.fields(Kind::Session).unwrap_or_default(),
             ..Loaded::default()
         };
         match self.fields(Kind::State) {

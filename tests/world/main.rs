@@ -31,6 +31,7 @@ mod saved;
 mod scenario;
 mod seen;
 mod self_update;
+mod session;
 mod settings;
 mod sim;
 mod state;

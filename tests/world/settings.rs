@@ -18,7 +18,7 @@ pub fn router(config: &Config, accepted: &Accepted, is_saved: bool, now: Now) ->
     let checked = Checked::new(shell::settings(config, is_saved), Rc::clone(accepted));
     let orchestrator: Box<dyn Orchestrator> =
         if is_saved { Box::new(Frugal(Durable::new(checked))) } else { Box::new(Frugal(checked)) };
-    let options = options(config);
+    let options = options(config, is_saved);
     assert_eq!(options.check(), Ok(()));
     let Ok(router) = Router::new(config, options, orchestrator, now) else { panic!("topics") };
     router
@@ -42,12 +42,12 @@ pub fn parse(text: &str) -> Config {
 }
 
 /// As the shell makes them of the configuration, but always the same.
-fn options(config: &Config) -> Options {
+fn options(config: &Config, is_saved: bool) -> Options {
     let connection = &config.connection;
     let client_id = if connection.client_id.is_empty() { "um" } else { &connection.client_id };
     Options {
         keep_alive_s: (connection.keep_alive_ms / 1000) as u16,
-        clean_session: connection.clean_session,
+        clean_session: connection.is_clean(is_saved),
         connect_timeout_ms: connection.connect_timeout_ms,
         ack_timeout_ms: connection.ack_timeout_ms,
         subscribe_timeout_ms: connection.subscribe_timeout_ms,

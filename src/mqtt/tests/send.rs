@@ -122,6 +122,48 @@ fn a_loss_drops_what_is_bound_to_the_link_and_superseded() {
     }
 }
 
+/// Bodies, and whether each has DUP.
+fn again(peer: &mut Peer) -> Vec<(String, bool)> {
+    publishes(&peer.sent()).into_iter().map(|(body, _, dup)| (body, dup)).collect()
+}
+
+#[test]
+fn an_order_is_sent_again_only_in_the_session_in_which_it_was_begun() {
+    for clean_session in [true, false] {
+        let mut peer = Peer::connected(options(clean_session));
+        for (class, body) in [(Class::Order, "taken"), (Class::Order, "order"), (KEEP, "report")] {
+            peer.publish(class, body).unwrap();
+        }
+        let taken = publishes(&peer.sent())[0].1;
+        peer.feed(&puback(taken));
+        peer.publish(Class::Order, "begun").unwrap();
+        peer.transmit(5);
+        peer.publish(Class::Order, "new").unwrap();
+        peer.cut();
+        if !clean_session {
+            // The broker has kept the session: MQTT demands them.
+            peer.connect(true);
+            let all = ["order", "report", "begun"].map(|body| (body.into(), true));
+            assert_eq!(again(&mut peer)[..3], all);
+            peer.cut();
+        }
+        peer.connect(false);
+        let new = ("new".into(), !clean_session);
+        let expected = if clean_session { vec![("report".into(), true), new] } else { vec![("report".into(), true)] };
+        assert_eq!(again(&mut peer), expected);
+        assert_eq!(peer.session.unacknowledged(), expected.len());
+    }
+}
+
+#[test]
+fn an_order_is_never_dropped_for_want_of_room() {
+    let mut peer = Peer::new(options(true));
+    (0..OUTBOUND_MAX).for_each(|n| peer.publish(Class::Order, &n.to_string()).unwrap());
+    assert_eq!(peer.publish(KEEP, "more"), Err(PublishError::Full));
+    peer.connect(false);
+    assert_eq!(bodies(&peer.sent()).len(), OUTBOUND_MAX);
+}
+
 #[test]
 fn a_message_is_the_same_however_small_the_pieces() {
     for out in [1, 2, 3, 7, 16, 100, 4096] {

@@ -16,7 +16,7 @@ use update_manager::orchestrator::Campaign;
 use update_manager::record::format::{fields, open, seal, Draft, Kind, HEADER};
 use update_manager::record::slots::{look, Slot};
 use update_manager::record::state::{self, Beside};
-use update_manager::record::{actions, document, history, reports};
+use update_manager::record::{actions, document, history, reports, session};
 use update_manager::text::Text;
 
 /// Where a record's frame names its kind.
@@ -35,6 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
         Kind::Actions => assert_actions(fields, &names),
         Kind::History => assert_history(fields, &names),
         Kind::Reports => assert_reports(fields),
+        Kind::Session => assert_session(fields),
     }
 });
 
@@ -158,4 +159,10 @@ fn assert_reports(fields: &[u8]) {
         tail: "",
     });
     assert_eq!(reports::decode(&written(reports::encode(waiting))), all);
+}
+
+fn assert_session(fields: &[u8]) {
+    let saved = session::decode(fields);
+    let filters = saved.filters.iter().map(String::as_str);
+    assert_eq!(session::decode(&written(session::encode(&saved.client_id, saved.is_random, filters))), saved);
 }

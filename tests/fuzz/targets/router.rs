@@ -121,7 +121,7 @@ impl World {
         let config = config(letters);
         let settings = shell::settings(&config, false);
         let options = Options {
-            clean_session: config.connection.clean_session,
+            clean_session: config.connection.is_clean(false),
             will: will(&config.connection.status_topic),
             seed: 7,
             ..Options::new("me")

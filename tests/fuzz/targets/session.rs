@@ -333,6 +333,7 @@ impl Peer {
         let class = match class % 4 {
             0 | 1 => Class::Keep,
             2 => Class::Newest(class / 4),
+            3 if class / 4 % 2 == 1 => Class::Order,
             _ => Class::LinkBound,
         };
         let kept = class == Class::Keep;
