@@ -10,8 +10,9 @@ use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lane::{Programs, Told, World};
-use script::{Lane, Script, Victim};
+use script::{Kind, Lane, Script, Victim};
 
+mod courses;
 mod lane;
 #[path = "../link/mod.rs"]
 mod link;
@@ -30,6 +31,10 @@ const LANES: u64 = 6;
 struct Sum {
     ended: [u64; 3],
     kills: [u64; 3],
+    /// Activities with an agent of each kind.
+    kinds: [u64; 4],
+    /// Desired states that were sent to a domain again, and commands that were after that.
+    repairs: [u64; 2],
     repeats: u64,
     /// Of the repeats, those that came when the activity was judged already.
     late: u64,
@@ -85,6 +90,10 @@ fn run(seed: u64, count: u64, programs: &Programs) -> bool {
         start.elapsed().as_secs_f64()
     );
     println!("killed: {managers} managers, {agents} agents; {brokers} brokers restarted");
+    let kinds: Vec<String> =
+        Kind::ALL.iter().zip(sum.kinds).map(|(kind, count)| format!("{count} with {}", kind.name())).collect();
+    println!("activities by kind of agent: {}", kinds.join(", "));
+    println!("repairs: {} desired states sent again, {} commands after that", sum.repairs[0], sum.repairs[1]);
     let (repeats, late) = (sum.repeats + sum.late, sum.late);
     println!("{repeats} final messages repeated with the same id after a kill, {late} of them late");
     println!("{} messages delivered twice by MQTT; {} errors in the managers' logs", sum.duplicates, sum.errors);
@@ -101,23 +110,24 @@ fn go(
     failed: &AtomicBool,
     done: &AtomicU64,
 ) -> Result<(), String> {
-    let mut world = World::start(Lane::draw(seed, number), programs)?;
-    let lane = Lane::draw(seed, number);
-    for activity in (number..count).step_by(LANES as usize) {
+    let lane = Lane::new(number);
+    let mut world = World::start(Lane::new(number), programs)?;
+    for (turn, activity) in (number..count).step_by(LANES as usize).enumerate() {
         if failed.load(Ordering::Relaxed) {
             break;
         }
-        let script = Script::draw(seed, activity, &lane);
+        let script = Script::draw(seed, activity, &lane, turn as u64);
         let id = format!("act-{activity}");
         match world.run(&id, &script) {
             Ok(told) => {
                 done.fetch_add(1, Ordering::Relaxed);
                 println!("{}", line(&id, number, &script, &told));
-                add(&mut sum.lock().unwrap(), &told);
+                add(&mut sum.lock().unwrap(), &script, &told);
             }
             Err(why) => {
                 let hits: Vec<String> = script.hits.iter().map(ToString::to_string).collect();
-                return Err(format!("FAILED {why}\n{}; hits: {}\n{}", script.shape, hits.join(" "), world.report()));
+                let what = format!("{}; {}; hits: {}", script.shape, script.agents(), hits.join(" "));
+                return Err(format!("FAILED {why}\n{what}\n{}", world.report()));
             }
         }
     }
@@ -131,14 +141,18 @@ fn go(
 fn line(id: &str, lane: u64, script: &Script, told: &Told) -> String {
     let hits: Vec<String> = told.hits.iter().map(ToString::to_string).collect();
     let hits = if hits.is_empty() { "no kill".to_owned() } else { hits.join(" ") };
-    let mut line = format!("{id:<8} lane {lane}  {:<18} {hits:<44} {}", script.shape.to_string(), told.end.status);
+    let (agents, shape) = (script.agents(), script.shape.to_string());
+    let mut line = format!("{id:<8} lane {lane}  {agents:<40} {shape:<18} {hits:<44} {}", told.end.status);
     if told.end.repeats > 0 {
         line += &format!(", {} repeated", told.end.repeats);
+    }
+    if told.repairs > 0 {
+        line += &format!(", {} repairs", told.repairs);
     }
     format!("{line} {:.1} s", told.took.as_secs_f64())
 }
 
-fn add(sum: &mut Sum, told: &Told) {
+fn add(sum: &mut Sum, script: &Script, told: &Told) {
     let place = match told.end.status.as_str() {
         "COMPLETED" => 0,
         "INCOMPLETE" => 1,
@@ -153,5 +167,10 @@ fn add(sum: &mut Sum, told: &Told) {
         };
         sum.kills[place] += 1;
     }
+    for (kind, count) in Kind::ALL.iter().zip(&mut sum.kinds) {
+        *count += u64::from(script.kinds.contains(kind));
+    }
+    sum.repairs[0] += u64::from(told.repairs);
+    sum.repairs[1] += u64::from(told.repeated);
     sum.repeats += u64::from(told.end.repeats);
 }
