@@ -138,3 +138,54 @@ impl Domain {
         format!("{last}; desired state {} was sent {ago} ms before, {answered}{repeated}", self.desired)
     }
 }
+
+/// Plays what is known to be right or wrong.
+///
+/// # Panics
+/// It is not judged so.
+pub fn check() {
+    let once = "0 desired|0 IDENTIFIED|1 DOWNLOAD|2 UPDATE|3 ACTIVATE|4 CLEANUP";
+    let right = [
+        once,
+        // A domain that has nothing to do, and one that is repaired and starts over.
+        "0 desired|5 desired|5 CLEANUP",
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|2 UPDATE|9 desired|9 IDENTIFIED|9 DOWNLOAD|9 UPDATE|9 ACTIVATE|9 CLEANUP",
+        // It was only slow, and starts over after that; the manager has not read that yet.
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|9 desired|9 UPDATE|9 ACTIVATE|9 IDENTIFIED|9 DOWNLOAD|9 UPDATE",
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|2 UPDATE|9 desired|9 IDENTIFIED|9 ACTIVATE|9 DOWNLOAD|9 UPDATE",
+        // The agent takes no desired state, or its answer is lost.
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|3000 desired|5000 DOWNLOAD|6000 UPDATE",
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|2 UPDATE|3000 desired|3000 IDENTIFIED|3001 lost|5000 UPDATE",
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|2 UPDATE|3000 desired|4990 IDENTIFIED|5000 UPDATE|5001 DOWNLOAD",
+    ];
+    let wrong = [
+        "0 desired|1 DOWNLOAD",
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|5000 DOWNLOAD",
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|2 UPDATE|3 DOWNLOAD",
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|2 ACTIVATE",
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|2 UPDATE|3 CLEANUP|4 ACTIVATE",
+        "0 desired|0 IDENTIFIED|1 ROLLBACK|2 desired",
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|9 desired|9 IDENTIFIED|9 DOWNLOAD|9 DOWNLOAD",
+        // Too early, once too often, and although the desired state was answered.
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|3000 desired|4000 DOWNLOAD",
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|3000 desired|5000 DOWNLOAD|7000 DOWNLOAD",
+        "0 desired|0 IDENTIFIED|1 DOWNLOAD|2 UPDATE|3000 desired|3000 IDENTIFIED|5000 UPDATE",
+    ];
+    right.iter().for_each(|story| assert_eq!(play(story), Ok(()), "{story}"));
+    wrong.iter().for_each(|story| assert!(play(story).is_err(), "{story}"));
+}
+
+/// Takes a story: milliseconds, and what a domain is sent or says then.
+fn play(story: &str) -> Result<(), String> {
+    let mut courses = Courses::new(2000);
+    for (at, what) in story.split('|').filter_map(|moment| moment.split_once(' ')) {
+        let at = at.parse().map_err(|_| format!("{at} is no time"))?;
+        match what {
+            "lost" => courses.lose_session(at),
+            "IDENTIFIED" => courses.answer("act", "a", at, what),
+            "desired" => courses.ask("act", "a", at, "")?,
+            command => courses.ask("act", "a", at, command)?,
+        }
+    }
+    Ok(())
+}

@@ -1,11 +1,10 @@
 //! Kills of the real manager and of real agents at random moments, and restarts of
 //! a real broker, in the middle of activities: each has exactly one outcome, the
-//! right one. Run by `tests/soak`.
+//! right one, and on the way each domain is asked for each step once. Run by `tests/soak`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,6 +28,9 @@ const LANES: u64 = 6;
 /// What is summed up over all lanes.
 #[derive(Default)]
 struct Sum {
+    done: u64,
+    /// For each activity that failed, why.
+    failed: Vec<String>,
     ended: [u64; 3],
     kills: [u64; 3],
     /// Activities with an agent of each kind.
@@ -42,52 +44,57 @@ struct Sum {
     errors: usize,
 }
 
+/// What is to be done.
+struct Task {
+    seed: u64,
+    count: u64,
+    /// Whether a failure does not end it.
+    goes_on: bool,
+    programs: Programs,
+}
+
 fn main() {
-    let mut count = 30;
+    courses::check();
     // Enough to tell runs apart, short enough to be typed.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let mut seed = now % 1_000_000;
+    let program = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_else(|| usage()));
+    let programs = Programs { manager: program("SOAK_MANAGER"), agent: program("SOAK_AGENT") };
+    let mut task = Task { seed: now % 1_000_000, count: 30, goes_on: false, programs };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let number = |word: Option<String>| word.and_then(|word| word.parse().ok()).unwrap_or_else(|| usage());
         match word.as_str() {
-            "--seed" => seed = number(words.next()),
-            _ => count = number(Some(word)),
+            "--seed" => task.seed = number(words.next()),
+            "--go-on" => task.goes_on = true,
+            _ => task.count = number(Some(word)),
         }
     }
-    let program = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_else(|| usage()));
-    let programs = Programs { manager: program("SOAK_MANAGER"), agent: program("SOAK_AGENT") };
-    println!("tests/soak --seed {seed} {count}");
-    std::process::exit(i32::from(!run(seed, count, &programs)));
-}
-
-fn usage() -> ! {
-    eprintln!("usage: tests/soak [--seed S] [N]");
-    std::process::exit(2)
-}
-
-fn run(seed: u64, count: u64, programs: &Programs) -> bool {
+    println!("tests/soak --seed {} {}", task.seed, task.count);
     let start = Instant::now();
-    let (sum, failed, done) = (Mutex::new(Sum::default()), AtomicBool::new(false), AtomicU64::new(0));
+    let sum = Mutex::new(Sum::default());
     std::thread::scope(|scope| {
-        for lane in 0..LANES.min(count) {
-            let (sum, failed, done) = (&sum, &failed, &done);
-            scope.spawn(move || {
-                if let Err(report) = go(seed, lane, count, programs, sum, failed, done) {
-                    failed.store(true, Ordering::Relaxed);
-                    eprintln!("{report}\n-- replay the script: tests/soak --seed {seed} {count}");
-                }
-            });
+        for lane in 0..LANES.min(task.count) {
+            let (task, sum) = (&task, &sum);
+            scope.spawn(move || go(task, lane, sum));
         }
     });
     let sum = sum.into_inner().unwrap();
+    print(&sum, task.count, start.elapsed().as_secs());
+    std::process::exit(i32::from(!sum.failed.is_empty()));
+}
+
+fn usage() -> ! {
+    eprintln!("usage: tests/soak [--seed S] [--go-on] [N]");
+    std::process::exit(2)
+}
+
+fn print(sum: &Sum, count: u64, seconds: u64) {
     let [completed, incomplete, unidentified] = sum.ended;
     let [managers, agents, brokers] = sum.kills;
     println!(
-        "{} of {count} activities ended right in {:.0} s: {completed} COMPLETED, {incomplete} INCOMPLETE, \
+        "{} of {count} activities ended right in {seconds} s: {completed} COMPLETED, {incomplete} INCOMPLETE, \
          {unidentified} IDENTIFICATION_FAILED",
-        done.load(Ordering::Relaxed),
-        start.elapsed().as_secs_f64()
+        sum.done
     );
     println!("killed: {managers} managers, {agents} agents; {brokers} brokers restarted");
     let kinds: Vec<String> =
@@ -97,45 +104,59 @@ fn run(seed: u64, count: u64, programs: &Programs) -> bool {
     let (repeats, late) = (sum.repeats + sum.late, sum.late);
     println!("{repeats} final messages repeated with the same id after a kill, {late} of them late");
     println!("{} messages delivered twice by MQTT; {} errors in the managers' logs", sum.duplicates, sum.errors);
-    !failed.into_inner()
+    if !sum.failed.is_empty() {
+        println!("{} FAILED:\n{}", sum.failed.len(), sum.failed.join("\n"));
+    }
 }
 
 /// One lane's share of the activities.
-fn go(
-    seed: u64,
-    number: u64,
-    count: u64,
-    programs: &Programs,
-    sum: &Mutex<Sum>,
-    failed: &AtomicBool,
-    done: &AtomicU64,
-) -> Result<(), String> {
-    let lane = Lane::new(number);
-    let mut world = World::start(Lane::new(number), programs)?;
-    for (turn, activity) in (number..count).step_by(LANES as usize).enumerate() {
-        if failed.load(Ordering::Relaxed) {
+fn go(task: &Task, number: u64, sum: &Mutex<Sum>) {
+    let mut world = None;
+    let is_over = || !task.goes_on && !sum.lock().unwrap().failed.is_empty();
+    for (turn, activity) in (number..task.count).step_by(LANES as usize).enumerate() {
+        if is_over() {
             break;
         }
-        let script = Script::draw(seed, activity, &lane, turn as u64);
+        let script = Script::draw(task.seed, activity, &Lane::new(number), turn as u64);
         let id = format!("act-{activity}");
-        match world.run(&id, &script) {
+        let started = match world.take() {
+            Some(world) => Ok(world),
+            None => World::start(Lane::new(number), &task.programs),
+        };
+        let result = started.map_err(|why| (why, String::new())).and_then(|mut started| {
+            let result = started.run(&id, &script).map_err(|why| (why, started.report()));
+            match result.is_ok() {
+                true => world = Some(started),
+                // What follows has a world of its own.
+                false => leave(started, sum),
+            }
+            result
+        });
+        match result {
             Ok(told) => {
-                done.fetch_add(1, Ordering::Relaxed);
                 println!("{}", line(&id, number, &script, &told));
                 add(&mut sum.lock().unwrap(), &script, &told);
             }
-            Err(why) => {
+            Err((why, report)) => {
                 let hits: Vec<String> = script.hits.iter().map(ToString::to_string).collect();
                 let what = format!("{}; {}; hits: {}", script.shape, script.agents(), hits.join(" "));
-                return Err(format!("FAILED {why}\n{what}\n{}", world.report()));
+                eprintln!("FAILED {why}\n{what}\n{report}");
+                eprintln!("-- replay the script: tests/soak --seed {} {}", task.seed, task.count);
+                sum.lock().unwrap().failed.push(format!("{why} ({what})"));
             }
         }
     }
+    if let Some(world) = world {
+        leave(world, sum);
+    }
+}
+
+/// Adds what is known of a world as a whole, and ends it.
+fn leave(world: World<'_>, sum: &Mutex<Sum>) {
     let mut sum = sum.lock().unwrap();
     sum.duplicates += u64::from(world.seen.duplicates);
     sum.late += world.seen.late;
     sum.errors += world.errors();
-    Ok(())
 }
 
 fn line(id: &str, lane: u64, script: &Script, told: &Told) -> String {
@@ -158,6 +179,7 @@ fn add(sum: &mut Sum, script: &Script, told: &Told) {
         "INCOMPLETE" => 1,
         _ => 2,
     };
+    sum.done += 1;
     sum.ended[place] += 1;
     for hit in &told.hits {
         let place = match hit.victim {
