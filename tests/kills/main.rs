@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lane::{Programs, Told, World};
-use script::{Kind, Lane, Script, Victim};
+use script::{Hit, Kind, Lane, Script, Victim};
 
 mod courses;
 mod lane;
@@ -33,8 +33,8 @@ struct Sum {
     failed: Vec<String>,
     ended: [u64; 3],
     kills: [u64; 3],
-    /// Activities with an agent of each kind.
-    kinds: [u64; 4],
+    /// For each kind of agent, activities with it, and how often it was killed.
+    kinds: [[u64; 2]; 4],
     /// Desired states that were sent to a domain again, and commands that were after that.
     repairs: [u64; 2],
     repeats: u64,
@@ -97,9 +97,9 @@ fn print(sum: &Sum, count: u64, seconds: u64) {
         sum.done
     );
     println!("killed: {managers} managers, {agents} agents; {brokers} brokers restarted");
-    let kinds: Vec<String> =
-        Kind::ALL.iter().zip(sum.kinds).map(|(kind, count)| format!("{count} with {}", kind.name())).collect();
-    println!("activities by kind of agent: {}", kinds.join(", "));
+    let kinds = Kind::ALL.iter().zip(sum.kinds);
+    let kinds = kinds.map(|(kind, [count, kills])| format!("{} {count} ({kills} kills)", kind.name()));
+    println!("activities by kind of agent: {}", kinds.collect::<Vec<_>>().join(", "));
     println!("repairs: {} desired states sent again, {} commands after that", sum.repairs[0], sum.repairs[1]);
     let (repeats, late) = (sum.repeats + sum.late, sum.late);
     println!("{repeats} final messages repeated with the same id after a kill, {late} of them late");
@@ -189,8 +189,10 @@ fn add(sum: &mut Sum, script: &Script, told: &Told) {
         };
         sum.kills[place] += 1;
     }
-    for (kind, count) in Kind::ALL.iter().zip(&mut sum.kinds) {
+    for (kind, [count, kills]) in Kind::ALL.iter().zip(&mut sum.kinds) {
         *count += u64::from(script.kinds.contains(kind));
+        let is_of_kind = |hit: &&Hit| matches!(hit.victim, Victim::Agent(domain) if script.kinds[domain] == *kind);
+        *kills += told.hits.iter().filter(is_of_kind).count() as u64;
     }
     sum.repairs[0] += u64::from(told.repairs);
     sum.repairs[1] += u64::from(told.repeated);
