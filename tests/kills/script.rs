@@ -130,7 +130,11 @@ impl Script {
                 Shape::Fails(domain, phases[random.below(5) as usize])
             }
         };
-        let delays_ms: Vec<u64> = (0..domains).map(|_| random.below(50)).collect();
+        let mut delays_ms: Vec<u64> = (0..domains).map(|_| random.below(50)).collect();
+        if random.one_in(6) {
+            // With two components or three its phases take longer than `resumeAfter`.
+            delays_ms[random.below(domains as u64) as usize] = 300 + random.below(150);
+        }
         let components = 1 + random.below(3) as usize;
         let busy = kinds.contains(&Kind::Silent).then(|| draw_busy(&mut random)).flatten();
         // Three phases of four quarters of each component.
@@ -138,7 +142,11 @@ impl Script {
         let length_ms = length_ms + busy.map_or(0, |(_, ms)| ms);
         let mut hits: Vec<Hit> = Vec::new();
         for _ in 0..1 + random.below(3) {
-            let at_ms = random.below(length_ms);
+            let at_ms = match hits.first() {
+                // Also while a repair is waited for or under way.
+                Some(first) if random.one_in(2) => first.at_ms + random.below(2 * RESUME_AFTER_MS + length_ms),
+                _ => random.below(length_ms),
+            };
             let victim = match random.below(10) {
                 0..=4 => Victim::Manager,
                 5..=8 => Victim::Agent(random.below(domains as u64) as usize),
