@@ -3,7 +3,7 @@
 //!     cargo run --features agent --example agent -- --domain containers --broker localhost:1883
 //!
 //! What it has and does is kept in memory, or over a restart in a file. Flags make
-//! it slow, failing or silent.
+//! it slow, failing or silent, and let it behave like one of four kinds of agents.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -16,9 +16,11 @@ use update_manager::agent::{Request, SoftwareNode, Status};
 use update_manager::wire::status::{command_name, status_name};
 
 use activity::{Activity, Installed, Progress, Then};
+use strict::{is_hello, refusal, Like, Waiting};
 
 mod activity;
 mod memory;
+mod strict;
 
 /// An update agent that installs nothing.
 #[derive(FromArgs)]
@@ -44,6 +46,17 @@ struct Flags {
     /// the file in which it remembers its activity over a restart (default: it forgets)
     #[argh(option)]
     state: Option<PathBuf>,
+    /// the kind of agent: tolerant (remembers, needs --state), forgetful (remembers nothing),
+    /// strict (the same, and takes each command once, in order) or silent (the same, and
+    /// reports nothing on the way); default: tolerant with --state, else forgetful
+    #[argh(option)]
+    like: Option<Like>,
+    /// milliseconds that pass before it reports anything about a command (default: 0)
+    #[argh(option, default = "0")]
+    busy: u64,
+    /// the only phase that is busy: download, update, activate, rollback or cleanup (default: all)
+    #[argh(option, default = "String::new()")]
+    busy_in: String,
     /// print nothing
     #[argh(switch)]
     quiet: bool,
@@ -51,15 +64,23 @@ struct Flags {
 
 struct Example {
     flags: Flags,
+    like: Like,
     agent: Agent,
     installed: Vec<Installed>,
     activity: Option<Activity>,
     /// When the running command has its next progress.
     due: Option<Instant>,
+    /// The last status that it answered with, for a strict one.
+    reached: Status,
+    waiting: Waiting,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let flags: Flags = argh::from_env();
+    let like = flags.like.unwrap_or(if flags.state.is_some() { Like::Tolerant } else { Like::Forgetful });
+    if flags.state.is_some() != (like == Like::Tolerant) {
+        return Err("--state is needed by a tolerant agent, and by no other".into());
+    }
     let agent = Agent::connect(&flags.domain, &flags.broker)?;
     let (installed, mut activity) = flags.state.as_deref().map(memory::load).unwrap_or_default();
     let unanswered = activity.as_ref().and_then(|activity| activity.running());
@@ -69,7 +90,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         activity.start(command, baseline, flags.fail.eq_ignore_ascii_case(command_name(command)));
         due = Some(Instant::now());
     }
-    let mut example = Example { flags, agent, installed, activity, due };
+    let (reached, waiting) = (Status::Identified, Waiting::default());
+    let mut example = Example { flags, like, agent, installed, activity, due, reached, waiting };
     loop {
         example.serve()?;
     }
@@ -78,26 +100,41 @@ fn main() -> Result<(), Box<dyn Error>> {
 impl Example {
     fn serve(&mut self) -> Result<(), PublishError> {
         let wait = self.due.map_or(Duration::from_secs(1), |due| due.saturating_duration_since(Instant::now()));
-        match self.agent.next(wait) {
-            Some(Request::DesiredState { activity, desired }) => self.identify(activity, desired)?,
-            Some(Request::Command { activity, command, baseline }) => self.start(&activity, command, baseline),
-            Some(Request::CurrentStateGet { activity }) => self.report_inventory(&activity)?,
-            Some(Request::Malformed { activity, is_desired_state, error }) => {
+        if let Some(request) = self.agent.next(wait) {
+            match self.is_occupied() && !is_hello(&request) {
+                true => self.waiting.push(request),
+                false => self.take(request)?,
+            }
+        }
+        if self.due.is_some_and(|due| due <= Instant::now()) {
+            self.progress()?;
+            // Only now: what was not said yet is said after a restart.
+            self.remember();
+        }
+        while !self.is_occupied() {
+            let Some(request) = self.waiting.pop() else { break };
+            self.take(request)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a command is under way, and the agent does one thing at a time.
+    fn is_occupied(&self) -> bool {
+        self.like.is_strict() && self.due.is_some()
+    }
+
+    fn take(&mut self, request: Request) -> Result<(), PublishError> {
+        match request {
+            Request::DesiredState { activity, desired } => self.identify(activity, desired),
+            Request::Command { activity, command, baseline } => self.start(&activity, command, baseline),
+            Request::CurrentStateGet { activity } => self.report_inventory(&activity),
+            Request::Malformed { activity, is_desired_state, error } => {
                 self.say(&format!("skipped: {error}"));
-                if is_desired_state {
-                    self.feedback(&activity, Status::IdentificationFailed, &error, &[])?;
+                match is_desired_state {
+                    true => self.feedback(&activity, Status::IdentificationFailed, &error, &[]),
+                    false => Ok(()),
                 }
             }
-            None => {}
-        }
-        match self.due {
-            Some(due) if due <= Instant::now() => {
-                self.progress()?;
-                // Only now: what was not said yet is said after a restart.
-                self.remember();
-                Ok(())
-            }
-            _ => Ok(()),
         }
     }
 
@@ -124,22 +161,33 @@ impl Example {
         }
         let id = activity.id.clone();
         self.activity = Some(activity);
+        self.reached = Status::Identified;
         self.remember();
         self.feedback(&id, Status::Identified, "", &actions)
     }
 
     /// Starts a command; one of an activity that is not known is ignored.
-    fn start(&mut self, id: &str, command: Command, baseline: String) {
+    fn start(&mut self, id: &str, command: Command, baseline: String) -> Result<(), PublishError> {
         let name = command_name(command);
         self.say(&format!("{name} {baseline}"));
-        let Some(activity) = self.activity.as_mut().filter(|activity| activity.id == id) else { return };
-        let silent = self.flags.silent.eq_ignore_ascii_case(name);
-        self.due = None;
-        if !silent {
-            activity.start(command, baseline, self.flags.fail.eq_ignore_ascii_case(name));
-            self.due = Some(Instant::now());
+        let Some(activity) = self.activity.as_mut().filter(|activity| activity.id == id) else { return Ok(()) };
+        if self.flags.silent.eq_ignore_ascii_case(name) {
+            self.due = None;
+            self.remember();
+            return Ok(());
         }
+        if self.like.is_strict() {
+            if let Some((status, message)) = refusal(command, self.reached) {
+                let actions = activity.actions();
+                return self.feedback(id, status, &message, &actions);
+            }
+        }
+        activity.start(command, baseline, self.flags.fail.eq_ignore_ascii_case(name));
+        let is_busy = self.flags.busy_in.is_empty() || self.flags.busy_in.eq_ignore_ascii_case(name);
+        let busy = Duration::from_millis(if is_busy { self.flags.busy } else { 0 });
+        self.due = Some(Instant::now() + busy);
         self.remember();
+        Ok(())
     }
 
     /// Says how far the running command is, and goes on with it.
@@ -148,7 +196,13 @@ impl Example {
         let Some(mut activity) = self.activity.take() else { return Ok(()) };
         let id = activity.id.clone();
         if let Some(Progress { status, message, actions, then }) = activity.advance() {
-            self.feedback(&id, status, message, &actions)?;
+            let goes_on = matches!(then, Then::GoesOn);
+            if !goes_on || self.like != Like::Silent {
+                self.feedback(&id, status, message, &actions)?;
+            }
+            if !goes_on {
+                self.reached = status;
+            }
             match then {
                 Then::GoesOn => self.due = Some(Instant::now() + Duration::from_millis(self.flags.delay)),
                 Then::IsAnswered => {}

@@ -11,14 +11,24 @@ use crate::link::envelope::{envelope, text, topic};
 use crate::link::Client;
 use crate::mosquitto::Broker;
 use crate::processes::Process;
-use crate::script::{name, Hit, Lane, Script, Shape, Victim};
+use crate::script::{name, Hit, Kind, Lane, Script, Shape, Victim};
 use crate::seen::{End, Seen};
 
-/// How long a phase may take; an agent that forgot is told again after half of it.
+/// How long a phase may take: much longer than a silent agent is busy.
 const PHASE_TIMEOUT_S: u64 = 20;
 
-/// All phases but one end in about a second. Past this an activity is lost.
-const PATIENCE: Duration = Duration::from_secs(6 * PHASE_TIMEOUT_S);
+/// How long the manager waits for an agent's answer that may be lost before it starts
+/// the domain over: short, since most activities with a kill wait for it, and shorter
+/// than half of the phase timeout, to which the manager would reduce it.
+pub const RESUME_AFTER_MS: u64 = 2000;
+
+/// How long CLEANUP and ROLLBACK may take: longer than a silent agent is busy. An agent
+/// that has forgotten the activity does not answer at all, so this is waited for.
+const CLEANUP_TIMEOUT_S: u64 = 8;
+
+/// Past this an activity is lost. Its clocks allow as much: three phases in time, and one
+/// with three repairs, each of which leads the domain through up to four phases anew.
+const PATIENCE: Duration = Duration::from_secs((3 + 1 + 3 * 4) * PHASE_TIMEOUT_S);
 
 /// How long those who start may take.
 const START: Duration = Duration::from_secs(15);
@@ -37,6 +47,10 @@ pub struct Told {
     pub end: End,
     pub took: Duration,
     pub hits: Vec<Hit>,
+    /// Desired states that the manager sent again to a domain.
+    pub repairs: u32,
+    /// Commands that it sent again after that.
+    pub repeated: u32,
 }
 
 pub struct World<'p> {
@@ -62,7 +76,7 @@ impl<'p> World<'p> {
         let connection = Connection { client_id: "backend".into(), clean_session: Some(false), ..connection };
         let mut client = Client::connect_with(connection).map_err(|error| error.to_string())?;
         let mut filters = vec!["deviceupdate/#".to_owned()];
-        filters.extend((0..lane.remembers.len()).map(|domain| topic(name(domain), "#")));
+        filters.extend((0..lane.domains).map(|domain| topic(name(domain), "#")));
         client.subscribe(&filters).map_err(|error| error.to_string())?;
         let folder = broker.folder.file("");
         let config = folder.join("config.json");
@@ -78,7 +92,7 @@ impl<'p> World<'p> {
             manager,
             broker,
             is_broker_down: false,
-            seen: Seen::new(),
+            seen: Seen::new(RESUME_AFTER_MS),
             probes: 0,
             inventories: Vec::new(),
         })
@@ -112,6 +126,9 @@ impl<'p> World<'p> {
                     hit.at_ms = now.duration_since(start).as_millis() as u64;
                 }
                 self.down(hit.victim);
+                if !self.lane.keeps_session && !matches!(hit.victim, Victim::Agent(_)) {
+                    self.seen.lose_session();
+                }
                 self.seen.note(&hit.to_string());
                 ups.push((now + Duration::from_millis(hit.down_ms), hit.victim));
                 done.push(hit);
@@ -139,14 +156,14 @@ impl<'p> World<'p> {
     fn judge(&mut self, id: &str, script: &Script, took: Duration, hits: Vec<Hit>) -> Result<Told, String> {
         let end = self.seen.ends[id].clone();
         let kills = hits.iter().filter(|hit| hit.victim == Victim::Manager).count() as u32;
-        self.seen.close(id, kills.saturating_sub(end.repeats));
+        let (repairs, repeated) = self.seen.close(id, kills.saturating_sub(end.repeats));
         if end.repeats > kills {
             return Err(format!("{id}: {} told {} times, with {kills} kills", end.status, 1 + end.repeats));
         }
         if end.status != script.outcome() {
             return Err(format!("{id}: {} instead of {}: {}", end.status, script.outcome(), end.message));
         }
-        Ok(Told { end, took, hits })
+        Ok(Told { end, took, hits, repairs, repeated })
     }
 
     fn is_down(&self, victim: Victim) -> bool {
@@ -182,7 +199,7 @@ impl<'p> World<'p> {
 
     /// Starts agents, or starts them anew, with what the script tells them.
     fn set_agents(&mut self, script: &Script) -> Result<(), String> {
-        for domain in 0..self.lane.remembers.len() {
+        for domain in 0..self.lane.domains {
             let arguments = self.arguments(domain, script);
             if self.agents.get(domain).is_some_and(|agent| agent.arguments() == arguments) {
                 continue;
@@ -216,7 +233,11 @@ impl<'p> World<'p> {
             Shape::NoActions(which) if which == domain => words.extend(["--actions".to_owned(), "0".to_owned()]),
             _ => {}
         }
-        if self.lane.remembers[domain] {
+        words.extend(["--like".to_owned(), script.kinds[domain].name().to_owned()]);
+        if let (Kind::Silent, Some((phase, ms))) = (script.kinds[domain], script.busy) {
+            words.extend(["--busy-in".to_owned(), phase.to_owned(), "--busy".to_owned(), ms.to_string()]);
+        }
+        if script.kinds[domain] == Kind::Tolerant {
             let file = self.broker.folder.file(&format!("{}.state", name(domain)));
             words.extend(["--state".to_owned(), file.display().to_string()]);
         }
@@ -272,16 +293,10 @@ impl<'p> World<'p> {
 
     /// What is to be known of a failure.
     pub fn report(&self) -> String {
-        let agents = (0..self.lane.remembers.len()).map(|domain| match self.lane.remembers[domain] {
-            true => format!("{} remembers", name(domain)),
-            false => format!("{} forgets", name(domain)),
-        });
-        let agents: Vec<String> = agents.collect();
         let keeps = if self.lane.keeps_session { "keeps" } else { "does not keep" };
         format!(
-            "lane {}: {}; the broker {keeps} the manager's session\n-- at the broker:\n{}\n-- the manager said:\n{}",
+            "lane {}: the broker {keeps} the manager's session\n-- at the broker:\n{}\n-- the manager said:\n{}",
             self.lane.number,
-            agents.join(", "),
             self.seen.tail(),
             self.manager.tail(80, |line| !line.contains("ING") && !line.contains(" probe-"))
         )
@@ -302,21 +317,18 @@ fn take<T>(from: &mut Vec<T>, wanted: impl Fn(&T) -> bool) -> Vec<T> {
 
 fn configuration(lane: &Lane, address: &str, broker: &Broker) -> Value {
     let agents: Value =
-        (0..lane.remembers.len()).map(|domain| (name(domain).to_owned(), json!({ "readTimeout": "1s" }))).collect();
-    let mut connection = json!({ "broker": address, "cleanSession": !lane.keeps_session });
-    if lane.keeps_session {
-        connection["clientId"] = "manager".into();
-    }
+        (0..lane.domains).map(|domain| (name(domain).to_owned(), json!({ "readTimeout": "1s" }))).collect();
     json!({
         "log": { "logLevel": "DEBUG" },
-        "connection": connection,
+        "connection": { "broker": address, "clientId": "manager", "cleanSession": !lane.keeps_session },
         "thingsEnabled": false,
         "rebootEnabled": false,
         "agents": agents,
         "reportFeedbackInterval": "50ms",
         "currentStateDelay": "100ms",
         "phaseTimeout": format!("{PHASE_TIMEOUT_S}s"),
-        "cleanupTimeout": "3s",
+        "resumeAfter": format!("{RESUME_AFTER_MS}ms"),
+        "cleanupTimeout": format!("{CLEANUP_TIMEOUT_S}s"),
         "stateDir": broker.folder.file("saved"),
         "consoleSocket": broker.folder.file("console.sock"),
     })
@@ -326,6 +338,6 @@ fn desired_state(lane: &Lane, script: &Script) -> Value {
     let components: Vec<Value> =
         (0..script.components).map(|i| json!({ "id": format!("c{i}"), "version": "1.0.0" })).collect();
     let domains: Vec<Value> =
-        (0..lane.remembers.len()).map(|domain| json!({ "id": name(domain), "components": components })).collect();
+        (0..lane.domains).map(|domain| json!({ "id": name(domain), "components": components })).collect();
     json!({ "domains": domains })
 }

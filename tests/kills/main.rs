@@ -1,17 +1,17 @@
 //! Kills of the real manager and of real agents at random moments, and restarts of
 //! a real broker, in the middle of activities: each has exactly one outcome, the
-//! right one. Run by `tests/soak`.
+//! right one, and on the way each domain is asked for each step once. Run by `tests/soak`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lane::{Programs, Told, World};
-use script::{Lane, Script, Victim};
+use script::{Hit, Kind, Lane, Script, Victim};
 
+mod courses;
 mod lane;
 #[path = "../link/mod.rs"]
 mod link;
@@ -28,8 +28,15 @@ const LANES: u64 = 6;
 /// What is summed up over all lanes.
 #[derive(Default)]
 struct Sum {
+    done: u64,
+    /// For each activity that failed, why.
+    failed: Vec<String>,
     ended: [u64; 3],
     kills: [u64; 3],
+    /// For each kind of agent, activities with it, and how often it was killed.
+    kinds: [[u64; 2]; 4],
+    /// Desired states that were sent to a domain again, and commands that were after that.
+    repairs: [u64; 2],
     repeats: u64,
     /// Of the repeats, those that came when the activity was judged already.
     late: u64,
@@ -37,113 +44,142 @@ struct Sum {
     errors: usize,
 }
 
+/// What is to be done.
+struct Task {
+    seed: u64,
+    count: u64,
+    /// Whether a failure does not end it.
+    goes_on: bool,
+    programs: Programs,
+}
+
 fn main() {
-    let mut count = 30;
+    courses::check();
     // Enough to tell runs apart, short enough to be typed.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let mut seed = now % 1_000_000;
+    let program = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_else(|| usage()));
+    let programs = Programs { manager: program("SOAK_MANAGER"), agent: program("SOAK_AGENT") };
+    let mut task = Task { seed: now % 1_000_000, count: 30, goes_on: false, programs };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let number = |word: Option<String>| word.and_then(|word| word.parse().ok()).unwrap_or_else(|| usage());
         match word.as_str() {
-            "--seed" => seed = number(words.next()),
-            _ => count = number(Some(word)),
+            "--seed" => task.seed = number(words.next()),
+            "--go-on" => task.goes_on = true,
+            _ => task.count = number(Some(word)),
         }
     }
-    let program = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_else(|| usage()));
-    let programs = Programs { manager: program("SOAK_MANAGER"), agent: program("SOAK_AGENT") };
-    println!("tests/soak --seed {seed} {count}");
-    std::process::exit(i32::from(!run(seed, count, &programs)));
-}
-
-fn usage() -> ! {
-    eprintln!("usage: tests/soak [--seed S] [N]");
-    std::process::exit(2)
-}
-
-fn run(seed: u64, count: u64, programs: &Programs) -> bool {
+    println!("tests/soak --seed {} {}", task.seed, task.count);
     let start = Instant::now();
-    let (sum, failed, done) = (Mutex::new(Sum::default()), AtomicBool::new(false), AtomicU64::new(0));
+    let sum = Mutex::new(Sum::default());
     std::thread::scope(|scope| {
-        for lane in 0..LANES.min(count) {
-            let (sum, failed, done) = (&sum, &failed, &done);
-            scope.spawn(move || {
-                if let Err(report) = go(seed, lane, count, programs, sum, failed, done) {
-                    failed.store(true, Ordering::Relaxed);
-                    eprintln!("{report}\n-- replay the script: tests/soak --seed {seed} {count}");
-                }
-            });
+        for lane in 0..LANES.min(task.count) {
+            let (task, sum) = (&task, &sum);
+            scope.spawn(move || go(task, lane, sum));
         }
     });
     let sum = sum.into_inner().unwrap();
+    print(&sum, task.count, start.elapsed().as_secs());
+    std::process::exit(i32::from(!sum.failed.is_empty()));
+}
+
+fn usage() -> ! {
+    eprintln!("usage: tests/soak [--seed S] [--go-on] [N]");
+    std::process::exit(2)
+}
+
+fn print(sum: &Sum, count: u64, seconds: u64) {
     let [completed, incomplete, unidentified] = sum.ended;
     let [managers, agents, brokers] = sum.kills;
     println!(
-        "{} of {count} activities ended right in {:.0} s: {completed} COMPLETED, {incomplete} INCOMPLETE, \
+        "{} of {count} activities ended right in {seconds} s: {completed} COMPLETED, {incomplete} INCOMPLETE, \
          {unidentified} IDENTIFICATION_FAILED",
-        done.load(Ordering::Relaxed),
-        start.elapsed().as_secs_f64()
+        sum.done
     );
     println!("killed: {managers} managers, {agents} agents; {brokers} brokers restarted");
+    let kinds = Kind::ALL.iter().zip(sum.kinds);
+    let kinds = kinds.map(|(kind, [count, kills])| format!("{} {count} ({kills} kills)", kind.name()));
+    println!("activities by kind of agent: {}", kinds.collect::<Vec<_>>().join(", "));
+    println!("repairs: {} desired states sent again, {} commands after that", sum.repairs[0], sum.repairs[1]);
     let (repeats, late) = (sum.repeats + sum.late, sum.late);
     println!("{repeats} final messages repeated with the same id after a kill, {late} of them late");
     println!("{} messages delivered twice by MQTT; {} errors in the managers' logs", sum.duplicates, sum.errors);
-    !failed.into_inner()
+    if !sum.failed.is_empty() {
+        println!("{} FAILED:\n{}", sum.failed.len(), sum.failed.join("\n"));
+    }
 }
 
 /// One lane's share of the activities.
-fn go(
-    seed: u64,
-    number: u64,
-    count: u64,
-    programs: &Programs,
-    sum: &Mutex<Sum>,
-    failed: &AtomicBool,
-    done: &AtomicU64,
-) -> Result<(), String> {
-    let mut world = World::start(Lane::draw(seed, number), programs)?;
-    let lane = Lane::draw(seed, number);
-    for activity in (number..count).step_by(LANES as usize) {
-        if failed.load(Ordering::Relaxed) {
+fn go(task: &Task, number: u64, sum: &Mutex<Sum>) {
+    let mut world = None;
+    let is_over = || !task.goes_on && !sum.lock().unwrap().failed.is_empty();
+    for (turn, activity) in (number..task.count).step_by(LANES as usize).enumerate() {
+        if is_over() {
             break;
         }
-        let script = Script::draw(seed, activity, &lane);
+        let script = Script::draw(task.seed, activity, &Lane::new(number), turn as u64);
         let id = format!("act-{activity}");
-        match world.run(&id, &script) {
-            Ok(told) => {
-                done.fetch_add(1, Ordering::Relaxed);
-                println!("{}", line(&id, number, &script, &told));
-                add(&mut sum.lock().unwrap(), &told);
+        let started = match world.take() {
+            Some(world) => Ok(world),
+            None => World::start(Lane::new(number), &task.programs),
+        };
+        let result = started.map_err(|why| (why, String::new())).and_then(|mut started| {
+            let result = started.run(&id, &script).map_err(|why| (why, started.report()));
+            match result.is_ok() {
+                true => world = Some(started),
+                // What follows has a world of its own.
+                false => leave(started, sum),
             }
-            Err(why) => {
+            result
+        });
+        match result {
+            Ok(told) => {
+                println!("{}", line(&id, number, &script, &told));
+                add(&mut sum.lock().unwrap(), &script, &told);
+            }
+            Err((why, report)) => {
                 let hits: Vec<String> = script.hits.iter().map(ToString::to_string).collect();
-                return Err(format!("FAILED {why}\n{}; hits: {}\n{}", script.shape, hits.join(" "), world.report()));
+                let what = format!("{}; {}; hits: {}", script.shape, script.agents(), hits.join(" "));
+                eprintln!("FAILED {why}\n{what}\n{report}");
+                eprintln!("-- replay the script: tests/soak --seed {} {}", task.seed, task.count);
+                sum.lock().unwrap().failed.push(format!("{why} ({what})"));
             }
         }
     }
+    if let Some(world) = world {
+        leave(world, sum);
+    }
+}
+
+/// Adds what is known of a world as a whole, and ends it.
+fn leave(world: World<'_>, sum: &Mutex<Sum>) {
     let mut sum = sum.lock().unwrap();
     sum.duplicates += u64::from(world.seen.duplicates);
     sum.late += world.seen.late;
     sum.errors += world.errors();
-    Ok(())
 }
 
 fn line(id: &str, lane: u64, script: &Script, told: &Told) -> String {
     let hits: Vec<String> = told.hits.iter().map(ToString::to_string).collect();
     let hits = if hits.is_empty() { "no kill".to_owned() } else { hits.join(" ") };
-    let mut line = format!("{id:<8} lane {lane}  {:<18} {hits:<44} {}", script.shape.to_string(), told.end.status);
+    let (agents, shape) = (script.agents(), script.shape.to_string());
+    let mut line = format!("{id:<8} lane {lane}  {agents:<40} {shape:<18} {hits:<44} {}", told.end.status);
     if told.end.repeats > 0 {
         line += &format!(", {} repeated", told.end.repeats);
+    }
+    if told.repairs > 0 {
+        line += &format!(", {} repairs", told.repairs);
     }
     format!("{line} {:.1} s", told.took.as_secs_f64())
 }
 
-fn add(sum: &mut Sum, told: &Told) {
+fn add(sum: &mut Sum, script: &Script, told: &Told) {
     let place = match told.end.status.as_str() {
         "COMPLETED" => 0,
         "INCOMPLETE" => 1,
         _ => 2,
     };
+    sum.done += 1;
     sum.ended[place] += 1;
     for hit in &told.hits {
         let place = match hit.victim {
@@ -153,5 +189,12 @@ fn add(sum: &mut Sum, told: &Told) {
         };
         sum.kills[place] += 1;
     }
+    for (kind, [count, kills]) in Kind::ALL.iter().zip(&mut sum.kinds) {
+        *count += u64::from(script.kinds.contains(kind));
+        let is_of_kind = |hit: &&Hit| matches!(hit.victim, Victim::Agent(domain) if script.kinds[domain] == *kind);
+        *kills += told.hits.iter().filter(is_of_kind).count() as u64;
+    }
+    sum.repairs[0] += u64::from(told.repairs);
+    sum.repairs[1] += u64::from(told.repeated);
     sum.repeats += u64::from(told.end.repeats);
 }

@@ -3,14 +3,37 @@
 
 use std::fmt;
 
+use crate::lane::RESUME_AFTER_MS;
+
 /// A lane: one broker, one manager and its agents, for activities one after another.
 pub struct Lane {
     pub number: u64,
-    /// For each domain, whether its agent remembers over a kill.
-    pub remembers: Vec<bool>,
+    pub domains: usize,
     /// Whether the broker keeps the manager's session, so that nothing on its way
     /// to it is lost.
     pub keeps_session: bool,
+}
+
+/// The kinds of agents, as `examples/agent --like` names them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Strict,
+    Silent,
+    Forgetful,
+    Tolerant,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 4] = [Kind::Strict, Kind::Silent, Kind::Forgetful, Kind::Tolerant];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Strict => "strict",
+            Kind::Silent => "silent",
+            Kind::Forgetful => "forgetful",
+            Kind::Tolerant => "tolerant",
+        }
+    }
 }
 
 /// What an activity is told to become.
@@ -42,6 +65,10 @@ pub struct Hit {
 
 pub struct Script {
     pub shape: Shape,
+    /// The kind of each domain's agent.
+    pub kinds: Vec<Kind>,
+    /// The phase in which silent agents are busy for so many milliseconds.
+    pub busy: Option<(&'static str, u64)>,
     /// Milliseconds that a quarter of a component's progress takes, for each agent.
     pub delays_ms: Vec<u64>,
     pub components: usize,
@@ -78,18 +105,22 @@ impl Random {
 
 impl Lane {
     /// Half of the lanes keep sessions; they have 1 to 3 domains, in turn.
-    pub fn draw(seed: u64, number: u64) -> Lane {
-        let mut random = Random::new(seed, 1 << 32 | number);
-        let domains = 1 + (number + 1) % 3;
-        let remembers = (0..domains).map(|_| random.one_in(2)).collect();
-        Lane { number, remembers, keeps_session: number % 2 == 0 }
+    pub fn new(number: u64) -> Lane {
+        Lane { number, domains: 1 + (number as usize + 1) % 3, keeps_session: number % 2 == 0 }
+    }
+
+    /// The kinds of its agents in its `turn`-th activity: each domain has each kind in turn.
+    fn kinds(&self, turn: u64) -> Vec<Kind> {
+        let first = (self.number + turn) as usize;
+        (first..first + self.domains).map(|place| Kind::ALL[place % Kind::ALL.len()]).collect()
     }
 }
 
 impl Script {
-    pub fn draw(seed: u64, number: u64, lane: &Lane) -> Script {
+    /// The script of an activity, the `turn`-th of its lane.
+    pub fn draw(seed: u64, number: u64, lane: &Lane, turn: u64) -> Script {
         let mut random = Random::new(seed, number);
-        let domains = lane.remembers.len();
+        let (domains, kinds) = (lane.domains, lane.kinds(turn));
         let domain = random.below(domains as u64) as usize;
         let shape = match random.below(10) {
             0..=5 => Shape::AllWell,
@@ -99,13 +130,23 @@ impl Script {
                 Shape::Fails(domain, phases[random.below(5) as usize])
             }
         };
-        let delays_ms: Vec<u64> = (0..domains).map(|_| random.below(50)).collect();
+        let mut delays_ms: Vec<u64> = (0..domains).map(|_| random.below(50)).collect();
+        if random.one_in(6) {
+            // With two components or three its phases take longer than `resumeAfter`.
+            delays_ms[random.below(domains as u64) as usize] = 300 + random.below(150);
+        }
         let components = 1 + random.below(3) as usize;
+        let busy = kinds.contains(&Kind::Silent).then(|| draw_busy(&mut random)).flatten();
         // Three phases of four quarters of each component.
         let length_ms = 100 + delays_ms.iter().max().map_or(0, |slowest| slowest * 13 * components as u64);
+        let length_ms = length_ms + busy.map_or(0, |(_, ms)| ms);
         let mut hits: Vec<Hit> = Vec::new();
         for _ in 0..1 + random.below(3) {
-            let at_ms = random.below(length_ms);
+            let at_ms = match hits.first() {
+                // Also while a repair is waited for or under way.
+                Some(first) if random.one_in(2) => first.at_ms + random.below(2 * RESUME_AFTER_MS + length_ms),
+                _ => random.below(length_ms),
+            };
             let victim = match random.below(10) {
                 0..=4 => Victim::Manager,
                 5..=8 => Victim::Agent(random.below(domains as u64) as usize),
@@ -117,12 +158,23 @@ impl Script {
         hits.sort_by_key(|hit| hit.at_ms);
         Script {
             shape,
+            kinds,
+            busy,
             delays_ms,
             components,
-            hits: possible(hits, lane),
+            hits,
             is_hit_at_end: random.one_in(2),
             is_redelivered: random.one_in(6),
         }
+    }
+
+    /// The kinds of agents, in words.
+    pub fn agents(&self) -> String {
+        let agents = self.kinds.iter().map(|&kind| match (kind, self.busy) {
+            (Kind::Silent, Some((phase, ms))) => format!("silent({phase} {ms})"),
+            _ => kind.name().to_owned(),
+        });
+        agents.collect::<Vec<_>>().join(" ")
     }
 
     /// The final status that it has to end with.
@@ -135,11 +187,12 @@ impl Script {
     }
 }
 
-/// One agent forgets once: each time takes half a phase timeout.
-fn possible(hits: Vec<Hit>, lane: &Lane) -> Vec<Hit> {
-    let mut forgotten = false;
-    let forgets = |hit: &Hit| matches!(hit.victim, Victim::Agent(domain) if !lane.remembers[domain]);
-    hits.into_iter().filter(|hit| !forgets(hit) || !std::mem::replace(&mut forgotten, true)).collect()
+/// Twice in three times a silent agent is busy until after a repair, or even after the
+/// command was repeated, which is due two `resumeAfter` after a kill.
+fn draw_busy(random: &mut Random) -> Option<(&'static str, u64)> {
+    let phase = ["download", "update", "activate", "cleanup"][random.below(4) as usize];
+    let ms = RESUME_AFTER_MS + 500 + random.below(RESUME_AFTER_MS * 3 / 2);
+    (!random.one_in(3)).then_some((phase, ms))
 }
 
 impl fmt::Display for Shape {

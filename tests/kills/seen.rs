@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::link::envelope::text;
+use crate::courses::Courses;
+use crate::link::envelope::{now_ms, text};
 
 const FEEDBACK: &str = "deviceupdate/desiredstatefeedback";
 const FINAL: [&str; 3] = ["COMPLETED", "INCOMPLETE", "IDENTIFICATION_FAILED"];
@@ -37,12 +38,14 @@ pub struct Seen {
     /// Hashes of whole messages, for one of QoS 1 may come twice.
     hashes: HashSet<u64>,
     tail: Vec<String>,
+    /// Commands to the domains of activities that are not judged yet.
+    courses: Courses,
     /// Messages that came twice, byte for byte.
     pub duplicates: u32,
 }
 
 impl Seen {
-    pub fn new() -> Seen {
+    pub fn new(resume_after_ms: u64) -> Seen {
         Seen {
             start: Instant::now(),
             ends: HashMap::new(),
@@ -51,6 +54,7 @@ impl Seen {
             late: 0,
             hashes: HashSet::new(),
             tail: Vec::new(),
+            courses: Courses::new(resume_after_ms),
             duplicates: 0,
         }
     }
@@ -74,13 +78,20 @@ impl Seen {
         }
         let is_told = topic == FEEDBACK;
         let is_asked = topic.ends_with("/desiredstate") && topic != "deviceupdate/desiredstate" || !command.is_empty();
-        if !is_told && !is_asked {
+        let is_answer = !is_told && topic.ends_with("/desiredstatefeedback");
+        if !is_told && !is_asked && !is_answer {
             return Ok(());
         }
         let mut hasher = DefaultHasher::new();
         (topic, raw).hash(&mut hasher);
         if !self.hashes.insert(hasher.finish()) {
             self.duplicates += 1;
+            return Ok(());
+        }
+        let at = json["timestamp"].as_u64().unwrap_or_default();
+        let domain = topic.split('/').next().unwrap_or_default();
+        if is_answer {
+            self.courses.answer(activity, domain, at, status);
             return Ok(());
         }
         if let Some(repeats) = self.closed.get_mut(activity) {
@@ -103,6 +114,9 @@ impl Seen {
             }
             None => {}
         }
+        if is_asked {
+            self.courses.ask(activity, domain, at, command)?;
+        }
         if is_told {
             *self.told.entry(activity.to_owned()).or_default() += 1;
         }
@@ -116,8 +130,15 @@ impl Seen {
 
     /// The activity is judged. A manager that starts anew tells an end once more when
     /// it has saved it, and may answer a probe before that: so many repeats may come.
-    pub fn close(&mut self, activity: &str, repeats: u32) {
+    /// Returns how many desired states and commands were sent again.
+    pub fn close(&mut self, activity: &str, repeats: u32) -> (u32, u32) {
         self.closed.insert(activity.to_owned(), repeats);
+        self.courses.close(activity)
+    }
+
+    /// The manager has lost what was on its way to it.
+    pub fn lose_session(&mut self) {
+        self.courses.lose_session(now_ms());
     }
 
     /// Whether the backend was told anything of the activity.
