@@ -20,9 +20,14 @@ const BOTH: &[&str] = &["one", "two"];
 
 /// A manager that saves: `resumeAfter` is 10 s, a phase may take 4 min.
 pub fn world(domains: &[&str], clean: bool, more: &str) -> World {
-    let times = r#""resumeAfter": "10s", "phaseTimeout": "4m", "cleanupTimeout": "30s""#;
+    let mut times = String::new();
+    for (key, time) in [("resumeAfter", "10s"), ("phaseTimeout", "4m"), ("cleanupTimeout", "30s")] {
+        if !more.contains(key) {
+            times += &format!(r#""{key}": "{time}", "#);
+        }
+    }
     let session = format!(r#""connection": {{"clientId": "um", "cleanSession": {clean}}}"#);
-    let mut world = World::saved(&configuration(domains, &format!("{times}, {session}{more}")));
+    let mut world = World::saved(&configuration(domains, &format!("{times}{session}{more}")));
     world.run_for(1_000);
     world
 }
@@ -277,9 +282,7 @@ fn an_agent_that_says_hello_every_ten_seconds_of_a_long_download_is_left_alone()
     for is_quiet in [true, false] {
         let more = r#", "phaseTimeout": "11m", "resumeAfter": "60s""#;
         let manner = Manner { slow_at: Some(("DOWNLOAD", 300_000)), is_quiet, ..Kind::Strict.paced(100) };
-        let session = r#""connection": {"clientId": "um", "cleanSession": false}"#;
-        let mut world = World::saved(&configuration(ONE, &format!("{session}{more}")));
-        world = world.joined_by(Strict::new("one", manner));
+        let mut world = world(ONE, false, more).joined_by(Strict::new("one", manner));
         world.backend_applies("a-1", &desired_state(ONE));
         await_order(&mut world, "one", "DOWNLOAD");
         for _ in 0..29 {

@@ -22,6 +22,7 @@ mod disk;
 mod erratic;
 mod every_agent;
 mod flash;
+mod forward;
 mod frugal;
 mod heap;
 mod journal;

@@ -373,7 +373,6 @@ fn nothing_leads_forward_once_cleanup_is_sent() {
     for status in ["IDENTIFIED", "ACTIVATION_FAILURE", "INCOMPLETE"] {
         says(&mut world, "one", status);
     }
-    assert_eq!(world.story("a-1").last().unwrap(), "RUNNING");
     says(&mut world, "one", "CLEANUP_SUCCESS");
     assert_eq!(world.last("a-1").status, "COMPLETED");
     assert_eq!(orders(&world, "one").last().unwrap(), "CLEANUP");
@@ -471,9 +470,6 @@ fn cleanup_and_rollback_are_sent_again_at_a_hello_at_most_once_in_resume_after()
         world.run_for(5_000);
         says_hello(&mut world, "one");
         assert_eq!(times(&world, "one", order), 2, "{order} at most once in that time");
-        world.run_for(6_000);
-        says_hello(&mut world, "one");
-        assert_eq!(times(&world, "one", order), 3, "{order}");
         assert_eq!(forwarded(&world).len(), 1);
     }
 }
@@ -550,7 +546,7 @@ fn a_record_that_was_taken_up_ten_times_without_a_word_is_given_up() {
         world.power_cut(KILL);
         world.await_link();
         world.run_for(1_000);
-        assert_eq!(world.story("a-1").last().unwrap(), "RUNNING");
+        assert_eq!(times(&world, "one", "CLEANUP"), 0);
     }
     world.power_cut(KILL);
     world.await_link();

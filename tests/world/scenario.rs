@@ -19,7 +19,7 @@ use crate::journal;
 use crate::power::{Moment, Power};
 use crate::seen::{topic, From};
 pub use crate::settings::configuration;
-use crate::settings::{parse, router};
+use crate::settings::{parse, resume_after_ms, router};
 use crate::wire;
 
 /// The wall clock when the world begins.
@@ -51,6 +51,8 @@ pub struct World {
     pub read_max: usize,
     /// What the wall clock shows besides the time that went by.
     pub wall_ms: i64,
+    /// How long a suspicion lasts before a domain is repaired.
+    pub resume_after_ms: u64,
     /// Links that the manager lost.
     pub losses: u32,
     /// Where activities are saved; none: they are not.
@@ -96,6 +98,7 @@ impl World {
     pub fn begin(text: &str, disk: Option<Disk>) -> World {
         journal::start();
         let config = parse(text);
+        let resume_after_ms = resume_after_ms(text, config.phase_timeout_ms);
         let accepted: Accepted = Rc::new(RefCell::new(Vec::new()));
         let now = Now { tick: Tick(START), wall: EPOCH };
         let router = router(&config, &accepted, disk.is_some(), now);
@@ -106,6 +109,7 @@ impl World {
             reboots: Vec::new(),
             read_max: usize::MAX,
             wall_ms: 0,
+            resume_after_ms,
             losses: 0,
             disk,
             power: Power::default(),

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use serde_json::Value;
 use update_manager::config::values::{Values, Warning, Warnings};
 use update_manager::config::{file, merge, Config};
 use update_manager::mqtt::Options;
@@ -41,6 +42,18 @@ pub fn parse(text: &str) -> Config {
     let warnings: Vec<Warning> = warnings.into_vec().into_iter().filter(|one| one.key != "resumeAfter").collect();
     assert_eq!(warnings, [], "a configuration without warnings");
     config
+}
+
+/// How long a suspicion lasts before the domain is repaired, in milliseconds: as it is
+/// configured, by default a minute, at most half a phase.
+pub fn resume_after_ms(text: &str, phase_timeout_ms: u64) -> u64 {
+    let json: Value = serde_json::from_str(text).unwrap_or_default();
+    let configured = json["resumeAfter"].as_str().unwrap_or("60s");
+    let (number, unit_ms) = match configured.strip_suffix('s') {
+        Some(number) => (number, 1_000),
+        None => (configured.trim_end_matches('m'), 60_000),
+    };
+    (number.parse::<u64>().unwrap() * unit_ms).min(phase_timeout_ms / 2)
 }
 
 /// As the shell makes them of the configuration, but always the same.
