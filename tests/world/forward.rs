@@ -86,7 +86,7 @@ fn phases(world: &World) -> BTreeMap<String, Vec<usize>> {
 fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>) -> Option<String> {
     let [state, command, feedback] =
         ["desiredstate", "desiredstate/command", "desiredstatefeedback"].map(|sub| topic(domain, sub));
-    // Feedback that never came to the manager changes nothing for it.
+    // What the manager has not acknowledged it may have taken, or may have lost.
     let taken: HashSet<&[u8]> =
         world.broker.taken.iter().filter(|(topic, _)| *topic == feedback).map(|(_, bytes)| &bytes[..]).collect();
     let mut ways: BTreeMap<&str, Way> = BTreeMap::new();
@@ -106,9 +106,9 @@ fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>)
             if let Some(broken) = broken {
                 return Some(format!("[{domain}] {broken} at {}", seen.at));
             }
-        } else if seen.topic == feedback && taken.contains(&seen.bytes[..]) {
+        } else if seen.topic == feedback {
             if let Some(way) = ways.get_mut(seen.activity()) {
-                way.hear(&seen.json());
+                way.hear(&seen.json(), taken.contains(&seen.bytes[..]));
             }
         }
     }
@@ -151,7 +151,7 @@ impl Way {
         None
     }
 
-    fn hear(&mut self, feedback: &serde_json::Value) {
+    fn hear(&mut self, feedback: &serde_json::Value, is_taken: bool) {
         match text(&feedback["payload"], "status") {
             "DOWNLOADING" => {
                 let again = self.course.sent.get("UPDATE").copied().unwrap_or(0);
@@ -160,7 +160,9 @@ impl Way {
                 }
             }
             "IDENTIFIED" if !self.queued.is_empty() => {
-                self.queued.pop_front();
+                if is_taken {
+                    self.queued.pop_front();
+                }
                 self.course = Course::default();
             }
             _ => {}
