@@ -341,8 +341,8 @@ fn the_end_of_an_activity_is_told_when_the_broker_is_there_again() {
 }
 
 #[test]
-fn what_the_broker_does_not_acknowledge_is_sent_again() {
-    let mut world = both_identified("");
+fn what_the_broker_does_not_acknowledge_is_sent_again_if_it_has_kept_the_session() {
+    let mut world = both_identified(r#""connection": {"clientId": "um", "cleanSession": false}"#);
     world.broker.acknowledges = false;
     BOTH.iter().for_each(|domain| says(&mut world, domain, "DOWNLOAD_SUCCESS", ""));
     world.run_for(15_000);
