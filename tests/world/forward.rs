@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use crate::scenario::World;
-use crate::seen::{text, topic, From, Seen};
+use crate::seen::{topic, From, Seen};
 
 const FORWARD: [&str; 3] = ["DOWNLOAD", "UPDATE", "ACTIVATE"];
 
@@ -108,7 +108,7 @@ fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>)
             }
         } else if seen.topic == feedback {
             if let Some(way) = ways.get_mut(seen.activity()) {
-                way.hear(&seen.json(), taken.contains(&seen.bytes[..]));
+                way.hear(seen.status(), taken.contains(&seen.bytes[..]));
             }
         }
     }
@@ -151,8 +151,8 @@ impl Way {
         None
     }
 
-    fn hear(&mut self, feedback: &serde_json::Value, is_taken: bool) {
-        match text(&feedback["payload"], "status") {
+    fn hear(&mut self, status: &str, is_taken: bool) {
+        match status {
             "DOWNLOADING" => {
                 let again = self.course.sent.get("UPDATE").copied().unwrap_or(0);
                 if again > 0 {

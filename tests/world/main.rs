@@ -27,6 +27,7 @@ mod frugal;
 mod heap;
 mod journal;
 mod kind;
+mod late;
 mod model;
 mod power;
 mod random;

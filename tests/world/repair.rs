@@ -1,5 +1,5 @@
 //! What the manager does when something may have been lost, rule by rule, with agents
-//! whose every word is written here.
+//! whose every word is written here: suspicion and repair. `late` goes on.
 
 use crate::actors::{desired_state, inventory};
 use crate::courses::{end_of, orders, orders_at, times, world, KILL, ORDERS};
@@ -10,11 +10,11 @@ const ONE: &[&str] = &["one"];
 const BOTH: &[&str] = &["one", "two"];
 const BOOT: Outage = Outage { boots: true, ..KILL };
 
-fn says(world: &mut World, domain: &str, status: &str) {
+pub fn says(world: &mut World, domain: &str, status: &str) {
     tells(world, domain, status, "");
 }
 
-fn tells(world: &mut World, domain: &str, status: &str, words: &str) {
+pub fn tells(world: &mut World, domain: &str, status: &str, words: &str) {
     let action = format!(r#"{{"component":{{"id":"{domain}:app","version":"2"}},"status":"IDENTIFIED"}}"#);
     let payload = format!(r#"{{"status":"{status}","message":"{words}","actions":[{action}]}}"#);
     world.agent_says(domain, format!(r#"{{"activityId":"a-1","payload":{payload}}}"#));
@@ -22,14 +22,14 @@ fn tells(world: &mut World, domain: &str, status: &str, words: &str) {
     world.run_for(1);
 }
 
-fn says_hello(world: &mut World, domain: &str) {
+pub fn says_hello(world: &mut World, domain: &str) {
     let wall = world.wall();
     world.agent_has(domain, inventory(domain, &format!("initial-current-state-{wall}"), wall));
     world.run_for(1);
 }
 
 /// The domains owe an answer to this command.
-fn owing_by(domains: &[&str], order: &str, more: &str) -> World {
+pub fn owing_by(domains: &[&str], order: &str, more: &str) -> World {
     let mut world = world(domains, false, more);
     world.backend_applies("a-1", &desired_state(domains));
     for success in ["IDENTIFIED", "DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_SUCCESS"] {
@@ -42,18 +42,18 @@ fn owing_by(domains: &[&str], order: &str, more: &str) -> World {
     world
 }
 
-fn owing(order: &str, more: &str) -> World {
+pub fn owing(order: &str, more: &str) -> World {
     owing_by(ONE, order, more)
 }
 
 /// When the desired state was sent to domain `one`.
-fn forwarded(world: &World) -> Vec<u64> {
+pub fn forwarded(world: &World) -> Vec<u64> {
     orders_at(world, "one").into_iter().filter(|(_, order)| order == "IDENTIFY").map(|(at, _)| at).collect()
 }
 
 /// The desired state comes once more about so many milliseconds after this moment, and
 /// no sooner.
-fn assert_repaired_at(world: &mut World, at: u64, case: &str) {
+pub fn assert_repaired_at(world: &mut World, at: u64, case: &str) {
     let before = forwarded(world).len();
     let wait = at - world.now();
     world.run_for(wait.saturating_sub(50));
@@ -336,234 +336,4 @@ fn a_phase_has_at_most_three_repairs_also_over_starts() {
         }
         assert_eq!(forwarded(&world).len(), 4, "kill {kill}");
     }
-}
-
-// Rule 4: late answers.
-
-#[test]
-fn a_late_success_counts_as_if_there_had_been_no_repair() {
-    let mut world = owing("DOWNLOAD", "");
-    says_hello(&mut world, "one");
-    world.run_for(11_000);
-    says(&mut world, "one", "DOWNLOAD_SUCCESS");
-    assert_eq!(orders(&world, "one"), ["IDENTIFY", "DOWNLOAD", "IDENTIFY", "UPDATE"]);
-}
-
-#[test]
-fn an_agent_that_identifies_after_a_late_success_is_led_again_and_holds_the_next_phase() {
-    let mut world = owing_by(BOTH, "DOWNLOAD", "");
-    says_hello(&mut world, "one");
-    world.run_for(11_000);
-    says(&mut world, "one", "DOWNLOAD_SUCCESS");
-    says(&mut world, "one", "IDENTIFIED");
-    assert_eq!(orders(&world, "one"), ["IDENTIFY", "DOWNLOAD", "IDENTIFY", "DOWNLOAD"]);
-    says(&mut world, "two", "DOWNLOAD_SUCCESS");
-    assert_eq!(times(&world, "two", "UPDATE"), 0, "the next phase begins for nobody");
-    says(&mut world, "one", "DOWNLOAD_SUCCESS");
-    assert_eq!((times(&world, "one", "UPDATE"), times(&world, "two", "UPDATE")), (1, 1));
-}
-
-#[test]
-fn nothing_leads_forward_once_cleanup_is_sent() {
-    let mut world = owing("ACTIVATE", "");
-    says_hello(&mut world, "one");
-    world.run_for(11_000);
-    says(&mut world, "one", "ACTIVATION_SUCCESS");
-    assert_eq!(orders(&world, "one").last().unwrap(), "CLEANUP");
-    for status in ["IDENTIFIED", "ACTIVATION_FAILURE", "INCOMPLETE"] {
-        says(&mut world, "one", status);
-    }
-    says(&mut world, "one", "CLEANUP_SUCCESS");
-    assert_eq!(world.last("a-1").status, "COMPLETED");
-    assert_eq!(orders(&world, "one").last().unwrap(), "CLEANUP");
-}
-
-// Rule 5: a command that may never have come.
-
-#[test]
-fn the_command_that_is_owed_is_sent_once_more_if_the_repair_brings_nothing() {
-    for order in &ORDERS[1..4] {
-        let mut world = owing(order, "");
-        says_hello(&mut world, "one");
-        world.run_for(11_000);
-        assert_eq!((forwarded(&world).len(), times(&world, "one", order)), (2, 1), "{order}");
-        world.run_for(10_000);
-        assert_eq!((forwarded(&world).len(), times(&world, "one", order)), (2, 2), "{order}");
-        world.run_for(150_000);
-        assert_eq!((forwarded(&world).len(), times(&world, "one", order)), (2, 2), "{order}: once");
-    }
-}
-
-// Rule 6: failures.
-
-#[test]
-fn a_failure_that_answers_a_repeated_command_is_ignored() {
-    let mut world = owing("DOWNLOAD", "");
-    says_hello(&mut world, "one");
-    world.run_for(21_000);
-    assert_eq!(orders(&world, "one"), ["IDENTIFY", "DOWNLOAD", "IDENTIFY", "DOWNLOAD"]);
-    says(&mut world, "one", "DOWNLOAD_SUCCESS");
-    says(&mut world, "one", "IDENTIFIED");
-    says(&mut world, "one", "DOWNLOAD_SUCCESS");
-    says(&mut world, "one", "DOWNLOAD_FAILURE");
-    for status in ["UPDATE_SUCCESS", "ACTIVATION_SUCCESS", "CLEANUP_SUCCESS"] {
-        says(&mut world, "one", status);
-    }
-    assert_eq!(world.last("a-1").status, "COMPLETED");
-}
-
-#[test]
-fn a_failure_while_a_repair_is_queued_counts_in_its_own_words_if_nothing_is_identified() {
-    let mut world = owing("DOWNLOAD", "");
-    says_hello(&mut world, "one");
-    world.run_for(11_000);
-    tells(&mut world, "one", "DOWNLOAD_FAILURE", "disk full");
-    world.run_for(5_000);
-    assert_eq!(times(&world, "one", "CLEANUP"), 0, "it is kept");
-    world.run_for(6_000);
-    assert_eq!(times(&world, "one", "CLEANUP"), 1, "it counts");
-    says(&mut world, "one", "CLEANUP_SUCCESS");
-    assert_eq!(world.last("a-1").message, "[one] disk full");
-}
-
-#[test]
-fn a_failure_while_a_repair_is_queued_does_not_count_if_the_agent_starts_over() {
-    let mut world = owing("DOWNLOAD", "");
-    says_hello(&mut world, "one");
-    world.run_for(11_000);
-    tells(&mut world, "one", "DOWNLOAD_FAILURE", "disk full");
-    says(&mut world, "one", "IDENTIFIED");
-    assert_eq!(orders(&world, "one")[2..], ["IDENTIFY", "DOWNLOAD"]);
-    for status in ["DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_SUCCESS", "CLEANUP_SUCCESS"] {
-        says(&mut world, "one", status);
-    }
-    assert_eq!(world.last("a-1").status, "COMPLETED");
-    assert_eq!(world.last("a-1").message, "");
-}
-
-#[test]
-fn a_failure_of_a_phase_that_the_domain_has_left_well_is_ignored() {
-    let mut world = owing("UPDATE", "");
-    says(&mut world, "one", "DOWNLOAD_FAILURE");
-    assert_eq!(orders(&world, "one"), ["IDENTIFY", "DOWNLOAD", "UPDATE"]);
-    says(&mut world, "one", "DOWNLOADING");
-    says(&mut world, "one", "DOWNLOAD_FAILURE");
-    assert_eq!(orders(&world, "one").last().unwrap(), "CLEANUP", "it has gone back to downloading");
-}
-
-// Rule 7: clean-up and rollback.
-
-#[test]
-fn cleanup_and_rollback_are_sent_again_at_a_hello_at_most_once_in_resume_after() {
-    for order in ["CLEANUP", "ROLLBACK"] {
-        let more = r#", "ownerConsentCommands": ["activate"], "cleanupTimeout": "2m""#;
-        let mut world = owing("UPDATE", more);
-        says(&mut world, "one", "UPDATE_SUCCESS");
-        world.owner_says("a-1", if order == "CLEANUP" { "APPROVED" } else { "DENIED" });
-        if order == "CLEANUP" {
-            says(&mut world, "one", "ACTIVATION_SUCCESS");
-        }
-        assert_eq!(times(&world, "one", order), 1);
-        world.run_for(12_000);
-        says_hello(&mut world, "one");
-        assert_eq!(times(&world, "one", order), 2, "{order} at once");
-        world.run_for(5_000);
-        says_hello(&mut world, "one");
-        assert_eq!(times(&world, "one", order), 2, "{order} at most once in that time");
-        assert_eq!(forwarded(&world).len(), 1);
-    }
-}
-
-#[test]
-fn a_domain_that_has_failed_never_gets_the_desired_state_again() {
-    let mut world = owing_by(BOTH, "DOWNLOAD", "");
-    says(&mut world, "one", "DOWNLOAD_FAILURE");
-    for _ in 0..3 {
-        says_hello(&mut world, "one");
-        world.run_for(12_000);
-    }
-    world.power_cut(KILL);
-    world.run_for(100_000);
-    assert_eq!(forwarded(&world).len(), 1);
-}
-
-// Rule 8: clocks.
-
-#[test]
-fn no_clock_runs_before_the_manager_is_subscribed_after_its_start() {
-    let mut world = owing("DOWNLOAD", "");
-    world.power_cut(KILL);
-    world.broker.reachable = false;
-    world.run_for(3_600_000);
-    world.broker_comes();
-    world.run_for(60_000);
-    assert_eq!(times(&world, "one", "CLEANUP"), 0);
-    says(&mut world, "one", "DOWNLOADING");
-    says(&mut world, "one", "DOWNLOAD_SUCCESS");
-    assert_eq!(orders(&world, "one").last().unwrap(), "UPDATE");
-}
-
-#[test]
-fn a_repair_gives_each_phase_its_whole_time_and_the_others_wait() {
-    let mut world = owing_by(BOTH, "UPDATE", r#", "phaseTimeout": "2m""#);
-    says(&mut world, "two", "UPDATE_SUCCESS");
-    world.run_for(100_000);
-    says_hello(&mut world, "one");
-    world.run_for(11_000);
-    for status in ["IDENTIFIED", "DOWNLOAD_SUCCESS", "UPDATE_SUCCESS"] {
-        world.run_for(110_000);
-        says(&mut world, "one", status);
-    }
-    assert_eq!(times(&world, "two", "ACTIVATE"), 1);
-    assert_eq!(times(&world, "one", "CLEANUP"), 0);
-}
-
-// Rule 9: what was never acknowledged.
-
-#[test]
-fn a_command_that_a_broker_without_a_session_never_took_is_dropped() {
-    let mut world = owing("DOWNLOAD", "");
-    world.broker.acknowledges = false;
-    says(&mut world, "one", "DOWNLOAD_SUCCESS");
-    let sent = world.sent_to("oneupdate/desiredstate/command").len();
-    world.broker_goes();
-    world.broker.forget_session();
-    world.broker.acknowledges = true;
-    world.broker_comes();
-    world.run_for(5_000);
-    let commands = world.broker.seen.iter().filter(|seen| seen.topic == "oneupdate/desiredstate/command");
-    assert_eq!(commands.count(), sent, "it is not sent again");
-    world.run_for(10_000);
-    assert_eq!(forwarded(&world).len(), 2, "the domain is repaired");
-}
-
-// Rule 10: it has to end.
-
-#[test]
-fn a_record_that_was_taken_up_ten_times_without_a_word_is_given_up() {
-    let mut world = owing("DOWNLOAD", "");
-    for _ in 0..10 {
-        world.power_cut(KILL);
-        world.await_link();
-        world.run_for(1_000);
-        assert_eq!(times(&world, "one", "CLEANUP"), 0);
-    }
-    world.power_cut(KILL);
-    world.await_link();
-    world.run_for(40_000);
-    assert_eq!(world.last("a-1").status, "INCOMPLETE");
-}
-
-#[test]
-fn a_word_about_the_activity_begins_the_count_anew() {
-    let mut world = owing("DOWNLOAD", "");
-    for _ in 0..25 {
-        world.power_cut(KILL);
-        world.await_link();
-        world.run_for(1_000);
-        says(&mut world, "one", "DOWNLOADING");
-    }
-    assert_eq!(world.story("a-1").last().unwrap(), "RUNNING");
-    says(&mut world, "one", "DOWNLOAD_SUCCESS");
-    assert_eq!(orders(&world, "one").last().unwrap(), "UPDATE");
 }
