@@ -41,20 +41,23 @@ pub fn strict(manner: Manner, clean: bool) -> World {
 
 /// What the domain was sent, with the time, in milliseconds: `IDENTIFY` for the desired
 /// state.
-pub fn orders_at(world: &World, domain: &str) -> Vec<(u64, String)> {
+fn sent_to<'w>(world: &'w World, domain: &str) -> impl Iterator<Item = (u64, &'w str)> {
     let (state, command) = (topic(domain, "desiredstate"), topic(domain, "desiredstate/command"));
-    let sent = world.sent().filter(|seen| seen.topic == state || seen.topic == command);
-    let order = |state_or: &str| if state_or.is_empty() { "IDENTIFY".to_owned() } else { state_or.to_owned() };
-    sent.map(|seen| (seen.at, order(seen.command()))).collect()
+    let sent = world.sent().filter(move |seen| seen.topic == state || seen.topic == command);
+    sent.map(|seen| (seen.at, if seen.command().is_empty() { "IDENTIFY" } else { seen.command() }))
+}
+
+pub fn orders_at(world: &World, domain: &str) -> Vec<(u64, String)> {
+    sent_to(world, domain).map(|(at, order)| (at, order.to_owned())).collect()
 }
 
 pub fn orders(world: &World, domain: &str) -> Vec<String> {
-    orders_at(world, domain).into_iter().map(|(_, order)| order).collect()
+    sent_to(world, domain).map(|(_, order)| order.to_owned()).collect()
 }
 
 /// How often the domain was sent this.
 pub fn times(world: &World, domain: &str, order: &str) -> usize {
-    orders(world, domain).iter().filter(|sent| *sent == order).count()
+    sent_to(world, domain).filter(|(_, sent)| *sent == order).count()
 }
 
 /// Waits until the domain was sent this.
@@ -69,9 +72,9 @@ pub fn await_order(world: &mut World, domain: &str, order: &str) {
 /// Waits until the activity is over, at most for so many milliseconds; its last status.
 pub fn end_of(world: &mut World, activity: &str, ms: u64) -> String {
     let until = world.now() + ms;
-    let is_over = |world: &World| world.reports(activity).last().is_some_and(|last| last.is_final());
+    let is_over = |world: &World| world.ends().iter().any(|end| end.activity == activity);
     while !is_over(world) && world.now() < until {
-        world.run_for(500);
+        world.run_for(1_000);
     }
     let end = world.reports(activity).last().map_or(String::new(), |last| last.status.clone());
     world.run_for(60_000);
