@@ -14,6 +14,16 @@ pub trait Actor {
     fn handle_crash(&mut self, _wall: u64) -> Vec<Said> {
         Vec::new()
     }
+
+    /// Its connection is lost and made again while it goes on; what it says then.
+    fn handle_reconnect(&mut self, _wall: u64) -> Vec<Said> {
+        Vec::new()
+    }
+
+    /// The domain that it serves, empty if it is no agent.
+    fn domain(&self) -> &str {
+        ""
+    }
 }
 
 /// A message that is said some time later.
@@ -22,6 +32,29 @@ pub struct Said {
     pub after_ms: u64,
     pub topic: String,
     pub bytes: Vec<u8>,
+    /// The broker is to keep it.
+    pub retain: bool,
+}
+
+impl Said {
+    pub fn new(after_ms: u64, topic: String, bytes: impl Into<Vec<u8>>) -> Said {
+        Said { after_ms, topic, bytes: bytes.into(), retain: false }
+    }
+
+    /// The inventory that an agent sends on each connection, under an id of its own.
+    pub fn hello(after_ms: u64, domain: &str, wall: u64) -> Said {
+        let bytes = inventory(domain, &format!("initial-current-state-{wall}"), wall);
+        Said::new(after_ms, topic(domain, "currentstate"), bytes)
+    }
+}
+
+/// Somebody who is gone.
+pub struct Nobody;
+
+impl Actor for Nobody {
+    fn handle(&mut self, _seen: &Seen, _wall: u64) -> Vec<Said> {
+        Vec::new()
+    }
 }
 
 /// An agent to whom everything succeeds, or all but one thing.
@@ -82,6 +115,11 @@ impl Obedient {
         Obedient { is_forgetful, ..self }
     }
 
+    /// The same that takes so many milliseconds to start anew.
+    pub fn starting_in(self, starts_ms: u64) -> Obedient {
+        Obedient { starts_ms, ..self }
+    }
+
     /// The same that finds nothing to do.
     pub fn content(self) -> Obedient {
         Obedient { is_content: true, ..self }
@@ -105,7 +143,7 @@ impl Obedient {
             }
             let message = json!({ "activityId": activity, "timestamp": wall, "payload": payload });
             let topic = topic(self.domain, "desiredstatefeedback");
-            said.push(Said { after_ms, topic, bytes: message.to_string().into() });
+            said.push(Said::new(after_ms, topic, message.to_string()));
         }
         said
     }
@@ -125,8 +163,8 @@ impl Actor for Obedient {
         let is = |sub: &str| seen.topic == topic(self.domain, sub);
         let activity = seen.activity();
         if is("currentstate/get") {
-            let bytes = inventory(self.domain, activity, wall).into();
-            return vec![Said { after_ms: self.pace_ms, topic: topic(self.domain, "currentstate"), bytes }];
+            let bytes = inventory(self.domain, activity, wall);
+            return vec![Said::new(self.pace_ms, topic(self.domain, "currentstate"), bytes)];
         }
         if is("desiredstate") {
             self.identify(&seen.json());
@@ -162,8 +200,15 @@ impl Actor for Obedient {
         if self.is_forgetful {
             self.activity.clear();
         }
-        let bytes = inventory(self.domain, &format!("initial-current-state-{wall}"), wall).into();
-        vec![Said { after_ms: self.starts_ms, topic: topic(self.domain, "currentstate"), bytes }]
+        vec![Said::hello(self.starts_ms, self.domain, wall)]
+    }
+
+    fn handle_reconnect(&mut self, wall: u64) -> Vec<Said> {
+        vec![Said::hello(0, self.domain, wall)]
+    }
+
+    fn domain(&self) -> &str {
+        self.domain
     }
 }
 
@@ -180,7 +225,7 @@ impl Actor for Owner {
         }
         let reply = json!({ "activityId": seen.activity(), "timestamp": wall, "payload": { "status": self.answer } });
         let topic = "deviceupdate/ownerconsentfeedback".to_owned();
-        vec![Said { after_ms: self.after_ms, topic, bytes: reply.to_string().into() }]
+        vec![Said::new(self.after_ms, topic, reply.to_string())]
     }
 }
 

@@ -4,8 +4,9 @@
 //!
 //! `tests/sim --cuts` runs all of them, the gate some.
 
-use crate::actors::{desired_state, Obedient, Owner};
+use crate::actors::{desired_state, Owner};
 use crate::disk::{Fate, Hurt};
+use crate::kind::Kind;
 use crate::model::{Does, Plan};
 use crate::power::{Moment, Outage};
 use crate::scenario::World;
@@ -70,25 +71,28 @@ impl Shape {
     }
 
     /// The world before the activity. A consent is waited for 20 s, a phase 2 min.
-    fn begin(&self, forgets: bool, clean: bool, prepare: impl FnOnce(&mut World)) -> World {
+    fn begin(&self, kind: Kind, clean: bool, prepare: impl FnOnce(&mut World)) -> World {
         let agents = match self.is_reboot() {
             true => r#""reboot": {"rebootRequired": true}"#,
             false => r#""one": {}, "two": {}"#,
         };
         let more = self.more;
+        // The silent agent cleans up for long, too.
+        let cleanup = if kind == Kind::Silent { "30s" } else { "5s" };
         let config = format!(
-            r#"{{"thingsEnabled": false, "agents": {{{agents}}}, {more}"phaseTimeout": "2m", "ownerConsentTimeout": "20s",
-            "cleanupTimeout": "5s", "connection": {{"clientId": "um", "cleanSession": {clean}}}}}"#
+            r#"{{"thingsEnabled": false, "agents": {{{agents}}}, {more}"phaseTimeout": "2m", "resumeAfter": "10s",
+            "ownerConsentTimeout": "20s", "cleanupTimeout": "{cleanup}", "connection": {{"clientId": "um", "cleanSession": {clean}}}}}"#
         );
         let mut world = World::saved(&config);
         for (domain, does) in self.plan.agents {
-            let agent = Obedient::paced(domain, PACE_MS).forgetful(forgets);
-            world = world.joined_by(match does {
-                Does::All => agent,
-                Does::Nothing => agent.content(),
-                Does::AllBut(command) => agent.failing_at(command),
-                Does::SilentAt(command) => agent.silent_at(command),
-            });
+            let mut manner = kind.paced(PACE_MS);
+            match does {
+                Does::All => {}
+                Does::Nothing => manner.is_content = true,
+                Does::AllBut(command) => manner.fails_at = command,
+                Does::SilentAt(command) => manner.silent_at = command,
+            }
+            world = kind.join(world, domain, manner);
         }
         if let Some(answer) = self.plan.consent.and_then(|(_, answer)| answer) {
             world = world.joined_by(Owner { answer, after_ms: 500 });
@@ -102,7 +106,7 @@ impl Shape {
     /// when nothing came of it.
     fn lead(&self, world: &mut World) {
         world.publish("deviceupdate/desiredstate", self.desired());
-        for _ in 0..200 {
+        for _ in 0..2_000 {
             world.run_for(3_000);
             if world.reports("a-1").is_empty() && world.now() > 8_000 && world.config.connection.is_clean(true) {
                 world.publish("deviceupdate/desiredstate", self.desired());
@@ -134,9 +138,11 @@ fn ends(world: &World) -> Vec<Report> {
     sent(world).into_iter().filter_map(Seen::end).collect()
 }
 
-/// The domain is told what it has to be told, in that order, and nothing else, and
-/// the same at most `most` times.
-fn check_orders(world: &World, domain: &str, expected: &[&str], most: usize) {
+/// The domain is told what it has to be told, in that order, and nothing else. How
+/// often what leads forward is told is a rule of every world (`forward`); CLEANUP and
+/// ROLLBACK are told at most `most` times. Whoever finds nothing to do may be told to
+/// clean up, which is not waited for.
+fn check_orders(world: &World, domain: &str, does: Does, expected: &[&str], most: usize) {
     let (state, command) = (topic(domain, "desiredstate"), topic(domain, "desiredstate/command"));
     let mut told: Vec<(&str, usize)> = Vec::new();
     for seen in sent(world).into_iter().filter(|seen| !seen.again && (seen.topic == state || seen.topic == command)) {
@@ -146,23 +152,23 @@ fn check_orders(world: &World, domain: &str, expected: &[&str], most: usize) {
             None => told.push((order, 1)),
         }
     }
-    let orders: Vec<&str> = told.iter().map(|(order, _)| *order).collect();
+    let is_awaited = |order: &&str| does != Does::Nothing || *order != "CLEANUP";
+    let orders: Vec<&str> = told.iter().map(|(order, _)| *order).filter(is_awaited).collect();
     assert_eq!(orders, expected, "what [{domain}] is told");
-    assert!(told.iter().all(|(_, times)| *times <= most), "[{domain}] {told:?}, at most {most} times");
+    let mut last = told.iter().filter(|(order, _)| matches!(*order, "CLEANUP" | "ROLLBACK"));
+    assert!(last.all(|(_, times)| *times <= most), "[{domain}] {told:?}, at most {most} times");
 }
 
-/// What must be, wherever the power was cut: no agent is told the same more often
-/// than it or the manager has started, but that one that `forgets` is led anew.
-fn check(shape: &Shape, world: &World, uncut: &Uncut, starts: usize, forgets: bool) {
+/// What must be, wherever the power was cut: no agent is told to clean up more often
+/// than it or the manager has started.
+fn check(shape: &Shape, world: &World, uncut: &Uncut, starts: usize) {
     let ends = ends(world);
     let statuses: Vec<&str> = ends.iter().map(|end| end.status.as_str()).collect();
     let expected = shape.plan.expected();
     assert!(!ends.is_empty(), "it ends");
     assert!(statuses.iter().all(|status| *status == expected.end), "{statuses:?}, not {}", expected.end);
     for (domain, does) in shape.plan.agents {
-        // Who does not react is taken for one that has forgotten.
-        let forgets = forgets || starts > 1 && matches!(does, Does::SilentAt(_));
-        check_orders(world, domain, &expected.orders[domain], starts + usize::from(forgets));
+        check_orders(world, domain, *does, &expected.orders[domain], starts);
     }
     assert!(ends.iter().all(|end| end.activity == "a-1"));
     assert!(ends.len() <= 1 + world.power.cuts.len(), "{statuses:?}");
@@ -201,15 +207,22 @@ struct Variant {
     down_ms: u64,
     boots: bool,
     agents_too: bool,
-    forgets: bool,
     clean: bool,
 }
 
-const HOST: Variant = Variant { down_ms: 300, boots: true, agents_too: true, forgets: true, clean: false };
-const PROCESS: Variant = Variant { down_ms: 0, boots: false, agents_too: false, forgets: false, clean: false };
+impl Variant {
+    /// Whether this kind of agent can come to the right end: the self-update agent does
+    /// not repeat an answer that was lost with a clean session.
+    fn suits(self, kind: Kind) -> bool {
+        kind != Kind::SelfUpdate || !self.clean
+    }
+}
+
+const HOST: Variant = Variant { down_ms: 300, boots: true, agents_too: true, clean: false };
+const PROCESS: Variant = Variant { down_ms: 0, boots: false, agents_too: false, clean: false };
 const CLEAN: Variant = Variant { clean: true, ..PROCESS };
-const LONG: Variant = Variant { down_ms: 90_000, boots: true, agents_too: true, forgets: false, clean: false };
-const SHORT: Variant = Variant { down_ms: 300, boots: false, agents_too: false, forgets: false, clean: true };
+const LONG: Variant = Variant { down_ms: 90_000, boots: true, agents_too: true, clean: false };
+const SHORT: Variant = Variant { down_ms: 300, boots: false, agents_too: false, clean: true };
 
 /// Says which case has failed.
 struct Case(String);
@@ -222,47 +235,53 @@ impl Drop for Case {
     }
 }
 
-fn uncut(shape: &Shape, variant: Variant) -> Uncut {
+fn uncut(shape: &Shape, kind: Kind, variant: Variant) -> Uncut {
     let mut uncut = Uncut::default();
-    let _case = Case(shape.name.to_owned());
-    let mut world = shape.begin(variant.forgets, variant.clean, |_| {});
+    let _case = Case(format!("{}: {kind:?}", shape.name));
+    let mut world = shape.begin(kind, variant.clean, |_| {});
     uncut.before = world.power.moments.counts;
     shape.lead(&mut world);
     uncut.end = ends(&world)[0].at;
     uncut.reboot = world.reboots.first().copied().unwrap_or(0);
     uncut.counts = world.power.moments.counts;
-    check(shape, &world, &uncut, 1, false);
+    check(shape, &world, &uncut, 1);
     uncut
 }
 
-fn cut_at(shape: &Shape, variant: Variant, uncut: &Uncut, moment: Moment, nth: usize, fate: Fate) {
-    let Variant { down_ms, boots, agents_too, forgets, clean } = variant;
-    let _case = Case(format!("{}: {moment:?} {nth} {fate:?} {variant:?}", shape.name));
-    let outage = Outage { fate, down_ms, boots, agents_too };
-    let mut world = shape.begin(forgets, clean, |world| world.power.moments.cut = Some((moment, nth, outage)));
-    shape.lead(&mut world);
-    assert_eq!(world.power.cuts.len(), 1, "the power was cut");
-    check(shape, &world, uncut, 2 + usize::from(agents_too), forgets);
+/// One cut: when, and what becomes of the write that runs.
+#[derive(Clone, Copy)]
+struct Cut {
+    moment: Moment,
+    nth: usize,
+    fate: Fate,
 }
 
-/// Cuts at every moment; how many there are.
-fn cut_all(variants: &[Variant], fates: &[Fate]) -> usize {
+fn cut_at(shape: &Shape, kind: Kind, variant: Variant, uncut: &Uncut, cut: Cut) {
+    let Variant { down_ms, boots, agents_too, clean } = variant;
+    let Cut { moment, nth, fate } = cut;
+    let _case = Case(format!("{}: {kind:?}, {moment:?} {nth} {fate:?} {variant:?}", shape.name));
+    let outage = Outage { fate, down_ms, boots, agents_too };
+    let mut world = shape.begin(kind, clean, |world| world.power.moments.cut = Some((moment, nth, outage)));
+    shape.lead(&mut world);
+    assert_eq!(world.power.cuts.len(), 1, "the power was cut");
+    check(shape, &world, uncut, 2 + usize::from(agents_too));
+}
+
+/// Cuts at every moment of a shape; how many there are.
+fn cut_shape(shape: &Shape, kind: Kind, variant: Variant, fates: &[Fate]) -> usize {
     let mut cuts = 0;
-    for shape in shapes() {
-        let before = cuts;
-        for variant in variants {
-            let uncut = uncut(&shape, *variant);
-            for moment in Moment::ALL {
-                let fates = if moment == Moment::Write { fates } else { &[Fate::Lost] };
-                for nth in uncut.before[moment as usize] + 1..=uncut.counts[moment as usize] {
-                    for fate in fates {
-                        cut_at(&shape, *variant, &uncut, moment, nth, *fate);
-                        cuts += 1;
-                    }
-                }
+    if !variant.suits(kind) {
+        return 0;
+    }
+    let uncut = uncut(shape, kind, variant);
+    for moment in Moment::ALL {
+        let fates = if moment == Moment::Write { fates } else { &[Fate::Lost] };
+        for nth in uncut.before[moment as usize] + 1..=uncut.counts[moment as usize] {
+            for fate in fates {
+                cut_at(shape, kind, variant, &uncut, Cut { moment, nth, fate: *fate });
+                cuts += 1;
             }
         }
-        println!("{:>6} cuts: {}", cuts - before, shape.name);
     }
     cuts
 }
@@ -277,24 +296,47 @@ fn tears(steps: usize) -> Vec<Fate> {
 }
 
 #[test]
+fn without_a_cut_each_shape_comes_to_its_end_with_each_kind_of_agent() {
+    for (shape, kind) in shapes().iter().flat_map(|shape| Kind::ALL.map(|kind| (shape, kind))) {
+        for variant in [PROCESS, CLEAN].into_iter().filter(|variant| variant.suits(kind)) {
+            uncut(shape, kind, variant);
+        }
+    }
+}
+
+#[test]
 fn wherever_the_power_is_cut_the_backend_has_the_one_right_end() {
-    let cuts = cut_all(&[HOST, PROCESS], &[Fate::Lost, Fate::Head(500), Fate::Whole]);
+    let fates = [Fate::Lost, Fate::Head(500), Fate::Whole];
+    let mut cuts = 0;
+    for (place, shape) in shapes().iter().enumerate() {
+        // Each shape with a few kinds of agents, each kind with a few shapes.
+        let [of_host, of_process] = [Kind::ALL[place % 5], Kind::ALL[(place + 2) % 5]];
+        cuts += cut_shape(shape, of_host, HOST, &fates) + cut_shape(shape, of_process, PROCESS, &fates);
+    }
     assert!(cuts > 2_500, "{cuts}");
 }
 
 #[test]
 #[ignore = "tests/sim --cuts runs it"]
 fn all_cuts() {
-    let cuts = cut_all(&[HOST, PROCESS, CLEAN, LONG, SHORT], &tears(5));
-    println!("{cuts} cuts");
-    assert!(cuts > 10_000);
+    let mut all = 0;
+    for shape in shapes() {
+        for kind in Kind::ALL {
+            let of_variant = |variant: Variant| cut_shape(&shape, kind, variant, &tears(5));
+            let cuts: usize = [HOST, PROCESS, CLEAN, LONG, SHORT].into_iter().map(of_variant).sum();
+            println!("{cuts:>6} cuts: {}: {kind:?}", shape.name);
+            all += cuts;
+        }
+    }
+    println!("{all} cuts");
+    assert!(all > 10_000);
 }
 
 /// After each write the power is cut and the record that it left is hurt at one of
 /// its bytes, at every `step`th; how many that were.
 fn hurt_all(shape: &Shape, step: usize) -> usize {
     let mut hurts = 0;
-    let writes = uncut(shape, PROCESS).counts[Moment::Write as usize];
+    let writes = uncut(shape, Kind::Tolerant, PROCESS).counts[Moment::Write as usize];
     for nth in 1..=writes {
         let mut byte = nth % step;
         loop {
@@ -302,7 +344,7 @@ fn hurt_all(shape: &Shape, step: usize) -> usize {
             for hurt in [Hurt::Flip, Hurt::Cut] {
                 let _case = Case(format!("{}: write {nth}, {hurt:?} at byte {byte}", shape.name));
                 let outage = Outage { fate: Fate::Whole, down_ms: 0, boots: false, agents_too: false };
-                let mut world = shape.begin(false, false, |world| {
+                let mut world = shape.begin(Kind::Tolerant, false, |world| {
                     world.power.moments.cut = Some((Moment::Write, nth, outage));
                     world.disk.as_mut().unwrap().hurt = Some((byte, hurt));
                     world.expects_error("cannot be read");
@@ -349,10 +391,10 @@ fn a_record_that_is_hurt_at_any_byte_stops_nothing() {
 fn wherever_the_disk_fails_the_activity_ends_well_and_says_that_it_is_not_saved() {
     for shape in shapes() {
         for why in ["No space left on device (os error 28)", "Input/output error (os error 5)"] {
-            let writes = uncut(&shape, PROCESS).counts[Moment::Write as usize];
+            let writes = uncut(&shape, Kind::Tolerant, PROCESS).counts[Moment::Write as usize];
             for from in 0..writes {
                 let _case = Case(format!("{}: {why} from write {from} on", shape.name));
-                let mut world = shape.begin(false, false, |world| {
+                let mut world = shape.begin(Kind::Tolerant, false, |world| {
                     world.expects_error("the activity could not be saved and goes on in memory");
                     let disk = world.disk.as_mut().unwrap();
                     disk.fails = Some((from, why));
@@ -375,7 +417,7 @@ fn wherever_the_disk_fails_the_activity_ends_well_and_says_that_it_is_not_saved(
 #[test]
 fn a_slow_disk_delays_the_activity_and_not_the_loop() {
     let shape = &shapes()[0];
-    let mut world = shape.begin(false, false, |world| world.disk.as_mut().unwrap().slow_ms = 20_000);
+    let mut world = shape.begin(Kind::Tolerant, false, |world| world.disk.as_mut().unwrap().slow_ms = 20_000);
     shape.lead(&mut world);
     assert_eq!(world.story("a-1").last().unwrap(), "COMPLETED");
     assert!(ends(&world)[0].at > 100_000);

@@ -148,7 +148,7 @@ impl Erratic {
                 bytes.push(self.feedback("a-0", stray));
             }
             for bytes in bytes {
-                said.push(Said { after_ms, topic: self.topics.feedback.clone(), bytes });
+                said.push(Said::new(after_ms, self.topics.feedback.clone(), bytes));
             }
         }
         said
@@ -191,10 +191,22 @@ impl Actor for Erratic {
         }
         let activity = seen.activity();
         if asked {
-            let bytes = inventory(&self.domain, activity, wall).into();
-            return vec![Said { after_ms: self.delay(), topic: self.topics.inventory.clone(), bytes }];
+            let bytes = inventory(&self.domain, activity, wall);
+            return vec![Said::new(self.delay(), self.topics.inventory.clone(), bytes)];
         }
         let statuses = self.answer(seen.command());
         self.say(activity, &statuses)
+    }
+
+    fn handle_crash(&mut self, wall: u64) -> Vec<Said> {
+        vec![Said::hello(self.delay(), &self.domain, wall)]
+    }
+
+    fn handle_reconnect(&mut self, wall: u64) -> Vec<Said> {
+        vec![Said::hello(self.delay(), &self.domain, wall)]
+    }
+
+    fn domain(&self) -> &str {
+        &self.domain
     }
 }

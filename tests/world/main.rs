@@ -4,29 +4,38 @@
 //! is checked, and after each case the messages that went over the wire.
 //!
 //! `every_agent`, `containers` and `self_update` play what agents in the field send
-//! (agents.md), each line of it as a test.
+//! (agents.md), each line of it as a test. `repair` and `late` play what the manager
+//! does when something may have been lost, rule by rule; `courses` and `stern` lead the
+//! agents of `cast`, as strict as those in the field, through whole activities in which
+//! something is lost. `forward` checks in every world that no command goes out twice.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod actors;
 mod better;
 mod broker;
+mod cast;
 mod checked;
 mod consent;
 mod console;
 mod containers;
+mod courses;
 mod cuts;
 mod disk;
 mod erratic;
 mod every_agent;
 mod flash;
+mod forward;
 mod frugal;
 mod heap;
 mod journal;
+mod kind;
+mod late;
 mod model;
 mod power;
 mod random;
 mod reboot;
+mod repair;
 mod saved;
 mod scenario;
 mod seen;
@@ -36,5 +45,7 @@ mod settings;
 mod sim;
 mod state;
 mod states;
+mod stern;
+mod told;
 mod twin;
 mod wire;

@@ -1,13 +1,17 @@
-//! Random worlds: erratic agents, a hasty backend, an undecided owner, a link that
+//! Random worlds: agents of every kind, a hasty backend, an undecided owner, a link that
 //! breaks, a power that fails, a disk that is slow or full. Whatever happens, each
 //! accepted activity has exactly one final status at the backend, nothing is
 //! commanded afterwards, and the manager takes the next. `sim` runs them.
+//!
+//! Some worlds are calm: the agents do their work, the disk works, nobody is asked, and
+//! only a few things are lost. There each accepted activity completes.
 
 use serde_json::{json, Value};
 
 use crate::actors::desired_state;
 use crate::disk::{Disk, Fate};
 use crate::erratic::{Erratic, Random};
+use crate::kind::Kind;
 use crate::power::Outage;
 use crate::scenario::World;
 use crate::seen::{text, From, Seen};
@@ -15,11 +19,70 @@ use crate::wire::is_refusal;
 
 const DOMAINS: [&str; 4] = ["one", "two", "three", "four"];
 
+/// How often something may be lost in a calm world: no phase has more repairs than that.
+const LOSSES_MAX: u32 = 3;
+
+/// What a power cut counts: the start is an event, and each agent's hello after it.
+const LOSSES_OF_CUT: u32 = 2;
+
+fn config(random: &mut Random, domains: usize, is_twin: bool, is_calm: bool) -> Value {
+    let mut agents = json!({});
+    for domain in &DOMAINS[..domains] {
+        let read_timeout = random.of(&["1s", "20s", "1m"]);
+        agents[domain] = json!({ "rebootRequired": random.percent(15), "readTimeout": read_timeout });
+    }
+    let asking = ["download", "update", "activate"].into_iter();
+    let asking: Vec<&str> = asking.filter(|_| random.percent(20) && !is_calm).collect();
+    let phase = random.of(&["20s", "2m", "10m"]);
+    json!({
+        "thingsEnabled": is_twin,
+        "agents": agents,
+        "connection": { "clientId": "um", "cleanSession": random.percent(60) && !is_calm },
+        "ownerConsentCommands": asking,
+        "ownerConsentTimeout": random.of(&["30s", "30m"]),
+        "phaseTimeout": if is_calm { "12h" } else { phase },
+        "resumeAfter": random.of(&["1s", "5s", "60s"]),
+        "cleanupTimeout": random.of(&["5s", "30s", "1m"]),
+        "reportFeedbackInterval": random.of(&["0s", "7s", "1m"]),
+        "currentStateDelay": random.of(&["0s", "30s"]),
+    })
+}
+
+/// Anybody serves the domain; in a calm world somebody who does the work.
+fn join(world: World, domain: &'static str, random: &mut Random, is_calm: bool) -> World {
+    if !is_calm && random.percent(50) {
+        return world.joined_by(Erratic::new(domain, Random::new(random.next())));
+    }
+    let kind = random.of(&Kind::ALL);
+    let mut manner = kind.paced(random.of(&[0, 20, 700, 8_000, 30_000]));
+    if kind == Kind::SelfUpdate {
+        // It takes no desired state while it cleans up, which is not waited for that long.
+        manner.work_ms = manner.work_ms.min(700);
+    }
+    if kind == Kind::Silent {
+        manner.work_ms = random.of(&[25_000, 130_000]);
+    }
+    manner.tells_ms = random.of(&[0, 900]);
+    manner.starts_ms = random.of(&[0, 1_000, 30_000]);
+    if !is_calm && random.percent(30) {
+        let command = random.of(&["IDENTIFY", "DOWNLOAD", "UPDATE", "ACTIVATE", "ROLLBACK", "CLEANUP"]);
+        match random.below(4) {
+            0 => manner.fails_at = command,
+            1 => manner.silent_at = command,
+            2 => manner.deaf_to = command,
+            _ => manner.is_content = true,
+        }
+    }
+    kind.join(world, domain, manner)
+}
+
 /// A world that is led at random.
 struct Course {
     world: World,
     random: Random,
     is_twin: bool,
+    /// What may still be lost, in a calm world.
+    losses: Option<u32>,
     domains: usize,
     /// Activities that were wanted so far.
     wanted: u64,
@@ -30,24 +93,8 @@ impl Course {
     fn new(seed: u64) -> Course {
         let mut random = Random::new(seed);
         let domains = 1 + random.below(DOMAINS.len() as u64) as usize;
-        let is_twin = random.percent(40);
-        let mut agents = json!({});
-        for domain in &DOMAINS[..domains] {
-            let read_timeout = random.of(&["1s", "20s", "1m"]);
-            agents[domain] = json!({ "rebootRequired": random.percent(15), "readTimeout": read_timeout });
-        }
-        let asking: Vec<&str> = ["download", "update", "activate"].into_iter().filter(|_| random.percent(20)).collect();
-        let config = json!({
-            "thingsEnabled": is_twin,
-            "agents": agents,
-            "connection": { "clientId": "um", "cleanSession": random.percent(60) },
-            "ownerConsentCommands": asking,
-            "ownerConsentTimeout": random.of(&["30s", "30m"]),
-            "phaseTimeout": random.of(&["20s", "2m", "10m"]),
-            "cleanupTimeout": random.of(&["5s", "30s", "1m"]),
-            "reportFeedbackInterval": random.of(&["0s", "7s", "1m"]),
-            "currentStateDelay": random.of(&["0s", "30s"]),
-        });
+        let (is_twin, is_calm) = (random.percent(40), random.percent(30));
+        let config = config(&mut random, domains, is_twin, is_calm);
         let disk = random.percent(60).then(Disk::default);
         let mut world = World::begin(&config.to_string(), disk);
         // What a broker that acknowledges nothing for long leads to.
@@ -56,19 +103,34 @@ impl Course {
         world.expects_error("what was saved of it cannot be read");
         world.read_max = random.of(&[1, 13, 4096, usize::MAX]);
         for domain in &DOMAINS[..domains] {
-            world = world.joined_by(Erratic::new(domain, Random::new(random.next())));
+            world = join(world, domain, &mut random, is_calm);
         }
         if let Some(disk) = &mut world.disk {
-            disk.slow_ms = random.of(&[0, 0, 30, 2_000, 20_000]);
-            if random.percent(20) {
+            let slow_ms = random.of(&[0, 0, 30, 2_000, 20_000]);
+            // CLEANUP may be waited for less long than a slow disk takes to let it out.
+            disk.slow_ms = if is_calm { slow_ms.min(30) } else { slow_ms };
+            if random.percent(20) && !is_calm {
                 disk.fails = Some((random.below(40) as usize, "No space left on device (os error 28)"));
                 world.expects_error("the activity could not be saved and goes on in memory");
             }
         }
         world.settle();
-        let mut course = Course { world, random, is_twin, domains, wanted: 0, reboots_failed: 0 };
+        let losses = is_calm.then_some(LOSSES_MAX);
+        let mut course = Course { world, random, is_twin, losses, domains, wanted: 0, reboots_failed: 0 };
         course.edge_says("name");
         course
+    }
+
+    /// Whether so much may be lost now.
+    fn loses(&mut self, much: u32) -> bool {
+        match &mut self.losses {
+            None => true,
+            Some(left) if *left < much => false,
+            Some(left) => {
+                *left -= much;
+                true
+            }
+        }
     }
 
     fn edge_says(&mut self, name: &str) {
@@ -152,12 +214,26 @@ impl Course {
         self.edge_says("name");
     }
 
+    /// Its connection or its process ends, and it is there again.
+    fn agent_returns(&mut self, crashes: bool) {
+        let domain = DOMAINS[self.random.below(self.domains as u64) as usize];
+        match crashes {
+            true if self.loses(1) => self.world.agent_crashes(domain),
+            false if self.loses(1) => self.world.agent_reconnects(domain),
+            _ => {}
+        }
+    }
+
     fn step(&mut self) {
-        let most = self.random.of(&[10, 3_000, 60_000, 700_000]);
+        let most = self.random.of(&[10, 3_000, 20_000, 60_000, 700_000]);
         let ms = self.random.below(most);
         self.world.run_for(ms);
-        if self.random.percent(8) {
+        if self.random.percent(8) && self.loses(LOSSES_OF_CUT) {
             return self.power_cut();
+        }
+        if self.random.percent(12) {
+            let crashes = self.random.percent(40);
+            return self.agent_returns(crashes);
         }
         if self.world.is_off() {
             return;
@@ -168,10 +244,12 @@ impl Course {
             50..=59 => self.world.cut(),
             60..=65 => self.world.broker_goes(),
             66..=79 => self.world.broker.reachable = true,
-            80..=83 => self.world.broker.acknowledges = false,
+            // The agents would get what is not acknowledged twice.
+            80..=83 => self.world.broker.acknowledges = self.losses.is_some(),
             84..=89 => self.world.broker.acknowledges = true,
             90..=92 => self.world.backend_asks("get"),
-            93..=94 => self.world.broker.forget_session(),
+            93..=94 if self.losses.is_none() => self.world.broker.forget_session(),
+            93..=94 => {}
             95..=96 => self.world.wall_ms = self.random.below(1 << 40) as i64 - (1 << 39),
             97 => self.edge_says("other"),
             98 => self.edge_says("name"),
@@ -214,10 +292,31 @@ impl Course {
             }
         }
         self.check_refusals(&accepted);
+        if self.losses.is_some() {
+            self.check_calm();
+        }
         self.reboot_fails();
         self.apply(&desired_state(&DOMAINS));
         assert_eq!(self.world.accepted.borrow().len(), accepted.len() + 1, "the manager takes the next");
         self.come_to_rest();
+    }
+
+    /// Whatever was begun is done.
+    fn check_calm(&self) {
+        for end in self.world.ends() {
+            let is_excused = is_refusal(&end.message)
+                || end.message.starts_with("too many messages")
+                || end.message.contains("any supported domain")
+                || end.message.contains("unreadable")
+                || end.message.contains("payload.domains");
+            assert!(
+                end.status == "COMPLETED" || is_excused,
+                "calm, but {}: {} {}",
+                end.activity,
+                end.status,
+                end.message
+            );
+        }
     }
 
     /// Each desired state that was not accepted is refused, once.

@@ -224,8 +224,9 @@ fn an_end_that_is_still_being_saved_is_no_reason_to_refuse_its_activity() {
 }
 
 #[test]
-fn an_answer_that_a_broker_without_a_session_lost_is_asked_for_again() {
-    let mut world = World::with(&["one"], r#""phaseTimeout": "10m""#).joined_by(Obedient::paced("one", 1_000));
+fn an_answer_that_a_broker_without_a_session_lost_is_got_by_a_repair() {
+    let more = r#""phaseTimeout": "10m", "resumeAfter": "20s", "connection": {"cleanSession": true}"#;
+    let mut world = World::with(&["one"], more).joined_by(Obedient::paced("one", 1_000));
     world.backend_applies("a-1", &desired_state(&["one"]));
     world.run_for(2_500);
     assert_eq!(world.commands("one"), ["DOWNLOAD"]);
@@ -233,8 +234,11 @@ fn an_answer_that_a_broker_without_a_session_lost_is_asked_for_again() {
     world.broker_goes();
     world.run_for(10_000);
     world.broker_comes();
+    world.run_for(19_000);
+    assert_eq!(world.commands("one"), ["DOWNLOAD"], "nothing is repeated on suspicion alone");
     world.run_for(60_000);
     assert_eq!(world.last("a-1").status, "COMPLETED");
+    assert_eq!(world.sent_to("oneupdate/desiredstate").len(), 2);
     assert_eq!(world.commands("one"), ["DOWNLOAD", "DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"]);
 }
 

@@ -5,22 +5,21 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use log::Level;
-use serde_json::Value;
 use update_manager::config::Config;
 use update_manager::mqtt::{LinkWish, Reason};
 use update_manager::router::Router;
 use update_manager::time::{Now, Tick};
 
-use crate::actors::{Actor, Said};
+use crate::actors::{Actor, Nobody, Said};
 use crate::broker::Broker;
 use crate::checked::Accepted;
 use crate::disk::Disk;
 use crate::heap;
 use crate::journal;
 use crate::power::{Moment, Power};
-use crate::seen::{text, topic, From, Report, Seen};
+use crate::seen::{topic, From};
 pub use crate::settings::configuration;
-use crate::settings::{parse, router};
+use crate::settings::{parse, resume_after_ms, router};
 use crate::wire;
 
 /// The wall clock when the world begins.
@@ -35,6 +34,12 @@ const STEPS_MAX: usize = 1_000_000;
 /// Bytes of a read below which it is one piece of a packet.
 const PIECE: usize = 1_000;
 
+/// What is to be said, and the place of the actor who says it.
+struct Planned {
+    actor: usize,
+    said: Said,
+}
+
 /// A manager, and all around it.
 pub struct World {
     pub config: Config,
@@ -46,6 +51,8 @@ pub struct World {
     pub read_max: usize,
     /// What the wall clock shows besides the time that went by.
     pub wall_ms: i64,
+    /// How long a suspicion lasts before a domain is repaired.
+    pub resume_after_ms: u64,
     /// Links that the manager lost.
     pub losses: u32,
     /// Where activities are saved; none: they are not.
@@ -58,7 +65,7 @@ pub struct World {
     /// Messages of `broker.seen` that the actors have heard.
     heard: usize,
     /// What is to be said, by time and order.
-    agenda: BTreeMap<(u64, usize), Said>,
+    agenda: BTreeMap<(u64, usize), Planned>,
     planned: usize,
     excused: Vec<&'static str>,
 }
@@ -91,6 +98,7 @@ impl World {
     pub fn begin(text: &str, disk: Option<Disk>) -> World {
         journal::start();
         let config = parse(text);
+        let resume_after_ms = resume_after_ms(text, config.phase_timeout_ms);
         let accepted: Accepted = Rc::new(RefCell::new(Vec::new()));
         let now = Now { tick: Tick(START), wall: EPOCH };
         let router = router(&config, &accepted, disk.is_some(), now);
@@ -101,6 +109,7 @@ impl World {
             reboots: Vec::new(),
             read_max: usize::MAX,
             wall_ms: 0,
+            resume_after_ms,
             losses: 0,
             disk,
             power: Power::default(),
@@ -334,9 +343,40 @@ impl World {
     /// The agents are gone for a moment, and what they were about to say.
     pub(crate) fn agents_fall_off(&mut self) {
         self.agenda.clear();
+        (0..self.actors.len()).for_each(|place| self.restart(place));
+    }
+
+    /// The process of this domain's agent ends and starts anew.
+    pub fn agent_crashes(&mut self, domain: &str) {
+        let place = self.agent(domain);
+        self.agenda.retain(|_, planned| planned.actor != place);
+        self.restart(place);
+        self.settle();
+    }
+
+    /// The connection of this domain's agent is lost and made again.
+    pub fn agent_reconnects(&mut self, domain: &str) {
+        let (place, wall) = (self.agent(domain), self.wall());
+        let said = self.actors[place].handle_reconnect(wall);
+        said.into_iter().for_each(|said| self.plan(place, said));
+        self.settle();
+    }
+
+    /// The process of this domain's agent ends for good.
+    pub fn agent_dies(&mut self, domain: &str) {
+        let place = self.agent(domain);
+        self.agenda.retain(|_, planned| planned.actor != place);
+        self.actors[place] = Box::new(Nobody);
+    }
+
+    fn agent(&self, domain: &str) -> usize {
+        self.actors.iter().position(|actor| actor.domain() == domain).expect("an agent of this domain")
+    }
+
+    fn restart(&mut self, place: usize) {
         let wall = self.wall();
-        let said: Vec<Said> = self.actors.iter_mut().flat_map(|actor| actor.handle_crash(wall)).collect();
-        said.into_iter().for_each(|said| self.plan(said));
+        let said = self.actors[place].handle_crash(wall);
+        said.into_iter().for_each(|said| self.plan(place, said));
     }
 
     fn exchange(&mut self) -> bool {
@@ -389,110 +429,27 @@ impl World {
         while let Some(seen) = self.broker.seen.get(self.heard) {
             self.heard += 1;
             if seen.from == From::Manager {
-                let answers: Vec<Said> = self.actors.iter_mut().flat_map(|actor| actor.handle(seen, wall)).collect();
-                answers.into_iter().for_each(|said| self.plan(said));
+                let answers = self.actors.iter_mut().map(|actor| actor.handle(seen, wall));
+                let answers: Vec<(usize, Vec<Said>)> = answers.enumerate().collect();
+                for (actor, all) in answers {
+                    all.into_iter().for_each(|said| self.plan(actor, said));
+                }
             }
         }
     }
 
     /// Something is to be said later.
-    pub fn plan(&mut self, said: Said) {
+    fn plan(&mut self, actor: usize, said: Said) {
         self.planned += 1;
-        self.agenda.insert((self.now + said.after_ms, self.planned), said);
+        self.agenda.insert((self.now + said.after_ms, self.planned), Planned { actor, said });
     }
 
     /// Says the next thing that is due; whether there was one.
     fn speak(&mut self) -> bool {
         let due = self.agenda.first_entry().filter(|entry| entry.key().0 <= self.now);
-        let Some(said) = due.map(|entry| entry.remove()) else { return false };
-        self.broker.publish(self.now, &said.topic, &said.bytes, false);
+        let Some(Planned { said, .. }) = due.map(|entry| entry.remove()) else { return false };
+        self.broker.publish(self.now, &said.topic, &said.bytes, said.retain);
         true
-    }
-}
-
-/// What went on.
-impl World {
-    /// All that the manager has sent to a topic, but not what it had to send again.
-    pub fn sent_to(&self, topic: &str) -> Vec<&Seen> {
-        self.sent().filter(|seen| seen.topic == topic).collect()
-    }
-
-    fn sent(&self) -> impl Iterator<Item = &Seen> {
-        self.broker.seen.iter().filter(|seen| seen.from == From::Manager && !seen.again)
-    }
-
-    /// All feedback to the backend about an activity.
-    pub fn reports(&self, activity: &str) -> Vec<Report> {
-        self.sent().filter(|seen| seen.activity() == activity).filter_map(Seen::report).collect()
-    }
-
-    /// All final statuses.
-    pub fn ends(&self) -> Vec<Report> {
-        self.sent().filter_map(Seen::end).collect()
-    }
-
-    /// The statuses of an activity as the backend got them.
-    pub fn story(&self, activity: &str) -> Vec<String> {
-        self.reports(activity).into_iter().map(|report| report.status).collect()
-    }
-
-    /// The last feedback about an activity.
-    pub fn last(&self, activity: &str) -> Report {
-        self.reports(activity).pop().expect("a report")
-    }
-
-    /// The commands that a domain got, of all activities.
-    pub fn commands(&self, domain: &str) -> Vec<String> {
-        self.commands_at(domain).into_iter().map(|(_, command)| command).collect()
-    }
-
-    /// The same with the time at which they came, in milliseconds.
-    pub fn commands_at(&self, domain: &str) -> Vec<(u64, String)> {
-        let sent = self.sent_to(&topic(domain, "desiredstate/command"));
-        sent.into_iter().map(|seen| (seen.at, seen.command().to_owned())).collect()
-    }
-
-    /// The activities under which a domain was asked for its inventory.
-    pub fn asked(&self, domain: &str) -> Vec<String> {
-        let sent = self.sent_to(&topic(domain, "currentstate/get"));
-        sent.into_iter().map(|seen| seen.activity().to_owned()).collect()
-    }
-
-    /// The current states that were reported, plain: time and message.
-    pub fn states(&self) -> Vec<(u64, Value)> {
-        self.sent_to("deviceupdate/currentstate").into_iter().map(|seen| (seen.at, seen.json())).collect()
-    }
-
-    /// The activities with which the current state was reported, plain.
-    pub fn states_of(&self) -> Vec<String> {
-        self.states().iter().map(|(_, state)| text(state, "activityId").to_owned()).collect()
-    }
-
-    /// All that went over the wire and into the log, in one number: the same for the
-    /// same seed, on each machine.
-    pub fn digest(&self) -> u64 {
-        let mut digest = 0;
-        let mut take = |bytes: &[u8]| {
-            for chunk in bytes.chunks(8) {
-                let mut word = [0; 8];
-                word[..chunk.len()].copy_from_slice(chunk);
-                digest = (digest ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-            }
-        };
-        for seen in &self.broker.seen {
-            take(&seen.at.to_le_bytes());
-            take(&[seen.from as u8, u8::from(seen.retain), u8::from(seen.again)]);
-            take(seen.topic.as_bytes());
-            take(&seen.bytes);
-        }
-        self.reboots.iter().for_each(|at| take(&at.to_le_bytes()));
-        journal::each(|_, line| take(line.as_bytes()));
-        digest
-    }
-
-    /// Whether a line of the log has all of these parts.
-    pub fn logged(&self, parts: &[&str]) -> bool {
-        journal::lines().iter().any(|(_, line)| parts.iter().all(|part| line.contains(part)))
     }
 }
 
@@ -511,19 +468,5 @@ impl Drop for World {
             self.print();
             panic!("{fault}");
         }
-    }
-}
-
-impl World {
-    /// What went over the wire and into the log, for whoever looks into a failure.
-    fn print(&self) {
-        for seen in &self.broker.seen {
-            let body = String::from_utf8_lossy(&seen.bytes);
-            let body: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
-            let arrow = if seen.from == From::Manager { "->" } else { "<-" };
-            let again = if seen.again { " (again)" } else { "" };
-            println!("{:>9} {arrow} {}{again} {body}", seen.at, seen.topic);
-        }
-        journal::lines().iter().for_each(|(level, line)| println!("{level:<5} {line}"));
     }
 }

@@ -100,6 +100,11 @@ impl Seen {
         &self.brief().path
     }
 
+    /// Its status, empty if there is none.
+    pub fn status(&self) -> &str {
+        self.brief().payload.as_ref().map_or("", |payload| &payload.status)
+    }
+
     /// Its command, empty if there is none.
     pub fn command(&self) -> &str {
         self.brief().payload.as_ref().map_or("", |payload| &payload.command)

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use update_manager::config::values::{Values, Warnings};
+use serde_json::Value;
+use update_manager::config::values::{Values, Warning, Warnings};
 use update_manager::config::{file, merge, Config};
 use update_manager::mqtt::Options;
 use update_manager::orchestrator::{Durable, Orchestrator};
@@ -37,8 +38,22 @@ pub fn parse(text: &str) -> Config {
     assert!(file::apply(text, &mut values, &mut warnings).is_ok(), "a configuration file: {text}");
     merge::settle_domains(&mut values).unwrap();
     let config = merge::resolve(&mut values, &mut warnings).unwrap();
-    assert_eq!(warnings.into_vec(), [], "a configuration without warnings");
+    // A time that is clamped is part of some cases.
+    let warnings: Vec<Warning> = warnings.into_vec().into_iter().filter(|one| one.key != "resumeAfter").collect();
+    assert_eq!(warnings, [], "a configuration without warnings");
     config
+}
+
+/// How long a suspicion lasts before the domain is repaired, in milliseconds: as it is
+/// configured, by default a minute, at most half a phase.
+pub fn resume_after_ms(text: &str, phase_timeout_ms: u64) -> u64 {
+    let json: Value = serde_json::from_str(text).unwrap_or_default();
+    let configured = json["resumeAfter"].as_str().unwrap_or("60s");
+    let (number, unit_ms) = match configured.strip_suffix('s') {
+        Some(number) => (number, 1_000),
+        None => (configured.trim_end_matches('m'), 60_000),
+    };
+    (number.parse::<u64>().unwrap() * unit_ms).min(phase_timeout_ms / 2)
 }
 
 /// As the shell makes them of the configuration, but always the same.

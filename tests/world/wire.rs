@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use crate::forward;
 use crate::scenario::World;
 use crate::seen::{topic, From, Seen};
 
 /// The first rule that was broken.
 pub fn broken(world: &World) -> Option<String> {
     let accepted = world.accepted.borrow();
-    match world.power.cuts.is_empty() {
+    let broken = match world.power.cuts.is_empty() {
         true => one_end_of_each(world, &accepted).or_else(|| in_turn(world)),
         false => same_end_of_each(world),
-    }
+    };
+    broken.or_else(|| forward::no_command_that_leads_forward_goes_out_twice_in_a_course(world))
 }
 
 /// Past a power cut an end may have to be told again, but no other one, and still
@@ -80,7 +82,9 @@ fn is_command(topic: &str) -> bool {
 
 /// Never a command before the one before is answered, or was waited for: each
 /// agent has said something in between, or has had the time to. Whoever cancels an
-/// activity at the console does not wait.
+/// activity at the console does not wait. What a repair sends does not either: the
+/// desired state once more, then the command that was owed, or CLEANUP if a failure
+/// that was kept counts after all; and CLEANUP and ROLLBACK may come twice.
 fn in_turn(world: &World) -> Option<String> {
     if world.losses > 0 {
         // What waited for the link comes all at once.
@@ -96,10 +100,27 @@ fn in_turn(world: &World) -> Option<String> {
             ["desiredstate", "desiredstate/command", "desiredstatefeedback"].map(|sub| topic(&agent.domain, sub));
         let mut before: Option<(u64, &Seen)> = None;
         let mut first: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        let mut repaired: Option<u64> = None;
         for seen in &world.broker.seen {
             if seen.topic == feedback {
                 before = None;
             } else if (seen.topic == state || seen.topic == command) && !is_cancelled(world, seen.activity()) {
+                let is_known = first.contains_key(&(seen.activity(), seen.command()));
+                let is_of_repair = match seen.command() {
+                    "" => is_known,
+                    "ROLLBACK" => is_known,
+                    "CLEANUP" => is_known || repaired.is_some(),
+                    _ => {
+                        is_known
+                            && repaired.is_some_and(|at| seen.at >= at + world.resume_after_ms.saturating_sub(saving))
+                    }
+                };
+                if seen.command().is_empty() {
+                    repaired = Some(seen.at).filter(|_| is_known);
+                }
+                if is_of_repair {
+                    before = None;
+                }
                 if let Some((at, earlier)) =
                     before.filter(|(at, other)| other.activity() == seen.activity() && seen.at < at + patience)
                 {

@@ -1,0 +1,171 @@
+//! The agents in the field take each command once. So in a course, which begins with a
+//! desired state, what leads a domain forward is sent to it once.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use crate::scenario::World;
+use crate::seen::{topic, From, Seen};
+
+const FORWARD: [&str; 3] = ["DOWNLOAD", "UPDATE", "ACTIVATE"];
+
+/// Repairs of a domain in one phase of the others.
+const REPAIRS_MAX: usize = 3;
+
+/// A course of one domain in one activity.
+#[derive(Default)]
+struct Course {
+    /// How often each command was sent.
+    sent: BTreeMap<String, usize>,
+    /// How often it may be.
+    allowed: BTreeMap<String, usize>,
+}
+
+impl Course {
+    fn is_past(&self, command: &str) -> bool {
+        self.sent.get(command).copied().unwrap_or(0) > 1 + self.allowed.get(command).copied().unwrap_or(0)
+    }
+}
+
+/// A repair that the agent has not identified yet.
+struct Repair {
+    at: u64,
+    /// The last command that was sent before it, empty if it was the desired state.
+    owed: String,
+    is_repeated: bool,
+}
+
+/// One domain's way through one activity.
+#[derive(Default)]
+struct Way {
+    /// The last is the one that the manager takes for the present one.
+    course: Course,
+    /// Desired states that the agent may still identify, oldest first; the first of all
+    /// is no repair.
+    queued: VecDeque<Option<Repair>>,
+    is_begun: bool,
+    last: String,
+    /// Repairs by how many commands had led somebody forward.
+    repairs: BTreeMap<usize, usize>,
+}
+
+/// For each domain and activity: in a course DOWNLOAD, UPDATE and ACTIVATE go out once.
+/// A course begins with a desired state; commands that are sent before the agent has
+/// identified it belong to the one before (late answers). But there are
+///
+///  - the second UPDATE that follows a `DOWNLOADING` after the first,
+///  - one repeat, for a repair, of the last command before it, when `resumeAfter` has
+///    gone by since and the agent has not identified it,
+///  - messages that MQTT sends again.
+///
+/// And at most three repairs of a domain go out in a phase of the others.
+pub fn no_command_that_leads_forward_goes_out_twice_in_a_course(world: &World) -> Option<String> {
+    if world.disk.as_ref().is_some_and(|disk| disk.hurt.is_some() || disk.has_failed) {
+        // What was sent was not saved, or is lost with the record.
+        return None;
+    }
+    let phases = phases(world);
+    world.config.agents.iter().find_map(|agent| of_domain(world, &agent.domain, &phases))
+}
+
+/// Places in `seen` at which an activity's next command leads somebody forward for the
+/// first time.
+fn phases(world: &World) -> BTreeMap<String, Vec<usize>> {
+    let mut known: HashSet<(String, String)> = HashSet::new();
+    let mut phases: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (place, seen) in world.broker.seen.iter().enumerate().filter(|(_, seen)| seen.from == From::Manager) {
+        if FORWARD.contains(&seen.command()) {
+            let activity = seen.activity().to_owned();
+            if known.insert((activity.clone(), seen.command().to_owned())) {
+                phases.entry(activity).or_default().push(place);
+            }
+        }
+    }
+    phases
+}
+
+fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>) -> Option<String> {
+    let [state, command, feedback] =
+        ["desiredstate", "desiredstate/command", "desiredstatefeedback"].map(|sub| topic(domain, sub));
+    // What the manager has not acknowledged it may have taken, or may have lost.
+    let taken: HashSet<&[u8]> =
+        world.broker.taken.iter().filter(|(topic, _)| *topic == feedback).map(|(_, bytes)| &bytes[..]).collect();
+    let mut ways: BTreeMap<&str, Way> = BTreeMap::new();
+    for (place, seen) in world.broker.seen.iter().enumerate().filter(|(_, seen)| !seen.again) {
+        if seen.from == From::Manager {
+            if let Some(end) = seen.end() {
+                // The same activity may be wanted again.
+                ways.retain(|activity, _| *activity != end.activity);
+            }
+        }
+        let is_order = seen.from == From::Manager && (seen.topic == state || seen.topic == command);
+        if is_order {
+            let way = ways.entry(seen.activity()).or_default();
+            let before = |places: &Vec<usize>| places.iter().filter(|at| **at < place).count();
+            let phase = phases.get(seen.activity()).map_or(0, before);
+            let broken = if seen.topic == state { way.forward(seen, phase) } else { way.command(seen, world) };
+            if let Some(broken) = broken {
+                return Some(format!("[{domain}] {broken} at {}", seen.at));
+            }
+        } else if seen.topic == feedback {
+            if let Some(way) = ways.get_mut(seen.activity()) {
+                way.hear(seen.status(), taken.contains(&seen.bytes[..]));
+            }
+        }
+    }
+    None
+}
+
+impl Way {
+    fn forward(&mut self, seen: &Seen, phase: usize) -> Option<String> {
+        if !core::mem::replace(&mut self.is_begun, true) {
+            self.queued.push_back(None);
+            return None;
+        }
+        self.queued.push_back(Some(Repair { at: seen.at, owed: self.last.clone(), is_repeated: false }));
+        let repairs = self.repairs.entry(phase).or_default();
+        *repairs += 1;
+        (*repairs > REPAIRS_MAX).then(|| format!("repair {repairs} in one phase"))
+    }
+
+    fn command(&mut self, seen: &Seen, world: &World) -> Option<String> {
+        let command = seen.command();
+        self.last = command.to_owned();
+        if !FORWARD.contains(&command) {
+            return None;
+        }
+        *self.course.sent.entry(command.to_owned()).or_default() += 1;
+        if !self.course.is_past(command) {
+            return None;
+        }
+        // What waits for a link or a save may come closer to what was sent before.
+        let is_exact =
+            world.losses as usize <= world.power.cuts.len() && world.disk.as_ref().map_or(true, |d| d.slowest_ms == 0);
+        let wait = if is_exact { world.resume_after_ms } else { 0 };
+        let repairs = self.queued.iter_mut().flatten();
+        let mut repairs = repairs.filter(|repair| !repair.is_repeated && seen.at >= repair.at + wait);
+        let Some(repair) = repairs.find(|repair| repair.owed == command) else {
+            return Some(format!("{command} again in its course"));
+        };
+        repair.is_repeated = true;
+        *self.course.allowed.entry(command.to_owned()).or_default() += 1;
+        None
+    }
+
+    fn hear(&mut self, status: &str, is_taken: bool) {
+        match status {
+            "DOWNLOADING" => {
+                let again = self.course.sent.get("UPDATE").copied().unwrap_or(0);
+                if again > 0 {
+                    self.course.allowed.insert("UPDATE".to_owned(), again);
+                }
+            }
+            "IDENTIFIED" if !self.queued.is_empty() => {
+                if is_taken {
+                    self.queued.pop_front();
+                }
+                self.course = Course::default();
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Which agent serves a domain.
+
+use crate::actors::Obedient;
+use crate::cast::{Manner, SelfUpdate, Strict};
+use crate::scenario::World;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// It answers whatever it is sent, however often, and keeps the activity over a restart.
+    Tolerant,
+    /// The same, but a restart makes it forget the activity.
+    Forgetful,
+    /// The containers agent.
+    Strict,
+    /// The containers agent with a lot to do, of which it says nothing.
+    Silent,
+    /// The self-update agent.
+    SelfUpdate,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 5] = [Kind::Tolerant, Kind::Forgetful, Kind::Strict, Kind::Silent, Kind::SelfUpdate];
+
+    /// Whether it does again what it has forgotten in a restart.
+    pub fn forgets(self) -> bool {
+        self != Kind::Tolerant
+    }
+
+    /// How it works if each command takes so many milliseconds; the silent one is slow.
+    pub fn paced(self, work_ms: u64) -> Manner {
+        let work_ms = if self == Kind::Silent { 25_000 } else { work_ms };
+        Manner { work_ms, is_quiet: self == Kind::Silent, starts_ms: 1_000, ..Manner::default() }
+    }
+
+    /// A world in which it serves the domain.
+    pub fn join(self, world: World, domain: &'static str, manner: Manner) -> World {
+        match self {
+            Kind::Tolerant | Kind::Forgetful => {
+                let agent = Obedient::paced(domain, manner.work_ms).forgetful(self == Kind::Forgetful);
+                let agent = agent.failing_at(manner.fails_at).silent_at(manner.silent_at);
+                let agent = agent.starting_in(manner.starts_ms);
+                world.joined_by(if manner.is_content { agent.content() } else { agent })
+            }
+            Kind::Strict | Kind::Silent => world.joined_by(Strict::new(domain, manner)),
+            Kind::SelfUpdate => world.joined_by(SelfUpdate::new(domain, manner)),
+        }
+    }
+}
