@@ -114,9 +114,8 @@ impl Check {
             Event::ConsentReply(..) => rule(self.asking, "an answer counts for the question that is open")?,
             Event::Link(link) => {
                 self.is_hearing = match link {
-                    Link::Down => false,
-                    Link::Up { session_present } => *session_present,
-                    Link::Subscribed => true,
+                    Link::Down | Link::Fresh { .. } => false,
+                    Link::Kept | Link::Subscribed => true,
                 };
             }
             Event::Boot(saved) => self.take_up(saved),

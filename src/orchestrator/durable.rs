@@ -189,7 +189,8 @@ impl<O: Orchestrator> Durable<O> {
             _ if is_progress && self.held.contains(&effect) => {}
             Effect::Forward(_) | Effect::Send(..) if self.held.contains(&effect) => {}
             _ => {
-                if let Effect::Send(domain, Command::Rollback | Command::Cleanup) = effect {
+                // A download begins a course: what was to follow in the one before is over.
+                if let Effect::Send(domain, Command::Rollback | Command::Cleanup | Command::Download) = effect {
                     self.forget_steps(domain);
                 }
                 assert!(self.held.len() < HELD_MAX, "an activity decides no more than {HELD_MAX} things at once");

@@ -2,7 +2,7 @@
 
 use super::campaign::PastLimit;
 use super::effect::TimerKind;
-use super::ids::DomainIx;
+use super::ids::{DomainIx, DomainSet};
 use super::phase::{ActionStatus, Status};
 use super::resume::Saved;
 use crate::text::Text;
@@ -48,11 +48,17 @@ pub enum Event<'a> {
 pub enum Link {
     /// It is lost.
     Down,
-    /// The broker has accepted us.
-    Up {
-        /// Whether it has kept our session: our subscriptions hold, and what was said
-        /// to us meanwhile comes now. Otherwise that is lost.
-        session_present: bool,
+    /// The broker has accepted us and has kept our session: our subscriptions hold, and
+    /// what was said to us meanwhile comes now.
+    Kept,
+    /// The broker has accepted us and knows nothing of an earlier session: what was said
+    /// to us meanwhile is lost.
+    Fresh {
+        /// Domains with a message of ours that is still to be sent for the first time.
+        unsent: DomainSet,
+        /// Domains with a message of ours that was sent in the session that is lost, and
+        /// that is not sent again: nobody knows whether it arrived.
+        dropped: DomainSet,
     },
     /// Our subscriptions hold: agents can be heard.
     Subscribed,

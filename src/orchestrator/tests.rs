@@ -67,7 +67,8 @@ impl Course {
 
     /// The broker accepts the manager, and then its subscriptions; what was done.
     pub(super) fn link(&mut self, session_present: bool) -> String {
-        self.handle(Event::Link(Link::Up { session_present })).unwrap();
+        let fresh = Link::Fresh { unsent: DomainSet::EMPTY, dropped: DomainSet::EMPTY };
+        self.handle(Event::Link(if session_present { Link::Kept } else { fresh })).unwrap();
         let told = self.told();
         self.handle(Event::Link(Link::Subscribed)).unwrap();
         [told, self.told()].join(" ").trim().to_owned()

@@ -88,7 +88,9 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
         out.put(tag::DOMAIN, &[&[state, phase, u8::from(domain.fell_back), domain.repeats], name.as_bytes()]);
         encode_reason(tag::FAILURE, domain.failure.as_ref(), words_max, out);
         encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), words_max, out);
-        encode_obligation(&domain.obligation, out);
+        if has_more_than_owed(domain) {
+            encode_obligation(&domain.obligation, out);
+        }
         encode_reason(tag::KEPT, domain.obligation.kept.as_ref(), words_max, out);
     }
     for name in &campaign.unserved {
@@ -105,6 +107,13 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     if let Some((phase, id)) = &beside.question {
         out.put(tag::QUESTION, &[&[codes::phase(*phase)], id]);
     }
+}
+
+/// Whether the domain's obligation says more than where it is: most do not.
+fn has_more_than_owed(domain: &Domain) -> bool {
+    let Obligation { course, queue, repairs, is_remembered, is_turning, .. } = &domain.obligation;
+    (*course, *repairs, *is_remembered, *is_turning) != (0, 0, false, false)
+        || *queue != Domain::owing(domain.state).obligation.queue
 }
 
 /// Course, repairs and flags, then command and course of each message.

@@ -24,12 +24,12 @@ use crate::inventory::store::Store;
 use crate::inventory::{self, Rounds};
 use crate::journal::Kind;
 use crate::mqtt::{Event as SessionEvent, LinkWish, Options, Session};
-use crate::orchestrator::ids::DomainSet;
+use crate::orchestrator::ids::{DomainIx, DomainSet};
 use crate::orchestrator::phase::Phase;
 use crate::orchestrator::{Effects, Event, Link, Orchestrator, Rejected};
 use crate::time::{Now, Tick};
 use crate::wire::things;
-use crate::wire::topic::{Incoming, TopicError, Topics};
+use crate::wire::topic::{Incoming, Outgoing, TopicError, Topics};
 use crate::wire::ActivityIdFinder;
 use consent::Question;
 use console::Console;
@@ -74,6 +74,8 @@ pub struct Router {
     kept: Kept,
     /// The SUBSCRIBE of the present link that is not answered yet, 0 if there is none.
     subscribing: u16,
+    /// Domains with a message of ours under way when the last link was lost.
+    ordered: DomainSet,
     disconnect_timeout_ms: u64,
     /// Looks for the activity in a message that is too large to hold.
     finder: ActivityIdFinder,
@@ -117,6 +119,7 @@ impl Router {
             topics,
             clean_session: options.clean_session,
             subscribing: 0,
+            ordered: DomainSet::EMPTY,
             session: Session::new(options),
             orchestrator,
             effects: Effects::new(),
@@ -276,7 +279,8 @@ impl Router {
                 log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
                 self.renew_subscriptions(now, session_present);
                 self.publish_status(now, true);
-                let _ = self.decide(now, Event::Link(Link::Up { session_present }));
+                let link = self.link_of(session_present);
+                let _ = self.decide(now, Event::Link(link));
                 if self.twin.is_some() {
                     self.ask_edge(now);
                 } else {
@@ -287,6 +291,7 @@ impl Router {
                 }
             }
             SessionEvent::Lost(_) => {
+                self.ordered = self.domains_with_orders();
                 self.console.journal.note(now, Kind::Lost, None);
                 // The rest of a message that was being skipped never comes.
                 self.finder = ActivityIdFinder::new();
@@ -325,6 +330,27 @@ impl Router {
         self.look(now);
         self.carry_out(now);
         Ok(())
+    }
+
+    /// What a new link means to the messages to agents: those that were sent in a session
+    /// that the broker has lost are gone.
+    fn link_of(&mut self, session_present: bool) -> Link {
+        let before = core::mem::take(&mut self.ordered);
+        match session_present {
+            true => Link::Kept,
+            false => {
+                let unsent = self.domains_with_orders();
+                Link::Fresh { unsent, dropped: before.without(unsent) }
+            }
+        }
+    }
+
+    /// The domains to which a message of an activity is under way.
+    fn domains_with_orders(&self) -> DomainSet {
+        let waits = |outgoing: Outgoing| self.session.has_topic(self.topics.outgoing(outgoing).as_str());
+        let has_orders =
+            |domain: &DomainIx| waits(Outgoing::AgentDesiredState(*domain)) || waits(Outgoing::AgentCommand(*domain));
+        DomainSet::first(self.domains.len()).iter().filter(has_orders).collect()
     }
 
     /// A SUBSCRIBE was answered: perhaps that of the agents' topics, so that they can be

@@ -245,6 +245,8 @@ fn resume_after_is_a_minute_or_half_a_phase() {
     ] {
         let mut world = World::with(ONE, more);
         world.backend_applies("a-1", &desired_state(ONE));
+        // Its id is not to be that of the manager's own question.
+        world.run_for(1_000);
         says_hello(&mut world, "one");
         let at = world.now() + expected;
         assert_repaired_at(&mut world, at, more);

@@ -122,15 +122,19 @@ impl Course {
         self.orchestrator = Synchronised::new(self.orchestrator.settings());
         self.handle(Event::Boot(&saved)).unwrap();
         if self.check.is_running() {
-            self.handle(Event::Link(Link::Up { session_present: false })).unwrap();
-            self.handle(Event::Link(Link::Subscribed)).unwrap();
+            self.link(false);
         }
     }
 
     /// The link is lost and made again at once.
     fn relink(&mut self, session_present: bool) {
         self.handle(Event::Link(Link::Down)).unwrap();
-        self.handle(Event::Link(Link::Up { session_present })).unwrap();
+        self.link(session_present);
+    }
+
+    fn link(&mut self, session_present: bool) {
+        let fresh = Link::Fresh { unsent: DomainSet::EMPTY, dropped: DomainSet::EMPTY };
+        self.handle(Event::Link(if session_present { Link::Kept } else { fresh })).unwrap();
         self.handle(Event::Link(Link::Subscribed)).unwrap();
     }
 }

@@ -36,7 +36,7 @@ pub use queue::{Order, Queue};
 use super::domain::{Domain, Reason, State};
 use super::effect::{Effect, Effects, Notice};
 use super::event::{Feedback, Link};
-use super::ids::DomainIx;
+use super::ids::{DomainIx, DomainSet};
 use super::phase::{Command, Phase, Status};
 use super::synchronised::Synchronised;
 use crate::limits::{REPAIRS_MAX, SETTLE_MS};
@@ -57,13 +57,22 @@ impl Synchronised {
         match link {
             Link::Down => self.hearing.since = None,
             // What the broker has kept comes now, before anything is judged.
-            Link::Up { session_present: true } => self.begin_hearing(now),
-            // At the first link all is in doubt already that was saved.
-            Link::Up { session_present: false } if self.hearing.has_begun => {
-                self.cast_on_all(now, Doubt::SessionLost, out);
+            Link::Kept | Link::Subscribed => self.begin_hearing(now),
+            Link::Fresh { unsent, dropped } => self.lose_session(now, unsent, dropped, out),
+        }
+    }
+
+    /// The broker has lost our session. At the first link that is no news: all that was
+    /// saved is in doubt already. A message that is still to be sent is not lost.
+    fn lose_session(&mut self, now: Tick, unsent: DomainSet, dropped: DomainSet, out: &mut Effects) {
+        if !self.hearing.has_begun || !self.is_running() {
+            return;
+        }
+        for domain in self.campaign.participants().without(unsent).iter() {
+            if let Some(part) = self.campaign.domain_mut(domain).filter(|_| dropped.contains(domain)) {
+                part.obligation.times.told_again = None;
             }
-            Link::Up { session_present: false } => {}
-            Link::Subscribed => self.begin_hearing(now),
+            self.cast(now, domain, Doubt::SessionLost, out);
         }
     }
 
@@ -88,19 +97,12 @@ impl Synchronised {
         self.hearing.has_begun
     }
 
-    /// Casts a doubt on every domain that takes part.
-    pub(super) fn cast_on_all(&mut self, now: Tick, doubt: Doubt, out: &mut Effects) {
-        if self.is_running() {
-            self.campaign.participants().iter().for_each(|domain| self.cast(now, domain, doubt, out));
-        }
-    }
-
     /// Something of what was said to the domain, or of what it said, may be lost.
     pub(super) fn cast(&mut self, now: Tick, domain: DomainIx, doubt: Doubt, out: &mut Effects) {
         if !self.is_running() {
             return;
         }
-        let audible = self.hearing.since;
+        let audible = self.hearing.since.map(|_| now);
         let Some(part) = self.campaign.domain_mut(domain) else { return };
         match part.state {
             State::Done => {}
@@ -273,7 +275,7 @@ impl Synchronised {
             start_clock(part, now, &settings);
         }
         if core::mem::take(&mut part.obligation.is_remembered) {
-            let audible = hearing.since;
+            let audible = hearing.since.map(|_| now);
             part.obligation.times.suspicion = Some(Suspicion { since: now, last: now, audible, has_booted: false });
         }
         self.send(domain, phase.command(), out);
@@ -408,7 +410,8 @@ impl Synchronised {
                 *wait = super::domain::Wait::STOPPED;
             }
         }
-        self.cast_on_all(now, Doubt::Start(has_booted), out);
+        let domains = self.campaign.participants();
+        domains.iter().for_each(|domain| self.cast(now, domain, Doubt::Start(has_booted), out));
     }
 }
 

@@ -6,6 +6,7 @@ use crate::orchestrator::campaign::Cause;
 use crate::orchestrator::domain::{Reason, State};
 use crate::orchestrator::effect::{Effect, Notice, TimerKind};
 use crate::orchestrator::event::{Event, Feedback, Link};
+use crate::orchestrator::ids::DomainSet;
 use crate::orchestrator::phase::{Command, Phase, Status};
 use crate::orchestrator::resume_tests::{booted, booted_with};
 use crate::orchestrator::tests::{asking, feedback, ix, Course, SETTINGS};
@@ -133,6 +134,10 @@ fn it_counts_from_the_last_hello_but_at_most_half_of_the_phase_from_the_first() 
     assert_eq!(course.repair_at(299_999), "");
     assert_eq!(course.repair_at(300_000), "desiredstate>0");
     let mut course = Course::reach(SETTINGS, 1, Phase::Download);
+    course.now = Tick(590_000);
+    course.hello(0);
+    assert_eq!(course.repair_at(600_000), "", "however long the link is up, and the phase runs");
+    let mut course = Course::reach(SETTINGS, 1, Phase::Download);
     course.hello(0);
     course.now = Tick(50_000);
     course.hello(0);
@@ -146,7 +151,8 @@ fn after_a_start_it_counts_from_the_subscriptions_or_from_a_session_that_was_kep
     for session_present in [true, false] {
         let mut course = booted(&before, SETTINGS);
         assert_eq!(course.repair_at(MINUTE), "", "there is no link yet");
-        course.handle(Event::Link(Link::Up { session_present })).unwrap();
+        let fresh = Link::Fresh { unsent: DomainSet::EMPTY, dropped: DomainSet::EMPTY };
+        course.handle(Event::Link(if session_present { Link::Kept } else { fresh })).unwrap();
         course.now = Tick(2 * MINUTE);
         course.handle(Event::Link(Link::Subscribed)).unwrap();
         let begun = if session_present { 1 } else { 2 };
@@ -432,6 +438,18 @@ fn a_cleanup_is_sent_again_at_once_but_not_more_often_than_once_in_resume_after(
     let mut course = booted(&course, SETTINGS);
     assert_eq!(course.told(), "Identified Running Cleanup>0");
     assert_eq!(course.link(false), "", "it has just been sent again");
+}
+
+#[test]
+fn a_cleanup_that_went_with_the_session_is_sent_again_and_one_that_is_still_to_be_sent_is_not() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Cleanup);
+    assert_eq!(course.hello(0), "Cleanup>0");
+    let one: DomainSet = [ix(0)].into_iter().collect();
+    course.handle(Event::Link(Link::Fresh { unsent: DomainSet::EMPTY, dropped: one })).unwrap();
+    assert_eq!(course.told(), "Cleanup>0");
+    course.now = Tick(MINUTE);
+    course.handle(Event::Link(Link::Fresh { unsent: one, dropped: DomainSet::EMPTY })).unwrap();
+    assert_eq!(course.told(), "");
 }
 
 #[test]
