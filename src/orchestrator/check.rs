@@ -104,11 +104,10 @@ impl Check {
             Event::Feedback(domain, feedback) => {
                 let owed = &mut self.owes[domain.place()];
                 let is_answer = owed.is_some_and(|phase| feedback.status == phase.success());
-                let is_first = *owed == Some(Phase::Identify);
                 if is_answer || feedback.status == Status::Completed || feedback.status == Status::Incomplete {
                     *owed = None;
                 }
-                self.courses[domain.place()].hear(feedback.status, feedback.is_repeat && !is_first);
+                self.courses[domain.place()].hear(feedback.status);
             }
             Event::Timeout(kind) => self.timers[*kind as usize] = false,
             Event::ConsentReply(..) => rule(self.asking, "an answer counts for the question that is open")?,
@@ -303,9 +302,9 @@ impl Course {
         self.states = self.states.saturating_add(1);
     }
 
-    fn hear(&mut self, status: Status, is_repeat: bool) {
+    fn hear(&mut self, status: Status) {
         match status {
-            Status::Identified if self.open > 0 && !is_repeat => {
+            Status::Identified if self.open > 0 => {
                 *self = Course { open: self.open - 1, states: self.states, ..Course::default() };
             }
             Status::Downloading => self.fell_back = true,

@@ -201,7 +201,6 @@ impl Router {
                     Doubt::Start(false) => "the manager has started",
                     Doubt::Hello => "its agent has connected",
                     Doubt::SessionLost => "the broker has lost the session",
-                    Doubt::Redelivered => "an answer was delivered twice",
                 };
                 log::info!("[{}] {activity}: in doubt, {why}", name(domain));
             }

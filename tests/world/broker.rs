@@ -31,6 +31,8 @@ pub struct Broker {
     unanswered: Vec<usize>,
     /// Topic and payload of what the manager has acknowledged.
     pub taken: Vec<(String, Bytes)>,
+    /// And when, in milliseconds.
+    pub taken_at: Vec<u64>,
     session: Option<Session>,
     retained: BTreeMap<String, Vec<u8>>,
 }
@@ -42,7 +44,8 @@ struct Session {
     connected: bool,
     filters: Vec<String>,
     last_id: u16,
-    /// Sent to the manager or to be sent, and not acknowledged.
+    /// Sent to the manager or to be sent, and not acknowledged. What is sent once more has
+    /// DUP [MQTT-3.3.1-1].
     unacknowledged: VecDeque<v4::Publish>,
 }
 
@@ -59,6 +62,7 @@ impl Broker {
             withheld: Vec::new(),
             unanswered: Vec::new(),
             taken: Vec::new(),
+            taken_at: Vec::new(),
             session: None,
             retained: BTreeMap::new(),
         }
@@ -146,7 +150,10 @@ impl Broker {
                 let waiting = &mut self.session().unacknowledged;
                 let place = waiting.iter().position(|sent| sent.pkid == ack.pkid);
                 let taken = place.and_then(|place| waiting.remove(place));
-                self.taken.extend(taken.map(|sent| (sent.topic, sent.payload)));
+                if let Some(sent) = taken {
+                    self.taken.push((sent.topic, sent.payload));
+                    self.taken_at.push(at);
+                }
             }
             Packet::Subscribe(subscribe) => {
                 let mut codes = Vec::new();
@@ -183,10 +190,8 @@ impl Broker {
         self.session = Some(Session { clean, connected: true, ..kept.unwrap_or_default() });
         v4::ConnAck::new(v4::ConnectReturnCode::Success, present).write(&mut self.output).unwrap();
         let waiting: Vec<v4::Publish> = self.session().unacknowledged.iter().cloned().collect();
-        for mut publish in waiting {
-            publish.dup = true;
-            publish.write(&mut self.output).unwrap();
-        }
+        waiting.iter().for_each(|publish| publish.write(&mut self.output).map(drop).unwrap());
+        self.session().unacknowledged.iter_mut().for_each(|publish| publish.dup = true);
     }
 
     /// Takes a message of the manager's.
@@ -236,6 +241,7 @@ impl Broker {
         (publish.pkid, publish.retain) = (session.last_id, retain);
         if session.connected {
             publish.write(&mut self.output).unwrap();
+            publish.dup = true;
         }
         session.unacknowledged.push_back(publish);
     }

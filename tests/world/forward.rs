@@ -37,8 +37,11 @@ struct Repair {
 /// One domain's way through one activity.
 #[derive(Default)]
 struct Way {
-    /// The last is the one that the manager takes for the present one.
+    /// The one that the manager takes for the present one.
     course: Course,
+    /// Those that an `IDENTIFIED` has begun which the manager acknowledges later: what is
+    /// sent until then may belong to either. And when that is, in milliseconds.
+    next: VecDeque<(Course, u64)>,
     /// Desired states that the agent may still identify, oldest first; the first of all
     /// is no repair.
     queued: VecDeque<Option<Repair>>,
@@ -64,7 +67,8 @@ pub fn no_command_that_leads_forward_goes_out_twice_in_a_course(world: &World) -
         return None;
     }
     let phases = phases(world);
-    world.config.agents.iter().find_map(|agent| of_domain(world, &agent.domain, &phases))
+    let mut known = world.config.agents.iter().filter(|agent| !world.erratic.contains(&agent.domain.as_str()));
+    known.find_map(|agent| of_domain(world, &agent.domain, &phases))
 }
 
 /// Places in `seen` at which an activity's next command leads somebody forward for the
@@ -87,8 +91,8 @@ fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>)
     let [state, command, feedback] =
         ["desiredstate", "desiredstate/command", "desiredstatefeedback"].map(|sub| topic(domain, sub));
     // What the manager has not acknowledged it may have taken, or may have lost.
-    let taken: HashSet<&[u8]> =
-        world.broker.taken.iter().filter(|(topic, _)| *topic == feedback).map(|(_, bytes)| &bytes[..]).collect();
+    let taken = world.broker.taken.iter().zip(&world.broker.taken_at).filter(|((topic, _), _)| *topic == feedback);
+    let taken: BTreeMap<&[u8], u64> = taken.map(|((_, bytes), at)| (&bytes[..], *at)).collect();
     let mut ways: BTreeMap<&str, Way> = BTreeMap::new();
     for (place, seen) in world.broker.seen.iter().enumerate().filter(|(_, seen)| !seen.again) {
         if seen.from == From::Manager {
@@ -100,23 +104,28 @@ fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>)
         let is_order = seen.from == From::Manager && (seen.topic == state || seen.topic == command);
         if is_order {
             let way = ways.entry(seen.activity()).or_default();
+            way.go_on(seen.at);
             let before = |places: &Vec<usize>| places.iter().filter(|at| **at < place).count();
             let phase = phases.get(seen.activity()).map_or(0, before);
-            let broken = if seen.topic == state { way.forward(seen, phase) } else { way.command(seen, world) };
+            let broken = if seen.topic == state { way.forward(seen, phase, world) } else { way.command(seen, world) };
             if let Some(broken) = broken {
                 return Some(format!("[{domain}] {broken} at {}", seen.at));
             }
         } else if seen.topic == feedback {
             if let Some(way) = ways.get_mut(seen.activity()) {
-                way.hear(seen.status(), taken.contains(&seen.bytes[..]));
+                way.hear(seen.status(), taken.get(&seen.bytes[..]).copied());
             }
         }
     }
     None
 }
 
+fn is_fast(world: &World) -> bool {
+    world.disk.as_ref().map_or(true, |disk| disk.slowest_ms == 0)
+}
+
 impl Way {
-    fn forward(&mut self, seen: &Seen, phase: usize) -> Option<String> {
+    fn forward(&mut self, seen: &Seen, phase: usize, world: &World) -> Option<String> {
         if !core::mem::replace(&mut self.is_begun, true) {
             self.queued.push_back(None);
             return None;
@@ -124,7 +133,8 @@ impl Way {
         self.queued.push_back(Some(Repair { at: seen.at, owed: self.last.clone(), is_repeated: false }));
         let repairs = self.repairs.entry(phase).or_default();
         *repairs += 1;
-        (*repairs > REPAIRS_MAX).then(|| format!("repair {repairs} in one phase"))
+        // With a slow disk a phase may begin and be over before its commands go out.
+        (*repairs > REPAIRS_MAX && is_fast(world)).then(|| format!("repair {repairs} in one phase"))
     }
 
     fn command(&mut self, seen: &Seen, world: &World) -> Option<String> {
@@ -137,9 +147,13 @@ impl Way {
         if !self.course.is_past(command) {
             return None;
         }
+        if let Some((next, _)) = self.next.iter_mut().find(|(next, _)| !next.sent.contains_key(command)) {
+            *self.course.sent.entry(command.to_owned()).or_default() -= 1;
+            next.sent.insert(command.to_owned(), 1);
+            return None;
+        }
         // What waits for a link or a save may come closer to what was sent before.
-        let is_exact =
-            world.losses as usize <= world.power.cuts.len() && world.disk.as_ref().map_or(true, |d| d.slowest_ms == 0);
+        let is_exact = world.losses as usize <= world.power.cuts.len() && is_fast(world);
         let wait = if is_exact { world.resume_after_ms } else { 0 };
         let repairs = self.queued.iter_mut().flatten();
         let mut repairs = repairs.filter(|repair| !repair.is_repeated && seen.at >= repair.at + wait);
@@ -151,7 +165,14 @@ impl Way {
         None
     }
 
-    fn hear(&mut self, status: &str, is_taken: bool) {
+    /// So late it is: perhaps the next course has begun.
+    fn go_on(&mut self, now: u64) {
+        while self.next.front().is_some_and(|(_, until)| *until < now) {
+            self.course = self.next.pop_front().map(|(next, _)| next).unwrap_or_default();
+        }
+    }
+
+    fn hear(&mut self, status: &str, taken_at: Option<u64>) {
         match status {
             "DOWNLOADING" => {
                 let again = self.course.sent.get("UPDATE").copied().unwrap_or(0);
@@ -159,12 +180,13 @@ impl Way {
                     self.course.allowed.insert("UPDATE".to_owned(), again);
                 }
             }
-            "IDENTIFIED" if !self.queued.is_empty() => {
-                if is_taken {
+            "IDENTIFIED" if !self.queued.is_empty() => match taken_at {
+                Some(at) => {
                     self.queued.pop_front();
+                    self.next.push_back((Course::default(), at));
                 }
-                self.course = Course::default();
-            }
+                None => self.course = Course::default(),
+            },
             _ => {}
         }
     }

@@ -49,8 +49,9 @@ fn config(random: &mut Random, domains: usize, is_twin: bool, is_calm: bool) -> 
 }
 
 /// Anybody serves the domain; in a calm world somebody who does the work.
-fn join(world: World, domain: &'static str, random: &mut Random, is_calm: bool) -> World {
+fn join(mut world: World, domain: &'static str, random: &mut Random, is_calm: bool) -> World {
     if !is_calm && random.percent(50) {
+        world.erratic.push(domain);
         return world.joined_by(Erratic::new(domain, Random::new(random.next())));
     }
     let kind = random.of(&Kind::ALL);

@@ -53,6 +53,8 @@ pub struct World {
     pub wall_ms: i64,
     /// How long a suspicion lasts before a domain is repaired.
     pub resume_after_ms: u64,
+    /// Domains whose agents may say a thing twice: what answers what is not to be seen.
+    pub erratic: Vec<&'static str>,
     /// Links that the manager lost.
     pub losses: u32,
     /// Where activities are saved; none: they are not.
@@ -110,6 +112,7 @@ impl World {
             read_max: usize::MAX,
             wall_ms: 0,
             resume_after_ms,
+            erratic: Vec::new(),
             losses: 0,
             disk,
             power: Power::default(),

@@ -114,7 +114,9 @@ impl Synchronised {
                 if was_booted && doubt == Doubt::Hello && may_repair(part) {
                     return self.repair(now, domain, out);
                 }
-                out.push(Effect::Notice(Notice::Doubted(domain, doubt)));
+                if part.obligation.times.suspicion.is_none() {
+                    out.push(Effect::Notice(Notice::Doubted(domain, doubt)));
+                }
                 let new = Suspicion { since: now, last: now, audible, has_booted: doubt == Doubt::Start(true) };
                 part.obligation.times.suspicion.get_or_insert(new).last = now;
             }
@@ -304,11 +306,8 @@ impl Synchronised {
     pub(super) fn start_over(&mut self, now: Tick, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) {
         let Some(part) = self.campaign.domain_mut(domain) else { return };
         let obligation = &mut part.obligation;
-        if feedback.is_repeat && obligation.has_repair() {
-            // It may be the answer to the one before: it shows nothing, and is in doubt.
-            out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
-            return self.cast(now, domain, Doubt::Redelivered, out);
-        }
+        // Also if the broker may have delivered it before: that of an earlier desired state
+        // was acknowledged long before this one was sent again, so it is the only copy.
         let Some(order) = obligation.queue.take(None) else {
             return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
         };

@@ -63,8 +63,6 @@ pub enum Doubt {
     Hello,
     /// The broker has lost our session.
     SessionLost,
-    /// An answer to a repair came that the broker may have delivered before.
-    Redelivered,
 }
 
 /// What is known of a domain in doubt, for people.

@@ -325,11 +325,10 @@ fn a_rollback_waits_for_the_answer_of_one_that_starts_over() {
 }
 
 #[test]
-fn a_redelivered_identified_does_not_show_that_it_has_started_over_and_is_asked_for_once_more() {
+fn a_redelivered_identified_is_the_only_copy_of_the_answer_to_a_repair() {
     let mut course = repaired(Phase::Update);
-    assert_eq!(course.say_again(0, Status::Identified), "");
-    assert_eq!(course.repair_at(2 * MINUTE), "desiredstate>0");
-    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    assert_eq!(course.say_again(0, Status::Identified), "Download>0");
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
 }
 
 // Rule 5: the command once more.
