@@ -46,6 +46,9 @@ struct Way {
     /// is no repair.
     queued: VecDeque<Option<Repair>>,
     is_begun: bool,
+    /// MQTT has sent an order again, which the agent may have answered twice: what it
+    /// answers is not to be seen any more.
+    is_unsure: bool,
     last: String,
     /// Repairs by how many commands had led somebody forward.
     repairs: BTreeMap<usize, usize>,
@@ -64,6 +67,10 @@ struct Way {
 pub fn no_command_that_leads_forward_goes_out_twice_in_a_course(world: &World) -> Option<String> {
     if world.disk.as_ref().is_some_and(|disk| disk.hurt.is_some() || disk.has_failed) {
         // What was sent was not saved, or is lost with the record.
+        return None;
+    }
+    if world.disk.as_ref().is_some_and(|disk| disk.slowest_ms >= world.resume_after_ms) {
+        // Two repairs may go out as one, each with its repeat.
         return None;
     }
     let phases = phases(world);
@@ -94,7 +101,7 @@ fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>)
     let taken = world.broker.taken.iter().zip(&world.broker.taken_at).filter(|((topic, _), _)| *topic == feedback);
     let taken: BTreeMap<&[u8], u64> = taken.map(|((_, bytes), at)| (&bytes[..], *at)).collect();
     let mut ways: BTreeMap<&str, Way> = BTreeMap::new();
-    for (place, seen) in world.broker.seen.iter().enumerate().filter(|(_, seen)| !seen.again) {
+    for (place, seen) in world.broker.seen.iter().enumerate() {
         if seen.from == From::Manager {
             if let Some(end) = seen.end() {
                 // The same activity may be wanted again.
@@ -105,6 +112,10 @@ fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>)
         if is_order {
             let way = ways.entry(seen.activity()).or_default();
             way.go_on(seen.at);
+            way.is_unsure |= seen.again;
+            if way.is_unsure {
+                continue;
+            }
             let before = |places: &Vec<usize>| places.iter().filter(|at| **at < place).count();
             let phase = phases.get(seen.activity()).map_or(0, before);
             let broken = if seen.topic == state { way.forward(seen, phase, world) } else { way.command(seen, world) };
