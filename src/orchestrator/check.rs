@@ -315,12 +315,13 @@ impl Course {
     /// A command that leads forward goes out; whether the domain owes it already.
     fn send(&mut self, command: Command, is_owed: bool) -> Result<(), &'static str> {
         let bit = 1 << command_phase(command) as u8;
-        let is_second = command == Command::Update && core::mem::take(&mut self.fell_back);
-        if self.sent & bit != 0 && !is_second {
-            let may_repeat = core::mem::take(&mut self.may_repeat) && is_owed;
-            rule(may_repeat, "no command that leads forward goes out twice in a course")?;
+        if self.sent & bit == 0 {
+            self.sent |= bit;
+            self.fell_back &= command != Command::Update;
+        } else if !(is_owed && core::mem::take(&mut self.may_repeat)) {
+            let is_second = command == Command::Update && core::mem::take(&mut self.fell_back);
+            rule(is_second, "no command that leads forward goes out twice in a course")?;
         }
-        self.sent |= bit;
         Ok(())
     }
 }

@@ -219,8 +219,11 @@ impl Synchronised {
         obligation.repairs += 1;
         obligation.times.suspicion = None;
         obligation.times.repaired = Some(now);
-        obligation.queue.drop_repair(obligation.course);
-        obligation.queue.push(None, obligation.course.saturating_add(1));
+        // One that is unanswered stands for both: if the agent answers the first after all,
+        // what was sent between them is still to be answered.
+        if !obligation.has_repair() {
+            obligation.queue.push(None, obligation.course.saturating_add(1));
+        }
         start_clock(part, now, &settings);
         out.push(Effect::Forward(domain));
         out.push(Effect::Notice(Notice::Repaired(domain)));

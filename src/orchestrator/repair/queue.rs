@@ -44,12 +44,6 @@ impl Queue {
         self.0.iter().any(|order| is_repair(order, course))
     }
 
-    /// Takes out the desired state that starts a course after this one: nobody is
-    /// expected to answer it any more.
-    pub fn drop_repair(&mut self, course: u8) {
-        self.0.retain(|order| !is_repair(order, course));
-    }
-
     /// Takes what a success answers.
     pub fn take(&mut self, command: Option<Command>) -> Option<Order> {
         let place = self.0.iter().position(|order| order.command == command)?;

@@ -251,6 +251,20 @@ fn a_new_phase_of_the_others_counts_anew() {
     assert_eq!(course.repair_at(6 * MINUTE), "desiredstate>0");
 }
 
+#[test]
+fn what_was_sent_between_two_repairs_is_still_to_be_answered_after_the_first() {
+    let mut course = repaired(Phase::Update);
+    assert_eq!(course.repair_at(2 * MINUTE), "Update>0");
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
+    course.hello(0);
+    assert_eq!(course.repair_at(3 * MINUTE), "desiredstate>0");
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    for late in [Status::UpdateFailure, Status::ActivationFailure, Status::Identified] {
+        assert_eq!(course.say(0, late, true), "", "{late:?}");
+    }
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+}
+
 // Rule 4: late answers.
 
 #[test]
