@@ -131,8 +131,10 @@ fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>)
     None
 }
 
-fn is_fast(world: &World) -> bool {
-    world.disk.as_ref().map_or(true, |disk| disk.slowest_ms == 0)
+/// Whether what is decided goes out at once.
+fn is_exact(world: &World) -> bool {
+    let is_fast = world.disk.as_ref().map_or(true, |disk| disk.slowest_ms == 0);
+    is_fast && world.losses as usize <= world.power.cuts.len()
 }
 
 impl Way {
@@ -144,8 +146,8 @@ impl Way {
         self.queued.push_back(Some(Repair { at: seen.at, owed: self.last.clone(), is_repeated: false }));
         let repairs = self.repairs.entry(phase).or_default();
         *repairs += 1;
-        // With a slow disk a phase may begin and be over before its commands go out.
-        (*repairs > REPAIRS_MAX && is_fast(world)).then(|| format!("repair {repairs} in one phase"))
+        // Otherwise a phase may begin and be over before its commands go out.
+        (*repairs > REPAIRS_MAX && is_exact(world)).then(|| format!("repair {repairs} in one phase"))
     }
 
     fn command(&mut self, seen: &Seen, world: &World) -> Option<String> {
@@ -164,8 +166,7 @@ impl Way {
             return None;
         }
         // What waits for a link or a save may come closer to what was sent before.
-        let is_exact = world.losses as usize <= world.power.cuts.len() && is_fast(world);
-        let wait = if is_exact { world.resume_after_ms } else { 0 };
+        let wait = if is_exact(world) { world.resume_after_ms } else { 0 };
         let repairs = self.queued.iter_mut().flatten();
         let mut repairs = repairs.filter(|repair| !repair.is_repeated && seen.at >= repair.at + wait);
         let Some(repair) = repairs.find(|repair| repair.owed == command) else {
