@@ -55,6 +55,8 @@ pub struct World {
     pub resume_after_ms: u64,
     /// Domains whose agents may say a thing twice: what answers what is not to be seen.
     pub erratic: Vec<&'static str>,
+    /// Where the manager writes; made once.
+    out: Vec<u8>,
     /// Links that the manager lost.
     pub losses: u32,
     /// Where activities are saved; none: they are not.
@@ -113,6 +115,7 @@ impl World {
             wall_ms: 0,
             resume_after_ms,
             erratic: Vec::new(),
+            out: vec![0; 4096],
             losses: 0,
             disk,
             power: Power::default(),
@@ -265,6 +268,11 @@ impl World {
         self.settle();
     }
 
+    /// Whether an activity runs, its end is not told yet, or somebody is about to say something.
+    pub fn is_busy(&self) -> bool {
+        self.router.is_busy() || !self.agenda.is_empty()
+    }
+
     pub fn is_ended(&self) -> bool {
         self.router.is_ended()
     }
@@ -396,13 +404,13 @@ impl World {
         if moved && self.pass(Moment::Received) {
             return true;
         }
-        let mut out = [0; 4096];
         while self.is_up {
-            let n = heap::of_manager(|| self.router.poll_transmit(now, &mut out));
+            let n = heap::of_manager(|| self.router.poll_transmit(now, &mut self.out));
             if n == 0 {
                 break;
             }
-            for packet in self.broker.packets(&out[..n]) {
+            let sent = self.out[..n].to_vec();
+            for packet in self.broker.packets(&sent) {
                 self.broker.handle(self.now, packet);
                 if self.pass(Moment::Sent) {
                     return true;
