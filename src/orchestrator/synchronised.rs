@@ -278,7 +278,7 @@ impl Synchronised {
             (_, Status::Identified) => self.start_over(now, domain, feedback, out),
             (State::Working(phase), _) if status.is_failure() => self.judge(now, domain, phase, feedback, out),
             (State::Working(Phase::Update), Status::Downloading | Status::DownloadSuccess) => {
-                self.fall_back(domain, status, out);
+                self.fall_back(domain, feedback, out);
             }
             (State::Ready(_), Status::IdentificationFailed) => self.lose_plan(now, domain, feedback, out),
             (State::RollingBack(_), Status::RollbackSuccess) => {
@@ -371,10 +371,12 @@ impl Synchronised {
 
     /// The self-update agent may download again during `UPDATE` and then waits for
     /// a second one (agents.md).
-    fn fall_back(&mut self, domain: DomainIx, status: Status, out: &mut Effects) {
+    fn fall_back(&mut self, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) {
+        let status = feedback.status;
         let Some(part) = self.campaign.domain_mut(domain) else { return };
         if status == Status::Downloading {
-            part.fell_back = true;
+            // What the broker delivers once more may be of the download before.
+            part.fell_back |= !feedback.is_repeat;
         } else if part.obligation.queue.take(Some(Command::Download)).is_some() {
             // It answers a `DOWNLOAD` that was sent twice.
             part.fell_back = false;

@@ -550,6 +550,14 @@ fn a_second_update_that_the_agent_asks_for_is_none_of_these() {
 }
 
 #[test]
+fn what_is_delivered_once_more_of_the_download_asks_for_no_second_update() {
+    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+    course.say_again(0, Status::Downloading);
+    assert_eq!(course.say_again(0, Status::DownloadSuccess), "");
+    assert_eq!(course.say(0, Status::UpdateSuccess, true), "Activate>0");
+}
+
+#[test]
 fn a_completed_without_actions_in_answer_to_a_repair_gets_one_cleanup() {
     let mut course = repaired(Phase::Update);
     assert_eq!(course.say(0, Status::Completed, false), "Cleanup>0 Completed inventory");
