@@ -7,6 +7,7 @@ use super::view::{phase_name, Progress, Said, View};
 use crate::orchestrator::domain::{Domain, State};
 use crate::orchestrator::ids::DomainIx;
 use crate::orchestrator::reboot::Reboot;
+use crate::orchestrator::repair::InDoubt;
 use crate::text::Text;
 use crate::wire::status::status_name;
 
@@ -117,9 +118,44 @@ fn write_domain(view: &View<'_>, page: &mut Page<'_>, place: usize, name: &str) 
     write!(page, "{actions} action{}", if actions == 1 { "" } else { "s" })?;
     page.tab(ACTIONS)?;
     match view.heard.get(place) {
-        Some(Some(heard)) => writeln!(page, "{}", Said(heard)),
-        _ => page.write_char('\n'),
+        Some(Some(heard)) => writeln!(page, "{}", Said(heard))?,
+        _ => page.write_char('\n')?,
     }
+    match view.doubts.get(place) {
+        Some(Some(doubt)) => write_doubt(view, page, *doubt),
+        _ => Ok(()),
+    }
+}
+
+/// A line below the domain: since when it is in doubt, and what comes of it.
+fn write_doubt(view: &View<'_>, page: &mut Page<'_>, doubt: InDoubt) -> fmt::Result {
+    page.write_str("   ")?;
+    match doubt {
+        InDoubt::Suspected { since, repair_at } => {
+            write!(page, "in doubt for {}", view.ago(since))?;
+            match repair_at {
+                Some(at) => writeln!(page, ", started over in {} unless it answers", view.left(at)),
+                None => page.write_char('\n'),
+            }
+        }
+        InDoubt::Repaired { since } => writeln!(page, "started over {} ago, no answer since", view.ago(since)),
+        InDoubt::FailureKept { since } => {
+            writeln!(page, "failed {} ago, which counts unless it starts over", view.ago(since))
+        }
+    }
+}
+
+fn encode_doubt(view: &View<'_>, doubt: InDoubt, json: &mut Json<'_>) -> fmt::Result {
+    let (state, since, repair_at) = match doubt {
+        InDoubt::Suspected { since, repair_at } => ("suspected", since, repair_at),
+        InDoubt::Repaired { since } => ("startedOver", since, None),
+        InDoubt::FailureKept { since } => ("failureKept", since, None),
+    };
+    json.open("doubt", '{')?;
+    json.text("state", &state)?;
+    json.number("since", view.wall(since))?;
+    json.number("startsOverAt", repair_at.map(|at| view.wall(at)))?;
+    json.close('}')
 }
 
 /// A number of four digits and a unit at most.
@@ -233,6 +269,9 @@ fn encode_domain(view: &View<'_>, place: usize, name: &str, json: &mut Json<'_>)
         if let Some(Some(heard)) = view.heard.get(place) {
             json.text("status", &status_name(heard.status))?;
             json.escaped("message", &heard.words)?;
+        }
+        if let Some(Some(doubt)) = view.doubts.get(place) {
+            encode_doubt(view, *doubt, json)?;
         }
     } else {
         json.text("state", &"idle")?;

@@ -5,12 +5,14 @@ use core::fmt::{self, Write};
 
 use super::page::{Json, Page, Span};
 use crate::journal::Journal;
+use crate::limits::DOMAINS_MAX;
 use crate::mqtt;
 use crate::orchestrator::campaign::{Campaign, KnownAction};
 use crate::orchestrator::domain::{Domain, State};
 use crate::orchestrator::ids::DomainIx;
 use crate::orchestrator::phase::{Phase, Status};
 use crate::orchestrator::reboot::Reboot;
+use crate::orchestrator::repair::InDoubt;
 use crate::orchestrator::WaitingOn;
 use crate::text::Text;
 use crate::time::{Now, Tick};
@@ -94,6 +96,8 @@ pub struct View<'a> {
     pub journal: &'a Journal,
     /// By the domains' places.
     pub heard: &'a [Option<Heard>],
+    /// What is known of the domains in doubt, by their places.
+    pub doubts: [Option<InDoubt>; DOMAINS_MAX],
     /// Whether an inventory of a domain is known, by its place.
     pub is_known: &'a dyn Fn(usize) -> bool,
 }

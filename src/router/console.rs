@@ -159,6 +159,7 @@ impl Router {
             ],
             journal: &self.console.journal,
             heard: &self.console.heard,
+            doubts: core::array::from_fn(|place| self.orchestrator.in_doubt(DomainIx::new(place)?)),
             is_known,
         }
     }

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use update_manager::orchestrator::check::Check;
 use update_manager::orchestrator::finished::Finished;
+use update_manager::orchestrator::ids::DomainIx;
 use update_manager::orchestrator::reboot::Reboot;
+use update_manager::orchestrator::repair::InDoubt;
 use update_manager::orchestrator::{
     Campaign, Effects, Event, Orchestrator, Rejected, Settings, Synchronised, WaitingOn,
 };
@@ -57,5 +59,9 @@ impl Orchestrator for Checked {
 
     fn reboot(&self) -> Reboot {
         self.inner.reboot()
+    }
+
+    fn in_doubt(&self, domain: DomainIx) -> Option<InDoubt> {
+        self.inner.in_doubt(domain)
     }
 }

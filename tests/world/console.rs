@@ -1,9 +1,9 @@
 //! The console: what it shows, and what it has done (docs/console.md).
 
-use serde_json::Value;
+use serde_json::{json, Value};
 use update_manager::console::view::Host;
 
-use crate::actors::{desired_state, Obedient};
+use crate::actors::{desired_state, inventory, Obedient};
 use crate::disk::{Disk, Fate};
 use crate::power::Outage;
 use crate::scenario::{configuration, World};
@@ -95,6 +95,40 @@ fn an_activity_is_cancelled_in_every_phase_with_rollback_and_cleanup() {
             assert_eq!(world.ends().len(), 1, "late answers change nothing");
         }
     }
+}
+
+#[test]
+fn a_domain_in_doubt_is_shown_with_since_when_and_when_it_is_started_over() {
+    let mut world = stuck_at("UPDATE", None);
+    let wall = world.wall();
+    world.agent_has("one", inventory("one", "initial-current-state-7", wall));
+    world.run_for(12_000);
+    let (_, text) = world.asks(r#"{"command":"status"}"#);
+    assert!(text.contains("\n   in doubt for 12s, started over in 48s unless it answers\n"), "{text}");
+    assert_eq!(text.matches("in doubt").count(), 1, "the other is not: {text}");
+    let (answer, _) = world.asks(r#"{"command":"status","json":true}"#);
+    let doubt = &answer["data"]["domains"][0]["doubt"];
+    assert_eq!(*doubt, json!({ "state": "suspected", "since": wall, "startsOverAt": wall + 60_000 }));
+    world.run_for(50_000);
+    let (_, text) = world.asks(r#"{"command":"status"}"#);
+    // This one is tolerant: it has identified again and is led on to where it is stuck.
+    assert!(!text.contains("in doubt"), "{text}");
+    let (_, report) = world.asks(r#"{"command":"report"}"#);
+    for event in ["agent connected", "is started over: desired state sent again", "has started over"] {
+        assert!(report.contains(&format!("{event} [one]")), "{event}: {report}");
+    }
+}
+
+#[test]
+fn a_domain_that_was_started_over_and_says_nothing_is_shown() {
+    let mut world = World::plain(&ONE);
+    world.backend_applies("a-1", &desired_state(&ONE));
+    world.run_for(1_000);
+    let wall = world.wall();
+    world.agent_has("one", inventory("one", "initial-current-state-7", wall));
+    world.run_for(75_000);
+    let (_, text) = world.asks(r#"{"command":"status"}"#);
+    assert!(text.contains("\n   started over 15s ago, no answer since\n"), "{text}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use update_manager::inventory::store::Store;
 use update_manager::limits::{ACTIONS_MAX, COMPONENTS_MAX};
 use update_manager::orchestrator::ids::DomainIx;
 use update_manager::orchestrator::phase::{Command, Status};
+use update_manager::orchestrator::repair::InDoubt;
 use update_manager::orchestrator::{Campaign, Effects, Event, Orchestrator, Rejected, WaitingOn};
 use update_manager::text::Text;
 use update_manager::time::Tick;
@@ -40,6 +41,10 @@ impl<O: Orchestrator> Orchestrator for Frugal<O> {
 
     fn reboot(&self) -> update_manager::orchestrator::reboot::Reboot {
         self.0.reboot()
+    }
+
+    fn in_doubt(&self, domain: DomainIx) -> Option<InDoubt> {
+        self.0.in_doubt(domain)
     }
 }
 
