@@ -440,8 +440,9 @@ impl Synchronised {
 
     /// Sets the timers that depend on where the domains are.
     fn arm(&mut self, out: &mut Effects) {
+        let has_heard = self.has_heard();
         let wait = |part: &super::domain::Domain| match part.state {
-            State::CleaningUp(wait) | State::RollingBack(wait) if wait != Wait::STOPPED => Some(wait.over()),
+            State::CleaningUp(wait) | State::RollingBack(wait) if has_heard => Some(wait.over()),
             _ => None,
         };
         let wanted = match self.is_running() {

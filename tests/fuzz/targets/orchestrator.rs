@@ -12,7 +12,9 @@ use update_manager::orchestrator::ids::{DomainIx, DomainSet};
 use update_manager::orchestrator::phase::{ActionStatus, Command, Phase, PhaseSet, Status};
 use update_manager::orchestrator::reboot::Reboot;
 use update_manager::orchestrator::resume::Saved;
-use update_manager::orchestrator::{Effect, Effects, Event, Orchestrator, Rejected, Settings, Synchronised, WaitingOn};
+use update_manager::orchestrator::{
+    Effect, Effects, Event, Link, Orchestrator, Rejected, Settings, Synchronised, WaitingOn,
+};
 use update_manager::text::Text;
 use update_manager::time::Tick;
 
@@ -22,8 +24,9 @@ const NAMES: [&str; DOMAINS_MAX] =
 const ACTIVITIES: [&str; 4] = ["a-1", "a-2", r"a-\u0033", "a-4"];
 
 /// Timers that may fire until an activity has to have ended: each phase's and
-/// consent's, and a clean-up and a roll back for each domain.
-const FIRINGS_MAX: usize = 16 + 3 * DOMAINS_MAX;
+/// consent's; for each domain a clean-up and a roll back, and in each phase its clock,
+/// and three repairs with what follows each.
+const FIRINGS_MAX: usize = 16 + (3 + 5 * 7) * DOMAINS_MAX;
 
 /// More than that says nothing new, and takes long.
 const STEPS_MAX: usize = 150;
@@ -31,6 +34,8 @@ const STEPS_MAX: usize = 150;
 #[derive(Arbitrary, Debug)]
 struct Delays {
     phase: u16,
+    resume: u8,
+    read: u8,
     cleanup: u16,
     feedback: u8,
     consent: u16,
@@ -92,18 +97,16 @@ enum Step {
         ms: u16,
     },
     Link {
-        up: bool,
+        state: u8,
+        unsent: u16,
+        dropped: u16,
     },
     Delivered,
     Settled,
     RebootFailed,
-    /// An agent has started anew.
-    Restarted {
+    /// An agent says that it is connected.
+    Hello {
         domain: u8,
-    },
-    /// The broker has forgotten what it kept for us.
-    Forgotten {
-        domains: u16,
     },
     Cancel {
         force: bool,
@@ -167,6 +170,8 @@ fn settings(plan: &Plan) -> Settings {
     let consent = phases.into_iter().enumerate().filter(|(bit, _)| plan.consent >> bit & 1 == 1);
     Settings {
         phase_timeout_ms: delay(0, plan.delays.phase.into()),
+        resume_after_ms: u64::from(plan.delays.resume).min(delay(0, plan.delays.phase.into()) / 2),
+        read_timeouts_ms: [plan.delays.read.into(); DOMAINS_MAX],
         cleanup_timeout_ms: delay(1, plan.delays.cleanup.into()),
         feedback_interval_ms: delay(2, plan.delays.feedback.into()),
         consent: consent.map(|(_, phase)| phase).collect::<PhaseSet>(),
@@ -251,7 +256,12 @@ impl Course {
             }
             Step::Fire => drop(self.fire()),
             Step::Pass { ms } => self.pass(ms.into()),
-            Step::Link { up } => assert_eq!(self.handle(Event::Link(up)), Ok(())),
+            Step::Link { state, unsent, dropped } => {
+                let set = |domains: u16| (0..DOMAINS_MAX).filter(|place| domains >> place & 1 == 1).map(at).collect();
+                let fresh = Link::Fresh { unsent: set(unsent), dropped: set(dropped) };
+                let link = [Link::Down, Link::Kept, fresh, Link::Subscribed][usize::from(state % 4)];
+                assert_eq!(self.handle(Event::Link(link)), Ok(()));
+            }
             Step::Delivered if core::mem::take(&mut self.awaits_delivery) => {
                 assert_eq!(self.handle(Event::Delivered), Ok(()));
             }
@@ -261,11 +271,7 @@ impl Course {
             }
             Step::Delivered | Step::RebootFailed => {}
             Step::Settled => assert_eq!(self.handle(Event::Settled), Ok(())),
-            Step::Restarted { domain } => assert_eq!(self.handle(Event::Restarted(ix(domain))), Ok(())),
-            Step::Forgotten { domains } => {
-                let domains = (0..DOMAINS_MAX).filter(|place| domains >> place & 1 == 1).map(at).collect();
-                assert_eq!(self.handle(Event::Forgotten(domains)), Ok(()));
-            }
+            Step::Hello { domain } => assert_eq!(self.handle(Event::Hello(ix(domain))), Ok(())),
             Step::Cancel { force } => {
                 let was_running = self.check.is_running();
                 if let Err(rejected) = self.handle(Event::Cancel(force)) {
@@ -287,7 +293,7 @@ impl Course {
         }
     }
 
-    /// What was saved is taken up by another process, which has a link at once.
+    /// What was saved is taken up by another process, which has no link yet.
     fn restart(&mut self, has_booted: bool) {
         let Some(campaign) = self.orchestrator.campaign().cloned() else { return };
         let finished = self.orchestrator.finished().cloned().unwrap_or_default();
@@ -299,7 +305,6 @@ impl Course {
         (self.awaits_delivery, self.rebooted) = (false, false);
         assert_eq!(self.handle(Event::Boot(&saved)), Ok(()));
         assert!(!has_booted || !self.orchestrator.reboot().is_pending(), "it has happened");
-        assert_eq!(self.handle(Event::Link(true)), Ok(()));
     }
 
     fn apply(&mut self, activity: u8, timestamp: u8, crc: u8, domains: u16, unserved: bool) {
@@ -413,8 +418,9 @@ impl Course {
         self.now = self.now.max(until);
     }
 
-    /// Left alone, an activity ends by its timers alone, with one final status.
+    /// Left alone with a link, an activity ends by its timers alone, with one final status.
     fn end(mut self) {
+        assert_eq!(self.handle(Event::Link(Link::Subscribed)), Ok(()));
         for _ in 0..FIRINGS_MAX {
             if !self.check.is_running() {
                 break;
