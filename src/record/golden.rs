@@ -128,7 +128,7 @@ fn draft(kind: Kind) -> Draft {
         Kind::Actions => actions::encode(&campaign(), &names()),
         Kind::History => history::encode(&finished(), &journal(), &names()),
         Kind::Reports => reports::encode(waiting().into_iter()),
-        Kind::Session => session::encode("um0123456789abcdef", true, FILTERS.into_iter()),
+        Kind::Session => session::encode("um0123456789abcdef", true, FILTERS.into_iter(), Some(("ns:name", "tenant"))),
     }
     .unwrap()
 }

@@ -1,9 +1,10 @@
-//! The session that the broker keeps: its client ID, and the filters that the manager
-//! has subscribed to in it. The configuration may be another one at the next start,
-//! and the broker does not say what it has kept.
+//! The session that the broker keeps: its client ID, the filters that the manager has
+//! subscribed to in it, and the thing that it was. The configuration may be another one
+//! at the next start, and the broker does not say what it has kept; requests to the thing
+//! that it has kept come before the connector has said which thing we are.
 
 use super::format::{fields, Draft, Fields, Kind, HEADER};
-use crate::limits::{CONFIG_VALUE_MAX, FILTERS_MAX, REQUEST_FILTER_MAX};
+use crate::limits::{CONFIG_VALUE_MAX, FILTERS_MAX, REQUEST_FILTER_MAX, TENANT_ID_MAX, THING_ID_MAX};
 
 /// The client ID.
 const ID: u8 = 1;
@@ -11,6 +12,10 @@ const ID: u8 = 1;
 const RANDOM: u8 = 2;
 /// A filter.
 const FILTER: u8 = 3;
+/// The thing's identifier.
+const THING: u8 = 4;
+/// Its tenant's identifier, which follows the thing's.
+const TENANT: u8 = 5;
 
 /// A session that was saved.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -21,18 +26,32 @@ pub struct Session {
     pub is_random: bool,
     /// At most `FILTERS_MAX` filters of 1 to `REQUEST_FILTER_MAX` bytes.
     pub filters: Vec<String>,
+    /// The identifier of the thing that it was, at most `THING_ID_MAX` bytes, and of its
+    /// tenant, at most `TENANT_ID_MAX` bytes; none if it was not known.
+    pub thing: Option<(String, String)>,
 }
 
-/// The record of a session with these filters, of which the first `FILTERS_MAX` count.
-pub fn encode<'a>(client_id: &str, is_random: bool, filters: impl Iterator<Item = &'a str> + Clone) -> Option<Draft> {
+/// The record of a session with these filters, of which the first `FILTERS_MAX` count,
+/// and this thing and tenant.
+pub fn encode<'a>(
+    client_id: &str,
+    is_random: bool,
+    filters: impl Iterator<Item = &'a str> + Clone,
+    thing: Option<(&str, &str)>,
+) -> Option<Draft> {
     let filters = filters.take(FILTERS_MAX);
-    let max = HEADER + 3 + client_id.len() + 3 + filters.clone().map(|filter| 3 + filter.len()).sum::<usize>();
+    let ids = thing.map_or(0, |(thing, tenant)| 3 + thing.len() + 3 + tenant.len());
+    let max = HEADER + 3 + client_id.len() + 3 + filters.clone().map(|filter| 3 + filter.len()).sum::<usize>() + ids;
     Draft::new(Kind::Session, max, |out: &mut Fields<'_>| {
         out.put(ID, &[client_id.as_bytes()]);
         if is_random {
             out.put(RANDOM, &[]);
         }
         filters.for_each(|filter| out.put(FILTER, &[filter.as_bytes()]));
+        if let Some((thing, tenant)) = thing {
+            out.put(THING, &[thing.as_bytes()]);
+            out.put(TENANT, &[tenant.as_bytes()]);
+        }
     })
 }
 
@@ -47,6 +66,12 @@ pub fn decode(bytes: &[u8]) -> Session {
             FILTER if (1..=REQUEST_FILTER_MAX).contains(&text.len()) && session.filters.len() < FILTERS_MAX => {
                 session.filters.push(text.to_owned());
             }
+            THING if text.len() <= THING_ID_MAX => session.thing = Some((text.to_owned(), String::new())),
+            TENANT if text.len() <= TENANT_ID_MAX => {
+                if let Some((_, tenant)) = &mut session.thing {
+                    text.clone_into(tenant);
+                }
+            }
             _ => {}
         }
     }
@@ -58,14 +83,16 @@ mod tests {
     use super::*;
 
     fn back(client_id: &str, is_random: bool, filters: &[&str]) -> Session {
-        decode(&encode(client_id, is_random, filters.iter().copied()).unwrap().bytes[HEADER..])
+        decode(&encode(client_id, is_random, filters.iter().copied(), None).unwrap().bytes[HEADER..])
     }
 
     #[test]
     fn a_session_comes_back() {
         let session = back("um1", true, &["a/b", "c//d/q/#"]);
         let filters = ["a/b", "c//d/q/#"].map(str::to_owned).to_vec();
-        assert_eq!(session, Session { client_id: "um1".into(), is_random: true, filters });
+        assert_eq!(session, Session { client_id: "um1".into(), is_random: true, filters, thing: None });
+        let known = encode("um1", false, core::iter::empty(), Some(("ns:name", "t"))).unwrap();
+        assert_eq!(decode(&known.bytes[HEADER..]).thing, Some(("ns:name".into(), "t".into())));
         assert!(!back("me", false, &[]).is_random);
         assert_eq!(decode(&[]), Session::default());
     }
@@ -81,7 +108,7 @@ mod tests {
 
     #[test]
     fn no_bytes_do_harm() {
-        let bytes = encode("um1", true, ["a/b", "c/d"].into_iter()).unwrap().bytes;
+        let bytes = encode("um1", true, ["a/b", "c/d"].into_iter(), None).unwrap().bytes;
         for at in HEADER..bytes.len() {
             let _ = decode(&bytes[HEADER..at]);
             for flip in 0..8 {

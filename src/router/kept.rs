@@ -8,7 +8,9 @@ use crate::mqtt::Options;
 use crate::record::format::Draft;
 use crate::record::session;
 use crate::time::Now;
+use crate::wire::things::Identity;
 use crate::wire::topic::{Incoming, Topics};
+use std::rc::Rc;
 
 use super::Router;
 
@@ -60,9 +62,8 @@ impl Kept {
     }
 
     /// Takes up what was saved, if it is of this session.
-    pub(super) fn load(&mut self, fields: &[u8]) {
-        let saved = session::decode(fields);
-        if saved.client_id != self.client_id {
+    pub(super) fn load(&mut self, saved: session::Session) {
+        if !self.is_of(&saved) {
             return;
         }
         self.is_random = saved.is_random;
@@ -73,6 +74,11 @@ impl Kept {
             self.filters = saved.filters.into_iter().map(live).collect();
             self.add_consent();
         }
+    }
+
+    /// Whether what was saved is of this session.
+    fn is_of(&self, saved: &session::Session) -> bool {
+        saved.client_id == self.client_id
     }
 
     fn add_consent(&mut self) {
@@ -127,6 +133,22 @@ impl Kept {
 }
 
 impl Router {
+    /// Takes up what was saved of the session. Who we were counts until the edge says
+    /// otherwise: requests that the broker has kept come before that.
+    pub(super) fn resume_session(&mut self, fields: &[u8]) {
+        let saved = session::decode(fields);
+        let identity = saved.thing.as_ref().and_then(|(thing, tenant)| Identity::of(thing, tenant));
+        if let Some(twin) = self.twin.as_mut().filter(|_| !self.clean_session && self.kept.is_of(&saved)) {
+            twin.identity = identity.map(Rc::new);
+        }
+        self.kept.load(saved);
+    }
+
+    /// We are another thing than was saved.
+    pub(super) fn note_identity(&mut self) {
+        self.kept.is_changed |= !self.kept.is_clean;
+    }
+
     /// Subscribes, and remembers that; returns what the answer is known by.
     pub(super) fn subscribe_to(&mut self, now: Now, filters: &[&str]) -> u16 {
         let packet = self.session.subscribe(now.tick, filters);
@@ -223,7 +245,9 @@ impl Router {
             return None;
         }
         let filters = filters.iter().filter(|_| !is_clean).map(|filter| filter.text.as_str());
-        let draft = session::encode(client_id, *is_random, filters);
+        let identity = self.identity().filter(|_| !is_clean);
+        let thing = identity.as_ref().map(|identity| (identity.device_id(), identity.tenant_id()));
+        let draft = session::encode(client_id, *is_random, filters, thing);
         self.kept.is_changed = false;
         draft
     }
@@ -253,8 +277,8 @@ mod tests {
         Kept::new(&Options { clean_session, ..Options::new("me") }, &topics, consent)
     }
 
-    fn saved(client_id: &str, filters: &[&str]) -> Vec<u8> {
-        session::encode(client_id, false, filters.iter().copied()).unwrap().bytes[HEADER..].to_vec()
+    fn saved(client_id: &str, filters: &[&str]) -> session::Session {
+        session::decode(&session::encode(client_id, false, filters.iter().copied(), None).unwrap().bytes[HEADER..])
     }
 
     fn texts(kept: &Kept) -> Vec<&str> {
@@ -264,7 +288,7 @@ mod tests {
     #[test]
     fn the_list_changes_only_when_it_grows_or_shrinks() {
         let mut kept = kept(false, true);
-        kept.load(&saved("me", &["a", "deviceupdate/ownerconsentfeedback", "b"]));
+        kept.load(saved("me", &["a", "deviceupdate/ownerconsentfeedback", "b"]));
         assert!(!kept.is_changed);
         kept.note("a");
         assert!(!kept.is_changed && texts(&kept) == ["deviceupdate/ownerconsentfeedback", "b", "a"]);
@@ -284,17 +308,17 @@ mod tests {
     #[test]
     fn the_list_of_another_session_does_not_count() {
         let mut kept = kept(false, false);
-        kept.load(&saved("other", &["a"]));
+        kept.load(saved("other", &["a"]));
         assert!(texts(&kept).is_empty());
     }
 
     #[test]
     fn of_a_clean_session_nothing_is_left() {
         let mut kept = kept(true, true);
-        kept.load(&saved("me", &[]));
+        kept.load(saved("me", &[]));
         kept.note("a");
         assert!(!kept.is_changed);
-        kept.load(&saved("me", &["b"]));
+        kept.load(saved("me", &["b"]));
         assert!(kept.is_changed && !texts(&kept).contains(&"b"));
     }
 

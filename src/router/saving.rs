@@ -183,7 +183,7 @@ impl Router {
     /// Takes up what was saved.
     pub fn resume(&mut self, now: Now, boot: [u8; 16], loaded: &Loaded) {
         self.saving.boot = boot;
-        self.kept.load(&loaded.session);
+        self.resume_session(&loaded.session);
         // What was saved comes before what has happened since.
         self.console.journal = Journal::default();
         history::decode_journal(&loaded.history, &self.domains, &mut self.console.journal);

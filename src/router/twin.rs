@@ -69,6 +69,7 @@ impl Router {
         if let Some(twin) = &mut self.twin {
             twin.identity = Some(Rc::new(identity));
         }
+        self.note_identity();
         // Requests to whom we were before.
         self.take_back(now);
         self.set_up_thing(now);

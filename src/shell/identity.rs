@@ -79,7 +79,7 @@ fn saved(disk: &Disk, random: u64) -> Option<String> {
             }
         }
         let id = of_number(random);
-        let draft = session::encode(&id, true, core::iter::empty());
+        let draft = session::encode(&id, true, core::iter::empty(), None);
         disk.save(draft.ok_or(io::Error::new(io::ErrorKind::InvalidInput, "the record is too long"))?)?;
         Ok(id)
     };
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn an_id_that_was_not_made_at_random_is_not_used_again() {
         let folder = Folder::new("configured");
-        folder.disk().save(session::encode("me", false, ["a/b"].into_iter()).unwrap()).unwrap();
+        folder.disk().save(session::encode("me", false, ["a/b"].into_iter(), None).unwrap()).unwrap();
         assert_eq!(id(&config(&[]), Some(&folder.disk()), "/nothing", 7), "um0000000000000007");
     }
 

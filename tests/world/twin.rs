@@ -312,6 +312,24 @@ fn a_question_that_comes_up_without_a_link_is_asked_once_when_there_is_one() {
 }
 
 #[test]
+fn a_request_that_the_broker_kept_over_a_restart_is_taken_before_the_edge_has_answered() {
+    let mut world = World::saved(r#"{"agents": {"one": {}}}"#).joined_by(Obedient::new("one"));
+    edge_says(&mut world, "ns:name");
+    world.run_for(1_000);
+    let outage = Outage { fate: Fate::Lost, down_ms: 30_000, boots: true, agents_too: false };
+    world.power_cut(outage);
+    world.run_for(1_000);
+    world.publish("command///req/1/apply", apply("a-1"));
+    world.run_for(60_000);
+    assert_eq!(world.last("a-1").status, "COMPLETED");
+    edge_says(&mut world, "ns:name");
+    assert!(world.logged(&["edge/thing/response: nothing new"]));
+    edge_says(&mut world, "ns:other");
+    world.run_for(1_000);
+    assert!(!world.broker.has_filter("command//ns:name/req/#") && world.broker.has_filter("command//ns:other/req/#"));
+}
+
+#[test]
 fn an_open_question_keeps_its_correlation_id_over_a_restart() {
     // The second question: a manager that makes up a new one would take the first's id.
     let config = r#"{"agents": {"one": {}}, "ownerConsentCommands": ["download", "update"]}"#;

@@ -39,6 +39,14 @@ impl Identity {
         Ok(Identity { device, tenant: tenant.map_or(Ok(String::new()), plain)?, namespace })
     }
 
+    /// The identity with these identifiers, unescaped, as it was saved. None if one is past
+    /// its limit or the thing's breaks a rule of [`decode`](Self::decode).
+    pub fn of(device: &str, tenant: &str) -> Option<Identity> {
+        let namespace = check_id(device).ok()?;
+        let (device, tenant) = (String::try_from(device).ok()?, String::try_from(tenant).ok()?);
+        Some(Identity { device, tenant, namespace })
+    }
+
     /// The thing's identifier, unescaped: namespace, colon, name.
     pub fn device_id(&self) -> &str {
         &self.device

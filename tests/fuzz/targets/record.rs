@@ -164,5 +164,6 @@ fn assert_reports(fields: &[u8]) {
 fn assert_session(fields: &[u8]) {
     let saved = session::decode(fields);
     let filters = saved.filters.iter().map(String::as_str);
-    assert_eq!(session::decode(&written(session::encode(&saved.client_id, saved.is_random, filters))), saved);
+    let thing = saved.thing.as_ref().map(|(thing, tenant)| (thing.as_str(), tenant.as_str()));
+    assert_eq!(session::decode(&written(session::encode(&saved.client_id, saved.is_random, filters, thing))), saved);
 }
