@@ -17,6 +17,7 @@
 //! [`Orchestrator`] is the boundary: whoever wants another course of an activity
 //! implements it and hands it to the daemon. [`Synchronised`] is ours.
 
+mod answer;
 pub mod campaign;
 mod cancel;
 pub mod check;
