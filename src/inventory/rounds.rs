@@ -48,7 +48,7 @@ pub struct Rounds {
     /// Makes ids of our own differ within a millisecond.
     asked: u32,
     /// Under which the agents were asked lately: late answers are known by them.
-    recent: HistoryBuffer<ActivityId, RECENT_ROUNDS_MAX>,
+    recent: HistoryBuffer<(ActivityId, DomainSet), RECENT_ROUNDS_MAX>,
 }
 
 impl Rounds {
@@ -89,9 +89,12 @@ impl Rounds {
         !activity.is_empty() && self.open.iter().any(|round| Text::from_checked(&round.asked) == activity)
     }
 
-    /// Whether the agents were asked under this activity, now or lately.
-    pub fn is_ours(&self, activity: Text<'_>) -> bool {
-        self.is_answer(activity) || self.recent.iter().any(|asked| Text::from_checked(asked) == activity)
+    /// Whether this domain's agent was asked under this activity, now or lately. Another
+    /// one may have made the same identifier in the same millisecond.
+    pub fn was_asked(&self, domain: DomainIx, activity: Text<'_>) -> bool {
+        let is_it =
+            |(asked, of): &(ActivityId, DomainSet)| Text::from_checked(asked) == activity && of.contains(domain);
+        !activity.is_empty() && self.recent.iter().any(is_it)
     }
 
     /// A domain's inventory came in, and is stored.
@@ -122,7 +125,7 @@ impl Rounds {
         if owing.is_empty() {
             return self.report(report, out);
         }
-        self.recent.write(asked.clone());
+        self.recent.write((asked.clone(), owing));
         let slowest = owing.iter().filter_map(|d| self.read_timeout_ms.get(d.place())).max();
         let end = now.tick.after(slowest.copied().unwrap_or(0));
         let mut reports = Vec::new();
@@ -314,6 +317,15 @@ mod tests {
     fn without_a_delay_a_change_is_reported_at_once() {
         let mut world = World(Rounds::new(&[1000], 0));
         assert_eq!(world.answer(0, 0, ""), ["report "]);
+    }
+
+    #[test]
+    fn only_a_domain_that_was_asked_can_have_answered() {
+        let (mut rounds, mut out) = (World::new().0, Effects::new());
+        rounds.handle_get(at(0), text("get-1"), [ix(1)].into_iter().collect(), &mut out);
+        assert!(rounds.was_asked(ix(0), text("get-1")));
+        assert!(!rounds.was_asked(ix(1), text("get-1")), "it was busy");
+        assert!(!rounds.was_asked(ix(0), text("get-2")) && !rounds.was_asked(ix(0), text("")));
     }
 
     #[test]

@@ -254,7 +254,7 @@ impl Router {
         let activity = envelope.activity;
         // An id of the agent's own: it is connected, and has perhaps started anew, though
         // what it lists may be outdated (agents.md).
-        if !is_retained && !self.rounds.is_ours(activity) && !self.runs(activity) {
+        if !is_retained && !self.rounds.was_asked(domain, activity) && !self.runs(activity) {
             if self.busy().contains(domain) {
                 self.console.journal.note(now, Kind::Hello, Some(domain));
             }

@@ -224,6 +224,17 @@ fn a_rollback_failure_after_a_rollback_success_is_ignored() {
 }
 
 #[test]
+fn a_rollback_failure_never_answers_a_cleanup() {
+    let mut course = Course::reach(asking(&[Phase::Update]), 1, Phase::Download);
+    course.say(0, Status::DownloadSuccess, true);
+    course.answer(false);
+    assert_eq!(course.say(0, Status::RollbackSuccess, true), "Cleanup>0");
+    assert_eq!(course.say(0, Status::RollbackFailure, true), "", "though nothing else is left that it could answer");
+    assert_eq!(course.say(0, Status::CleanupSuccess, true), "Incomplete inventory");
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().cleanup, None);
+}
+
+#[test]
 fn a_late_failure_of_what_was_sent_before_does_not_answer_a_cleanup() {
     let mut course = Course::reach(SETTINGS, 1, Phase::Update);
     assert_eq!(course.timeout(TimerKind::Phase, 600_000), "Cleanup>0");
@@ -256,6 +267,16 @@ fn no_clock_runs_before_agents_can_be_heard() {
     assert_eq!(course.timeout(TimerKind::Cleanup, 200 * MINUTE), "");
     course.link(true);
     assert_eq!(course.timeout(TimerKind::Cleanup, 200 * MINUTE + 30_000), "Incomplete inventory");
+}
+
+#[test]
+fn the_clock_of_what_begins_without_a_link_starts_with_the_link() {
+    let mut course = Course::offline(SETTINGS);
+    course.apply("a-1", 1, 1).unwrap();
+    assert_eq!(course.timeout(TimerKind::Phase, 30 * MINUTE), "");
+    course.link(false);
+    assert_eq!(course.timeout(TimerKind::Phase, 40 * MINUTE - 1), "");
+    assert_eq!(course.timeout(TimerKind::Phase, 40 * MINUTE), "IdentificationFailed inventory");
 }
 
 #[test]
