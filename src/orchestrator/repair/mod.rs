@@ -20,7 +20,7 @@
 //! A *course* is a domain's way from a desired state that was sent to it. The *queue*
 //! holds what it may still answer, so that a late answer is told from a new one.
 //!
-//! Invariants: at most one repair is in a queue; a command that leads forward is sent
+//! Invariants: mere silence sends no second repair; a command that leads forward is sent
 //! once in a course; a domain that has failed or is turned back is never started over;
 //! no clock fails a domain before the first link after a start, nor while a repair is
 //! due. Deliberately absent: any counting of hellos, links or starts against a domain.
@@ -219,11 +219,9 @@ impl Synchronised {
         obligation.repairs += 1;
         obligation.times.suspicion = None;
         obligation.times.repaired = Some(now);
-        // One that is unanswered stands for both: if the agent answers the first after all,
-        // what was sent between them is still to be answered.
-        if !obligation.has_repair() {
-            obligation.queue.push(None, obligation.course.saturating_add(1));
-        }
+        // An earlier one that is unanswered stays: the agent may get to both.
+        let course = obligation.queue.last_course().max(obligation.course);
+        obligation.queue.push(None, course.saturating_add(1));
         start_clock(part, now, &settings);
         out.push(Effect::Forward(domain));
         out.push(Effect::Notice(Notice::Repaired(domain)));

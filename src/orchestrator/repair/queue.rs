@@ -39,7 +39,12 @@ impl Queue {
         self.0.iter().any(|order| order.command == command)
     }
 
-    /// Whether the desired state that starts a course after this one is in it.
+    /// The last course that a message in it belongs to.
+    pub fn last_course(&self) -> u8 {
+        self.0.iter().map(|order| order.course).max().unwrap_or(0)
+    }
+
+    /// Whether a desired state that starts a course after this one is in it.
     pub fn has_repair(&self, course: u8) -> bool {
         self.0.iter().any(|order| is_repair(order, course))
     }
