@@ -10,7 +10,7 @@ use super::outbound::message_to;
 use super::Router;
 use crate::inventory;
 use crate::journal::Kind;
-use crate::limits::PAYLOAD_IN_MAX;
+use crate::limits::{ANSWER_ROOM, ANSWER_ROOM_MESSAGES, PAYLOAD_IN_MAX};
 use crate::mqtt::Class;
 use crate::orchestrator::phase::Status;
 use crate::orchestrator::Event;
@@ -185,6 +185,11 @@ impl Router {
 
     fn answer(&mut self, now: Now, topic: &RequestTopic<'_>, reply: &Reply<'_>, with: Answer<'_>) {
         let Some(identity) = self.identity().filter(|_| reply.required) else { return };
+        if !self.session.has_room(ANSWER_ROOM, ANSWER_ROOM_MESSAGES) {
+            // A broker that acknowledges nothing delivers a request again and again: its
+            // answers must not push out what an activity has to say.
+            return log::warn!("request {}: not answered, too many messages wait for the broker", topic.id);
+        }
         let answer_topic = topic.answer(with.status());
         let body = |out: &mut dyn Write| answer(out, &identity, reply, with);
         self.send(now, message_to(&answer_topic, Class::Keep, &body));

@@ -100,7 +100,6 @@ impl Course {
         let mut world = World::begin(&config.to_string(), disk);
         // What a broker that acknowledges nothing for long leads to.
         world.expects_error("a desired state is not taken: too many messages wait for the broker");
-        world.expects_error("/res/r/400 is lost: too many messages wait for the broker");
         // A cut in the very first write of a state.
         world.expects_error("what was saved of it cannot be read");
         world.read_max = random.of(&[1, 13, 4096, usize::MAX]);

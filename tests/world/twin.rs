@@ -330,6 +330,24 @@ fn a_request_that_the_broker_kept_over_a_restart_is_taken_before_the_edge_has_an
 }
 
 #[test]
+fn answers_that_a_broker_does_not_acknowledge_push_out_no_final_status() {
+    let mut world = World::new(r#"{"agents": {"one": {}}}"#).joined_by(Obedient::paced("one", 1_000));
+    edge_says(&mut world, "ns:name");
+    world.publish("command///req/1/apply", apply("a-1"));
+    world.run_for(2_000);
+    world.broker.acknowledges = false;
+    for n in 0..300 {
+        world.publish(&format!("command///req/{n}/consent"), consent("a-1", "no question", "APPROVED"));
+    }
+    world.run_for(10_000);
+    assert!(world.logged(&["not answered, too many messages wait for the broker"]));
+    world.broker.acknowledges = true;
+    world.cut();
+    world.run_for(60_000);
+    assert_eq!(world.last("a-1").status, "COMPLETED");
+}
+
+#[test]
 fn an_open_question_keeps_its_correlation_id_over_a_restart() {
     // The second question: a manager that makes up a new one would take the first's id.
     let config = r#"{"agents": {"one": {}}, "ownerConsentCommands": ["download", "update"]}"#;
