@@ -7,14 +7,12 @@
 //! from its beginning to the phase of the others.
 //!
 //! ```text
-//!           hello, start, session lost        resumeAfter without a word
-//!  owing ───────────────────────────> suspected ──────────────────────> repaired
-//!    ^   a word of the phase owed        │ ^        hello ...              │
-//!    └───────────────────────────────────┘ └──────────────────────────────┤
-//!    │   the success that was owed: the agent was only slow                │
-//!    ├─────────────────────────────────────────────────────────────────────┤
-//!    │   IDENTIFIED: started over, led again from DOWNLOAD                 │
-//!    └─────────────────────────────────────────────────────────────────────┘
+//!          hello, start, lost session      resumeAfter without a word
+//!   owing ────────────────────────────> suspected ───────────────────> repaired
+//!     ^                                     │                             │
+//!     ├──── a status of the phase owed ─────┘                             │
+//!     ├──── the success that was owed: the agent was only slow ───────────┤
+//!     └──── IDENTIFIED: started over, led again from DOWNLOAD ────────────┘
 //! ```
 //!
 //! A *course* is a domain's way from a desired state that was sent to it. The *queue*
