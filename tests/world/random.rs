@@ -59,6 +59,7 @@ fn join(mut world: World, domain: &'static str, random: &mut Random, is_calm: bo
     if kind == Kind::SelfUpdate {
         // It takes no desired state while it cleans up, which is not waited for that long.
         manner.work_ms = manner.work_ms.min(700);
+        world.needs_broker |= is_calm;
     }
     if kind == Kind::Silent {
         manner.work_ms = random.of(&[25_000, 130_000]);
@@ -243,6 +244,8 @@ impl Course {
             0..=29 => self.apply_any(),
             30..=49 => self.owner(),
             50..=59 => self.world.cut(),
+            // A CLEANUP whose wait is over before it goes out meets the next desired state.
+            60..=65 if self.world.needs_broker => {}
             60..=65 => self.world.broker_goes(),
             66..=79 => self.world.broker.reachable = true,
             // The agents would get what is not acknowledged twice.

@@ -55,6 +55,8 @@ pub struct World {
     pub resume_after_ms: u64,
     /// Domains whose agents may say a thing twice: what answers what is not to be seen.
     pub erratic: Vec<&'static str>,
+    /// An agent takes a desired state only when idle: the broker is not to be away.
+    pub needs_broker: bool,
     /// Where the manager writes; made once.
     out: Vec<u8>,
     /// Links that the manager lost.
@@ -115,6 +117,7 @@ impl World {
             wall_ms: 0,
             resume_after_ms,
             erratic: Vec::new(),
+            needs_broker: false,
             out: vec![0; 4096],
             losses: 0,
             disk,
