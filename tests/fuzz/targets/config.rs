@@ -75,12 +75,14 @@ fn assert_loaded(loaded: &Loaded) {
         panic!("taken, though the router refuses it: {error}");
     }
     let connection = &config.connection;
+    // Without one the shell makes it.
+    let client_id = if connection.client_id.is_empty() { "um0123456789abcdef" } else { &connection.client_id };
     let options = Options {
         username: Some(connection.username.clone()),
         password: (!connection.username.is_empty()).then(|| connection.password.clone()),
         clean_session: connection.is_clean(false),
         will: will(&connection.status_topic),
-        ..Options::new(connection.client_id.as_str())
+        ..Options::new(client_id)
     };
     assert!(options.check().is_ok() || !unusable(config).is_empty());
     let (shown, _) = check_config(loaded, false);
