@@ -197,7 +197,10 @@ impl Way {
                     self.queued.pop_front();
                     self.next.push_back((Course::default(), at));
                 }
-                None => self.course = Course::default(),
+                None => {
+                    self.next.clear();
+                    self.course = Course::default();
+                }
             },
             _ => {}
         }
