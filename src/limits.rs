@@ -133,7 +133,7 @@ const _: () = {
     assert!(OUTBOUND_MAX >= DOMAINS_MAX * (ROUNDS_MAX + 2) + 16);
     assert!(EFFECTS_MAX >= HELD_MAX + 4 * DOMAINS_MAX + 16);
     assert!(HELD_MAX >= (1 + 5) * DOMAINS_MAX + 64);
-    assert!(ORDERS_MAX >= 1 + 1 + 3 + 1 + 2 * 2);
+    assert!(ORDERS_MAX >= 1 + 2 * REPAIRS_MAX as usize + 1 + 2 * 2);
 };
 
 // wire
@@ -215,7 +215,7 @@ const _: () = {
 
 /// Effects that wait for a save. A flash that hangs holds up all that one activity
 /// can decide: for each domain its part and five commands, each once however often they
-/// are repeated, and the notices of its repairs; and some.
+/// are repeated; and some.
 pub const HELD_MAX: usize = 32 * DOMAINS_MAX;
 
 /// How often an activity is taken up while a domain owes something, without any feedback
@@ -230,9 +230,9 @@ pub const REPAIRS_MAX: u8 = 3;
 /// anybody is judged by what is missing.
 pub const SETTLE_MS: u64 = 5_000;
 
-/// Messages that a domain may still answer. Most are in the queue of an agent that never
-/// answers: a command, three repairs of which one counts, a repeat after each, the
-/// second `UPDATE`, and `ROLLBACK` and `CLEANUP` twice.
+/// Messages that a domain may still answer. The queue of an agent that answers nothing in
+/// a phase is the longest: a command, three repairs with a repeat after each, the second
+/// `UPDATE`, and `ROLLBACK` and `CLEANUP` twice. Past it the oldest is forgotten.
 pub const ORDERS_MAX: usize = 12;
 
 // record

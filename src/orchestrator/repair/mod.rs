@@ -380,8 +380,8 @@ impl Synchronised {
         matches!(part.state, State::CleaningUp(_)) && is_well && was_repaired(part)
     }
 
-    /// Whether the domain may be told to roll back now; one that was started over is
-    /// waited for, since it refuses a rollback until it has answered.
+    /// Whether a rollback has to wait for the domain's answer: one that was started over
+    /// refuses a rollback until then.
     pub(super) fn is_waited_for(&self, domain: DomainIx) -> bool {
         let is_led_again = |part: &Domain| matches!(part.state, State::Working(_)) && part.obligation.course > 0;
         self.campaign.domain(domain).is_some_and(is_led_again)
