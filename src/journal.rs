@@ -4,65 +4,43 @@
 use std::collections::VecDeque;
 
 use crate::limits::{DOMAINS_MAX, EVENTS_MAX, FINISHED_MAX};
-use crate::orchestrator::ids::DomainIx;
-use crate::orchestrator::phase::{Phase, Status};
-use crate::orchestrator::reboot::Reboot;
+use crate::model::table::table;
+use crate::model::time::{Now, Tick};
+use crate::model::{DomainIx, Phase, Reboot, Status};
 use crate::orchestrator::Campaign;
-use crate::time::{Now, Tick};
 
-macro_rules! kinds {
-    ($($kind:ident = $words:literal,)*) => {
-        /// What kind of event it was. The numbers are saved: one is never given
-        /// another meaning.
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        #[repr(u8)]
-        #[allow(missing_docs)]
-        pub enum Kind { $($kind,)* }
-
-        const KINDS: &[(Kind, &str)] = &[$((Kind::$kind, $words),)*];
-    };
-}
-
-kinds! {
-    Started = "the manager started",
-    TakenUp = "activity taken up after a restart",
-    Connected = "connected to the broker",
-    Lost = "connection to the broker lost",
-    Begun = "activity begun",
-    Phase = "phase begun:",
-    Ready = "has done its part of",
-    Failed = "failed in",
-    RollingBack = "is to roll back",
-    CleaningUp = "is to clean up",
-    Done = "has ended its part",
-    Asked = "owner asked for consent to",
-    Approved = "consent given",
-    Denied = "consent denied or late",
-    Ended = "activity ended:",
-    Refused = "desired state refused",
-    Malformed = "malformed message ignored",
-    Hello = "agent connected",
-    Unsaved = "saving failed",
-    RebootDue = "reboot due",
-    RebootHeld = "reboot held",
-    Rebooting = "rebooting the host",
-    RebootFailed = "the reboot failed",
-    Cancelled = "cancelled at the console",
-    Repaired = "is started over: desired state sent again",
-    StartedOver = "has started over",
-    Repeated = "command sent once more",
-    FailureKept = "failed, which counts if it does not start over",
-}
-
-impl Kind {
-    /// In words; a phase or an outcome follows if the event has one.
-    pub fn words(self) -> &'static str {
-        KINDS[self as usize].1
-    }
-
-    /// The kind that has this number.
-    pub fn of(number: u8) -> Option<Kind> {
-        KINDS.get(usize::from(number)).map(|(kind, _)| *kind)
+table! {
+    /// What kind of event it was, in words; a phase or an outcome follows if the event has one.
+    #[allow(missing_docs)]
+    pub enum Kind {
+        Started = 0 "the manager started",
+        TakenUp = 1 "activity taken up after a restart",
+        Connected = 2 "connected to the broker",
+        Lost = 3 "connection to the broker lost",
+        Begun = 4 "activity begun",
+        Phase = 5 "phase begun:",
+        Ready = 6 "has done its part of",
+        Failed = 7 "failed in",
+        RollingBack = 8 "is to roll back",
+        CleaningUp = 9 "is to clean up",
+        Done = 10 "has ended its part",
+        Asked = 11 "owner asked for consent to",
+        Approved = 12 "consent given",
+        Denied = 13 "consent denied or late",
+        Ended = 14 "activity ended:",
+        Refused = 15 "desired state refused",
+        Malformed = 16 "malformed message ignored",
+        Hello = 17 "agent connected",
+        Unsaved = 18 "saving failed",
+        RebootDue = 19 "reboot due",
+        RebootHeld = 20 "reboot held",
+        Rebooting = 21 "rebooting the host",
+        RebootFailed = 22 "the reboot failed",
+        Cancelled = 23 "cancelled at the console",
+        Repaired = 24 "is started over: desired state sent again",
+        StartedOver = 25 "has started over",
+        Repeated = 26 "command sent once more",
+        FailureKept = 27 "failed, which counts if it does not start over",
     }
 }
 
@@ -283,4 +261,14 @@ fn keep<T>(ring: &mut VecDeque<T>, one: T, max: usize) {
         ring.pop_front();
     }
     ring.push_back(one);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_as_it_is_written() {
+        Kind::check_table();
+    }
 }

@@ -44,8 +44,7 @@
 //! - What a document is encoded from does not change while it is being sent.
 
 pub mod limits;
-pub mod text;
-pub mod time;
+pub mod model;
 
 pub mod mqtt;
 pub mod wire;

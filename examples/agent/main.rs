@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use argh::FromArgs;
 use update_manager::agent::{Action, Agent, Command, DesiredState, HardwareNode, Inventory, PublishError};
 use update_manager::agent::{Request, SoftwareNode, Status};
-use update_manager::wire::status::{command_name, status_name};
 
 use activity::{Activity, Installed, Progress, Then};
 use strict::{is_hello, refusal, Like, Waiting};
@@ -87,7 +86,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let unanswered = unanswered.map(|(command, baseline)| (command, baseline.to_owned()));
     let mut due = None;
     if let (Some(activity), Some((command, baseline))) = (&mut activity, unanswered) {
-        activity.start(command, baseline, flags.fail.eq_ignore_ascii_case(command_name(command)));
+        activity.start(command, baseline, flags.fail.eq_ignore_ascii_case(command.name()));
         due = Some(Instant::now());
     }
     let (reached, waiting) = (Status::Identified, Waiting::default());
@@ -168,7 +167,7 @@ impl Example {
 
     /// Starts a command; one of an activity that is not known is ignored.
     fn start(&mut self, id: &str, command: Command, baseline: String) -> Result<(), PublishError> {
-        let name = command_name(command);
+        let name = command.name();
         self.say(&format!("{name} {baseline}"));
         let Some(activity) = self.activity.as_mut().filter(|activity| activity.id == id) else { return Ok(()) };
         if self.flags.silent.eq_ignore_ascii_case(name) {
@@ -243,7 +242,7 @@ impl Example {
     }
 
     fn feedback(&mut self, id: &str, status: Status, message: &str, actions: &[Action]) -> Result<(), PublishError> {
-        self.say(status_name(status));
+        self.say(status.name());
         self.agent.feedback(id, status, message, actions)
     }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::{json, Value};
 use update_manager::agent::{Action, ActionStatus, Baseline, Command};
-use update_manager::text::Text;
-use update_manager::wire::status::{action_status, action_status_name, command, command_name};
+use update_manager::model::text::Text;
+use update_manager::wire::status::action_status;
 
 use crate::activity::{Activity, Installed, Planned};
 
@@ -33,14 +33,14 @@ pub fn load(path: &Path) -> (Vec<Installed>, Option<Activity>) {
 fn encode(activity: &Activity) -> Value {
     let planned = |planned: &Planned| {
         let Planned { action, removes } = planned;
-        json!([action.id, action.version, action_status_name(action.status), action.progress, removes])
+        json!([action.id, action.version, action.status.name(), action.progress, removes])
     };
-    let running = activity.running().map(|(command, baseline)| json!([command_name(command), baseline]));
+    let running = activity.running().map(|(command, baseline)| json!([command.name(), baseline]));
     json!({
         "id": activity.id,
         "planned": activity.planned.iter().map(planned).collect::<Vec<_>>(),
         "baselines": activity.baselines.iter().map(|b| json!([b.title, b.components])).collect::<Vec<_>>(),
-        "reached": activity.reached.map(command_name),
+        "reached": activity.reached.map(Command::name),
         "activated": activity.activated,
         "running": running,
     })
@@ -75,7 +75,7 @@ fn decode_baseline(value: &Value) -> Option<Baseline> {
 }
 
 fn named(name: &str) -> Option<Command> {
-    command(Text::parse(name)?)
+    Command::of_name(Text::parse(name)?)
 }
 
 fn status_named(name: &str) -> Option<ActionStatus> {

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::str::FromStr;
 
 use update_manager::agent::{Command, Request, Status};
-use update_manager::wire::status::{command_name, status_name};
 
 /// Hellos have an activity ID of the agent's own that begins so.
 const HELLO: &str = "initial-current-state-";
@@ -84,8 +83,7 @@ pub fn refusal(command: Command, reached: Status) -> Option<(Status, String)> {
     if needed.contains(&reached) {
         return None;
     }
-    let needed: Vec<&str> = needed.iter().map(|&status| status_name(status)).collect();
-    let message =
-        format!("{} is possible only after status {} is reported", command_name(command), needed.join(" or "));
+    let needed: Vec<&str> = needed.iter().map(|&status| status.name()).collect();
+    let message = format!("{} is possible only after status {} is reported", command.name(), needed.join(" or "));
     Some((failure, message))
 }

@@ -94,8 +94,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 pub use crate::config::Connection;
+pub use crate::model::{ActionStatus, Command, Status};
 pub use crate::mqtt::PublishError;
-pub use crate::orchestrator::phase::{ActionStatus, Command, Status};
 pub use crate::wire::agent::SoftwareType;
 pub use client::{connection, Client, Message};
 pub(crate) use report::write_feedback;
@@ -104,10 +104,10 @@ pub use report::{Action, HardwareNode, Inventory, SoftwareNode};
 pub(crate) use request::part;
 pub use request::{Baseline, Component, DesiredState, Request};
 
+use crate::model::text::{Escaped, Text};
 use crate::mqtt::{self, Class};
 use crate::shell::clock::Clock;
 use crate::shell::invalid;
-use crate::text::{Escaped, Text};
 use crate::wire::agent::Topics;
 use crate::wire::encode;
 

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use crate::model::text::{Escaped, Text};
+use crate::model::{ActionStatus, Status};
 use crate::orchestrator::event;
-use crate::orchestrator::phase::{ActionStatus, Status};
-use crate::text::{Escaped, Text};
 use crate::wire::agent::{software_type_name, Object, SoftwareType};
 use crate::wire::malformed::Key;
 use crate::wire::{feedback, inventory as wire};

@@ -1,8 +1,8 @@
 //! What an agent is asked.
 
 use super::client::Message;
-use crate::orchestrator::phase::Command;
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::Command;
 use crate::wire::agent::{self as wire, Incoming, Topics};
 use crate::wire::node::KeyValue;
 use crate::wire::{ActivityIdFinder, Envelope, Malformed};

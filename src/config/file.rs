@@ -8,7 +8,7 @@ use super::duration::parse_decimal;
 use super::keys::{Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Slot, Source, Values, Warnings};
 use crate::limits::CONFIG_FILE_MAX;
-use crate::text::Text;
+use crate::model::text::Text;
 use crate::wire::node::Node;
 use crate::wire::Malformed;
 

@@ -9,8 +9,8 @@ use super::keys::{AgentId, Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Names, Slot, Source, Values, Warnings};
 use super::{Agent, Broker, Config, Connection, Log};
 use crate::limits::{CONFIG_VALUE_MAX, DOMAINS_MAX, KEEP_ALIVE_MS_MAX};
-use crate::orchestrator::phase::{Phase, PhaseSet};
-use crate::time::Duration;
+use crate::model::time::Duration;
+use crate::model::{Phase, PhaseSet};
 use crate::wire::topic::Topics;
 
 /// Settles which domains have an agent: those of the list if there is one,

@@ -21,7 +21,7 @@ pub use broker::Broker;
 pub use unusable::unusable;
 pub use values::Warning;
 
-use crate::orchestrator::phase::PhaseSet;
+use crate::model::PhaseSet;
 use args::{Action, Arguments};
 use values::{Values, Warnings};
 

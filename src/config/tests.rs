@@ -2,7 +2,7 @@ use std::ffi::OsString;
 
 use super::values::{Values, Warnings};
 use super::*;
-use crate::orchestrator::phase::Phase;
+use crate::model::Phase;
 
 /// What file text, environment and arguments make together.
 fn gathered(file: &str, env: &[(&str, &str)], args: &[&str]) -> Result<Loaded, Error> {

@@ -4,8 +4,7 @@ use core::fmt::{self, Write};
 
 use super::page::{Json, Page, Span, When};
 use crate::journal::{Journal, Past};
-use crate::text::Text;
-use crate::wire::status::status_name;
+use crate::model::text::Text;
 
 /// Writes them as text, the newest last, where the cursor is.
 ///
@@ -21,7 +20,7 @@ pub fn write(journal: &Journal, page: &mut Page<'_>) -> fmt::Result {
         page.tab(21)?;
         write!(page, "{}", Span(past.took_ms))?;
         page.tab(29)?;
-        writeln!(page, "{} {}", status_name(past.outcome), Text::from_checked(&past.activity))?;
+        writeln!(page, "{} {}", past.outcome.name(), Text::from_checked(&past.activity))?;
         if !past.reason.is_empty() {
             writeln!(page, "  {}", Text::from_checked(&past.reason))?;
         }
@@ -48,7 +47,7 @@ pub fn encode_one(past: &Past, name: &str, json: &mut Json<'_>) -> fmt::Result {
     json.escaped("id", &past.activity)?;
     json.number("begun", past.begun)?;
     json.number("tookMs", past.took_ms)?;
-    json.text("outcome", &status_name(past.outcome))?;
+    json.text("outcome", &past.outcome.name())?;
     json.escaped("reason", &past.reason)?;
     json.close('}')
 }

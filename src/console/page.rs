@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use crate::time::Duration;
+use crate::model::time::Duration;
 
 /// Columns where nobody says how many there are.
 const COLUMNS: u16 = 80;
@@ -153,7 +153,7 @@ impl<'w> Json<'w> {
     pub fn text(&mut self, name: &str, text: &dyn fmt::Display) -> fmt::Result {
         self.name(name)?;
         self.out.write_char('"')?;
-        write!(crate::text::Escaping(self.out), "{text}")?;
+        write!(crate::model::text::Escaping(self.out), "{text}")?;
         self.out.write_char('"')
     }
 

@@ -3,11 +3,10 @@
 use core::fmt::{self, Write};
 
 use super::page::{Json, Page, When};
-use super::view::{phase_name, View};
+use super::view::View;
 use super::{history, status};
 use crate::journal::{Detail, Event};
-use crate::orchestrator::ids::DomainIx;
-use crate::wire::status::status_name;
+use crate::model::DomainIx;
 
 /// Writes it as text.
 ///
@@ -21,7 +20,7 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
     history::write(view.journal, page)?;
     page.write_str("\n-- events\n")?;
     for event in view.journal.events() {
-        write!(page, "{} {}", When(event.wall), event.kind.words())?;
+        write!(page, "{} {}", When(event.wall), event.kind.name())?;
         if let Some(detail) = detail(event) {
             write!(page, " {detail}")?;
         }
@@ -37,8 +36,8 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
 fn detail(event: &Event) -> Option<&'static str> {
     match event.detail {
         Detail::None => None,
-        Detail::Phase(phase) => Some(phase_name(phase)),
-        Detail::Outcome(outcome) => Some(status_name(outcome)),
+        Detail::Phase(phase) => Some(phase.name()),
+        Detail::Outcome(outcome) => Some(outcome.name()),
     }
 }
 

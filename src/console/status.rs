@@ -3,13 +3,11 @@
 use core::fmt::{self, Write};
 
 use super::page::{Json, Page, Span, When};
-use super::view::{phase_name, Progress, Said, View};
+use super::view::{Progress, Said, View};
+use crate::model::text::Text;
+use crate::model::{DomainIx, Reboot};
 use crate::orchestrator::domain::{Domain, State};
-use crate::orchestrator::ids::DomainIx;
-use crate::orchestrator::reboot::Reboot;
 use crate::orchestrator::repair::InDoubt;
-use crate::text::Text;
-use crate::wire::status::status_name;
 
 /// Column of what follows a line's name.
 const COLUMN: usize = 11;
@@ -31,7 +29,7 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
     begin(page, "activity")?;
     match view.running() {
         Some(campaign) => {
-            let (id, phase) = (Text::from_checked(&campaign.activity), phase_name(campaign.phase));
+            let (id, phase) = (Text::from_checked(&campaign.activity), campaign.phase.name());
             write!(page, "{id}: {phase} for {}", view.ago(view.journal.phase_since))?;
             if campaign.is_taken_up {
                 write!(page, ", taken up after a restart")?;
@@ -50,7 +48,7 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
     match view.journal.past().next_back() {
         Some(last) => {
             let ended = Span(view.now.wall.saturating_sub(last.begun.saturating_add(last.took_ms)));
-            write!(page, "{}: {}", Text::from_checked(&last.activity), status_name(last.outcome))?;
+            write!(page, "{}: {}", Text::from_checked(&last.activity), last.outcome.name())?;
             write!(page, " {ended} ago")?;
             if !last.reason.is_empty() {
                 write!(page, ": {}", Text::from_checked(&last.reason))?;
@@ -233,7 +231,7 @@ pub fn encode_activity(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
     let Some(campaign) = view.running() else { return Ok(()) };
     json.open("activity", '{')?;
     json.escaped("id", &campaign.activity)?;
-    json.text("phase", &phase_name(campaign.phase))?;
+    json.text("phase", &campaign.phase.name())?;
     json.number("begun", view.journal.begun)?;
     json.number("since", view.wall(view.journal.phase_since))?;
     json.raw("saved", &!campaign.is_unsaved)?;
@@ -267,7 +265,7 @@ fn encode_domain(view: &View<'_>, place: usize, name: &str, json: &mut Json<'_>)
         json.raw("failed", &part.failure.is_some())?;
         json.number("actions", campaign.actions.count(domain) as u64)?;
         if let Some(Some(heard)) = view.heard.get(place) {
-            json.text("status", &status_name(heard.status))?;
+            json.text("status", &heard.status.name())?;
             json.escaped("message", &heard.words)?;
         }
         if let Some(Some(doubt)) = view.doubts.get(place) {
@@ -281,8 +279,8 @@ fn encode_domain(view: &View<'_>, place: usize, name: &str, json: &mut Json<'_>)
 
 fn state_of(part: &Domain) -> (&'static str, &'static str) {
     match part.state {
-        State::Working(phase) => ("working", phase_name(phase)),
-        State::Ready(phase) => ("ready", phase_name(phase)),
+        State::Working(phase) => ("working", phase.name()),
+        State::Ready(phase) => ("ready", phase.name()),
         State::RollingBack(_) => ("rollingBack", ""),
         State::CleaningUp(_) => ("cleaningUp", ""),
         State::Done => ("done", ""),

@@ -6,17 +6,14 @@ use core::fmt::{self, Write};
 use super::page::{Json, Page, Span};
 use crate::journal::Journal;
 use crate::limits::DOMAINS_MAX;
+use crate::model::text::Text;
+use crate::model::time::{Now, Tick};
+use crate::model::{DomainIx, Reboot, Status};
 use crate::mqtt;
 use crate::orchestrator::campaign::{Campaign, KnownAction};
 use crate::orchestrator::domain::{Domain, State};
-use crate::orchestrator::ids::DomainIx;
-use crate::orchestrator::phase::{Phase, Status};
-use crate::orchestrator::reboot::Reboot;
 use crate::orchestrator::repair::InDoubt;
 use crate::orchestrator::WaitingOn;
-use crate::text::Text;
-use crate::time::{Now, Tick};
-use crate::wire::status::{command_name, status_name};
 
 /// What the system around the manager knows.
 #[derive(Clone, Copy)]
@@ -142,7 +139,7 @@ impl<'a> View<'a> {
                     write!(page, "{}{}", if n > 0 { ", " } else { "" }, self.domain(domain))?;
                 }
             }
-            WaitingOn::Consent(phase) => write!(page, "the owner's consent to {}", phase_name(phase))?,
+            WaitingOn::Consent(phase) => write!(page, "the owner's consent to {}", phase.name())?,
             WaitingOn::Save => page.write_str("the disk, to save what was decided")?,
             WaitingOn::Link => page.write_str("the broker, to report the end before the reboot")?,
             WaitingOn::Reboot if self.reboot == Reboot::Held => page.write_str("the reboot to be released")?,
@@ -180,11 +177,6 @@ impl<'a> View<'a> {
     }
 }
 
-/// As it is called on the console.
-pub fn phase_name(phase: Phase) -> &'static str {
-    phase.command().map_or("IDENTIFY", command_name)
-}
-
 /// How far a domain is, in words.
 pub struct Progress<'a>(pub &'a Domain);
 
@@ -192,8 +184,8 @@ impl fmt::Display for Progress<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failed = if self.0.failure.is_some() { " (failed)" } else { "" };
         match self.0.state {
-            State::Working(phase) => f.write_str(phase_name(phase)),
-            State::Ready(phase) => write!(f, "{} done", phase_name(phase)),
+            State::Working(phase) => f.write_str(phase.name()),
+            State::Ready(phase) => write!(f, "{} done", phase.name()),
             State::RollingBack(_) => f.write_str("ROLLBACK"),
             State::CleaningUp(_) => write!(f, "CLEANUP{failed}"),
             State::Done => f.write_str(if failed.is_empty() { "done" } else { "failed" }),
@@ -206,7 +198,7 @@ pub struct Said<'a>(pub &'a Heard);
 
 impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(status_name(self.0.status))?;
+        f.write_str(self.0.status.name())?;
         match self.0.words.is_empty() {
             true => Ok(()),
             false => write!(f, ": {}", Text::from_checked(&self.0.words)),
@@ -216,7 +208,7 @@ impl fmt::Display for Said<'_> {
 
 /// Whether nothing more is to be expected of an action.
 pub fn is_over(action: &KnownAction) -> bool {
-    use crate::orchestrator::phase::ActionStatus::*;
+    use crate::model::ActionStatus::*;
     matches!(
         action.status,
         Some(UpdateSuccess | UpdateFailure | RemovalSuccess | RemovalFailure | ActivationSuccess | ActivationFailure)

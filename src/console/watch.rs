@@ -5,14 +5,13 @@ use core::fmt::{self, Write};
 use super::history;
 use super::page::{Json, Page, Span};
 use super::status::encode_activity;
-use super::view::{is_over, phase_name, View};
+use super::view::{is_over, View};
 use crate::exit;
 use crate::journal::Past;
+use crate::model::text::Text;
+use crate::model::{ActionStatus, Status};
 use crate::orchestrator::campaign::{Campaign, KnownAction};
-use crate::orchestrator::phase::Status;
-use crate::text::Text;
 use crate::wire::feedback::component_version;
-use crate::wire::status::{action_status_name, status_name};
 
 /// Columns of a component's name, and of its bar.
 const NAME: usize = 30;
@@ -52,7 +51,7 @@ pub fn write(view: &View<'_>, scene: &Scene<'_>, rows: u16, page: &mut Page<'_>)
         Scene::Idle => return page.write_str("no activity runs; waiting for one\n"),
         Scene::Running => {
             let Some(campaign) = view.running() else { return Ok(()) };
-            write!(page, "{}: {}", Text::from_checked(&campaign.activity), phase_name(campaign.phase))?;
+            write!(page, "{}: {}", Text::from_checked(&campaign.activity), campaign.phase.name())?;
             if is_screen {
                 write!(page, " for {}", view.ago(view.journal.phase_since))?;
             }
@@ -81,7 +80,7 @@ pub fn write(view: &View<'_>, scene: &Scene<'_>, rows: u16, page: &mut Page<'_>)
     }
     let Scene::Ended(past) = scene else { return Ok(()) };
     page.whole();
-    write!(page, "{}: {}", Text::from_checked(&past.activity), status_name(past.outcome))?;
+    write!(page, "{}: {}", Text::from_checked(&past.activity), past.outcome.name())?;
     write!(page, " after {}", Span(past.took_ms))?;
     match past.reason.is_empty() {
         true => page.write_char('\n'),
@@ -104,7 +103,7 @@ fn write_action(view: &View<'_>, action: &KnownAction, page: &mut Page<'_>) -> f
     page.tab(NAME)?;
     let done = usize::from(action.progress) * BAR / 100;
     write!(page, "[{:#<done$}{:-<rest$}] {:3}% ", "", "", action.progress, rest = BAR - done)?;
-    page.write_str(action.status.map_or("", action_status_name))?;
+    page.write_str(action.status.map_or("", ActionStatus::name))?;
     match action.message().is_empty() {
         true => page.write_char('\n'),
         false => writeln!(page, ": {}", action.message()),
@@ -150,7 +149,7 @@ fn encode_action(view: &View<'_>, action: &KnownAction, json: &mut Json<'_>) -> 
     json.open("", '{')?;
     json.text("domain", &view.domain(action.domain))?;
     json.raw("component", &action.component())?;
-    json.escaped("status", action.status.map_or("", action_status_name))?;
+    json.escaped("status", action.status.map_or("", ActionStatus::name))?;
     json.number("progress", u64::from(action.progress))?;
     json.escaped("message", action.message().as_json())?;
     json.close('}')

@@ -8,7 +8,6 @@ use super::course::Course;
 use super::plan::Installed;
 use super::told::parse;
 use crate::agent::{part, ActionStatus, Command, Request, Status};
-use crate::wire::status::status_name;
 
 /// A course, and what it wanted.
 #[derive(Default)]
@@ -37,7 +36,7 @@ impl Bench {
                 Effect::SaveInstalled => "save installed".into(),
                 Effect::Say(said) => {
                     let line = match &said {
-                        Said::Feedback { activity, status, .. } => format!("{activity} {}", status_name(*status)),
+                        Said::Feedback { activity, status, .. } => format!("{activity} {}", status.name()),
                         Said::Inventory(activity, installed) => format!("{activity} {}", installed.len()),
                     };
                     self.last = Some(said);

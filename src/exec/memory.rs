@@ -20,8 +20,8 @@ use super::course::Course;
 use super::plan::{self, Change, Installed, Planned};
 use crate::agent::{part, Action, Command, DesiredState, Status};
 use crate::limits::SAVED_RECORD_MAX;
-use crate::text::{Escaped, Text};
-use crate::wire::status::{command, command_name, status, status_name};
+use crate::model::text::{Escaped, Text};
+use crate::wire::status::status;
 
 /// The first line of `activity`.
 const FORMAT: &str = "update-manager agent 1";
@@ -170,7 +170,7 @@ fn encode(course: &Course) -> String {
     let mut text = format!("{FORMAT}\n");
     // Writing into a string cannot fail.
     if let Some(End { id, status, message }) = &course.end {
-        let _ = writeln!(text, "end {} {}\t{}", status_name(*status), Escaped(id), Escaped(message));
+        let _ = writeln!(text, "end {} {}\t{}", status.name(), Escaped(id), Escaped(message));
     }
     let Some(activity) = &course.activity else { return text };
     let _ = writeln!(text, "activity {}", Escaped(&activity.id));
@@ -180,10 +180,10 @@ fn encode(course: &Course) -> String {
         }
     }
     if let Some(command) = activity.running {
-        let _ = writeln!(text, "running {}", command_name(command));
+        let _ = writeln!(text, "running {}", command.name());
     }
     if let Some((command, is_done, words)) = &activity.last {
-        let _ = writeln!(text, "last {} {is_done}\t{}", command_name(*command), Escaped(words));
+        let _ = writeln!(text, "last {} {is_done}\t{}", command.name(), Escaped(words));
     }
     if !activity.failure.is_empty() {
         let _ = writeln!(text, "failure {}", Escaped(&activity.failure));
@@ -256,7 +256,7 @@ fn decode(saved: &str, domain: &str, course: &mut Course) -> Option<()> {
 }
 
 fn named(name: &str) -> Option<Command> {
-    command(Text::parse(name)?)
+    Command::of_name(Text::parse(name)?)
 }
 
 fn plain(escaped: &str) -> Option<String> {

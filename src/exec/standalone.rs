@@ -18,18 +18,17 @@ use crate::agent::{part, write_feedback, Action, Request};
 use crate::config::commands::Apply;
 use crate::config::Config;
 use crate::limits::{ACTIONS_MAX, EXEC_PROGRESS_MS};
+use crate::model::text::{Escaped, Text};
+use crate::model::{DomainIx, PhaseSet, Status};
 use crate::orchestrator::effect::Notice;
 use crate::orchestrator::event::{DesiredState, Part};
-use crate::orchestrator::ids::DomainIx;
-use crate::orchestrator::phase::{PhaseSet, Status};
 use crate::orchestrator::{Effect, Effects, Event, Orchestrator, Settings, Synchronised};
 use crate::router::{message, Timers};
 use crate::shell::clock::Clock;
 use crate::shell::signal::{Signal, Signals};
 use crate::shell::{invalid, settings};
-use crate::text::{Escaped, Text};
 use crate::wire::encode::{self, ActionView};
-use crate::wire::status::{action_status_name, status_name};
+
 use crate::wire::{desired_state, feedback, Envelope};
 use crate::{exit, validate};
 
@@ -227,13 +226,12 @@ impl Bench {
         let Ok(envelope) = Envelope::decode(payload.as_bytes()) else { return };
         let Ok(head) = feedback::decode(&envelope, &mut read) else { return };
         let escaped = self.asked.escaped.clone();
-        let past_limit = head.past_limit.map(|(what, max)| crate::orchestrator::campaign::PastLimit(what, max));
         let event = crate::orchestrator::event::Feedback {
             activity: Text::from_checked(&escaped),
             status: head.status,
             message: head.message,
             actions: &read,
-            past_limit,
+            past_limit: head.past_limit,
             is_repeat: false,
         };
         actions.iter().for_each(|action| self.print_action(place, action));
@@ -249,7 +247,7 @@ impl Bench {
             None => self.printed.push((place, action.clone())),
         }
         if !self.is_json {
-            let status = action_status_name(action.status);
+            let status = action.status.name();
             let mut line = format!("{}:{} {} {status}", self.names[place], action.id, action.version);
             if action.progress > 0 {
                 let _ = write!(line, " {}%", action.progress);
@@ -278,7 +276,7 @@ impl Bench {
             return print(&line);
         }
         if status != Status::Running {
-            let _ = write!(line, "{} {}", self.asked.id, status_name(status));
+            let _ = write!(line, "{} {}", self.asked.id, status.name());
             if !words.is_empty() {
                 let _ = write!(line, ": {}", Text::from_checked(&words));
             }

@@ -1,7 +1,7 @@
 //! What the program prints: lines, bounded, and what each of them says.
 
 use crate::limits::{EXEC_LINE_MAX, EXEC_OUTPUT_MAX};
-use crate::text::Text;
+use crate::model::text::Text;
 use crate::wire::malformed::Key;
 use crate::wire::node::{self, Node};
 

@@ -14,8 +14,8 @@ use super::program::{end_orphans, Call, Exit, Program};
 use super::told::{self, Told};
 use crate::agent::Request;
 use crate::limits::{EXEC_BEAT_MS, EXEC_LOGGED_MAX, EXEC_LOOK_UP_MS, EXEC_PROGRESS_MS, EXEC_STEP_MS};
+use crate::model::time;
 use crate::shell::invalid;
-use crate::time;
 use crate::wire::topic::topic_form;
 
 /// The exit code for a command that the program does not know: EX_USAGE.

@@ -6,9 +6,9 @@ use core::fmt::Write;
 use heapless::{HistoryBuffer, String, Vec};
 
 use crate::limits::{ACTIVITY_ID_MAX, DOMAINS_MAX, RECENT_ROUNDS_MAX, ROUNDS_MAX, ROUND_REPORTS_MAX};
-use crate::orchestrator::ids::{DomainIx, DomainSet};
-use crate::text::Text;
-use crate::time::{Now, Tick};
+use crate::model::text::Text;
+use crate::model::time::{Now, Tick};
+use crate::model::{DomainIx, DomainSet};
 
 /// An activity's identifier, escaped as in JSON; empty for a spontaneous report.
 pub type ActivityId = String<ACTIVITY_ID_MAX>;

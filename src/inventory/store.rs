@@ -4,8 +4,8 @@ use core::fmt::{self, Write};
 use core::ops::Range;
 
 use crate::limits::{DOMAINS_MAX, INVENTORIES_MAX, INVENTORY_MAX};
-use crate::orchestrator::ids::DomainIx;
-use crate::text::Escaped;
+use crate::model::text::Escaped;
+use crate::model::DomainIx;
 use crate::wire::inventory::Inventory;
 
 /// What is known of each domain. Allocates once, when it is made.
@@ -201,7 +201,7 @@ impl Arrays<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Text;
+    use crate::model::text::Text;
     use crate::wire::encode::Count;
     use crate::wire::{inventory, Envelope};
 

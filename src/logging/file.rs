@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::backups::Backups;
 use super::{write_line, Line};
 use crate::limits::{LOG_FILES_OLD_MAX, LOG_FILE_MB_UNSET, LOG_PRUNE_MS, LOG_RETRY_MS};
-use crate::time::{Now, Tick};
+use crate::model::time::{Now, Tick};
 
 /// What a log may take on the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -15,7 +15,7 @@ use heapless::String;
 
 use crate::config::Log;
 use crate::limits::LOG_LINE_MAX;
-use crate::time::{Now, Tick};
+use crate::model::time::{Now, Tick};
 use file::{Limits, LogFile};
 
 /// What stands for what was cut off.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::acks::Ack;
 use super::reason::Reason;
-use crate::time::Tick;
+use crate::model::time::Tick;
 
 /// Something that happened. Owned: it borrows nothing of the session.
 #[derive(Clone, PartialEq, Eq, Debug)]

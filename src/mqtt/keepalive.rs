@@ -1,7 +1,7 @@
 //! When the broker is pinged, and when it is tried again.
 
 use crate::limits::{BACKOFF_MAX_MS, BACKOFF_MIN_MS, PING_ANSWER_MAX_MS};
-use crate::time::Tick;
+use crate::model::time::Tick;
 
 /// Pings: a PINGREQ when nothing was sent for the keep-alive (3.1.2.10).
 ///

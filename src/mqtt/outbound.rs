@@ -6,7 +6,7 @@ use super::codec;
 use super::message::{Class, Document, Documents, Message, PublishError, Waiting, Write};
 use super::window::{Count, Window};
 use crate::limits::{OUTBOUND_BYTES, OUTBOUND_MAX};
-use crate::time::Tick;
+use crate::model::time::Tick;
 
 /// A document was not the same when it was encoded again, or failed to encode.
 #[derive(Debug)]

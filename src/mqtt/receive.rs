@@ -4,7 +4,7 @@ use super::codec::{self, Front, Large, Packet, Whole};
 use super::event::{Event, Publish};
 use super::reason::{Malformed, Reason};
 use super::session::{Link, Session};
-use crate::time::Tick;
+use crate::model::time::Tick;
 
 /// What came of one look at the received bytes.
 enum Step {

@@ -13,7 +13,7 @@ use super::options::Options;
 use super::outbound::{DocumentChanged, Outbound};
 use super::reason::Reason;
 use crate::limits::{CONTROL_BYTES, LINK_STEADY_MS, REQUESTS_MAX};
-use crate::time::Tick;
+use crate::model::time::Tick;
 
 /// Bytes of PUBACK, PUBREC and PUBCOMP, the longest of the small packets.
 const SMALL_PACKET: usize = 4;

@@ -2,14 +2,13 @@
 //! (protocol.md, "The activity" 5). What may belong to an earlier message is judged in
 //! `repair`.
 
-use super::domain::{Reason, State};
+use super::domain::State;
 use super::effect::{Effect, Effects, Notice};
 use super::event::Feedback;
-use super::ids::DomainIx;
-use super::phase::{Command, Phase, Status};
 use super::synchronised::Synchronised;
 use crate::limits::UPDATE_REPEATS_MAX;
-use crate::time::Tick;
+use crate::model::time::Tick;
+use crate::model::{Command, DomainIx, Phase, Reason, Status};
 
 impl Synchronised {
     /// What the status means for the domain.

@@ -4,15 +4,14 @@ use core::mem::size_of;
 
 use heapless::{String, Vec};
 
-use super::domain::{Domain, Reason, State};
+use super::domain::{Domain, State};
 use super::event::{Action, DesiredState};
-use super::ids::{DomainIx, DomainSet};
-use super::phase::{ActionStatus, Phase, Status};
 use crate::limits::{
     ACTIONS_MAX, ACTION_BYTES, ACTION_COMPONENT_MAX, ACTION_MESSAGE_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX,
     PART_BYTES,
 };
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::{ActionStatus, Cause, DomainIx, DomainSet, Limit, Phase, Status};
 
 /// One activity, from its acceptance on; kept after its end until the next.
 #[derive(Clone, Debug)]
@@ -31,6 +30,8 @@ pub struct Campaign {
     pub outcome: Option<Status>,
     /// Why it ended if no domain is to blame.
     pub cause: Option<Cause>,
+    /// For how many milliseconds the owner was waited for, if that is the cause.
+    pub waited_ms: u64,
     /// Whether the broker has acknowledged the final status.
     pub is_delivered: bool,
     /// Whether a save of it has failed.
@@ -50,35 +51,6 @@ pub struct Campaign {
     pub actions: Actions,
 }
 
-/// Why an activity ended although no domain failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cause {
-    /// No domain of it has an agent.
-    NoSupportedDomain,
-    /// The process was told to end.
-    Terminated,
-    /// What was saved of it could not be read any more.
-    Unreadable,
-    /// The owner refused.
-    ConsentDenied,
-    /// The owner did not answer in so many milliseconds.
-    ConsentLate(u64),
-    /// Somebody at the console gave it up.
-    Cancelled,
-}
-
-/// An action does not fit: more than `ACTIONS_MAX`, or a component of more than
-/// `ACTION_COMPONENT_MAX` bytes. The limit, and what it bounds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PastLimit(pub &'static str, pub usize);
-
-impl PastLimit {
-    /// More actions than there may be.
-    pub const ACTIONS: PastLimit = PastLimit("actions", ACTIONS_MAX);
-    /// A component that is too large.
-    pub const COMPONENT: PastLimit = PastLimit("bytes of an action's component", ACTION_COMPONENT_MAX);
-}
-
 impl Default for Campaign {
     fn default() -> Campaign {
         Campaign::new()
@@ -96,6 +68,7 @@ impl Campaign {
             asking: None,
             outcome: None,
             cause: None,
+            waited_ms: 0,
             is_delivered: false,
             is_unsaved: false,
             approved: None,
@@ -111,14 +84,14 @@ impl Campaign {
     /// agent identifying.
     pub fn begin(&mut self, desired: &DesiredState<'_>) {
         self.reset();
-        self.activity = cut(desired.activity);
+        self.activity = desired.activity.cut_to();
         self.timestamp = desired.timestamp;
         self.crc = desired.crc;
         for part in desired.parts {
             match part.domain {
                 Some(domain) => self.domains[domain.place()] = Some(Domain::new(State::Working(Phase::Identify))),
                 // As many parts as places: each is named once.
-                None => drop(self.unserved.push(cut(part.id))),
+                None => drop(self.unserved.push(part.id.cut_to())),
             }
         }
     }
@@ -132,6 +105,7 @@ impl Campaign {
         self.asking = None;
         self.outcome = None;
         self.cause = None;
+        self.waited_ms = 0;
         self.is_delivered = false;
         self.is_unsaved = false;
         self.approved = None;
@@ -284,7 +258,7 @@ impl Actions {
     ///
     /// # Errors
     /// It does not fit; nothing has changed.
-    pub fn merge(&mut self, domain: DomainIx, action: &Action<'_>) -> Result<bool, PastLimit> {
+    pub fn merge(&mut self, domain: DomainIx, action: &Action<'_>) -> Result<bool, Limit> {
         let count = self.all.len();
         let is_it = |known: &KnownAction| known.domain == domain && known.id() == action.id;
         let place = (0..count).map(|n| (self.next + n) % count).find(|place| is_it(&self.all[*place]));
@@ -293,9 +267,9 @@ impl Actions {
         let Some(known) = place.and_then(|place| self.all.get_mut(place)) else {
             let (component, id) = stored(action)?;
             if count >= ACTIONS_MAX {
-                return Err(PastLimit::ACTIONS);
+                return Err(Limit::Actions);
             }
-            self.all.push(KnownAction { domain, id, component, status, progress, message: cut(action.message) });
+            self.all.push(KnownAction { domain, id, component, status, progress, message: action.message.cut_to() });
             return Ok(true);
         };
         let status = status.or(known.status);
@@ -305,7 +279,7 @@ impl Actions {
             is_changed = true;
         }
         if known.message != action.message.cut(known.message.capacity()).as_json() {
-            known.message = cut(action.message);
+            known.message = action.message.cut_to();
             is_changed = true;
         }
         known.status = status;
@@ -334,24 +308,8 @@ impl KnownAction {
 
 /// The component object, and where in it its identifier can be read: at any place where
 /// the same text stands.
-fn stored<const N: usize>(action: &Action<'_>) -> Result<(String<N>, (u16, u16)), PastLimit> {
+fn stored<const N: usize>(action: &Action<'_>) -> Result<(String<N>, (u16, u16)), Limit> {
     let (component, id) = (action.component, action.id.as_json());
     let place = component.find(id).and_then(|start| Some((u16::try_from(start).ok()?, u16::try_from(id.len()).ok()?)));
-    String::try_from(component).ok().zip(place).ok_or(PastLimit::COMPONENT)
-}
-
-/// The text, cut to what fits.
-pub(super) fn cut<const N: usize>(text: Text<'_>) -> String<N> {
-    String::try_from(text.cut(N).as_json()).unwrap_or_default()
-}
-
-impl Reason {
-    /// The agent's own words, or the status if it has none.
-    pub fn of(status: Status, message: Text<'_>) -> Reason {
-        if message.is_empty() {
-            Reason::Status(status)
-        } else {
-            Reason::Words(cut(message))
-        }
-    }
+    String::try_from(component).ok().zip(place).ok_or(Limit::Component)
 }

@@ -1,13 +1,12 @@
 //! What somebody at the console asks for: the end of the running activity, and that
 //! a reboot waits.
 
-use super::campaign::Cause;
 use super::domain::State;
 use super::effect::Effects;
-use super::phase::Phase;
 use super::synchronised::Synchronised;
 use super::Rejected;
-use crate::time::Tick;
+use crate::model::time::Tick;
+use crate::model::{Cause, Phase};
 
 impl Synchronised {
     /// All domains that are at it are turned back. Those that put the new into use

@@ -6,11 +6,10 @@ use super::campaign::Campaign;
 use super::domain::{Domain, State};
 use super::effect::{Effect, Effects, Notice, TimerKind};
 use super::event::{Event, Link};
-use super::ids::{DomainIx, DomainSet};
-use super::phase::{Command, Phase, Status};
 use super::resume::Saved;
 use super::Rejected;
 use crate::limits::DOMAINS_MAX;
+use crate::model::{Command, DomainIx, DomainSet, Phase, PhaseSet, Status};
 
 /// Follows an orchestrator and says when it breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -271,7 +270,7 @@ struct Course {
     open: u8,
     states: u8,
     /// Commands that lead forward, a bit for each.
-    sent: u8,
+    sent: PhaseSet,
     /// One of them may be repeated: the domain was started over and has not answered.
     may_repeat: bool,
     /// It has gone back to downloading since the last `UPDATE`.
@@ -287,10 +286,8 @@ impl Course {
             State::Working(phase) | State::Ready(phase) => phase,
             State::RollingBack(_) | State::CleaningUp(_) | State::Done => reached,
         };
-        let mut sent = 0;
-        for phase in [Phase::Download, Phase::Update, Phase::Activate].into_iter().filter(|phase| *phase <= last) {
-            sent |= 1 << phase as u8;
-        }
+        let forward = [Phase::Download, Phase::Update, Phase::Activate].into_iter();
+        let sent = forward.filter(|phase| *phase <= last).collect();
         let may_repeat = obligation.has_repair();
         Course { open, states: obligation.course.saturating_add(1), sent, may_repeat, fell_back: part.fell_back }
     }
@@ -314,9 +311,9 @@ impl Course {
 
     /// A command that leads forward goes out; whether the domain owes it already.
     fn send(&mut self, command: Command, is_owed: bool) -> Result<(), &'static str> {
-        let bit = 1 << command_phase(command) as u8;
-        if self.sent & bit == 0 {
-            self.sent |= bit;
+        let phase = command_phase(command);
+        if !self.sent.contains(phase) {
+            self.sent.insert(phase);
             self.fell_back &= command != Command::Update;
         } else if !(is_owed && core::mem::take(&mut self.may_repeat)) {
             let is_second = command == Command::Update && core::mem::take(&mut self.fell_back);

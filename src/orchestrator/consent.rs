@@ -1,13 +1,12 @@
 //! The owner's consent to a phase (protocol.md, "The activity" 6).
 
-use super::campaign::Cause;
 use super::domain::State;
 use super::effect::{Effect, Effects, TimerKind};
-use super::phase::{Command, Phase};
 use super::synchronised::Synchronised;
 use super::Rejected;
-use crate::text::Text;
-use crate::time::Tick;
+use crate::model::text::Text;
+use crate::model::time::Tick;
+use crate::model::{Cause, Command, Phase};
 
 impl Synchronised {
     /// Whether the owner is to be asked before this phase, and has not consented yet.

@@ -1,11 +1,8 @@
 //! One domain's part in an activity.
 
-use heapless::String;
-
-use super::phase::{Command, Phase, Status};
 use super::repair::Obligation;
-use crate::limits::REASON_MAX;
-use crate::time::Tick;
+use crate::model::time::Tick;
+use crate::model::{Command, Phase, Reason};
 
 /// A domain that takes part.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,8 +70,28 @@ impl State {
         }
     }
 
-    /// One number for each state, whatever the phase or the wait: to see whether it is
-    /// another one than before.
+    /// The phase that it is about, if it is about one.
+    pub fn phase(self) -> Option<Phase> {
+        match self {
+            State::Working(phase) | State::Ready(phase) => Some(phase),
+            State::RollingBack(_) | State::CleaningUp(_) | State::Done => None,
+        }
+    }
+
+    /// The state with this number, about this phase; its wait does not run.
+    pub fn of_code(code: u8, phase: Option<Phase>) -> Option<State> {
+        match code {
+            1 => phase.map(State::Working),
+            2 => phase.map(State::Ready),
+            3 => Some(State::RollingBack(Wait::STOPPED)),
+            4 => Some(State::CleaningUp(Wait::STOPPED)),
+            5 => Some(State::Done),
+            _ => None,
+        }
+    }
+
+    /// The number by which it is saved, whatever the phase or the wait. A number is never
+    /// given another meaning.
     pub fn code(self) -> u8 {
         match self {
             State::Working(_) => 1,
@@ -103,21 +120,4 @@ impl Wait {
     pub fn over(self) -> Tick {
         self.quiet.min(self.end)
     }
-}
-
-/// Why a domain failed.
-// As large as its words: the core does not allocate, so they cannot be boxed.
-#[allow(clippy::large_enum_variant)]
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reason {
-    /// The agent's own words, escaped as in JSON.
-    Words(String<REASON_MAX>),
-    /// The status with which it failed, without words.
-    Status(Status),
-    /// No answer to the command (`None`: the desired state) in so many milliseconds.
-    Silent(Option<Command>, u64),
-    /// It was in a phase that was taken up so many times.
-    Lost(u8),
-    /// It needs more of something than there may be: what, and the limit.
-    Limit(&'static str, usize),
 }

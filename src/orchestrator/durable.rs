@@ -11,16 +11,15 @@
 //! held before. What comes while it runs waits for the next one. Timers and
 //! notices are never held: a slow flash delays the activity, not the clock.
 
-use super::campaign::{Campaign, Cause};
+use super::campaign::Campaign;
 use super::domain::Domain;
 use super::effect::{Effect, Effects};
 use super::event::Event;
-use super::ids::DomainIx;
-use super::phase::{Command, Phase, Status};
 use super::repair::{InDoubt, Queue};
 use super::{Orchestrator, Rejected, WaitingOn};
 use crate::limits::{DOMAINS_MAX, HELD_MAX};
-use crate::time::Tick;
+use crate::model::time::Tick;
+use crate::model::{Cause, Command, DomainIx, Phase, Reboot, Status};
 
 /// An orchestrator whose effects follow the save that they depend on.
 #[derive(Clone, Debug)]
@@ -55,7 +54,7 @@ struct Mark {
     approved: Option<Phase>,
     has_starts: bool,
     domains: [Part; DOMAINS_MAX],
-    reboot: super::reboot::Reboot,
+    reboot: Reboot,
 }
 
 impl Mark {
@@ -260,7 +259,7 @@ impl<O: Orchestrator> Orchestrator for Durable<O> {
         self.inner.finished()
     }
 
-    fn reboot(&self) -> super::reboot::Reboot {
+    fn reboot(&self) -> Reboot {
         self.inner.reboot()
     }
 

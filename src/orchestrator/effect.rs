@@ -2,11 +2,10 @@
 
 use core::mem::size_of;
 
-use super::ids::DomainIx;
-use super::phase::{Command, Phase, Status};
 use super::repair::Doubt;
 use crate::limits::{EFFECTS_MAX, EFFECT_BYTES};
-use crate::time::Tick;
+use crate::model::time::Tick;
+use crate::model::{Command, DomainIx, Phase, Status};
 
 /// Something to be done, in the order given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

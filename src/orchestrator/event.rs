@@ -1,11 +1,9 @@
 //! What the orchestrator is told.
 
-use super::campaign::PastLimit;
 use super::effect::TimerKind;
-use super::ids::{DomainIx, DomainSet};
-use super::phase::{ActionStatus, Status};
 use super::resume::Saved;
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::{ActionStatus, DomainIx, DomainSet, Limit, Status};
 
 /// Something that happened. Borrowed from the message that brought it.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +98,7 @@ pub struct Feedback<'a> {
     /// It may have come before: the broker says that it delivers it once more.
     pub is_repeat: bool,
     /// The limit that it passes; what is past it is not in `actions`.
-    pub past_limit: Option<PastLimit>,
+    pub past_limit: Option<Limit>,
 }
 
 /// The planned change of one component, in a feedback.

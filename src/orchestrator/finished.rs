@@ -7,9 +7,9 @@ use heapless::String;
 
 use super::campaign::Campaign;
 use super::event::DesiredState;
-use super::phase::Status;
 use crate::limits::{ACTIVITY_ID_MAX, FINISHED_MAX};
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::Status;
 
 /// The last `FINISHED_MAX` finished activities. Their place is allocated once;
 /// untouched memory costs nothing.

@@ -27,8 +27,6 @@ mod durable;
 pub mod effect;
 pub mod event;
 pub mod finished;
-pub mod ids;
-pub mod phase;
 pub mod reboot;
 pub mod repair;
 pub mod resume;
@@ -45,8 +43,8 @@ pub use effect::{Effect, Effects};
 pub use event::{Event, Link};
 pub use synchronised::{Settings, Synchronised};
 
-use crate::time::Tick;
-use ids::DomainSet;
+use crate::model::time::Tick;
+use crate::model::{DomainIx, DomainSet, Phase, Reboot};
 
 /// The course of an activity.
 pub trait Orchestrator {
@@ -69,12 +67,12 @@ pub trait Orchestrator {
     }
 
     /// How far the reboot is.
-    fn reboot(&self) -> reboot::Reboot {
-        reboot::Reboot::None
+    fn reboot(&self) -> Reboot {
+        Reboot::None
     }
 
     /// What is known of a domain in doubt; none if it is in none.
-    fn in_doubt(&self, _domain: ids::DomainIx) -> Option<repair::InDoubt> {
+    fn in_doubt(&self, _domain: DomainIx) -> Option<repair::InDoubt> {
         None
     }
 }
@@ -87,7 +85,7 @@ pub enum WaitingOn {
     /// These domains owe an answer.
     Agents(DomainSet),
     /// The owner's consent to this phase is awaited.
-    Consent(phase::Phase),
+    Consent(Phase),
     /// The disk: what was decided is being saved first.
     Save,
     /// The broker: the end is to be reported before the host reboots.

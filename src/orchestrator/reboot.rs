@@ -4,30 +4,10 @@
 use super::effect::{Effect, Effects, TimerKind};
 use super::Rejected;
 use crate::limits::REBOOT_DELIVERY_MS;
-use crate::time::Tick;
-
-/// How far the reboot is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub enum Reboot {
-    /// None is due.
-    #[default]
-    None,
-    /// The final status and the inventory are not yet at the broker.
-    Delivering,
-    /// It follows when the timer runs off.
-    Waiting,
-    /// The host should be going down.
-    Triggered,
-    /// Somebody at the console holds it.
-    Held,
-}
+use crate::model::time::Tick;
+use crate::model::Reboot;
 
 impl Reboot {
-    /// Whether one is due.
-    pub fn is_pending(self) -> bool {
-        self != Reboot::None
-    }
-
     /// The activity that needs it has ended.
     pub(super) fn begin(&mut self, now: Tick, out: &mut Effects) {
         *self = Reboot::Delivering;

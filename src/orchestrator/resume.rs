@@ -2,15 +2,14 @@
 //! others are in doubt: their message may not have been sent, or its answer was missed
 //! (`repair`).
 
-use super::campaign::{Campaign, Cause};
-use super::domain::{Reason, State, Wait};
+use super::campaign::Campaign;
+use super::domain::{State, Wait};
 use super::effect::{Effect, Effects};
 use super::finished::Finished;
-use super::phase::Status;
-use super::reboot::Reboot;
 use super::synchronised::Synchronised;
 use crate::limits::STARTS_MAX;
-use crate::time::Tick;
+use crate::model::time::Tick;
+use crate::model::{Cause, Reason, Reboot, Status};
 
 /// A campaign as it was saved.
 #[derive(Debug)]

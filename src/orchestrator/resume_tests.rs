@@ -1,14 +1,13 @@
 //! Saving before acting, and taking up what was saved: from every state that can
 //! be reached.
 
-use super::domain::{Reason, State};
+use super::domain::State;
 use super::effect::TimerKind;
-use super::phase::{Phase, Status};
-use super::reboot::Reboot;
 use super::resume::Saved;
 use super::tests::{asking, ended, feedback, ix, Course, SETTINGS};
 use super::*;
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::{Command, Phase, Reason, Reboot, Status};
 
 fn saved(before: &Course, reboot: Reboot, has_booted: bool) -> Saved {
     let finished = before.orchestrator.finished().unwrap().clone();
@@ -172,7 +171,7 @@ fn nothing_is_done_before_it_is_saved() {
     assert_eq!(saver.say(Status::Identified), [Effect::Save(2)]);
     let begun = [Status::Identified, Status::Running].map(Effect::Report);
     let mut then = begun.to_vec();
-    then.push(Effect::Send(ix(0), phase::Command::Download));
+    then.push(Effect::Send(ix(0), Command::Download));
     assert_eq!(saver.handle(Event::Saved(2)), then);
 }
 
@@ -203,7 +202,7 @@ fn a_command_that_waits_for_a_save_is_not_given_when_its_phase_is_over() {
             .chain([Effect::Save(3)])
             .collect::<Vec<_>>()
     );
-    assert_eq!(saver.handle(Event::Saved(3)), [Effect::Send(ix(0), phase::Command::Cleanup)]);
+    assert_eq!(saver.handle(Event::Saved(3)), [Effect::Send(ix(0), Command::Cleanup)]);
 }
 
 #[test]

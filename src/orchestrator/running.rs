@@ -2,8 +2,8 @@
 //! in which the actions have changed (protocol.md, "The activity").
 
 use super::effect::{Effect, Effects, TimerKind};
-use super::phase::Status;
-use crate::time::Tick;
+use crate::model::time::Tick;
+use crate::model::Status;
 
 /// Keeps `RUNNING` to at most one in an interval, without a timer that ticks
 /// when nothing changes.

@@ -1,19 +1,17 @@
 //! The course of an activity as Eclipse Kanto's backends and agents know it: all
 //! domains go through each phase together (protocol.md, "The activity").
 
-use super::campaign::{Campaign, Cause, PastLimit};
-use super::domain::{Reason, State, Wait};
+use super::campaign::Campaign;
+use super::domain::{State, Wait};
 use super::effect::{Effect, Effects, Notice, TimerKind};
 use super::event::{DesiredState, Event, Feedback};
 use super::finished::{Finished, One};
-use super::ids::{DomainIx, DomainSet};
-use super::phase::{Command, Phase, PhaseSet, Status};
-use super::reboot::Reboot;
 use super::repair::{Doubt, Hearing, InDoubt, Obligation};
 use super::running::Running;
 use super::{Orchestrator, Rejected, WaitingOn};
 use crate::limits::DOMAINS_MAX;
-use crate::time::Tick;
+use crate::model::time::Tick;
+use crate::model::{Cause, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reason, Reboot, Status};
 
 /// How long things are waited for.
 #[derive(Clone, Copy, Debug)]
@@ -223,8 +221,8 @@ impl Synchronised {
         let past_limit = self.merge(now, domain, feedback, out);
         self.extend_wait(now, domain);
         match past_limit {
-            Some(PastLimit(what, max)) if state == State::Working(Phase::Identify) && is_identified(feedback) => {
-                self.fail(domain, Reason::Limit(what, max), out);
+            Some(limit) if state == State::Working(Phase::Identify) && is_identified(feedback) => {
+                self.fail(domain, Reason::Limit(limit), out);
                 self.end(domain);
             }
             _ => self.answer(now, domain, state, feedback, out),
@@ -234,7 +232,7 @@ impl Synchronised {
     }
 
     /// Takes the actions in; says which limit one of them passed.
-    fn merge(&mut self, now: Tick, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) -> Option<PastLimit> {
+    fn merge(&mut self, now: Tick, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) -> Option<Limit> {
         let mut past_limit = feedback.past_limit;
         let mut changed = false;
         for action in feedback.actions {
@@ -278,7 +276,10 @@ impl Synchronised {
             TimerKind::Repair => return self.handle_repair_timeout(now, out),
             TimerKind::Feedback => return self.running.handle_timeout(now, out),
             TimerKind::Consent if self.campaign.asking.is_none() => return,
-            TimerKind::Consent => self.turn_back(now, Cause::ConsentLate(self.settings.consent_timeout_ms), out),
+            TimerKind::Consent => {
+                self.campaign.waited_ms = self.settings.consent_timeout_ms;
+                self.turn_back(now, Cause::ConsentLate, out);
+            }
             TimerKind::Phase => {
                 for domain in self.campaign.participants().iter() {
                     let clock = self.campaign.domain(domain).and_then(|part| self.clock_of(part));

@@ -2,16 +2,13 @@
 
 use std::fmt::Write;
 
-use super::campaign::Cause;
 use super::check::Check;
-use super::domain::Reason;
 use super::effect::{Notice, TimerKind};
 use super::event::{Action, DesiredState, Feedback, Part};
-use super::ids::{DomainIx, DomainSet};
-use super::phase::{ActionStatus, Command, Phase, PhaseSet, Status};
 use super::*;
 use crate::limits::DOMAINS_MAX;
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::{ActionStatus, Cause, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reason, Status};
 
 pub(super) const SETTINGS: Settings = Settings {
     phase_timeout_ms: 600_000,
@@ -138,9 +135,8 @@ impl Course {
     pub(super) fn reach(settings: Settings, domains: usize, phase: Phase) -> Course {
         let mut course = Course::new(settings);
         course.apply("a-1", 1, domains).unwrap();
-        let answers = [Status::Identified, Status::DownloadSuccess, Status::UpdateSuccess, Status::ActivationSuccess];
-        for status in &answers[..phase as usize] {
-            (0..domains).for_each(|domain| drop(course.say(domain, *status, true)));
+        for status in Phase::ALL.into_iter().filter(|before| *before < phase).map(Phase::success) {
+            (0..domains).for_each(|domain| drop(course.say(domain, status, true)));
         }
         assert_eq!(course.campaign().phase, phase);
         course
@@ -322,7 +318,7 @@ fn refused_or_late_before_another_phase_everything_is_rolled_back_and_cleaned_up
     course.say(0, Status::DownloadSuccess, true);
     assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update?");
     assert_eq!(course.timeout(TimerKind::Consent, 1_800_000), "Rollback>0 Rollback>1");
-    assert_eq!(course.campaign().cause, Some(Cause::ConsentLate(1_800_000)));
+    assert_eq!((course.campaign().cause, course.campaign().waited_ms), (Some(Cause::ConsentLate), 1_800_000));
     assert_eq!(course.say(0, Status::RollbackSuccess, true), "Cleanup>0");
     assert_eq!(course.timeout(TimerKind::Cleanup, 1_830_000), "Cleanup>1", "no feedback to ROLLBACK is taken as done");
     assert_eq!(course.say(0, Status::Incomplete, true), "");
@@ -451,12 +447,12 @@ fn termination_ends_a_running_activity_and_tells_agents_nothing() {
 
 #[test]
 fn actions_past_the_limit_fail_identification_and_are_dropped_later() {
-    let over = Feedback { past_limit: Some(campaign::PastLimit::ACTIONS), ..feedback(Status::Identified, "", &[]) };
+    let over = Feedback { past_limit: Some(Limit::Actions), ..feedback(Status::Identified, "", &[]) };
     let mut course = Course::new(SETTINGS);
     course.apply("a-1", 1, 1).unwrap();
     course.handle(Event::Feedback(ix(0), over)).unwrap();
     assert_eq!(course.told(), "IdentificationFailed inventory");
-    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(Reason::Limit("actions", 256)));
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().failure, Some(Reason::Limit(Limit::Actions)));
     let mut course = Course::reach(SETTINGS, 1, Phase::Download);
     course.handle(Event::Feedback(ix(0), Feedback { status: Status::DownloadSuccess, ..over })).unwrap();
     assert_eq!(course.told(), "Update>0");

@@ -3,10 +3,10 @@
 
 use super::format::{fields, Draft, Fields, Kind};
 use crate::limits::SAVED_ACTIONS_MAX;
+use crate::model::text::Text;
+use crate::model::DomainIx;
 use crate::orchestrator::event::Action;
-use crate::orchestrator::ids::DomainIx;
 use crate::orchestrator::Campaign;
-use crate::text::Text;
 use crate::wire::feedback::component_id;
 
 const OF: u8 = 1;

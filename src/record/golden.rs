@@ -9,16 +9,13 @@ use super::format::{fields, open, seal, Draft, Fields, Kind, HEADER};
 use super::state::Beside;
 use super::{actions, document, history, reports, session, state};
 use crate::journal::{self, Detail, Event, Journal, Past};
+use crate::model::text::Text;
+use crate::model::{ActionStatus, Cause, Command, DomainIx, Phase, Reason, Reboot, Status};
 use crate::mqtt::Waiting;
-use crate::orchestrator::campaign::Cause;
-use crate::orchestrator::domain::{Domain, Reason, State};
+use crate::orchestrator::domain::{Domain, State};
 use crate::orchestrator::event::{Action, DesiredState, Part};
 use crate::orchestrator::finished::{Finished, One};
-use crate::orchestrator::ids::DomainIx;
-use crate::orchestrator::phase::{ActionStatus, Command, Phase, Status};
-use crate::orchestrator::reboot::Reboot;
 use crate::orchestrator::Campaign;
-use crate::text::Text;
 
 /// The first version, whose records know nothing of obligations.
 const FIRST: &str = "0.1.0";
@@ -57,7 +54,7 @@ fn first_campaign() -> Campaign {
     campaign.begin(&DesiredState { activity: id("a-1"), timestamp: 1_700_000_000_000, crc: 77, parts: &parts });
     campaign.phase = Phase::Update;
     campaign.asking = Some(Phase::Activate);
-    campaign.cause = Some(Cause::ConsentLate(1_800_000));
+    (campaign.cause, campaign.waited_ms) = (Some(Cause::ConsentLate), 1_800_000);
     campaign.domains[0] = Some(Domain {
         failure: Some(Reason::Silent(Some(Command::Update), 600_000)),
         cleanup: Some(Reason::Status(Status::CleanupFailure)),

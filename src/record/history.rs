@@ -3,13 +3,12 @@
 
 use heapless::String;
 
-use super::codes;
 use super::format::{fields, Draft, Fields, Kind};
 use crate::journal::{self, Detail, Event, Journal, Past};
 use crate::limits::{DOMAINS_MAX, EVENTS_MAX, PAST_REASON_MAX, SAVED_HISTORY_MAX};
+use crate::model::text::Text;
+use crate::model::{DomainIx, Phase, Status};
 use crate::orchestrator::finished::{Finished, One};
-use crate::orchestrator::ids::DomainIx;
-use crate::text::Text;
 
 /// Tags of the fields. A number is never given another meaning.
 mod tag {
@@ -28,7 +27,7 @@ const EVENT: usize = 11;
 pub fn encode(finished: &Finished, journal: &Journal, names: &[std::string::String]) -> Option<Draft> {
     Draft::new(Kind::History, SAVED_HISTORY_MAX, |out: &mut Fields<'_>| {
         for one in finished.iter() {
-            let outcome = [codes::status(one.outcome)];
+            let outcome = [one.outcome.code()];
             let (timestamp, crc) = (one.timestamp.to_le_bytes(), one.crc.to_le_bytes());
             out.put(tag::ONE, &[&timestamp, &crc, &outcome, one.activity.as_bytes()]);
             let key = (one.timestamp, one.crc);
@@ -44,7 +43,7 @@ pub fn encode(finished: &Finished, journal: &Journal, names: &[std::string::Stri
             let domain = event.domain.map_or(u8::MAX, |domain| domain.place() as u8);
             // As many as there are places for.
             let _ = events.extend_from_slice(&event.wall.to_le_bytes());
-            let _ = events.extend_from_slice(&[event.kind as u8, domain, detail(event.detail)]);
+            let _ = events.extend_from_slice(&[event.kind.code(), domain, detail(event.detail)]);
         }
         out.put(tag::EVENTS, &[&events]);
     })
@@ -53,8 +52,8 @@ pub fn encode(finished: &Finished, journal: &Journal, names: &[std::string::Stri
 fn detail(detail: Detail) -> u8 {
     match detail {
         Detail::None => 0,
-        Detail::Phase(phase) => codes::phase(phase),
-        Detail::Outcome(outcome) => codes::status(outcome),
+        Detail::Phase(phase) => phase.code(),
+        Detail::Outcome(outcome) => outcome.code(),
     }
 }
 
@@ -103,7 +102,7 @@ fn decode_one(content: &[u8]) -> Option<One> {
     Some(One {
         timestamp: i64::from_le_bytes(content.get(..8)?.try_into().ok()?),
         crc: u32::from_le_bytes(content.get(8..12)?.try_into().ok()?),
-        outcome: codes::status_of(*content.get(12)?)?,
+        outcome: Status::of_code(*content.get(12)?)?,
         activity: String::try_from(text.as_json()).ok()?,
     })
 }
@@ -121,11 +120,11 @@ fn decode_past(one: One, content: &[u8]) -> Option<Past> {
 }
 
 fn decode_event(event: &[u8], domains: &[Option<DomainIx>]) -> Option<Event> {
-    let kind = journal::Kind::of(*event.get(8)?)?;
+    let kind = journal::Kind::of_code(*event.get(8)?)?;
     let code = *event.get(10)?;
     let detail = match kind {
-        journal::Kind::Ended => codes::status_of(code).map(Detail::Outcome),
-        _ => codes::phase_of(code).map(Detail::Phase),
+        journal::Kind::Ended => Status::of_code(code).map(Detail::Outcome),
+        _ => Phase::of_code(code).map(Detail::Phase),
     };
     Some(Event {
         wall: u64::from_le_bytes(event.get(..8)?.try_into().ok()?),
@@ -140,7 +139,7 @@ mod tests {
     use super::super::format::HEADER;
     use super::*;
     use crate::limits::{ACTIVITY_ID_MAX, DOMAIN_ID_MAX, EVENTS_MAX, FINISHED_MAX};
-    use crate::orchestrator::phase::{Phase, Status};
+    use crate::model::{Phase, Status};
 
     fn one(activity: &str, timestamp: i64) -> One {
         One { activity: String::try_from(activity).unwrap(), timestamp, crc: 9, outcome: Status::Incomplete }
@@ -204,7 +203,7 @@ mod tests {
     #[test]
     fn a_history_without_times_and_reasons_is_read() {
         let draft = Draft::new(Kind::History, 256, |out: &mut Fields<'_>| {
-            out.put(1, &[&7_i64.to_le_bytes(), &9_u32.to_le_bytes(), &[codes::status(Status::Completed)], b"old"]);
+            out.put(1, &[&7_i64.to_le_bytes(), &9_u32.to_le_bytes(), &[Status::Completed.code()], b"old"]);
         });
         let fields = &draft.unwrap().bytes[HEADER..];
         let mut journal = Journal::default();

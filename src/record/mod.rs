@@ -18,7 +18,6 @@
 //! durable write, for it changes neither a directory nor a file's length.
 
 pub mod actions;
-mod codes;
 pub mod document;
 pub mod format;
 #[cfg(test)]

@@ -6,17 +6,13 @@
 
 use heapless::String;
 
-use super::codes;
 use super::format::{checksum, fields, Fields, HEADER};
 use crate::limits::{DOMAINS_MAX, DOMAIN_ID_MAX, ORDERS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
-use crate::orchestrator::campaign::Cause;
-use crate::orchestrator::domain::{Domain, Reason, State, Wait};
-use crate::orchestrator::ids::DomainIx;
-use crate::orchestrator::phase::Phase;
-use crate::orchestrator::reboot::Reboot;
+use crate::model::text::Text;
+use crate::model::{ActionStatus, Cause, Command, DomainIx, Limit, Phase, Reason, ReasonKind, Reboot, Status};
+use crate::orchestrator::domain::{Domain, State};
 use crate::orchestrator::repair::Obligation;
 use crate::orchestrator::Campaign;
-use crate::text::Text;
 
 /// Tags of a state's fields. A number is never given another meaning.
 mod tag {
@@ -44,6 +40,8 @@ mod tag {
     pub const KEPT: u8 = 19;
     pub const APPROVED: u8 = 20;
     pub const STARTS: u8 = 21;
+    /// The limit in the reason before it, by its code.
+    pub const LIMIT: u8 = 22;
 }
 
 /// What is saved beside the campaign.
@@ -64,18 +62,18 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     out.put(tag::TIMESTAMP, &[&campaign.timestamp.to_le_bytes()]);
     out.put(tag::CRC, &[&campaign.crc.to_le_bytes()]);
     out.put(tag::KEY, &[&key(campaign).to_le_bytes()]);
-    out.put(tag::PHASE, &[&[codes::phase(campaign.phase)]]);
+    out.put(tag::PHASE, &[&[campaign.phase.code()]]);
     if let Some(phase) = campaign.asking {
-        out.put(tag::ASKING, &[&[codes::phase(phase)]]);
+        out.put(tag::ASKING, &[&[phase.code()]]);
     }
     if let Some(phase) = campaign.approved {
-        out.put(tag::APPROVED, &[&[codes::phase(phase)]]);
+        out.put(tag::APPROVED, &[&[phase.code()]]);
     }
     if let Some(status) = campaign.outcome {
-        out.put(tag::OUTCOME, &[&[codes::status(status)]]);
+        out.put(tag::OUTCOME, &[&[status.code()]]);
     }
     if let Some(cause) = campaign.cause {
-        let (code, ms) = codes::cause(cause);
+        let (code, ms) = (cause.code(), campaign.waited_ms);
         out.put(tag::CAUSE, &[&[code], &ms.to_le_bytes()]);
     }
     let parts = campaign.domains.iter().flatten();
@@ -84,7 +82,7 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     let words_max = SAVED_WORDS_MAX.min(SAVED_WORDS_ALL / speaking.max(1));
     for (domain, name) in campaign.domains.iter().zip(names) {
         let Some(domain) = domain else { continue };
-        let (state, phase) = codes::state(domain.state);
+        let (state, phase) = (domain.state.code(), domain.state.phase().map_or(0, Phase::code));
         out.put(tag::DOMAIN, &[&[state, phase, u8::from(domain.fell_back), domain.repeats], name.as_bytes()]);
         encode_reason(tag::FAILURE, domain.failure.as_ref(), words_max, out);
         encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), words_max, out);
@@ -98,14 +96,14 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     }
     let mut actions = heapless::Vec::<u8, { 2 * crate::limits::ACTIONS_MAX }>::new();
     for action in campaign.actions.in_order_of_arrival() {
-        let _ = actions.extend_from_slice(&[codes::action_status(action.status), action.progress]);
+        let _ = actions.extend_from_slice(&[action.status.map_or(0, ActionStatus::code), action.progress]);
     }
     out.put(tag::ACTIONS, &[&actions]);
-    out.put(tag::REBOOT, &[&[codes::reboot(beside.reboot)], &beside.boot]);
+    out.put(tag::REBOOT, &[&[beside.reboot.code()], &beside.boot]);
     out.put(tag::DELIVERED, &[&[u8::from(campaign.is_delivered)]]);
     out.put(tag::STARTS, &[&[campaign.starts]]);
     if let Some((phase, id)) = &beside.question {
-        out.put(tag::QUESTION, &[&[codes::phase(*phase)], id]);
+        out.put(tag::QUESTION, &[&[phase.code()], id]);
     }
 }
 
@@ -123,23 +121,29 @@ fn encode_obligation(obligation: &Obligation, out: &mut Fields<'_>) {
     // There is room for the whole queue.
     let _ = content.extend_from_slice(&[obligation.course, obligation.repairs, flags]);
     for order in obligation.queue.iter() {
-        let _ = content.extend_from_slice(&[codes::command(order.command), order.course]);
+        let _ = content.extend_from_slice(&[order.command.map_or(0, Command::code), order.course]);
     }
     out.put(tag::OBLIGATION, &[&content]);
 }
 
 fn encode_reason(tag: u8, reason: Option<&Reason>, words_max: usize, out: &mut Fields<'_>) {
+    let kind = reason.map_or(0, |reason| reason.kind().code());
     match reason {
         None => {}
         Some(Reason::Words(words)) => {
             let words = Text::from_checked(words).cut(words_max);
-            out.put(tag, &[&[1], words.as_json().as_bytes()]);
+            out.put(tag, &[&[kind], words.as_json().as_bytes()]);
         }
-        Some(Reason::Status(status)) => out.put(tag, &[&[2, codes::status(*status)]]),
-        Some(Reason::Silent(command, ms)) => out.put(tag, &[&[3, codes::command(*command)], &ms.to_le_bytes()]),
-        Some(Reason::Lost(times)) => out.put(tag, &[&[5, *times]]),
-        Some(Reason::Limit(what, max)) => {
-            out.put(tag, &[&[4], &(*max as u64).to_le_bytes(), what.as_bytes()]);
+        Some(Reason::Status(status)) => out.put(tag, &[&[kind, status.code()]]),
+        Some(Reason::Silent(command, ms)) => {
+            out.put(tag, &[&[kind, command.map_or(0, Command::code)], &ms.to_le_bytes()])
+        }
+        Some(Reason::Lost(times)) => out.put(tag, &[&[kind, *times]]),
+        Some(Reason::Limit(limit)) => {
+            // The first version knows it by its words.
+            let max = (limit.bound() as u64).to_le_bytes();
+            out.put(tag, &[&[kind], &max, limit.name().as_bytes()]);
+            out.put(tag::LIMIT, &[&[limit.code()]]);
         }
     }
 }
@@ -151,20 +155,24 @@ pub fn decode(
     bytes: &[u8],
     names: &[std::string::String],
     campaign: &mut Campaign,
-    action: &mut dyn FnMut(usize, Option<crate::orchestrator::phase::ActionStatus>, u8),
+    action: &mut dyn FnMut(usize, Option<ActionStatus>, u8),
 ) -> Option<Beside> {
     let mut beside = Beside::default();
     let mut current: Option<DomainIx> = None;
+    let mut reason = tag::FAILURE;
     campaign.reset();
     for (tag, content) in fields(bytes) {
         match tag {
             tag::ACTIVITY => campaign.activity = text(content)?,
             tag::TIMESTAMP => campaign.timestamp = i64::from_le_bytes(content.try_into().ok()?),
             tag::CRC => campaign.crc = u32::from_le_bytes(content.try_into().ok()?),
-            tag::PHASE => campaign.phase = codes::phase_of(*content.first()?)?,
-            tag::ASKING => campaign.asking = codes::phase_of(*content.first()?),
-            tag::OUTCOME => campaign.outcome = codes::status_of(*content.first()?),
-            tag::CAUSE => campaign.cause = decode_cause(content),
+            tag::PHASE => campaign.phase = Phase::of_code(*content.first()?)?,
+            tag::ASKING => campaign.asking = Phase::of_code(*content.first()?),
+            tag::OUTCOME => campaign.outcome = Status::of_code(*content.first()?),
+            tag::CAUSE => {
+                campaign.cause = Cause::of_code(*content.first()?);
+                campaign.waited_ms = u64::from_le_bytes(content.get(1..9)?.try_into().ok()?);
+            }
             tag::DOMAIN => {
                 let name = core::str::from_utf8(content.get(4..)?).ok()?;
                 current = names.iter().take(DOMAINS_MAX).position(|known| known == name).and_then(DomainIx::new);
@@ -174,12 +182,14 @@ pub fn decode(
             }
             tag::FAILURE | tag::CLEANUP | tag::KEPT => {
                 if let Some(part) = current.and_then(|domain| campaign.domain_mut(domain)) {
-                    let reason = decode_reason(content);
-                    match tag {
-                        tag::FAILURE => part.failure = reason,
-                        tag::CLEANUP => part.cleanup = reason,
-                        _ => part.obligation.kept = reason,
-                    }
+                    *reason_of(part, tag) = Some(decode_reason(content));
+                    reason = tag;
+                }
+            }
+            tag::LIMIT => {
+                let limit = Limit::of_code(*content.first()?);
+                if let (Some(part), Some(limit)) = (current.and_then(|domain| campaign.domain_mut(domain)), limit) {
+                    *reason_of(part, reason) = Some(Reason::Limit(limit));
                 }
             }
             tag::OBLIGATION => {
@@ -187,15 +197,15 @@ pub fn decode(
                     part.obligation = decode_obligation(content)?;
                 }
             }
-            tag::APPROVED => campaign.approved = codes::phase_of(*content.first()?),
+            tag::APPROVED => campaign.approved = Phase::of_code(*content.first()?),
             tag::UNSERVED => drop(campaign.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
             tag::ACTIONS => {
                 for (place, pair) in content.chunks_exact(2).enumerate() {
-                    action(place, codes::action_status_of(pair[0]), pair[1].min(100));
+                    action(place, ActionStatus::of_code(pair[0]), pair[1].min(100));
                 }
             }
             tag::REBOOT => {
-                beside.reboot = codes::reboot_of(*content.first()?);
+                beside.reboot = Reboot::of_code(*content.first()?).unwrap_or_default();
                 beside.boot = content.get(1..17)?.try_into().ok()?;
             }
             tag::DELIVERED => campaign.is_delivered = content == [1],
@@ -229,27 +239,22 @@ fn key(campaign: &Campaign) -> u32 {
     checksum(&pieces)
 }
 
-fn decode_question(content: &[u8]) -> Option<(Phase, [u8; 16])> {
-    let (phase, id) = content.split_first()?;
-    Some((codes::phase_of(*phase)?, id.try_into().ok()?))
+/// Where the reason with this tag belongs.
+fn reason_of(part: &mut Domain, tag: u8) -> &mut Option<Reason> {
+    match tag {
+        tag::CLEANUP => &mut part.cleanup,
+        tag::KEPT => &mut part.obligation.kept,
+        _ => &mut part.failure,
+    }
 }
 
-fn decode_cause(content: &[u8]) -> Option<Cause> {
-    let ms = u64::from_le_bytes(content.get(1..9)?.try_into().ok()?);
-    codes::cause_of(*content.first()?, ms)
+fn decode_question(content: &[u8]) -> Option<(Phase, [u8; 16])> {
+    let (phase, id) = content.split_first()?;
+    Some((Phase::of_code(*phase)?, id.try_into().ok()?))
 }
 
 fn decode_domain(content: &[u8]) -> Option<Domain> {
-    let wait = Wait::STOPPED;
-    let phase = codes::phase_of(content[1]);
-    let state = match (content[0], phase) {
-        (1, Some(phase)) => State::Working(phase),
-        (2, Some(phase)) => State::Ready(phase),
-        (3, _) => State::RollingBack(wait),
-        (4, _) => State::CleaningUp(wait),
-        (5, _) => State::Done,
-        _ => return None,
-    };
+    let state = State::of_code(content[0], Phase::of_code(content[1]))?;
     Some(Domain { fell_back: content[2] == 1, repeats: content[3], ..Domain::owing(state) })
 }
 
@@ -263,26 +268,31 @@ fn decode_obligation(content: &[u8]) -> Option<Obligation> {
         ..Obligation::default()
     };
     for order in orders.chunks_exact(2) {
-        obligation.queue.push(codes::command_of(order[0]), order[1]);
+        obligation.queue.push(Command::of_code(order[0]), order[1]);
     }
     Some(obligation)
 }
 
-fn decode_reason(content: &[u8]) -> Option<Reason> {
-    let (kind, rest) = content.split_first()?;
+/// A reason that cannot be read is one all the same: a failure must not get lost.
+fn decode_reason(content: &[u8]) -> Reason {
+    let reason = content.split_first().and_then(|(kind, rest)| decode_kind(ReasonKind::of_code(*kind)?, rest));
+    reason.unwrap_or(Reason::Status(Status::Unknown))
+}
+
+fn decode_kind(kind: ReasonKind, rest: &[u8]) -> Option<Reason> {
     Some(match kind {
-        1 => Reason::Words(text(rest)?),
-        2 => Reason::Status(codes::status_of(*rest.first()?)?),
-        3 => {
+        ReasonKind::Words => Reason::Words(text(rest)?),
+        ReasonKind::Status => Reason::Status(Status::of_code(*rest.first()?)?),
+        ReasonKind::Silent => {
             let ms = u64::from_le_bytes(rest.get(1..9)?.try_into().ok()?);
-            Reason::Silent(codes::command_of(*rest.first()?), ms)
+            Reason::Silent(Command::of_code(*rest.first()?), ms)
         }
-        4 => {
-            let max = u64::from_le_bytes(rest.get(..8)?.try_into().ok()?);
-            Reason::Limit(codes::limit_of(rest.get(8..)?)?, usize::try_from(max).ok()?)
-        }
-        5 => Reason::Lost(*rest.first()?),
-        _ => return None,
+        // The first version had no code and another spelling of the second limit.
+        ReasonKind::Limit => Reason::Limit(match rest.get(8..)? {
+            words if words == Limit::Actions.name().as_bytes() => Limit::Actions,
+            _ => Limit::Component,
+        }),
+        ReasonKind::Lost => Reason::Lost(*rest.first()?),
     })
 }
 
@@ -296,8 +306,8 @@ fn text<const N: usize>(bytes: &[u8]) -> Option<String<N>> {
 mod tests {
     use super::super::format::{open, seal, Kind};
     use super::*;
+    use crate::model::{ActionStatus, Command, Status};
     use crate::orchestrator::event::{Action, DesiredState, Part};
-    use crate::orchestrator::phase::{ActionStatus, Command, Status};
 
     const SLOT: usize = 8192;
 
@@ -317,7 +327,7 @@ mod tests {
         campaign.phase = Phase::Update;
         campaign.asking = Some(Phase::Activate);
         campaign.outcome = Some(Status::Incomplete);
-        campaign.cause = Some(Cause::ConsentLate(1_800_000));
+        (campaign.cause, campaign.waited_ms) = (Some(Cause::ConsentLate), 1_800_000);
         let first = campaign.domain_mut(DomainIx::new(0).unwrap()).unwrap();
         first.state = State::Done;
         first.failure = Some(Reason::Silent(Some(Command::Update), 600_000));

@@ -4,8 +4,8 @@
 use core::fmt::{self, Write};
 use std::rc::Rc;
 
-use crate::orchestrator::phase::Command;
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::Command;
 use crate::wire::encode;
 use crate::wire::things::{self, Identity, EVENTS};
 use crate::wire::topic::{Outgoing, Topic, Topics};

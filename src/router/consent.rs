@@ -8,13 +8,12 @@ use core::fmt;
 use super::backend::{Backend, Frame};
 use super::outbound::message_to;
 use super::Router;
+use crate::model::text::Text;
+use crate::model::time::Now;
+use crate::model::{Command, Phase};
 use crate::mqtt::Class;
-use crate::orchestrator::phase::{Command, Phase};
 use crate::orchestrator::{Event, Rejected};
-use crate::text::Text;
-use crate::time::Now;
 use crate::wire::consent::{self, ConsentReply};
-use crate::wire::status::command_name;
 use crate::wire::topic::{Incoming, Outgoing};
 use crate::wire::Envelope;
 
@@ -94,7 +93,7 @@ impl Router {
         let (command, id) = (question.command, question.id.clone());
         let activity = campaign.activity.clone();
         let activity = Text::from_checked(&activity);
-        log::info!("{activity}: the owner is asked for consent to {}", command_name(command));
+        log::info!("{activity}: the owner is asked for consent to {}", command.name());
         let frame = Frame { backend: &backend, activity, timestamp: now.wall };
         let body = |out: &mut dyn fmt::Write| frame.consent(out, &id, command);
         let topic = backend.topic(&self.topics, Outgoing::OwnerConsent);

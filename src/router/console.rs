@@ -6,17 +6,16 @@ use core::fmt::{self, Write};
 use super::timers::Timers;
 use super::{message, Router};
 use crate::console::page::{Json, Page};
-use crate::console::view::{phase_name, Counters, Heard, Host, Use, View};
+use crate::console::view::{Counters, Heard, Host, Use, View};
 use crate::console::{history, report, status, watch};
 use crate::exit;
 use crate::journal::{Journal, Kind, Past};
 use crate::limits::{ACTIONS_MAX, HEARD_MAX, INVENTORIES_MAX, OUTBOUND_BYTES, PAST_REASON_MAX};
+use crate::model::text::Text;
+use crate::model::time::{Now, Tick};
+use crate::model::{DomainIx, Phase, Status};
 use crate::orchestrator::effect::TimerKind;
-use crate::orchestrator::ids::DomainIx;
-use crate::orchestrator::phase::Status;
 use crate::orchestrator::{Event, Rejected, WaitingOn};
-use crate::text::Text;
-use crate::time::{Now, Tick};
 use crate::wire::console::{self, Ask, Request};
 use crate::wire::topic::Incoming;
 
@@ -245,7 +244,7 @@ impl Router {
             Ask::Hold => ["the reboot is held", ""],
             _ => ["the reboot is released", ""],
         };
-        let phase = asking.filter(|_| !after.is_empty()).map_or("", phase_name);
+        let phase = asking.filter(|_| !after.is_empty()).map_or("", Phase::name);
         let done = format!("{activity}: {before}{phase}{after}");
         log::info!("{done}, at the console");
         Ok(done)

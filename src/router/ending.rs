@@ -4,7 +4,7 @@
 
 use super::Router;
 use crate::limits::{DRAIN_MS, UNSUBSCRIBE_MS};
-use crate::time::{Now, Tick};
+use crate::model::time::{Now, Tick};
 
 /// How far the good-bye is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -8,14 +8,12 @@ use super::{Delivery, Router};
 use crate::inventory;
 use crate::journal::Kind;
 use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX, REPORTS_MAX};
+use crate::model::text::Text;
+use crate::model::time::Now;
+use crate::model::DomainIx;
 use crate::mqtt::Publish;
-use crate::orchestrator::campaign::PastLimit;
 use crate::orchestrator::event::{DesiredState, Feedback, Part};
-use crate::orchestrator::ids::DomainIx;
 use crate::orchestrator::{Event, Rejected};
-use crate::text::Text;
-use crate::time::Now;
-use crate::wire::status::status_name;
 use crate::wire::topic::Incoming;
 use crate::wire::{activity_of, desired_state, feedback, inventory as wire_inventory, things, Envelope, Malformed};
 
@@ -219,7 +217,7 @@ impl Router {
             Err(malformed) => return self.ignore_malformed(now, topic, bytes, &malformed),
         };
         let (activity, name) = (envelope.activity, &self.domains[domain.place()]);
-        log::debug!("[{name}] {activity}: says {}, {} actions", status_name(head.status), actions.len());
+        log::debug!("[{name}] {activity}: says {}, {} actions", head.status.name(), actions.len());
         if self.runs(activity) {
             self.console.hear(domain, head.status, head.message);
         }
@@ -229,7 +227,7 @@ impl Router {
             message: head.message,
             actions: &actions,
             is_repeat: dup,
-            past_limit: head.past_limit.map(|(what, max)| PastLimit(what, max)),
+            past_limit: head.past_limit,
         };
         if let Err(rejected) = self.decide(now, Event::Feedback(domain, feedback)) {
             let why = match rejected {
@@ -238,7 +236,7 @@ impl Router {
                 _ => "no such activity runs",
             };
             let name = &self.domains[domain.place()];
-            log::info!("[{name}] {activity}: {} ignored, {why}", status_name(head.status));
+            log::info!("[{name}] {activity}: {} ignored, {why}", head.status.name());
         }
     }
 
@@ -329,5 +327,5 @@ pub(super) fn checksum(content: &[u8]) -> u32 {
 
 /// Shown text as the content of a JSON string.
 pub(super) fn escape(out: &mut dyn Write, shown: &dyn fmt::Display) -> fmt::Result {
-    write!(crate::text::Escaping(out), "{shown}")
+    write!(crate::model::text::Escaping(out), "{shown}")
 }

@@ -4,10 +4,10 @@
 //! the broker may have are saved, and those that are not wanted any more are taken back.
 
 use crate::limits::{FILTERS_MAX, TAKEN_BACK_BYTES};
+use crate::model::time::Now;
 use crate::mqtt::Options;
 use crate::record::format::Draft;
 use crate::record::session;
-use crate::time::Now;
 use crate::wire::things::Identity;
 use crate::wire::topic::{Incoming, Topics};
 use std::rc::Rc;

@@ -6,13 +6,10 @@ use core::fmt::{self, Write};
 use heapless::String;
 
 use crate::limits::LOGGED_MAX;
-use crate::orchestrator::campaign::Cause;
-use crate::orchestrator::domain::Reason;
-use crate::orchestrator::phase::Command;
+use crate::model::text::{Escaped, Text};
+use crate::model::time::Duration;
+use crate::model::{Cause, Command, Reason};
 use crate::orchestrator::Campaign;
-use crate::text::{Escaped, Text};
-use crate::time::Duration;
-use crate::wire::status::{command_name, status_name};
 
 /// Why an activity did not go as it should: what is to blame besides the domains,
 /// each domain in its own words, each domain without an agent. Nothing if all is well.
@@ -21,18 +18,11 @@ use crate::wire::status::{command_name, status_name};
 /// `out` fails.
 pub(crate) fn write(campaign: &Campaign, domains: &[std::string::String], out: &mut dyn Write) -> fmt::Result {
     let mut list = List { out, separator: "" };
-    match campaign.cause {
-        Some(Cause::NoSupportedDomain) => {
-            list.item(|out| out.write_str("the desired state manifest does not contain any supported domain"))?;
-        }
-        Some(Cause::Terminated) => list.item(|out| out.write_str("update manager terminated"))?,
-        Some(Cause::Unreadable) => list.item(|out| out.write_str("saved state was unreadable"))?,
-        Some(Cause::Cancelled) => list.item(|out| out.write_str("cancelled at the console"))?,
-        Some(Cause::ConsentDenied) => list.item(|out| out.write_str("owner consent denied"))?,
-        Some(Cause::ConsentLate(ms)) => {
-            list.item(|out| write!(out, "owner consent not given in {}", Duration(ms)))?;
-        }
-        None => {}
+    if let Some(cause) = campaign.cause {
+        list.item(|out| match cause {
+            Cause::ConsentLate => write!(out, "{} {}", cause.name(), Duration(campaign.waited_ms)),
+            _ => out.write_str(cause.name()),
+        })?;
     }
     for (part, name) in campaign.domains.iter().zip(domains) {
         let Some(part) = part else { continue };
@@ -62,15 +52,15 @@ pub(crate) fn write(campaign: &Campaign, domains: &[std::string::String], out: &
 pub(super) fn write_reason(reason: &Reason, out: &mut dyn Write) -> fmt::Result {
     match reason {
         Reason::Words(words) => out.write_str(words),
-        Reason::Status(status) => out.write_str(status_name(*status)),
+        Reason::Status(status) => out.write_str(status.name()),
         Reason::Silent(command, ms) => write!(out, "no answer to {} in {}", owed(*command), Duration(*ms)),
         Reason::Lost(times) => write!(out, "lost after {times} restarts"),
-        Reason::Limit(what, max) => write!(out, "more than {max} {what}"),
+        Reason::Limit(limit) => write!(out, "more than {} {}", limit.bound(), limit.name()),
     }
 }
 
 fn owed(command: Option<Command>) -> &'static str {
-    command.map_or("the desired state", command_name)
+    command.map_or("the desired state", Command::name)
 }
 
 struct List<'w> {

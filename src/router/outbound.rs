@@ -7,17 +7,16 @@ use super::retained::{self, part, INVENTORY};
 use super::{message, Delivery, Router};
 use crate::inventory;
 use crate::journal::Kind;
+use crate::model::text::Text;
+use crate::model::time::Now;
+use crate::model::{Command, DomainIx, DomainSet, Status};
 use crate::mqtt::{Class, Message, Session, Write};
 use crate::orchestrator::campaign::KnownAction;
 use crate::orchestrator::effect::Notice;
-use crate::orchestrator::ids::{DomainIx, DomainSet};
-use crate::orchestrator::phase::{Command, Status};
 use crate::orchestrator::repair::Doubt;
 use crate::orchestrator::Effect;
-use crate::text::Text;
-use crate::time::Now;
 use crate::wire::encode::{self, ActionView};
-use crate::wire::status::{action_status_for_backend, command_name, status_for_backend, status_name};
+use crate::wire::status::{action_status_for_backend, status_for_backend};
 use crate::wire::topic::Outgoing;
 
 /// Of `RUNNING` only the newest is of interest.
@@ -99,8 +98,8 @@ impl Router {
         let explained = is_end && has_words();
         let status = status_for_backend(status);
         match explained {
-            true => log::info!("{activity}: {}: {}", status_name(status), message::logged(words)),
-            false => log::info!("{activity}: {}", status_name(status)),
+            true => log::info!("{activity}: {}: {}", status.name(), message::logged(words)),
+            false => log::info!("{activity}: {}", status.name()),
         }
         let words: Write<'_> = &words;
         let frame = Frame { backend: &backend, activity, timestamp: now.wall };
@@ -118,7 +117,7 @@ impl Router {
         let tail = backend.feedback_tail();
         let message = Message { detail: Some(&detail), tail, ..message_to(&topic, class, &body) };
         if let Err(error) = self.session.publish(now.tick, message) {
-            log::error!("{activity}: {} is lost: {error}", status_name(status));
+            log::error!("{activity}: {} is lost: {error}", status.name());
         }
     }
 
@@ -135,7 +134,7 @@ impl Router {
     fn command(&mut self, now: Now, domain: DomainIx, command: Command) {
         let Some(campaign) = self.orchestrator.campaign() else { return };
         let activity = Text::from_checked(&campaign.activity);
-        log::info!("[{}] {activity}: {}", self.domains[domain.place()], command_name(command));
+        log::info!("[{}] {activity}: {}", self.domains[domain.place()], command.name());
         let body = |out: &mut dyn fmt::Write| {
             encode::head(out, activity, now.wall)?;
             encode::command(out, command)
@@ -193,7 +192,7 @@ impl Router {
         let part = |domain: DomainIx| campaign.domain(domain);
         match notice {
             Notice::Ignored(domain, status) => {
-                log::info!("[{}] {activity}: {} ignored, it answers nothing", name(domain), status_name(status));
+                log::info!("[{}] {activity}: {} ignored, it answers nothing", name(domain), status.name());
             }
             Notice::Doubted(domain, doubt) => {
                 let why = match doubt {
@@ -211,10 +210,10 @@ impl Router {
                 log::warn!("[{}] {activity}: has started over, led again from DOWNLOAD", name(domain));
             }
             Notice::Repeated(domain, command) => {
-                log::warn!("[{}] {activity}: {} sent once more", name(domain), command_name(command));
+                log::warn!("[{}] {activity}: {} sent once more", name(domain), command.name());
             }
             Notice::FailureKept(domain, status) => {
-                let status = status_name(status);
+                let status = status.name();
                 log::warn!("[{}] {activity}: {status} counts only if the domain does not start over", name(domain));
             }
             Notice::ActionsDropped(domain) => {

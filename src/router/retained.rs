@@ -5,8 +5,8 @@ use core::fmt;
 
 use crate::inventory::store::Store;
 use crate::limits::{DOMAINS_MAX, SAVED_RECORD_MAX};
+use crate::model::DomainIx;
 use crate::mqtt::{self, Document};
-use crate::orchestrator::ids::DomainIx;
 use crate::wire::desired_state::{self, DesiredState};
 use crate::wire::Span;
 

@@ -6,16 +6,14 @@ use super::outbound::message_to;
 use super::Router;
 use crate::journal::{self, Journal};
 use crate::limits::{INBOUND_MAX, REPORTS_MAX, SAVED_RECORD_MAX, SAVED_RESULTS_MAX, SAVED_STATE_MAX};
+use crate::model::time::Now;
+use crate::model::{Cause, DomainIx, Phase, Status};
 use crate::mqtt::{Ack, Class};
-use crate::orchestrator::campaign::Cause;
-use crate::orchestrator::ids::DomainIx;
-use crate::orchestrator::phase::{Phase, Status};
 use crate::orchestrator::resume::Saved;
 use crate::orchestrator::{Campaign, Event, WaitingOn};
 use crate::record::format::{Draft, Fields, Kind};
 use crate::record::state::{self, Beside};
 use crate::record::{actions, document, history, reports};
-use crate::time::Now;
 use crate::wire::{desired_state, Envelope};
 
 /// What is to be saved, all of it before the number is reported back. The order
@@ -260,7 +258,7 @@ impl Router {
         if super::inbound::checksum(&message[span.start as usize..span.end()]) != crc {
             return false;
         }
-        let place = |id: crate::text::Text<'_>| self.domains.iter().position(|name| id.eq_str(name));
+        let place = |id: crate::model::text::Text<'_>| self.domains.iter().position(|name| id.eq_str(name));
         let domains: Vec<Option<DomainIx>> = (0..state.domains())
             .map(|ix| state.domain_id(&message, ix).and_then(place).and_then(DomainIx::new))
             .collect();

@@ -6,10 +6,10 @@ use core::fmt;
 
 use super::outbound::message_to;
 use super::Router;
+use crate::model::text::Text;
+use crate::model::time::{Now, Tick};
 use crate::mqtt::{Class, Message, Will};
-use crate::text::Text;
-use crate::time::{Now, Tick};
-use crate::wire::status::{command_name, encode_presence};
+use crate::wire::status::encode_presence;
 
 /// Of statuses only the newest is of interest.
 const STATUS: Class = Class::Newest(2);
@@ -50,7 +50,7 @@ impl Router {
             out.write_str("the owner's consent to ")?;
         }
         let phase = campaign.asking.unwrap_or(campaign.phase);
-        out.write_str(phase.command().map_or("IDENTIFY", command_name))
+        out.write_str(phase.name())
     }
 
     pub(super) fn publish_status(&mut self, now: Now, online: bool) {

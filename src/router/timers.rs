@@ -1,7 +1,7 @@
 //! The orchestrator's timers, as points in time.
 
+use crate::model::time::Tick;
 use crate::orchestrator::effect::TimerKind;
-use crate::time::Tick;
 
 /// When each timer runs off; those that are not set are `None`.
 #[derive(Clone, Copy, Debug, Default)]

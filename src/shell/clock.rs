@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::time::{Now, Tick};
+use crate::model::time::{Now, Tick};
 
 /// The monotonic clock, from its creation on, and the wall clock.
 #[derive(Clone, Copy, Debug)]

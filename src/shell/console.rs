@@ -20,7 +20,7 @@ use crate::limits::{
     CONSOLE_CHUNK, CONSOLE_CLIENTS_MAX, CONSOLE_CLIENT_MS, CONSOLE_PAUSE_MS, CONSOLE_QUEUE, CONSOLE_REQUEST_MAX,
     CONSOLE_SPACING_MS,
 };
-use crate::time::Tick;
+use crate::model::time::Tick;
 
 /// What one too many is told.
 const FULL: &[u8] = b"{\"error\":\"too many consoles are open\",\"exit\":1}\n";

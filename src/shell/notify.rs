@@ -12,7 +12,7 @@ use heapless::String;
 
 use crate::config::env::Lookup;
 use crate::limits::ACTIVITY_TOLD_MAX;
-use crate::time::Tick;
+use crate::model::time::Tick;
 
 /// Whom to tell, and what was told.
 pub struct Notify {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use super::child::Child;
 use crate::config::env::Lookup;
 use crate::limits::{REBOOT_COMMAND_MS, REBOOT_FAILED_MS, REBOOT_LOOK_MS, REBOOT_PAUSE_MS, REBOOT_SYNC_MS};
-use crate::time::{Duration, Tick};
+use crate::model::time::{Duration, Tick};
 
 /// How the kernel is told.
 #[derive(Clone, PartialEq, Eq, Debug)]

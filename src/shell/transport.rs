@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use super::link::Link;
 use super::waiting::Waiting;
 use crate::limits::{UNREAD_MAX, UNREAD_MS, WRITE_CHUNK};
-use crate::time::Tick;
+use crate::model::time::Tick;
 
 type Opening = Pin<Box<dyn Future<Output = io::Result<Link>>>>;
 

@@ -16,7 +16,7 @@ mod tests;
 use std::fmt::{Display, Write};
 
 use crate::limits::{FINDINGS_MAX, PAYLOAD_IN_MAX};
-use crate::text::Text;
+use crate::model::text::Text;
 use crate::wire::malformed::{Key, What};
 use crate::wire::node::Node;
 use crate::wire::{desired_state, Envelope, Malformed};

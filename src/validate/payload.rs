@@ -3,7 +3,7 @@
 use super::spelling::{is_near, Spelling};
 use super::{within, Checker};
 use crate::limits::{COMPONENTS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX};
-use crate::text::Text;
+use crate::model::text::Text;
 use crate::wire::malformed::Key;
 use crate::wire::node::Node;
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::Report;
-use crate::text::{Escaped, Escaping, Text};
+use crate::model::text::{Escaped, Escaping, Text};
 
 /// One or two lines for each finding, and one that sums up. `name` is the file's.
 ///

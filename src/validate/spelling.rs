@@ -1,6 +1,6 @@
 //! Keys that are not read and are near to one that is.
 
-use crate::text::Text;
+use crate::model::text::Text;
 use crate::wire::malformed::Key;
 
 /// The keys of one kind of object.

@@ -7,11 +7,10 @@ use super::desired_state;
 use super::envelope::Envelope;
 use super::malformed::{Key, Malformed, What};
 use super::node::{self, KeyValue, Node};
-use super::status;
 use super::topic::{topic_form, Topic, TopicError, COMMAND, CURRENT_STATE, CURRENT_STATE_GET, DESIRED_STATE, FEEDBACK};
 use crate::limits::TOPIC_FORM_MAX;
-use crate::orchestrator::phase::Command;
-use crate::text::{Escaped, Text};
+use crate::model::text::{Escaped, Text};
+use crate::model::Command;
 
 /// What comes to an agent, by its topic.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,7 +75,7 @@ pub fn decode_command<'a>(envelope: &Envelope<'a>) -> Result<(Command, Text<'a>)
     let payload = envelope.require("command")?;
     let [command, baseline] = payload.fields([Key::Command, Key::Baseline])?;
     let command = command.ok_or_else(|| payload.missing(Key::Command))?;
-    let known = status::command(command.string()?).ok_or_else(|| command.error(What::Is("is not a command")))?;
+    let known = Command::of_name(command.string()?).ok_or_else(|| command.error(What::Is("is not a command")))?;
     Ok((known, node::string(baseline)?))
 }
 

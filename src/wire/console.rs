@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 
 use super::malformed::{Key, Malformed, What};
 use super::node::{self, Node};
-use crate::text::{Escaping, Text};
+use crate::model::text::{Escaping, Text};
 
 macro_rules! asks {
     ($($ask:ident = $name:literal,)*) => {

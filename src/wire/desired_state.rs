@@ -9,7 +9,7 @@ use super::malformed::{Key, Malformed, What};
 use super::node::{self, Node};
 use super::scan::Span;
 use crate::limits::{COMPONENTS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX};
-use crate::text::Text;
+use crate::model::text::Text;
 
 /// Where the parts of a desired state stand in its message. It holds no text, so
 /// it is as true of a copy of the message.

@@ -3,9 +3,8 @@
 
 use core::fmt::{self, Write};
 
-use super::status::{action_status_name, command_name, status_name};
-use crate::orchestrator::phase::{ActionStatus, Command, Status};
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::{ActionStatus, Command, Status};
 
 /// What ends an envelope, and a feedback.
 pub const TAIL: &str = "}";
@@ -31,7 +30,7 @@ pub fn head(out: &mut dyn Write, activity: Text<'_>, timestamp: u64) -> fmt::Res
 /// # Errors
 /// `out` fails.
 pub fn command(out: &mut dyn Write, command: Command) -> fmt::Result {
-    write_all(out, &["{\"command\":\"", command_name(command), "\"}"])
+    write_all(out, &["{\"command\":\"", command.name(), "\"}"])
 }
 
 /// A feedback's payload up to its actions; [`TAIL`] ends it. Backends do not know
@@ -40,7 +39,7 @@ pub fn command(out: &mut dyn Write, command: Command) -> fmt::Result {
 /// # Errors
 /// `out` or `words` fails.
 pub fn feedback_head(out: &mut dyn Write, status: Status, words: Words<'_>) -> fmt::Result {
-    write_all(out, &["{\"status\":\"", status_name(status), "\""])?;
+    write_all(out, &["{\"status\":\"", status.name(), "\""])?;
     let Some(words) = words else {
         return Ok(());
     };
@@ -83,7 +82,7 @@ pub fn feedback_actions<'a>(out: &mut dyn Write, actions: impl Iterator<Item = A
 fn action(out: &mut dyn Write, view: &ActionView<'_>) -> fmt::Result {
     write_all(out, &["{\"component\":", view.component])?;
     if let Some(status) = view.status {
-        write_all(out, &[",\"status\":\"", action_status_name(status), "\""])?;
+        write_all(out, &[",\"status\":\"", status.name(), "\""])?;
     }
     if view.progress > 0 {
         write!(out, ",\"progress\":{}", view.progress)?;

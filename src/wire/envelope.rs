@@ -4,7 +4,7 @@ use super::malformed::{Key, Malformed, What};
 use super::node::{self, Node};
 use super::scan::Span;
 use crate::limits::ACTIVITY_ID_MAX;
-use crate::text::Text;
+use crate::model::text::Text;
 
 /// A message without its payload's meaning. The whole message was checked.
 #[derive(Clone, Copy, Debug)]

@@ -10,9 +10,9 @@ use super::malformed::{Key, Malformed, What};
 use super::node::{self, Node};
 use super::status;
 use crate::limits::{ACTIONS_MAX, ACTION_COMPONENT_MAX};
+use crate::model::text::Text;
+use crate::model::{Limit, Status};
 use crate::orchestrator::event::Action;
-use crate::orchestrator::phase::Status;
-use crate::text::Text;
 
 /// A feedback apart from its actions.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +21,8 @@ pub struct Head<'a> {
     pub status: Status,
     /// The agent's words, whole; may be empty.
     pub message: Text<'a>,
-    /// The limit past which actions are that were left out: what it bounds, and
-    /// the bound. None if all are there.
-    pub past_limit: Option<(&'static str, usize)>,
+    /// The limit past which actions are that were left out. None if all are there.
+    pub past_limit: Option<Limit>,
 }
 
 /// Decodes the payload; its actions replace those in `actions`, in order.
@@ -49,9 +48,9 @@ fn decode_into<'a>(envelope: &Envelope<'a>, actions: &mut Vec<Action<'a>, ACTION
     for node in node::elements(listed)? {
         let action = action(node)?;
         if action.component.len() > ACTION_COMPONENT_MAX {
-            head.past_limit = head.past_limit.or(Some(("bytes in an action's component", ACTION_COMPONENT_MAX)));
+            head.past_limit = head.past_limit.or(Some(Limit::Component));
         } else if actions.push(action).is_err() {
-            head.past_limit = head.past_limit.or(Some(("actions", ACTIONS_MAX)));
+            head.past_limit = head.past_limit.or(Some(Limit::Actions));
         }
     }
     Ok(head)

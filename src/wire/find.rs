@@ -2,7 +2,7 @@
 //! so that it can be answered.
 
 use crate::limits::ACTIVITY_ID_MAX;
-use crate::text::Text;
+use crate::model::text::Text;
 
 use super::malformed::Key;
 

@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 use super::envelope::Envelope;
 use super::malformed::{Key, Malformed};
 use super::node::{self, Node};
-use crate::text::Text;
+use crate::model::text::Text;
 
 /// An inventory, as far as it goes into the aggregate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use core::fmt;
 use super::node::string_end;
 use super::scan::Span;
 use crate::limits::PATH_MAX;
-use crate::text::Text;
+use crate::model::text::Text;
 
 macro_rules! keys {
     ($($key:ident = $name:literal,)*) => {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::malformed::{Key, Malformed, Path, What};
 use super::scan::{self, skip_blanks, Span};
-use crate::text::{plain_end, Text};
+use crate::model::text::{plain_end, Text};
 
 /// A value in a document that was checked, and how one gets to it.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use super::malformed::{Malformed, Path, What};
 use crate::limits::DEPTH_MAX;
-use crate::text::{escape, plain_end, Flaw};
+use crate::model::text::{escape, plain_end, Flaw};
 
 /// Where something stands in a message, in bytes from its start. It stays true
 /// when the message is copied.

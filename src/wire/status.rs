@@ -1,69 +1,17 @@
-//! How statuses and commands are spelled (protocol.md, "Payloads"), and which of
-//! them backends know.
+//! What peers make of statuses: other spellings of agents, and what backends know
+//! (protocol.md, "Payloads").
 
 use core::fmt;
 
-use crate::orchestrator::phase::{ActionStatus, Command, Status};
-use crate::text::Text;
-
-const STATUSES: [(Status, &str); 23] = [
-    (Status::Identifying, "IDENTIFYING"),
-    (Status::Identified, "IDENTIFIED"),
-    (Status::IdentificationFailed, "IDENTIFICATION_FAILED"),
-    (Status::Running, "RUNNING"),
-    (Status::Completed, "COMPLETED"),
-    (Status::Incomplete, "INCOMPLETE"),
-    (Status::IncompleteInconsistent, "INCOMPLETE_INCONSISTENT"),
-    (Status::Superseded, "SUPERSEDED"),
-    (Status::Downloading, "DOWNLOADING"),
-    (Status::DownloadSuccess, "DOWNLOAD_SUCCESS"),
-    (Status::DownloadFailure, "DOWNLOAD_FAILURE"),
-    (Status::Updating, "UPDATING"),
-    (Status::UpdateSuccess, "UPDATE_SUCCESS"),
-    (Status::UpdateFailure, "UPDATE_FAILURE"),
-    (Status::Activating, "ACTIVATING"),
-    (Status::ActivationSuccess, "ACTIVATION_SUCCESS"),
-    (Status::ActivationFailure, "ACTIVATION_FAILURE"),
-    (Status::Rollback, "ROLLBACK"),
-    (Status::RollbackSuccess, "ROLLBACK_SUCCESS"),
-    (Status::RollbackFailure, "ROLLBACK_FAILURE"),
-    (Status::Cleanup, "CLEANUP"),
-    (Status::CleanupSuccess, "CLEANUP_SUCCESS"),
-    (Status::CleanupFailure, "CLEANUP_FAILURE"),
-];
-
-const ACTION_STATUSES: [(ActionStatus, &str); 13] = [
-    (ActionStatus::Identified, "IDENTIFIED"),
-    (ActionStatus::Downloading, "DOWNLOADING"),
-    (ActionStatus::DownloadSuccess, "DOWNLOAD_SUCCESS"),
-    (ActionStatus::DownloadFailure, "DOWNLOAD_FAILURE"),
-    (ActionStatus::Updating, "UPDATING"),
-    (ActionStatus::UpdateSuccess, "UPDATE_SUCCESS"),
-    (ActionStatus::UpdateFailure, "UPDATE_FAILURE"),
-    (ActionStatus::Removing, "REMOVING"),
-    (ActionStatus::RemovalSuccess, "REMOVAL_SUCCESS"),
-    (ActionStatus::RemovalFailure, "REMOVAL_FAILURE"),
-    (ActionStatus::Activating, "ACTIVATING"),
-    (ActionStatus::ActivationSuccess, "ACTIVATION_SUCCESS"),
-    (ActionStatus::ActivationFailure, "ACTIVATION_FAILURE"),
-];
-
-/// As agents spell it, and the log.
-pub fn status_name(status: Status) -> &'static str {
-    STATUSES.iter().find(|(known, _)| *known == status).map_or("UNKNOWN", |(_, name)| name)
-}
+use crate::model::text::Text;
+use crate::model::{ActionStatus, Status};
 
 /// The status that is spelled so; agents also write `COMPLETE`.
 pub fn status(name: Text<'_>) -> Status {
     if name.eq_str("COMPLETE") {
         return Status::Completed;
     }
-    STATUSES.iter().find(|(_, known)| name.eq_str(known)).map_or(Status::Unknown, |(status, _)| *status)
-}
-
-/// As agents spell it.
-pub fn action_status_name(status: ActionStatus) -> &'static str {
-    ACTION_STATUSES.iter().find(|(known, _)| *known == status).map_or("", |(_, name)| name)
+    Status::of_name(name).unwrap_or(Status::Unknown)
 }
 
 /// The action's status that is spelled so; agents also write `UPDATED`.
@@ -71,7 +19,7 @@ pub fn action_status(name: Text<'_>) -> Option<ActionStatus> {
     if name.eq_str("UPDATED") {
         return Some(ActionStatus::UpdateSuccess);
     }
-    ACTION_STATUSES.iter().find(|(_, known)| name.eq_str(known)).map(|(status, _)| *status)
+    ActionStatus::of_name(name)
 }
 
 /// The status by which backends know it.
@@ -90,23 +38,6 @@ pub fn action_status_for_backend(status: ActionStatus) -> ActionStatus {
         ActionStatus::ActivationFailure => ActionStatus::UpdateFailure,
         other => other,
     }
-}
-
-/// As agents know it, and owners who are asked for their consent.
-pub fn command_name(command: Command) -> &'static str {
-    match command {
-        Command::Download => "DOWNLOAD",
-        Command::Update => "UPDATE",
-        Command::Activate => "ACTIVATE",
-        Command::Rollback => "ROLLBACK",
-        Command::Cleanup => "CLEANUP",
-    }
-}
-
-/// The command that is spelled so.
-pub fn command(name: Text<'_>) -> Option<Command> {
-    let all = [Command::Download, Command::Update, Command::Activate, Command::Rollback, Command::Cleanup];
-    all.into_iter().find(|command| name.eq_str(command_name(*command)))
 }
 
 /// The manager's own status (configuration.md, `statusTopic`); `counts` are seconds
@@ -129,18 +60,6 @@ mod tests {
 
     fn name(raw: &str) -> Text<'_> {
         Text::parse(raw).unwrap()
-    }
-
-    #[test]
-    fn every_status_is_read_as_it_is_written() {
-        for (known, spelled) in STATUSES {
-            assert_eq!(status(name(status_name(known))), known);
-            assert_eq!(status_name(known), spelled);
-        }
-        for (known, spelled) in ACTION_STATUSES {
-            assert_eq!(action_status(name(action_status_name(known))), Some(known));
-            assert_eq!(action_status_name(known), spelled);
-        }
     }
 
     #[test]

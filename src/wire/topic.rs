@@ -5,7 +5,7 @@ use core::fmt;
 use heapless::{String, Vec};
 
 use crate::limits::{DOMAINS_MAX, DOMAIN_ID_MAX, TOPIC_FORM_MAX, TOPIC_OUT_MAX};
-use crate::orchestrator::ids::DomainIx;
+use crate::model::DomainIx;
 
 /// A topic of ours.
 pub type Topic = String<TOPIC_OUT_MAX>;

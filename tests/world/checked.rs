@@ -3,15 +3,14 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use update_manager::model::time::Tick;
+use update_manager::model::{DomainIx, Reboot};
 use update_manager::orchestrator::check::Check;
 use update_manager::orchestrator::finished::Finished;
-use update_manager::orchestrator::ids::DomainIx;
-use update_manager::orchestrator::reboot::Reboot;
 use update_manager::orchestrator::repair::InDoubt;
 use update_manager::orchestrator::{
     Campaign, Effects, Event, Orchestrator, Rejected, Settings, Synchronised, WaitingOn,
 };
-use update_manager::time::Tick;
 
 use crate::heap;
 

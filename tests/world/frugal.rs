@@ -3,12 +3,11 @@
 use heapless::{String, Vec};
 use update_manager::inventory::store::Store;
 use update_manager::limits::{ACTIONS_MAX, COMPONENTS_MAX};
-use update_manager::orchestrator::ids::DomainIx;
-use update_manager::orchestrator::phase::{Command, Status};
+use update_manager::model::text::Text;
+use update_manager::model::time::Tick;
+use update_manager::model::{Command, DomainIx, Status};
 use update_manager::orchestrator::repair::InDoubt;
 use update_manager::orchestrator::{Campaign, Effects, Event, Orchestrator, Rejected, WaitingOn};
-use update_manager::text::Text;
-use update_manager::time::Tick;
 use update_manager::wire::{desired_state, encode, feedback, inventory as wire_inventory, Envelope};
 
 use crate::actors::{desired_state as desired, inventory, Obedient, Owner};
@@ -39,7 +38,7 @@ impl<O: Orchestrator> Orchestrator for Frugal<O> {
         self.0.finished()
     }
 
-    fn reboot(&self) -> update_manager::orchestrator::reboot::Reboot {
+    fn reboot(&self) -> update_manager::model::Reboot {
         self.0.reboot()
     }
 

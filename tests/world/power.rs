@@ -1,7 +1,7 @@
 //! The power that is cut, and the disk that outlives it.
 
+use update_manager::model::time::{Now, Tick};
 use update_manager::router::Router;
-use update_manager::time::{Now, Tick};
 
 use crate::disk::{Disk, Fate, Step};
 use crate::heap;

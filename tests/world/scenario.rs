@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use log::Level;
 use update_manager::config::Config;
+use update_manager::model::time::{Now, Tick};
 use update_manager::mqtt::{LinkWish, Reason};
 use update_manager::router::Router;
-use update_manager::time::{Now, Tick};
 
 use crate::actors::{Actor, Nobody, Said};
 use crate::broker::Broker;

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use serde_json::Value;
 use update_manager::config::values::{Values, Warning, Warnings};
 use update_manager::config::{file, merge, Config};
+use update_manager::model::time::Now;
 use update_manager::mqtt::Options;
 use update_manager::orchestrator::{Durable, Orchestrator};
 use update_manager::router::{will, Router};
 use update_manager::shell;
-use update_manager::time::Now;
 
 use crate::checked::{Accepted, Checked};
 use crate::frugal::Frugal;

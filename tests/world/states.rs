@@ -5,18 +5,16 @@
 use std::collections::{HashSet, VecDeque};
 
 use update_manager::limits::{DOMAINS_MAX, STARTS_MAX};
-use update_manager::orchestrator::campaign::Cause;
+use update_manager::model::text::Text;
+use update_manager::model::time::Tick;
+use update_manager::model::{ActionStatus, Cause, DomainIx, DomainSet, Phase, PhaseSet, Status};
 use update_manager::orchestrator::check::Check;
 use update_manager::orchestrator::domain::{Domain, State, Wait};
 use update_manager::orchestrator::effect::{Effect, Notice, TimerKind};
 use update_manager::orchestrator::event::{Action, DesiredState, Feedback, Part};
-use update_manager::orchestrator::ids::{DomainIx, DomainSet};
-use update_manager::orchestrator::phase::{ActionStatus, Phase, PhaseSet, Status};
 use update_manager::orchestrator::repair::Order;
 use update_manager::orchestrator::resume::Saved;
 use update_manager::orchestrator::{Campaign, Effects, Event, Link, Orchestrator, Rejected, Settings, Synchronised};
-use update_manager::text::Text;
-use update_manager::time::Tick;
 
 /// Messages that a domain may still answer in the states that are gone on from. More come
 /// only of repairs that were lost one after the other, and say nothing new; the random
@@ -219,7 +217,7 @@ impl Key {
             asking: campaign.asking,
             approved: campaign.approved,
             outcome: campaign.outcome,
-            is_turned_back: matches!(campaign.cause, Some(Cause::ConsentDenied | Cause::ConsentLate(_))),
+            is_turned_back: matches!(campaign.cause, Some(Cause::ConsentDenied | Cause::ConsentLate)),
             domains,
         }
     }
@@ -316,12 +314,6 @@ fn visit(plan: Plan, each: &mut dyn FnMut(&Course)) -> Reach {
     }
     assert_eq!(feedbacks, seen.len() * domains * Status::ALL.len() * 2, "every status in every state");
     Reach { states: seen.len(), transitions }
-}
-
-#[test]
-fn the_statuses_tried_are_all_there_are() {
-    assert!(Status::ALL.into_iter().enumerate().all(|(place, status)| status as usize == place));
-    assert_eq!(Status::ALL[Status::ALL.len() - 1], Status::Unknown, "the last one declared");
 }
 
 fn reach(plan: Plan) -> Reach {

@@ -14,7 +14,7 @@ use crate::config::commands::{Apply, Command};
 use crate::config::Config;
 use crate::exit;
 use crate::limits::CONSOLE_FOLLOW_MS;
-use crate::text::{Escaped, Text};
+use crate::model::text::{Escaped, Text};
 use crate::wire::console::{Answer, Ask, Request};
 use link::Link;
 use screen::Screen;

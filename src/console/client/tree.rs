@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::limits::CONSOLE_LEVELS_MAX;
-use crate::text::Text;
+use crate::model::text::Text;
 use crate::wire::malformed::{Key, Malformed};
 use crate::wire::node::{self, Node};
 

@@ -13,7 +13,7 @@ use mqttbytes::v4::{self, Packet};
 use mqttbytes::QoS;
 
 use super::{Class, Document, Documents, Event, LinkWish, Message, Options, Publish, PublishError, Reason, Session};
-use crate::time::Tick;
+use crate::model::time::Tick;
 
 /// Documents by number.
 struct Texts(RefCell<[String; 2]>);

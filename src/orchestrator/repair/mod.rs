@@ -31,14 +31,13 @@ mod tests;
 pub use obligation::{Doubt, InDoubt, Obligation, Suspicion, Times};
 pub use queue::{Order, Queue};
 
-use super::domain::{Domain, Reason, State};
+use super::domain::{Domain, State};
 use super::effect::{Effect, Effects, Notice};
 use super::event::{Feedback, Link};
-use super::ids::{DomainIx, DomainSet};
-use super::phase::{Command, Phase, Status};
 use super::synchronised::Synchronised;
 use crate::limits::{REPAIRS_MAX, SETTLE_MS};
-use crate::time::Tick;
+use crate::model::time::Tick;
+use crate::model::{Command, DomainIx, DomainSet, Phase, Reason, Status};
 
 /// Whether and since when agents can be heard.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]

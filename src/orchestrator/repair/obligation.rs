@@ -1,8 +1,8 @@
 //! What a domain owes, as far as it may have been lost.
 
 use super::queue::Queue;
-use crate::orchestrator::domain::Reason;
-use crate::time::Tick;
+use crate::model::time::Tick;
+use crate::model::Reason;
 
 /// What a domain owes, and what is known of whether it may have been lost.
 #[derive(Clone, Debug, PartialEq, Default)]

@@ -3,7 +3,7 @@
 use heapless::Vec;
 
 use crate::limits::ORDERS_MAX;
-use crate::orchestrator::phase::{Command, Status};
+use crate::model::{Command, Status};
 
 /// A message that a domain may still answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

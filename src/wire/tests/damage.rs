@@ -4,7 +4,7 @@
 use super::super::{activity_of, ActivityIdFinder};
 use super::*;
 use crate::inventory::store::Store;
-use crate::orchestrator::ids::DomainIx;
+use crate::model::DomainIx;
 
 /// Xorshift: the same numbers from the same seed, which must not be 0.
 pub(super) struct Random(pub u32);

@@ -1,7 +1,7 @@
 //! What passes, byte for byte, and what is written.
 
 use super::*;
-use crate::orchestrator::phase::{ActionStatus, Command, Status};
+use crate::model::{ActionStatus, Command, Status};
 use crate::wire::encode::{ActionView, Count, SliceWriter, Words};
 use core::fmt::Write;
 
@@ -168,7 +168,7 @@ fn an_inventory_is_kept_as_it_came_and_its_root_found() {
 fn a_report_is_written_in_pieces() {
     let write = |out: &mut dyn Write| {
         encode::head(out, Text::parse(r"act\u00311").unwrap(), 17)?;
-        let words: Words<'_> = Some(&|out| crate::text::Escaping(out).write_str("[containers] said \"no\"\n"));
+        let words: Words<'_> = Some(&|out| crate::model::text::Escaping(out).write_str("[containers] said \"no\"\n"));
         encode::feedback_head(out, Status::Incomplete, words)?;
         let view = ActionView { component: r#"{"id":"a"}"#, status: None, progress: 0, message: "" };
         let second = ActionView { status: Some(ActionStatus::Removing), progress: 7, message: r"\t", ..view };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::limits::{ACTIONS_MAX, ACTION_COMPONENT_MAX, DOMAIN_ID_MAX};
+use crate::model::Limit;
 
 fn list(n: usize, element: impl Fn(usize) -> String) -> String {
     (0..n).map(element).collect::<Vec<_>>().join(",")
@@ -58,7 +59,7 @@ fn actions_past_the_limit_are_left_out_and_the_limit_is_named() {
     let (head, actions) = feedback_of(fits.as_bytes()).unwrap();
     assert_eq!((head.past_limit, actions.len()), (None, 256));
     let (head, actions) = feedback_of(past.as_bytes()).unwrap();
-    assert_eq!((head.past_limit, actions.len()), (Some(("actions", 256)), 256));
+    assert_eq!((head.past_limit, actions.len()), (Some(Limit::Actions), 256));
     assert!(actions[255].id.eq_str("a255"));
     let broken = past.replace(r#"{"id":"a256"}"#, r#"{"id":256}"#);
     let error = feedback_of(broken.as_bytes()).unwrap_err().to_string();
@@ -78,7 +79,7 @@ fn a_component_past_the_limit_is_left_out_and_the_limit_is_named() {
     let (head, actions) = feedback_of(fits.as_bytes()).unwrap();
     assert_eq!((head.past_limit, actions.len()), (None, 2));
     let (head, actions) = feedback_of(past.as_bytes()).unwrap();
-    assert_eq!(head.past_limit, Some(("bytes in an action's component", 384)));
+    assert_eq!(head.past_limit, Some(Limit::Component));
     assert_eq!(actions.len(), 1);
     assert!(actions[0].id.eq_str("b"));
 }

@@ -6,8 +6,8 @@ use std::vec::Vec;
 
 use super::things::Identity;
 use super::{desired_state, encode, feedback, inventory, Envelope, Malformed};
+use crate::model::text::Text;
 use crate::orchestrator::event::Action;
-use crate::text::Text;
 
 mod agreement;
 mod consent;

@@ -4,7 +4,7 @@
 use core::fmt::Write;
 
 use super::*;
-use crate::orchestrator::phase::{ActionStatus, Command, Status};
+use crate::model::{ActionStatus, Command, Status};
 use crate::wire::encode::ActionView;
 use crate::wire::things::encode::{self as twin, Answer};
 use crate::wire::things::{Operation, Reply, Request, RequestTopic};
@@ -123,7 +123,7 @@ fn an_answer_to_what_cannot_be_read_has_no_correlation_id() {
     let Ok((reply, Err(flaw))) = Request::decode(b"hello", &topic, &identity) else {
         panic!("taken");
     };
-    let words = |out: &mut dyn Write| write!(crate::text::Escaping(out), "{flaw}");
+    let words = |out: &mut dyn Write| write!(crate::model::text::Escaping(out), "{flaw}");
     assert_eq!(
         answered(&identity, &reply, Answer::Refused(&words)),
         r#"{"topic":"n/\"odd\"/things/live/messages/apply","headers":{"content-type":"application/json","response-required":false},"path":"/features/UpdateManager/outbox/messages/apply","value":{"error":"messages:parameter.invalid","status":400,"message":"message is not JSON: a value is expected (byte 0)"},"status":400}"#

@@ -6,8 +6,8 @@ use core::fmt::{self, Write};
 
 use super::super::encode;
 use super::{Identity, Reply};
-use crate::orchestrator::phase::Command;
-use crate::text::{Escaped, Text};
+use crate::model::text::{Escaped, Text};
+use crate::model::Command;
 
 /// What ends a report of the inventory, after the document.
 pub const INVENTORY_TAIL: &str = "}}";

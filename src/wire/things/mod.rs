@@ -11,7 +11,7 @@ pub use identity::Identity;
 pub use request::{Foreign, Reply, Request};
 pub use topic::{Incoming, RequestTopic, EDGE_REQUEST, EDGE_RESPONSE, EVENTS};
 
-use crate::text::Text;
+use crate::model::text::Text;
 
 /// What is asked of us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,7 +7,7 @@ use super::super::node::Node;
 use super::super::Envelope;
 use super::{is, Identity, Operation, RequestTopic};
 use crate::limits::CORRELATION_ID_MAX;
-use crate::text::Text;
+use crate::model::text::Text;
 
 /// What an answer has of its request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

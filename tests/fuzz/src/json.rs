@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use update_manager::limits::DEPTH_MAX;
-use update_manager::text::Text;
+use update_manager::model::text::Text;
 use update_manager::wire::scan;
 
 /// Levels of a document that is JSON. Counted by its brackets: of a key that

@@ -4,19 +4,14 @@
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
-use update_manager::orchestrator::campaign::PastLimit;
+use update_manager::model::{ActionStatus, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reboot, Status};
 use update_manager::orchestrator::check::Check;
 use update_manager::orchestrator::effect::TimerKind;
 use update_manager::orchestrator::event::{Action, DesiredState, Feedback, Part};
-use update_manager::orchestrator::ids::{DomainIx, DomainSet};
-use update_manager::orchestrator::phase::{ActionStatus, Command, Phase, PhaseSet, Status};
-use update_manager::orchestrator::reboot::Reboot;
 use update_manager::orchestrator::resume::Saved;
-use update_manager::orchestrator::{
-    Effect, Effects, Event, Link, Orchestrator, Rejected, Settings, Synchronised, WaitingOn,
-};
-use update_manager::text::Text;
-use update_manager::time::Tick;
+use update_manager::orchestrator::{Effect, Effects, Event, Link, Orchestrator, Rejected, Settings, Synchronised, WaitingOn};
+use update_manager::model::text::Text;
+use update_manager::model::time::Tick;
 
 const NAMES: [&str; DOMAINS_MAX] =
     ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9", "d10", "d11", "d12", "d13", "d14", "d15"];
@@ -231,7 +226,7 @@ impl Course {
                 self.say(domain, self.activity, status, if words { r"no \ud83d\ude00" } else { "" }, 0, None);
             }
             Step::Feedback { domain, activity, status, actions, past_limit } => {
-                let past_limit = past_limit.then_some(PastLimit::ACTIONS);
+                let past_limit = past_limit.then_some(Limit::Actions);
                 self.say(
                     domain,
                     activity,
@@ -340,7 +335,7 @@ impl Course {
         assert!(self.handle(Event::DesiredState(desired)).is_err() || self.orchestrator.campaign().is_none());
     }
 
-    fn say(&mut self, domain: u8, activity: u8, status: Status, words: &str, actions: u8, limit: Option<PastLimit>) {
+    fn say(&mut self, domain: u8, activity: u8, status: Status, words: &str, actions: u8, limit: Option<Limit>) {
         let is_flood = actions == u8::MAX && self.floods > 0;
         self.floods -= usize::from(is_flood);
         let count = if is_flood { ACTIONS_MAX } else { usize::from(actions % 4) };

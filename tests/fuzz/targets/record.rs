@@ -8,16 +8,14 @@ use libfuzzer_sys::fuzz_target;
 use update_manager::journal::Journal;
 use update_manager::limits::{SAVED_STATE_MAX, SAVED_WORDS_MAX};
 use update_manager::mqtt::Waiting;
-use update_manager::orchestrator::domain::Reason;
+use update_manager::model::{ActionStatus, DomainIx, Reason};
 use update_manager::orchestrator::event::Action;
-use update_manager::orchestrator::ids::DomainIx;
-use update_manager::orchestrator::phase::ActionStatus;
 use update_manager::orchestrator::Campaign;
 use update_manager::record::format::{fields, open, seal, Draft, Kind, HEADER};
 use update_manager::record::slots::{look, Slot};
 use update_manager::record::state::{self, Beside};
 use update_manager::record::{actions, document, history, reports, session};
-use update_manager::text::Text;
+use update_manager::model::text::Text;
 
 /// Where a record's frame names its kind.
 const KIND: usize = 4;

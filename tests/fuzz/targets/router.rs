@@ -17,7 +17,7 @@ use update_manager::mqtt::{LinkWish, Options};
 use update_manager::orchestrator::Synchronised;
 use update_manager::router::{will, Router};
 use update_manager::shell;
-use update_manager::time::{Now, Tick};
+use update_manager::model::time::{Now, Tick};
 use update_manager_fuzz::broker::{connack, covers, packets, publish, small, suback};
 use update_manager_fuzz::{json, log_everything, pieces, was_message_lost};
 

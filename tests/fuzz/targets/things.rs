@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use std::fmt::Write;
 use update_manager::limits::{ANSWER_TOPIC_MAX, TOPIC_IN_MAX};
-use update_manager::text::Escaping;
+use update_manager::model::text::Escaping;
 use update_manager::wire::things::encode::{self, Answer};
 use update_manager::wire::things::{Identity, Incoming, Operation, Reply, Request, RequestTopic, EVENTS};
 use update_manager::wire::{desired_state, Envelope, Malformed};

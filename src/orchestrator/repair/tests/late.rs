@@ -1,15 +1,13 @@
 //! Rules 4 to 8: late answers, failures, rollbacks and clean-ups, and clocks.
 
 use super::{repaired, MINUTE};
-use crate::orchestrator::campaign::Cause;
-use crate::orchestrator::domain::{Reason, State};
+use crate::model::time::Tick;
+use crate::model::{Cause, Command, DomainSet, Phase, Reason, Status};
+use crate::orchestrator::domain::State;
 use crate::orchestrator::effect::{Effect, Notice, TimerKind};
 use crate::orchestrator::event::{Event, Link};
-use crate::orchestrator::ids::DomainSet;
-use crate::orchestrator::phase::{Command, Phase, Status};
 use crate::orchestrator::resume_tests::booted;
 use crate::orchestrator::tests::{asking, ix, Course, SETTINGS};
-use crate::time::Tick;
 
 // Rule 4: late answers.
 

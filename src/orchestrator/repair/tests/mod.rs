@@ -4,15 +4,13 @@ mod late;
 
 use super::{InDoubt, Order};
 use crate::limits::DOMAINS_MAX;
-use crate::orchestrator::domain::Reason;
+use crate::model::time::Tick;
+use crate::model::{Command, DomainSet, Phase, Reason, Status};
 use crate::orchestrator::effect::TimerKind;
 use crate::orchestrator::event::{Event, Feedback, Link};
-use crate::orchestrator::ids::DomainSet;
-use crate::orchestrator::phase::{Command, Phase, Status};
 use crate::orchestrator::resume_tests::{booted, booted_with};
 use crate::orchestrator::tests::{feedback, ix, Course, SETTINGS};
 use crate::orchestrator::{Orchestrator, Settings};
-use crate::time::Tick;
 
 const MINUTE: u64 = 60_000;
 

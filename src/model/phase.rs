@@ -1,84 +1,90 @@
 //! The phases of an activity, the commands that start them, and the statuses
 //! that are told of them (protocol.md, "Payloads").
 
-/// A part of an activity that all domains go through together.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-pub enum Phase {
-    /// Agents find out what they would do.
-    Identify,
-    /// Agents fetch what they need.
-    Download,
-    /// Agents install.
-    Update,
-    /// Agents put the new into use.
-    Activate,
-    /// Agents remove what is no longer needed.
-    Cleanup,
+use super::table::table;
+
+table! {
+    /// A part of an activity that all domains go through together.
+    pub enum Phase {
+        /// Agents find out what they would do.
+        Identify = 1 "IDENTIFY",
+        /// Agents fetch what they need.
+        Download = 2 "DOWNLOAD",
+        /// Agents install.
+        Update = 3 "UPDATE",
+        /// Agents put the new into use.
+        Activate = 4 "ACTIVATE",
+        /// Agents remove what is no longer needed.
+        Cleanup = 5 "CLEANUP",
+    }
 }
 
-/// What an agent is told to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Command {
-    /// Starts [`Phase::Download`].
-    Download,
-    /// Starts [`Phase::Update`].
-    Update,
-    /// Starts [`Phase::Activate`].
-    Activate,
-    /// Undo what was done so far.
-    Rollback,
-    /// Starts [`Phase::Cleanup`]; also ends the part of a domain that failed.
-    Cleanup,
+table! {
+    /// What an agent is told to do.
+    pub enum Command {
+        /// Starts [`Phase::Download`].
+        Download = 1 "DOWNLOAD",
+        /// Starts [`Phase::Update`].
+        Update = 2 "UPDATE",
+        /// Starts [`Phase::Activate`].
+        Activate = 3 "ACTIVATE",
+        /// Undo what was done so far.
+        Rollback = 4 "ROLLBACK",
+        /// Starts [`Phase::Cleanup`]; also ends the part of a domain that failed.
+        Cleanup = 5 "CLEANUP",
+    }
 }
 
-/// Status of an activity, or of a phase, in a feedback.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-#[allow(missing_docs)]
-pub enum Status {
-    Identifying,
-    Identified,
-    IdentificationFailed,
-    Running,
-    Completed,
-    Incomplete,
-    IncompleteInconsistent,
-    Superseded,
-    Downloading,
-    DownloadSuccess,
-    DownloadFailure,
-    Updating,
-    UpdateSuccess,
-    UpdateFailure,
-    Activating,
-    ActivationSuccess,
-    ActivationFailure,
-    Rollback,
-    RollbackSuccess,
-    RollbackFailure,
-    Cleanup,
-    CleanupSuccess,
-    CleanupFailure,
-    /// One that this program does not know.
-    Unknown,
+table! {
+    /// Status of an activity, or of a phase, in a feedback.
+    #[allow(missing_docs)]
+    pub enum Status {
+        Identifying = 1 "IDENTIFYING",
+        Identified = 2 "IDENTIFIED",
+        IdentificationFailed = 3 "IDENTIFICATION_FAILED",
+        Running = 4 "RUNNING",
+        Completed = 5 "COMPLETED",
+        Incomplete = 6 "INCOMPLETE",
+        IncompleteInconsistent = 7 "INCOMPLETE_INCONSISTENT",
+        Superseded = 8 "SUPERSEDED",
+        Downloading = 9 "DOWNLOADING",
+        DownloadSuccess = 10 "DOWNLOAD_SUCCESS",
+        DownloadFailure = 11 "DOWNLOAD_FAILURE",
+        Updating = 12 "UPDATING",
+        UpdateSuccess = 13 "UPDATE_SUCCESS",
+        UpdateFailure = 14 "UPDATE_FAILURE",
+        Activating = 15 "ACTIVATING",
+        ActivationSuccess = 16 "ACTIVATION_SUCCESS",
+        ActivationFailure = 17 "ACTIVATION_FAILURE",
+        Rollback = 18 "ROLLBACK",
+        RollbackSuccess = 19 "ROLLBACK_SUCCESS",
+        RollbackFailure = 20 "ROLLBACK_FAILURE",
+        Cleanup = 21 "CLEANUP",
+        CleanupSuccess = 22 "CLEANUP_SUCCESS",
+        CleanupFailure = 23 "CLEANUP_FAILURE",
+        /// One that this program does not know.
+        Unknown = 24 "UNKNOWN",
+    }
 }
 
-/// Status of an action in a feedback.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-#[allow(missing_docs)]
-pub enum ActionStatus {
-    Identified,
-    Downloading,
-    DownloadSuccess,
-    DownloadFailure,
-    Updating,
-    UpdateSuccess,
-    UpdateFailure,
-    Removing,
-    RemovalSuccess,
-    RemovalFailure,
-    Activating,
-    ActivationSuccess,
-    ActivationFailure,
+table! {
+    /// Status of an action in a feedback.
+    #[allow(missing_docs)]
+    pub enum ActionStatus {
+        Identified = 1 "IDENTIFIED",
+        Downloading = 2 "DOWNLOADING",
+        DownloadSuccess = 3 "DOWNLOAD_SUCCESS",
+        DownloadFailure = 4 "DOWNLOAD_FAILURE",
+        Updating = 5 "UPDATING",
+        UpdateSuccess = 6 "UPDATE_SUCCESS",
+        UpdateFailure = 7 "UPDATE_FAILURE",
+        Removing = 8 "REMOVING",
+        RemovalSuccess = 9 "REMOVAL_SUCCESS",
+        RemovalFailure = 10 "REMOVAL_FAILURE",
+        Activating = 11 "ACTIVATING",
+        ActivationSuccess = 12 "ACTIVATION_SUCCESS",
+        ActivationFailure = 13 "ACTIVATION_FAILURE",
+    }
 }
 
 impl Phase {
@@ -117,34 +123,6 @@ impl Phase {
 }
 
 impl Status {
-    /// All there are, in the order of their declaration.
-    pub const ALL: [Status; 24] = [
-        Status::Identifying,
-        Status::Identified,
-        Status::IdentificationFailed,
-        Status::Running,
-        Status::Completed,
-        Status::Incomplete,
-        Status::IncompleteInconsistent,
-        Status::Superseded,
-        Status::Downloading,
-        Status::DownloadSuccess,
-        Status::DownloadFailure,
-        Status::Updating,
-        Status::UpdateSuccess,
-        Status::UpdateFailure,
-        Status::Activating,
-        Status::ActivationSuccess,
-        Status::ActivationFailure,
-        Status::Rollback,
-        Status::RollbackSuccess,
-        Status::RollbackFailure,
-        Status::Cleanup,
-        Status::CleanupSuccess,
-        Status::CleanupFailure,
-        Status::Unknown,
-    ];
-
     /// Whether it ends in `_FAILURE` or `_FAILED`.
     pub fn is_failure(self) -> bool {
         matches!(
@@ -183,7 +161,7 @@ impl Status {
 }
 
 /// A set of phases.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct PhaseSet(u8);
 
 impl PhaseSet {
@@ -192,12 +170,12 @@ impl PhaseSet {
 
     /// Adds `phase`.
     pub fn insert(&mut self, phase: Phase) {
-        self.0 |= 1 << phase as u8;
+        self.0 |= 1 << phase.code();
     }
 
     /// Whether `phase` is in it.
     pub fn contains(self, phase: Phase) -> bool {
-        self.0 & (1 << phase as u8) != 0
+        self.0 & (1 << phase.code()) != 0
     }
 
     /// Whether none is in it.
@@ -212,5 +190,18 @@ impl FromIterator<Phase> for PhaseSet {
             set.insert(phase);
             set
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_read_as_it_is_written() {
+        Phase::check_table();
+        Command::check_table();
+        Status::check_table();
+        ActionStatus::check_table();
     }
 }

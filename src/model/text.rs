@@ -73,6 +73,11 @@ impl<'a> Text<'a> {
         self.0.bytes().zip(other.bytes()).take_while(|(one, other)| one == other && *one != b'\\').count()
     }
 
+    /// Its longest beginning that fits, as `cut` makes it.
+    pub fn cut_to<const N: usize>(&self) -> heapless::String<N> {
+        heapless::String::try_from(self.cut(N).as_json()).unwrap_or_default()
+    }
+
     /// Its longest beginning of at most `bytes_max` bytes, escaped as in JSON,
     /// that ends between two characters.
     pub fn cut(&self, bytes_max: usize) -> Text<'a> {

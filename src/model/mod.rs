@@ -1,0 +1,15 @@
+//! The words that all parts of the program share: what goes over the wire, to disk and to
+//! the console means the same everywhere. Nothing here knows how a peer behaves.
+
+mod domains;
+mod phase;
+mod reason;
+mod reboot;
+pub(crate) mod table;
+pub mod text;
+pub mod time;
+
+pub use domains::{DomainIx, DomainSet};
+pub use phase::{ActionStatus, Command, Phase, PhaseSet, Status};
+pub use reason::{Cause, Limit, Reason, ReasonKind};
+pub use reboot::Reboot;
