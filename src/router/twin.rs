@@ -9,13 +9,13 @@ use super::inbound::escape;
 use super::outbound::message_to;
 use super::Router;
 use crate::inventory;
-use crate::journal::Kind;
 use crate::limits::{ANSWER_ROOM, ANSWER_ROOM_MESSAGES, PAYLOAD_IN_MAX};
 use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::Status;
 use crate::mqtt::Class;
 use crate::orchestrator::Event;
+use crate::store::journal::Kind;
 use crate::wire::consent::ConsentReply;
 use crate::wire::things::encode::{answer, feature, Answer};
 use crate::wire::things::{Identity, Operation, Reply, Request, RequestTopic, EDGE_REQUEST, EVENTS};
@@ -128,7 +128,7 @@ impl Router {
             return Ok(());
         }
         self.answer(now, topic, reply, Answer::Taken);
-        self.apply(now, bytes, &envelope, state);
+        self.apply(now, bytes, &envelope, state, false);
         Ok(())
     }
 
@@ -178,7 +178,7 @@ impl Router {
     fn answer_refused(&mut self, now: Now, topic: &RequestTopic<'_>, reply: &Reply<'_>, why: &dyn fmt::Display) {
         let counters = &mut self.console.counters;
         counters.malformed = counters.malformed.saturating_add(1);
-        self.console.journal.note_last(now, Kind::Malformed);
+        self.store.journal.note_last(now, Kind::Malformed);
         log::warn!("request {}: {} refused: {why}", topic.id, reply.operation.name());
         self.answer(now, topic, reply, Answer::Refused(&|out: &mut dyn Write| escape(out, why)));
     }

@@ -103,6 +103,7 @@ impl Course {
         world.expects_error("a desired state is not taken: too many messages wait for the broker");
         // A cut in the very first write of a state.
         world.expects_error("what was saved of it cannot be read");
+        world.expects_error("is moved aside");
         world.read_max = random.of(&[1, 13, 4096, usize::MAX]);
         for domain in &DOMAINS[..domains] {
             world = join(world, domain, &mut random, is_calm);

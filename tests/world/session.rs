@@ -1,6 +1,6 @@
 //! The session at the broker: which of it is kept, and what is done when it is lost.
 
-use update_manager::record::format::Kind;
+use update_manager::store::format::Kind;
 
 use crate::actors::{desired_state, Obedient};
 use crate::disk::Fate;
@@ -178,6 +178,7 @@ fn a_subscription_of_which_nothing_is_known_is_taken_back_when_a_message_comes_b
     world.run_for(1_000);
     let Some(disk) = &mut world.disk else { panic!("there is a disk") };
     disk.damage(Kind::Session);
+    world.expects_error("is moved aside");
     restart(&mut world, &configuration(&["one"], ""));
     let gone = ["twoupdate/desiredstatefeedback", "twoupdate/currentstate"];
     assert_eq!(has(&world, &gone), gone);

@@ -1,14 +1,11 @@
 //! The finished activities as they are saved, oldest first, and with them the last
 //! events.
 
-use heapless::String;
-
 use super::format::{fields, Draft, Fields, Kind};
-use crate::journal::{self, Detail, Event, Journal, Past};
-use crate::limits::{DOMAINS_MAX, EVENTS_MAX, PAST_REASON_MAX, SAVED_HISTORY_MAX};
+use super::journal::{self, Detail, Event, Journal, Past};
+use crate::limits::{ACTIVITY_ID_MAX, DOMAINS_MAX, EVENTS_MAX, PAST_REASON_MAX, SAVED_HISTORY_MAX};
 use crate::model::text::Text;
-use crate::model::{DomainIx, Phase, Status};
-use crate::orchestrator::finished::{Finished, One};
+use crate::model::{DomainIx, Phase, Run, Status};
 
 /// Tags of the fields. A number is never given another meaning.
 mod tag {
@@ -18,22 +15,22 @@ mod tag {
     /// A domain, by whose place among them events name it.
     pub const DOMAIN: u8 = 3;
     pub const EVENTS: u8 = 4;
+    /// Which activity it is.
+    pub const RUN: u8 = 5;
 }
 
 /// Bytes of an event: time, kind, domain, detail.
 const EVENT: usize = 11;
 
-/// The record of them; `names` are the domains in the order of the configuration.
-pub fn encode(finished: &Finished, journal: &Journal, names: &[std::string::String]) -> Option<Draft> {
-    Draft::new(Kind::History, SAVED_HISTORY_MAX, |out: &mut Fields<'_>| {
-        for one in finished.iter() {
-            let outcome = [one.outcome.code()];
-            let (timestamp, crc) = (one.timestamp.to_le_bytes(), one.crc.to_le_bytes());
-            out.put(tag::ONE, &[&timestamp, &crc, &outcome, one.activity.as_bytes()]);
-            let key = (one.timestamp, one.crc);
-            if let Some(past) = journal.past().rev().find(|past| past.key == key && past.activity == *one.activity) {
-                out.put(tag::MORE, &[&past.begun.to_le_bytes(), &past.took_ms.to_le_bytes(), past.reason.as_bytes()]);
-            }
+/// The record of them, with the activity's state if that is not empty; `names` are the
+/// domains in the order of the configuration.
+pub fn encode(journal: &Journal, names: &[String], state: &[u8]) -> Option<Draft> {
+    Draft::carrying(Kind::History, SAVED_HISTORY_MAX, state, |out: &mut Fields<'_>| {
+        for past in journal.past() {
+            let (timestamp, crc) = (past.timestamp.to_le_bytes(), past.crc.to_le_bytes());
+            out.put(tag::ONE, &[&timestamp, &crc, &[past.outcome.code()], past.activity.as_bytes()]);
+            out.put(tag::MORE, &[&past.begun.to_le_bytes(), &past.took_ms.to_le_bytes(), past.reason.as_bytes()]);
+            out.put(tag::RUN, &[&past.run.0.to_le_bytes()]);
         }
         for name in names.iter().take(DOMAINS_MAX) {
             out.put(tag::DOMAIN, &[name.as_bytes()]);
@@ -57,66 +54,57 @@ fn detail(detail: Detail) -> u8 {
     }
 }
 
-/// Those that the fields hold; what cannot be read is left out.
-pub fn decode(bytes: &[u8]) -> Finished {
-    let mut finished = Finished::default();
-    for (_, content) in fields(bytes).filter(|(tag, _)| *tag == tag::ONE) {
-        if let Some(one) = decode_one(content) {
-            finished.remember(one);
-        }
-    }
-    finished
-}
-
-/// Puts what the fields say of activities and events into the journal.
-pub fn decode_journal(bytes: &[u8], names: &[std::string::String], journal: &mut Journal) {
+/// Puts what the fields say of activities and events into the journal; what cannot be
+/// read is left out.
+pub fn decode(bytes: &[u8], names: &[String], journal: &mut Journal) {
     let mut last = None;
-    let mut domains = [None; DOMAINS_MAX];
-    let mut named = 0;
+    let mut domains = Vec::new();
     for (tag, content) in fields(bytes) {
-        match tag {
-            tag::ONE => last = decode_one(content),
-            tag::MORE => {
-                if let Some(past) = last.take().and_then(|one| decode_past(one, content)) {
-                    journal.push_past(past);
-                }
+        match (tag, &mut last) {
+            (tag::ONE, _) => {
+                last.take().into_iter().for_each(|past| journal.push_past(past));
+                last = decode_one(content);
             }
-            tag::DOMAIN => {
-                if let Some(place) = domains.get_mut(named) {
-                    let known = names.iter().position(|name| name.as_bytes() == content);
-                    *place = known.and_then(DomainIx::new);
-                }
-                named += 1;
+            (tag::MORE, Some(past)) => drop(decode_more(content, past)),
+            (tag::RUN, Some(past)) => {
+                past.run = content.try_into().map_or(Run::NONE, |run| Run(u64::from_le_bytes(run)))
             }
-            tag::EVENTS => {
+            (tag::DOMAIN, _) if domains.len() < DOMAINS_MAX => {
+                let known = names.iter().position(|name| name.as_bytes() == content);
+                domains.push(known.and_then(DomainIx::new));
+            }
+            (tag::EVENTS, _) => {
                 let events = content.chunks_exact(EVENT).filter_map(|event| decode_event(event, &domains));
                 events.for_each(|event| journal.push(event));
             }
             _ => {}
         }
     }
+    last.into_iter().for_each(|past| journal.push_past(past));
 }
 
-fn decode_one(content: &[u8]) -> Option<One> {
+/// Of one without times its timestamp says when it was wanted.
+fn decode_one(content: &[u8]) -> Option<Past> {
     let text = Text::parse(core::str::from_utf8(content.get(13..)?).ok()?)?;
-    Some(One {
-        timestamp: i64::from_le_bytes(content.get(..8)?.try_into().ok()?),
+    let timestamp = i64::from_le_bytes(content.get(..8)?.try_into().ok()?);
+    Some(Past {
+        run: Run::NONE,
+        activity: text.cut(ACTIVITY_ID_MAX).as_json().to_owned(),
+        timestamp,
         crc: u32::from_le_bytes(content.get(8..12)?.try_into().ok()?),
+        begun: u64::try_from(timestamp).unwrap_or(0),
+        took_ms: 0,
         outcome: Status::of_code(*content.get(12)?)?,
-        activity: String::try_from(text.as_json()).ok()?,
+        reason: String::new(),
     })
 }
 
-fn decode_past(one: One, content: &[u8]) -> Option<Past> {
+fn decode_more(content: &[u8], past: &mut Past) -> Option<()> {
     let reason = Text::parse(core::str::from_utf8(content.get(16..)?).ok()?)?;
-    Some(Past {
-        activity: one.activity.as_str().to_owned(),
-        key: (one.timestamp, one.crc),
-        begun: u64::from_le_bytes(content.get(..8)?.try_into().ok()?),
-        took_ms: u64::from_le_bytes(content.get(8..16)?.try_into().ok()?),
-        outcome: one.outcome,
-        reason: reason.cut(PAST_REASON_MAX).as_json().to_owned(),
-    })
+    past.begun = u64::from_le_bytes(content.get(..8)?.try_into().ok()?);
+    past.took_ms = u64::from_le_bytes(content.get(8..16)?.try_into().ok()?);
+    past.reason = reason.cut(PAST_REASON_MAX).as_json().to_owned();
+    Some(())
 }
 
 fn decode_event(event: &[u8], domains: &[Option<DomainIx>]) -> Option<Event> {
@@ -138,17 +126,15 @@ fn decode_event(event: &[u8], domains: &[Option<DomainIx>]) -> Option<Event> {
 mod tests {
     use super::super::format::HEADER;
     use super::*;
-    use crate::limits::{ACTIVITY_ID_MAX, DOMAIN_ID_MAX, EVENTS_MAX, FINISHED_MAX};
-    use crate::model::{Phase, Status};
-
-    fn one(activity: &str, timestamp: i64) -> One {
-        One { activity: String::try_from(activity).unwrap(), timestamp, crc: 9, outcome: Status::Incomplete }
-    }
+    use crate::limits::{DOMAIN_ID_MAX, FINISHED_MAX};
+    use crate::model::ActivityKey;
 
     fn past(activity: &str, timestamp: i64, reason: &str) -> Past {
         Past {
+            run: Run(timestamp as u64 + 1),
             activity: activity.to_owned(),
-            key: (timestamp, 9),
+            timestamp,
+            crc: 9,
             begun: 5,
             took_ms: 70,
             outcome: Status::Incomplete,
@@ -156,29 +142,30 @@ mod tests {
         }
     }
 
+    fn back(journal: &Journal, from: &[String], to: &[String]) -> Journal {
+        let mut back = Journal::default();
+        decode(&encode(journal, from, b"").unwrap().bytes[HEADER..], to, &mut back);
+        back
+    }
+
     #[test]
     fn the_last_ones_come_back_in_order_even_with_the_longest_names() {
-        let (mut finished, mut journal) = (Finished::default(), Journal::default());
+        let mut journal = Journal::default();
         for n in 0..FINISHED_MAX + 3 {
             let activity = format!("{n:0>width$}", width = ACTIVITY_ID_MAX);
-            finished.remember(one(&activity, n as i64));
             journal.push_past(past(&activity, n as i64, &"r".repeat(PAST_REASON_MAX)));
         }
-        let names: Vec<std::string::String> = (0..DOMAINS_MAX).map(|n| format!("{n:0>DOMAIN_ID_MAX$}")).collect();
+        let names: Vec<String> = (0..DOMAINS_MAX).map(|n| format!("{n:0>DOMAIN_ID_MAX$}")).collect();
         for n in 0..EVENTS_MAX + 5 {
             let (domain, detail) = (DomainIx::new(n % DOMAINS_MAX), Detail::Phase(Phase::Update));
             journal.push(Event { wall: n as u64, kind: journal::Kind::Ready, domain, detail });
         }
-        let draft = encode(&finished, &journal, &names).unwrap();
-        let fields = &draft.bytes[HEADER..];
-        let back = decode(fields);
-        assert_eq!(back.iter().map(|one| one.timestamp).collect::<Vec<_>>(), (3..35).collect::<Vec<i64>>());
-        let mut again = Journal::default();
-        decode_journal(fields, &names, &mut again);
+        let mut again = back(&journal, &names, &names);
+        assert_eq!(again.past().map(|past| past.timestamp).collect::<Vec<_>>(), (3..35).collect::<Vec<i64>>());
         assert!(again.past().eq(journal.past()) && again.events().eq(journal.events()));
-        for cut in 0..fields.len() {
-            let _ = decode(&fields[..cut]);
-            decode_journal(&fields[..cut], &names, &mut again);
+        let draft = encode(&journal, &names, b"").unwrap();
+        for cut in HEADER..draft.bytes.len() {
+            decode(&draft.bytes[HEADER..cut], &names, &mut again);
         }
     }
 
@@ -191,12 +178,24 @@ mod tests {
         }
         let outcome = Detail::Outcome(Status::Completed);
         journal.push(Event { wall: 2, kind: journal::Kind::Ended, domain: None, detail: outcome });
-        let draft = encode(&Finished::default(), &journal, &["a".into(), "b".into()]).unwrap();
-        let mut back = Journal::default();
-        decode_journal(&draft.bytes[HEADER..], &["b".into()], &mut back);
+        let back = back(&journal, &["a".into(), "b".into()], &["b".into()]);
         let domains: Vec<_> = back.events().map(|event| event.domain).collect();
         assert_eq!(domains, [None, DomainIx::new(0), None]);
         assert_eq!(back.events().last().unwrap().detail, outcome);
+    }
+
+    #[test]
+    fn an_activity_is_known_by_its_content_and_by_its_run() {
+        let mut journal = Journal::default();
+        journal.push_past(past("a", 7, ""));
+        journal.push_past(Past { run: Run(9), outcome: Status::Completed, ..past("b", 7, "") });
+        let key = journal.past().next().unwrap().key();
+        assert!(journal.contains(key));
+        assert!(
+            !journal.contains(ActivityKey { timestamp: 8, ..key }) && !journal.contains(ActivityKey { crc: 8, ..key })
+        );
+        let outcomes = [8, 9, 10].map(|run| journal.outcome_of(Run(run)));
+        assert_eq!(outcomes, [Some(Status::Incomplete), Some(Status::Completed), None]);
     }
 
     /// As the version before wrote it.
@@ -205,10 +204,9 @@ mod tests {
         let draft = Draft::new(Kind::History, 256, |out: &mut Fields<'_>| {
             out.put(1, &[&7_i64.to_le_bytes(), &9_u32.to_le_bytes(), &[Status::Completed.code()], b"old"]);
         });
-        let fields = &draft.unwrap().bytes[HEADER..];
         let mut journal = Journal::default();
-        decode_journal(fields, &[], &mut journal);
-        assert_eq!(decode(fields).iter().next().unwrap().activity, "old");
-        assert_eq!(journal.past().count(), 0);
+        decode(&draft.unwrap().bytes[HEADER..], &[], &mut journal);
+        let old = journal.past().next().unwrap();
+        assert_eq!((old.activity.as_str(), old.run, old.begun), ("old", Run::NONE, 7));
     }
 }
