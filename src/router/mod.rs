@@ -319,8 +319,7 @@ impl Router {
             SessionEvent::Oversized { topic, len, part, last, dup, ack } => {
                 self.skimmed.push(&part);
                 if last {
-                    self.handle_oversized(now, &topic, len, dup);
-                    ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
+                    self.handle_oversized(now, &topic, len, dup, ack);
                 }
             }
         }

@@ -7,6 +7,7 @@ use super::inbound::{Origin, CRC};
 use super::Router;
 use crate::limits::PAYLOAD_IN_MAX;
 use crate::model::time::Now;
+use crate::mqtt::Ack;
 use crate::wire::topic::Incoming;
 use crate::wire::ActivityIdFinder;
 
@@ -33,11 +34,21 @@ impl Skimmed {
 impl Router {
     /// The last part of a message has gone by that is past `PAYLOAD_IN_MAX`, or past the
     /// topic's bound.
-    pub(super) fn handle_oversized(&mut self, now: Now, topic: &str, len: usize, dup: bool) {
+    pub(super) fn handle_oversized(&mut self, now: Now, topic: &str, len: usize, dup: bool, ack: Option<Ack>) {
+        let skimmed = core::mem::take(&mut self.skimmed);
+        if !self.ending.is_no() {
+            // Not acknowledged: a session that outlives us brings it again.
+            return;
+        }
+        self.refuse_skimmed(now, topic, len, dup, skimmed);
+        ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
+    }
+
+    fn refuse_skimmed(&mut self, now: Now, topic: &str, len: usize, dup: bool, skimmed: Skimmed) {
         let counters = &mut self.console.counters;
         counters.messages = counters.messages.saturating_add(1);
         counters.oversized = counters.oversized.saturating_add(1);
-        let Skimmed { finder, sum } = core::mem::take(&mut self.skimmed);
+        let Skimmed { finder, sum } = skimmed;
         let sum = sum.finalize();
         if self.refusals.has_sum(sum, dup) {
             return log::info!("{topic}: a message of {len} bytes comes once more and is ignored, it was refused");
@@ -52,7 +63,7 @@ impl Router {
         };
         match finder.activity().filter(|activity| !activity.is_empty() && what == Some(Incoming::DesiredState)) {
             Some(activity) if self.runs(activity) => self.note_repeated(activity),
-            Some(activity) if self.ending.is_no() => {
+            Some(activity) => {
                 self.refusals.note_sum(sum);
                 self.refuse(now, activity, &|out: &mut dyn Write| {
                     write!(out, "the desired state has {len} bytes, at most {PAYLOAD_IN_MAX} are taken")
