@@ -261,7 +261,7 @@ pub const SAVED_ACTIONS_MAX: usize = 24 * 1024;
 /// Bytes of the saved history: of `FINISHED_MAX` activities with the longest names
 /// and reasons, and of the last events.
 pub const SAVED_HISTORY_MAX: usize = 64
-    + FINISHED_MAX * (ACTIVITY_ID_MAX + 16 + PAST_REASON_MAX + 19 + 11)
+    + FINISHED_MAX * (ACTIVITY_ID_MAX + 16 + PAST_REASON_MAX + 19 + 12)
     + DOMAINS_MAX * (DOMAIN_ID_MAX + 3)
     + EVENTS_MAX * 11;
 

@@ -6,7 +6,7 @@ use heapless::Vec;
 
 use super::{Delivery, Router};
 use crate::inventory;
-use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX, REPORTS_MAX};
+use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, REPORTS_MAX};
 use crate::model::text::{Escaped, Text};
 use crate::model::time::Now;
 use crate::model::{ActivityKey, DomainIx};
@@ -41,7 +41,7 @@ impl Router {
 
     /// What came in, by its topic. As a twin the plain topics of the backend are
     /// none of ours.
-    fn classify<'t>(&self, topic: &'t str) -> Option<Origin<'t>> {
+    pub(super) fn classify<'t>(&self, topic: &'t str) -> Option<Origin<'t>> {
         let Some(twin) = &self.twin else { return self.topics.classify(topic).map(Origin::Plain) };
         match things::Incoming::classify(topic, twin.identity.as_deref()) {
             Some(things::Incoming::EdgeResponse) => Some(Origin::Edge),
@@ -88,30 +88,6 @@ impl Router {
         if let Some(activity) = activity_of(bytes).filter(|activity| !self.runs(*activity)) {
             self.refusals.note(bytes);
             self.refuse(now, activity, &|out: &mut dyn Write| out.write_str("too many messages wait for the broker"));
-        }
-    }
-
-    /// A part of a message that is past `PAYLOAD_IN_MAX`, or past the topic's bound.
-    pub(super) fn handle_oversized(&mut self, now: Now, topic: &str, len: usize, part: &[u8], last: bool) {
-        self.finder.push(part);
-        if !last {
-            return;
-        }
-        let counters = &mut self.console.counters;
-        counters.messages = counters.messages.saturating_add(1);
-        counters.oversized = counters.oversized.saturating_add(1);
-        let finder = core::mem::take(&mut self.finder);
-        let what = match self.classify(topic) {
-            Some(Origin::Thing(request)) => return self.refuse_oversized(now, &request, len),
-            Some(Origin::Plain(incoming)) => Some(incoming),
-            Some(Origin::Edge) | None => None,
-        };
-        match finder.activity().filter(|activity| !activity.is_empty() && what == Some(Incoming::DesiredState)) {
-            Some(activity) if self.runs(activity) => self.note_repeated(activity),
-            Some(activity) if self.ending.is_no() => self.refuse(now, activity, &|out: &mut dyn Write| {
-                write!(out, "the desired state has {len} bytes, at most {PAYLOAD_IN_MAX} are taken")
-            }),
-            _ => log::warn!("{topic}: a message of {len} bytes is skipped, at most {PAYLOAD_IN_MAX} are taken"),
         }
     }
 
@@ -327,14 +303,14 @@ impl Router {
         key.is_some_and(|key| self.runs(key.activity) || self.store.journal.contains(key))
     }
 
-    fn note_repeated(&mut self, activity: Text<'_>) {
+    pub(super) fn note_repeated(&mut self, activity: Text<'_>) {
         self.console.tell(&|out| out.write_str("this activity runs already"));
         log::info!("{activity}: desired state ignored, this activity runs already");
     }
 }
 
 /// Where a message comes from.
-enum Origin<'t> {
+pub(super) enum Origin<'t> {
     Edge,
     Thing(things::RequestTopic<'t>),
     Plain(Incoming),
@@ -377,7 +353,7 @@ fn key_of<'a>(envelope: &Envelope<'a>, bytes: &[u8]) -> Option<ActivityKey<'a>> 
     Some(ActivityKey { activity: envelope.activity, timestamp: envelope.timestamp, crc })
 }
 
-const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+pub(super) static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
 /// By which a redelivered desired state is known.
 pub(super) fn checksum(content: &[u8]) -> u32 {

@@ -12,6 +12,7 @@ mod inbound;
 mod kept;
 pub(crate) mod message;
 mod outbound;
+mod oversized;
 mod refusals;
 mod retained;
 mod saving;
@@ -30,11 +31,11 @@ use crate::store::journal::Kind;
 use crate::store::Store;
 use crate::wire::things;
 use crate::wire::topic::{Incoming, Outgoing, TopicError, Topics};
-use crate::wire::ActivityIdFinder;
 use consent::Question;
 use console::Console;
 use ending::Ending;
 use kept::Kept;
+use oversized::Skimmed;
 use refusals::Refusals;
 use retained::{Documents, Retained};
 pub use status::will;
@@ -75,8 +76,8 @@ pub struct Router {
     /// Domains with a message of ours under way when the last link was lost.
     ordered: DomainSet,
     disconnect_timeout_ms: u64,
-    /// Looks for the activity in a message that is too large to hold.
-    finder: ActivityIdFinder,
+    /// What is known of a message that is too large to hold.
+    skimmed: Skimmed,
     question: Option<Question>,
     /// None: the backend speaks on the plain topics.
     twin: Option<Twin>,
@@ -132,7 +133,7 @@ impl Router {
             manager: config.domain.clone(),
             domains: domains.into_iter().map(str::to_owned).collect(),
             disconnect_timeout_ms: config.connection.disconnect_timeout_ms,
-            finder: ActivityIdFinder::new(),
+            skimmed: Skimmed::default(),
             question: None,
             twin: config.things_enabled.then(Twin::default),
             random: seed | 1,
@@ -200,8 +201,7 @@ impl Router {
             any = true;
             self.handle_event(now, event);
         }
-        let waits = self.twin.as_ref().is_some_and(|twin| !twin.waiting.is_empty());
-        let is_told = self.session.unacknowledged() == 0 && !waits;
+        let is_told = self.session.unacknowledged() == 0 && !self.waits_for_identity();
         if self.delivery == Delivery::Reports && is_told {
             self.delivery = Delivery::Inventory;
             let _ = self.decide(now, Event::Delivered);
@@ -296,7 +296,7 @@ impl Router {
                 self.ordered = self.domains_with_orders();
                 self.store.journal.note(now, Kind::Lost, None);
                 // The rest of a message that was being skipped never comes.
-                self.finder = ActivityIdFinder::new();
+                self.skimmed = Skimmed::default();
                 self.store.drop_acknowledgements();
                 let _ = self.decide(now, Event::Link(Link::Down));
             }
@@ -318,9 +318,11 @@ impl Router {
                 self.console.counters.messages = self.console.counters.messages.saturating_add(1);
                 self.handle_publish(now, publish);
             }
-            SessionEvent::Oversized { topic, len, part, last, ack } => {
-                self.handle_oversized(now, &topic, len, &part, last);
-                ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
+            SessionEvent::Oversized { topic, len, part, last, dup, ack } => {
+                self.skimmed.push(&part);
+                if last {
+                    self.handle_oversized(now, &topic, len, dup, ack);
+                }
             }
         }
     }

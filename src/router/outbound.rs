@@ -14,7 +14,7 @@ use crate::orchestrator::campaign::KnownAction;
 use crate::orchestrator::effect::Notice;
 use crate::orchestrator::repair::Doubt;
 use crate::orchestrator::Effect;
-use crate::store::journal::Kind;
+use crate::store::journal::{Kind, Past};
 use crate::wire::encode::{self, ActionView};
 use crate::wire::status::{action_status_for_backend, status_for_backend};
 use crate::wire::topic::Outgoing;
@@ -79,10 +79,7 @@ impl Router {
 
     pub(super) fn report(&mut self, now: Now, status: Status) {
         let Some(campaign) = self.orchestrator.campaign() else { return };
-        let Some(backend) = self.backend() else {
-            let activity = campaign.activity.clone();
-            return self.wait_for_identity(Text::from_checked(&activity), status);
-        };
+        let Some(backend) = self.backend() else { return self.wait_for_identity(status) };
         let activity = Text::from_checked(&campaign.activity);
         let is_unsaved = self.store.is_unsaved();
         let words = |out: &mut dyn fmt::Write| message::write(campaign, &self.domains, is_unsaved, out);
@@ -118,6 +115,23 @@ impl Router {
         if let Err(error) = self.session.publish(now.tick, message) {
             log::error!("{activity}: {} is lost: {error}", status.name());
         }
+    }
+
+    /// Reports the end of an activity before the last one, as it is remembered.
+    pub(super) fn report_past(&mut self, now: Now, past: &Past) {
+        let Some(backend) = self.backend() else { return };
+        let activity = Text::from_checked(&past.activity);
+        log::info!("{activity}: {}, told late", past.outcome.name());
+        let frame = Frame { backend: &backend, activity, timestamp: now.wall };
+        let words: Write<'_> = &|out| out.write_str(&past.reason);
+        let body = |out: &mut dyn fmt::Write| {
+            frame.feedback(out)?;
+            let status = status_for_backend(past.outcome);
+            encode::feedback_head(out, status, (!past.reason.is_empty()).then_some(words))
+        };
+        let topic = backend.topic(&self.topics, Outgoing::Feedback);
+        let tail = backend.feedback_tail();
+        self.send(now, Message { tail, ..message_to(&topic, Class::Found(past.run.0), &body) });
     }
 
     fn forward(&mut self, now: Now, domain: DomainIx) {

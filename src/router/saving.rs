@@ -51,6 +51,11 @@ impl Router {
         self.store.poll_write(now, &content!(self, question), &mut || kept.take_draft(identity.as_deref()))
     }
 
+    /// Why what changes cannot be saved at this moment; none if it can.
+    pub fn failure(&self) -> Option<&str> {
+        self.store.failure()
+    }
+
     /// The job is done, or was not.
     pub fn handle_written(&mut self, now: Now, result: Result<(), Failure>) {
         let why = result.as_ref().err().map(|failure| failure.why.clone());
@@ -62,8 +67,8 @@ impl Router {
         }
         let why = why.unwrap_or_default();
         match written.is_failing {
-            None if why.is_empty() => {}
-            None => log::warn!("what is saved could not be written: {why}; it is written anew"),
+            None if written.is_gone => log::warn!("what was saved is gone, it is written anew: {why}"),
+            None => {}
             Some(true) => {
                 log::error!("the activity could not be saved and goes on in memory: {why}");
                 self.store.journal.note(now, Kind::Unsaved, None);

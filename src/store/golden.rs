@@ -83,7 +83,7 @@ fn journal() -> Journal {
     let mut journal = Journal::default();
     for past in first_past() {
         let run = Run(past.timestamp.unsigned_abs());
-        journal.push_past(Past { run, ..past });
+        journal.push_past(Past { run, is_untold: run == Run(9), ..past });
     }
     journal.push(event());
     journal
@@ -107,6 +107,7 @@ fn first_past() -> [Past; 2] {
         took_ms: 0,
         outcome,
         reason: String::new(),
+        is_untold: false,
     };
     let first = past("a-0", -5, Status::Completed);
     let first = Past { begun: 1_700_000_000_001, took_ms: 90_000, reason: r#"\"words\""#.into(), ..first };

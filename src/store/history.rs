@@ -15,7 +15,7 @@ mod tag {
     /// A domain, by whose place among them events name it.
     pub const DOMAIN: u8 = 3;
     pub const EVENTS: u8 = 4;
-    /// Which activity it is.
+    /// Which activity it is, and whether nobody could be told of its end.
     pub const RUN: u8 = 5;
 }
 
@@ -30,7 +30,7 @@ pub fn encode(journal: &Journal, names: &[String], state: &[u8]) -> Option<Draft
             let (timestamp, crc) = (past.timestamp.to_le_bytes(), past.crc.to_le_bytes());
             out.put(tag::ONE, &[&timestamp, &crc, &[past.outcome.code()], past.activity.as_bytes()]);
             out.put(tag::MORE, &[&past.begun.to_le_bytes(), &past.took_ms.to_le_bytes(), past.reason.as_bytes()]);
-            out.put(tag::RUN, &[&past.run.0.to_le_bytes()]);
+            out.put(tag::RUN, &[&past.run.0.to_le_bytes(), &[u8::from(past.is_untold)]]);
         }
         for name in names.iter().take(DOMAINS_MAX) {
             out.put(tag::DOMAIN, &[name.as_bytes()]);
@@ -66,9 +66,7 @@ pub fn decode(bytes: &[u8], names: &[String], journal: &mut Journal) {
                 last = decode_one(content);
             }
             (tag::MORE, Some(past)) => drop(decode_more(content, past)),
-            (tag::RUN, Some(past)) => {
-                past.run = content.try_into().map_or(Run::NONE, |run| Run(u64::from_le_bytes(run)))
-            }
+            (tag::RUN, Some(past)) => drop(decode_run(content, past)),
             (tag::DOMAIN, _) if domains.len() < DOMAINS_MAX => {
                 let known = names.iter().position(|name| name.as_bytes() == content);
                 domains.push(known.and_then(DomainIx::new));
@@ -96,6 +94,7 @@ fn decode_one(content: &[u8]) -> Option<Past> {
         took_ms: 0,
         outcome: Status::of_code(*content.get(12)?)?,
         reason: String::new(),
+        is_untold: false,
     })
 }
 
@@ -104,6 +103,12 @@ fn decode_more(content: &[u8], past: &mut Past) -> Option<()> {
     past.begun = u64::from_le_bytes(content.get(..8)?.try_into().ok()?);
     past.took_ms = u64::from_le_bytes(content.get(8..16)?.try_into().ok()?);
     past.reason = reason.cut(PAST_REASON_MAX).as_json().to_owned();
+    Some(())
+}
+
+fn decode_run(content: &[u8], past: &mut Past) -> Option<()> {
+    past.run = Run(u64::from_le_bytes(content.get(..8)?.try_into().ok()?));
+    past.is_untold = content.get(8) == Some(&1);
     Some(())
 }
 
@@ -139,6 +144,7 @@ mod tests {
             took_ms: 70,
             outcome: Status::Incomplete,
             reason: reason.to_owned(),
+            is_untold: timestamp % 2 == 0,
         }
     }
 

@@ -89,6 +89,8 @@ pub struct Past {
     pub outcome: Status,
     /// Why it was not `COMPLETED`, escaped as in JSON.
     pub reason: String,
+    /// Nobody could be told of its end, since it is not known yet who we are.
+    pub is_untold: bool,
 }
 
 impl Past {
@@ -166,6 +168,13 @@ impl Journal {
     /// How this activity has ended, if it has.
     pub fn outcome_of(&self, run: Run) -> Option<Status> {
         self.past.iter().rev().find(|past| past.run == run).map(|past| past.outcome)
+    }
+
+    /// Whether nobody could be told of this activity's end, or was now.
+    pub fn set_untold(&mut self, run: Run, is_untold: bool) {
+        if let Some(past) = self.past.iter_mut().rev().find(|past| past.run == run) {
+            past.is_untold = is_untold;
+        }
     }
 
     /// The activity with this content was this one, which was not saved with it.
@@ -254,6 +263,7 @@ impl Journal {
                 took_ms: now.wall.saturating_sub(self.begun),
                 outcome,
                 reason: reason(),
+                is_untold: false,
             });
         }
     }

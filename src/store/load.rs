@@ -218,6 +218,7 @@ impl Store {
                 took_ms: 0,
                 outcome,
                 reason: String::new(),
+                is_untold: false,
             });
         }
     }

@@ -171,6 +171,13 @@ impl Store {
         }
     }
 
+    /// Whether nobody could be told of this activity's end, or was now.
+    pub fn set_untold(&mut self, run: Run, is_untold: bool) {
+        self.journal.set_untold(run, is_untold);
+        // The history is to be saved anew.
+        self.of.history = Run::NONE;
+    }
+
     /// Which one the next activity is, if it is accepted.
     pub fn next_run(&self) -> Run {
         self.run.next()

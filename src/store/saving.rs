@@ -95,6 +95,8 @@ pub struct Written {
     pub is_failing: Option<bool>,
     /// Whether the session's record was not written though it was to be, or is gone.
     pub is_session_lost: bool,
+    /// The folder had vanished: all is written anew.
+    pub is_gone: bool,
 }
 
 impl Store {
@@ -118,10 +120,12 @@ impl Store {
             state_in: None,
         };
         let mut drafts = Vec::with_capacity(Kind::ALL.len());
-        match content.campaign.filter(|_| self.is_changed()) {
+        // A record that holds the newest state is never replaced by one that does not.
+        let is_due = self.is_changed() || self.of.history != self.last_ended();
+        match content.campaign.filter(|_| is_due) {
             Some(campaign) => self.draft_activity(campaign, content, &mut job, &mut drafts),
             None => {
-                drafts.extend(self.draft_reports(content, false, &mut job));
+                drafts.extend(self.draft_reports(content, &mut job));
                 drafts.extend(session());
             }
         }
@@ -151,7 +155,8 @@ impl Store {
         drafts: &mut Vec<Draft>,
     ) {
         let run = campaign.run;
-        drafts.extend(self.draft_reports(content, self.of.document != run, job));
+        drafts.extend(self.draft_reports(content, job));
+        let ended = self.last_ended();
         let mut kinds = heapless::Vec::<Kind, 3>::new();
         let mut add = |kind, of: &mut Run, run: Run, is_due: bool| {
             if *of != run && is_due {
@@ -160,7 +165,6 @@ impl Store {
                 let _ = kinds.push(kind);
             }
         };
-        let ended = self.journal.past().next_back().map_or(Run::NONE, |past| past.run);
         add(Kind::Document, &mut job.of.document, run, true);
         add(Kind::Actions, &mut job.of.actions, run, campaign.phase != Phase::Identify);
         add(Kind::History, &mut job.of.history, ended, true);
@@ -191,17 +195,22 @@ impl Store {
         job.state_in = carrier.or(Some(Kind::State));
     }
 
-    /// The state of a new activity takes the place of the last one's: final reports
-    /// that wait for the broker are saved before, and removed when it has them.
-    fn draft_reports(&self, content: &Content<'_>, is_new: bool, job: &mut Running) -> Option<Draft> {
-        let waiting = content.session.found();
-        let runs = content.session.found().map(|report| Run(report.number));
-        if is_new && content.session.found().next().is_some() {
-            job.reports = runs.take(REPORTS_MAX).collect();
-            return reports::encode(waiting);
+    /// The last activity that has ended.
+    fn last_ended(&self) -> Run {
+        self.journal.past().next_back().map_or(Run::NONE, |past| past.run)
+    }
+
+    /// The state tells of the end of its own activity alone: final reports of earlier ones
+    /// that wait for the broker are saved before it, and removed when it has them.
+    fn draft_reports(&self, content: &Content<'_>, job: &mut Running) -> Option<Draft> {
+        let own = content.campaign.map_or(Run::NONE, |campaign| campaign.run);
+        let waiting = || content.session.found().map(|report| Run(report.number));
+        let is_missing = |run: &Run| *run != own && !self.reports.contains(run);
+        if waiting().any(|run| is_missing(&run)) {
+            job.reports = waiting().take(REPORTS_MAX).collect();
+            return reports::encode(content.session.found());
         }
-        let waits = |run: &Run| content.session.found().any(|report| report.number == run.0);
-        if self.reports.is_empty() || self.reports.iter().any(waits) {
+        if self.reports.is_empty() || waiting().any(|run| self.reports.contains(&run)) {
             return None;
         }
         job.reports.clear();
@@ -225,7 +234,7 @@ impl Store {
         out: &mut Effects,
         acknowledge: &mut dyn FnMut(Ack),
     ) -> Written {
-        let none = Written { is_failing: None, is_session_lost: false };
+        let none = Written { is_failing: None, is_session_lost: false, is_gone: false };
         let Some(job) = self.job.take() else { return none };
         self.done = self.begun;
         let was_failing = self.failing.is_some();
@@ -236,12 +245,12 @@ impl Store {
             Ok(()) => {
                 self.failing = None;
                 self.held.release(!self.is_changed(), out, acknowledge);
-                Written { is_failing: was_failing.then_some(false), is_session_lost }
+                Written { is_failing: was_failing.then_some(false), is_session_lost, ..none }
             }
             Err(failure) if failure.is_gone => {
                 self.forget_disk();
                 self.held.uncover();
-                Written { is_failing: None, is_session_lost: true }
+                Written { is_session_lost: true, is_gone: true, ..none }
             }
             Err(failure) => {
                 let pause_ms = self
@@ -251,7 +260,7 @@ impl Store {
                 let due = Some(now.tick.after(pause_ms));
                 self.failing = Some(Failing { why: failure.why, due, is_hurried: false, pause_ms });
                 self.held.release(true, out, acknowledge);
-                Written { is_failing: (!was_failing).then_some(true), is_session_lost }
+                Written { is_failing: (!was_failing).then_some(true), is_session_lost, ..none }
             }
         }
     }

@@ -130,7 +130,7 @@ impl Files {
             return Some((Error::from_raw_os_error(libc::ENOENT), false));
         }
         if let Some((_, why)) = self.fails.filter(|(from, _)| self.operations > *from) {
-            return Some((Error::new(ErrorKind::Other, why), true));
+            return Some((Error::other(why), true));
         }
         let place = self.faults.iter().position(|fault| fault.meets(name))?;
         Some(match self.faults[place] {
@@ -287,6 +287,16 @@ impl Disk {
         };
         self.files.0.borrow_mut().overwrite(&write.slot.name(write.kind), &write.bytes, range);
         self.newest = Some((write.kind, write.slot, total));
+    }
+
+    /// Writes that were begun, those that failed too.
+    pub fn operations(&self) -> usize {
+        self.files.0.borrow().operations
+    }
+
+    /// Whether anything does not work.
+    pub fn is_unsound(&self) -> bool {
+        self.fails.is_some() || !self.files.0.borrow().faults.is_empty()
     }
 
     /// This does not work from now on.

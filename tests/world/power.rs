@@ -66,6 +66,11 @@ impl World {
         world
     }
 
+    /// Whether what changes cannot be saved at this moment.
+    pub fn saving_fails(&self) -> bool {
+        self.router.failure().is_some()
+    }
+
     /// Each write takes so many milliseconds from now on.
     pub fn slow_disk(&mut self, ms: u64) {
         let Some(disk) = &mut self.disk else { panic!("there is no disk") };

@@ -57,6 +57,27 @@ fn restart(world: &mut World, config: &str) {
     world.run_for(1_000);
 }
 
+#[test]
+fn a_desired_state_that_comes_during_the_good_bye_is_for_the_next_process() {
+    let config = configuration(&["one"], KEPT);
+    let mut world = World::saved(&config).joined_by(Obedient::new("one"));
+    world.run_for(1_000);
+    // It waits a moment for the broker, which does not answer.
+    world.broker.acknowledges = false;
+    world.backend_asks("get");
+    world.terminate();
+    let large = format!(r#"{{"activityId":"a-2","payload":{{"x":"{}"}}}}"#, "x".repeat(300_000));
+    world.publish("deviceupdate/desiredstate", large);
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    world.run_for(10_000);
+    assert!(world.is_ended() && world.story("a-1").is_empty() && world.story("a-2").is_empty());
+    world.broker.acknowledges = true;
+    restart(&mut world, &config);
+    world.run_for(60_000);
+    assert_eq!(world.last("a-1").status, "COMPLETED");
+    assert_eq!(world.story("a-2"), ["IDENTIFICATION_FAILED"]);
+}
+
 const TWIN: &str = r#"{"thingsEnabled": true, "agents": {"one": {}}}"#;
 
 fn edge_says(world: &mut World, device: &str) {
