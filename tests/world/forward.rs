@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use crate::scenario::World;
 use crate::seen::{topic, From, Seen};
+use crate::wire::is_refusal;
 
 const FORWARD: [&str; 3] = ["DOWNLOAD", "UPDATE", "ACTIVATE"];
 
@@ -103,7 +104,7 @@ fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>)
     let mut ways: BTreeMap<&str, Way> = BTreeMap::new();
     for (place, seen) in world.broker.seen.iter().enumerate() {
         if seen.from == From::Manager {
-            if let Some(end) = seen.end() {
+            if let Some(end) = seen.end().filter(|end| !seen.again && !is_refusal(&end.message)) {
                 // The same activity may be wanted again.
                 ways.retain(|activity, _| *activity != end.activity);
             }

@@ -69,7 +69,9 @@ fn one_end_of_each(world: &World, accepted: &[String]) -> Option<String> {
 
 /// Whether an end tells that the activity was not taken.
 pub fn is_refusal(message: &str) -> bool {
-    ["Another update activity", "reboot pending", "too many messages wait"].iter().any(|why| message.starts_with(why))
+    let begins =
+        ["Another update activity", "reboot pending", "too many messages wait", "the desired state has ", "payload."];
+    begins.iter().any(|why| message.starts_with(why))
 }
 
 fn is_cancelled(world: &World, activity: &str) -> bool {

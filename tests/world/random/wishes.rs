@@ -22,7 +22,9 @@ struct Wish {
 pub(super) struct Wishes {
     /// Each once, however often it was wanted.
     all: Vec<Wish>,
-    /// Those that were refused at the console, as often as they were.
+    /// Those that were wanted at the console, as often as they were.
+    pub(super) at_console: Vec<String>,
+    /// Those that were refused there, as often as they were.
     pub(super) refused_at_console: Vec<String>,
     /// Those that the console said were begun.
     pub(super) begun_at_console: Vec<String>,
@@ -121,6 +123,7 @@ impl Course {
         let fill = CONSOLE_REQUEST_MAX - begin.len() - rest.len() - r#""x":"","#.len();
         let padding = if is_large { format!(r#""x":"{}","#, "x".repeat(fill)) } else { String::new() };
         let Some((answer, _)) = self.world.asks_unless_busy(&format!("{begin}{padding}{rest}"), true) else { return };
+        self.wishes.at_console.push(activity.clone());
         let Some(why) = answer["error"].as_str() else {
             return self.wishes.begun_at_console.push(activity.clone());
         };
