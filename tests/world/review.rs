@@ -377,6 +377,21 @@ fn a_domain_that_is_removed_before_its_end_has_no_agent() {
     }
 }
 
+#[test]
+fn an_activity_whose_only_domain_is_removed_ends() {
+    let mut world = saving(&ONE);
+    world.backend_applies("a-1", &desired_state(&ONE));
+    world.agent_says("one", identified("one"));
+    world.run_for(1_000);
+    world.config = parse(&configuration(&["two"], KEPT));
+    world.power_cut(KILL);
+    world.run_for(600_000);
+    assert_eq!(world.ends().len(), 1, "final statuses");
+    assert!(world.last("a-1").message.contains("no agent for domain one"), "{}", world.last("a-1").message);
+    world.backend_applies("a-2", &desired_state(&["two"]));
+    assert_eq!(world.last("a-2").status, "IDENTIFYING", "the next is taken");
+}
+
 /// A desired state past the limit.
 fn oversized() -> String {
     format!(r#"{{"activityId":"big","timestamp":1,"payload":{{"domains":[],"x":"{}"}}}}"#, "x".repeat(300_000))

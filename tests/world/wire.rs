@@ -70,8 +70,9 @@ fn one_end_of_each(world: &World, accepted: &[String]) -> Option<String> {
 /// Whether an end tells that the activity was not taken.
 pub fn is_refusal(message: &str) -> bool {
     let is_unsaved = message.starts_with("the end of ") && message.contains(" cannot be saved: ");
-    let why = ["Another update activity", "reboot pending", "too many messages wait"];
-    is_unsaved || why.iter().any(|why| message.starts_with(why))
+    let begins =
+        ["Another update activity", "reboot pending", "too many messages wait", "the desired state has ", "payload."];
+    is_unsaved || begins.iter().any(|why| message.starts_with(why))
 }
 
 fn is_cancelled(world: &World, activity: &str) -> bool {

@@ -17,12 +17,28 @@ struct Wish {
     state: String,
 }
 
+impl Wish {
+    /// The members of the protocol's envelope.
+    fn envelope(&self) -> String {
+        let Wish { activity, timestamp, state } = self;
+        let timestamp = timestamp.map_or(String::new(), |timestamp| format!(r#""timestamp":{timestamp},"#));
+        format!(r#""activityId":"{activity}",{timestamp}"payload":{state}"#)
+    }
+
+    /// The same as a request of the console's.
+    fn at_console(&self) -> String {
+        format!(r#"{{"command":"apply",{}}}"#, self.envelope())
+    }
+}
+
 /// What was wanted so far, and what is known of it besides what went over the wire.
 #[derive(Default)]
 pub(super) struct Wishes {
     /// Each once, however often it was wanted.
     all: Vec<Wish>,
-    /// Those that were refused at the console, as often as they were.
+    /// Those that were wanted at the console, as often as they were.
+    pub(super) at_console: Vec<String>,
+    /// Those that were refused there, as often as they were.
     pub(super) refused_at_console: Vec<String>,
     /// Those that the console said were begun.
     pub(super) begun_at_console: Vec<String>,
@@ -35,16 +51,15 @@ impl Course {
     pub(super) fn want_any(&mut self) {
         let wish = self.any_wish();
         match self.is_twin && self.thing().is_empty() {
-            true => self.want_at_console(&wish, false),
+            true => self.want_at_console(&wish),
             false => self.want(&wish),
         }
     }
 
     /// Somebody at the console wants something.
     pub(super) fn want_any_at_console(&mut self) {
-        let wish = self.any_wish();
-        let is_large = self.random.percent(10);
-        self.want_at_console(&wish, is_large);
+        let wish = if self.random.percent(10) { self.large_wish() } else { self.any_wish() };
+        self.want_at_console(&wish);
     }
 
     /// Whatever was lost on the way before: the manager takes the next.
@@ -95,6 +110,16 @@ impl Course {
         wish
     }
 
+    /// As large as a request of the console's may be, for reasons that mean nothing. No
+    /// backend could want it.
+    fn large_wish(&mut self) -> Wish {
+        let (activity, timestamp) = (format!("large-{}", self.world.now()), Some(self.world.wall()));
+        let mut wish = Wish { activity, timestamp, state: desired_state(&self.domains) };
+        let fill = CONSOLE_REQUEST_MAX - wish.at_console().len() - r#""x":"","#.len();
+        wish.state.insert_str(1, &format!(r#""x":"{}","#, "x".repeat(fill)));
+        wish
+    }
+
     fn want(&mut self, wish: &Wish) {
         let Wish { activity, timestamp, state } = wish;
         if self.is_twin {
@@ -107,20 +132,13 @@ impl Course {
             self.wishes.requested.push((correlation.clone(), activity.clone()));
             return self.request("apply", &correlation, &value);
         }
-        let timestamp = timestamp.map_or(String::new(), |timestamp| format!(r#""timestamp":{timestamp},"#));
-        let wanted = format!(r#"{{"activityId":"{activity}",{timestamp}"payload":{state}}}"#);
-        self.world.publish("deviceupdate/desiredstate", wanted);
+        self.world.publish("deviceupdate/desiredstate", format!("{{{}}}", wish.envelope()));
     }
 
-    /// `is_large`: as large as a request may be, for reasons that mean nothing.
-    fn want_at_console(&mut self, wish: &Wish, is_large: bool) {
-        let Wish { activity, timestamp, state } = wish;
-        let timestamp = timestamp.map_or(String::new(), |timestamp| format!(r#""timestamp":{timestamp},"#));
-        let rest = format!(r#""activityId":"{activity}",{timestamp}"payload":{state}}}"#);
-        let begin = r#"{"command":"apply","#;
-        let fill = CONSOLE_REQUEST_MAX - begin.len() - rest.len() - r#""x":"","#.len();
-        let padding = if is_large { format!(r#""x":"{}","#, "x".repeat(fill)) } else { String::new() };
-        let Some((answer, _)) = self.world.asks_unless_busy(&format!("{begin}{padding}{rest}"), true) else { return };
+    fn want_at_console(&mut self, wish: &Wish) {
+        let activity = &wish.activity;
+        let Some((answer, _)) = self.world.asks_unless_busy(&wish.at_console(), true) else { return };
+        self.wishes.at_console.push(activity.clone());
         let Some(why) = answer["error"].as_str() else {
             return self.wishes.begun_at_console.push(activity.clone());
         };
