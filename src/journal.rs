@@ -101,7 +101,7 @@ pub struct Journal {
 }
 
 /// What of a campaign makes an event when it changes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Seen {
     key: (i64, u32),
     is_running: bool,
@@ -229,6 +229,20 @@ impl Journal {
                 outcome,
                 reason: reason(),
             });
+        }
+    }
+}
+
+impl Default for Seen {
+    fn default() -> Seen {
+        Seen {
+            key: (0, 0),
+            is_running: false,
+            phase: None,
+            asking: None,
+            is_unsaved: false,
+            domains: [(0, false); DOMAINS_MAX],
+            reboot: Reboot::None,
         }
     }
 }

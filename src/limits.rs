@@ -3,8 +3,8 @@
 //! Nothing in the program grows past what stands here: a message that would is
 //! refused, and the refusal names the limit.
 
-/// Domains (and so agents) that one manager serves. A set of them fits 16 bits.
-pub const DOMAINS_MAX: usize = 16;
+/// Domains (and so agents) that one manager serves. A set of them fits 64 bits.
+pub const DOMAINS_MAX: usize = 64;
 
 /// Bytes of a domain's identifier; it becomes part of topics.
 pub const DOMAIN_ID_MAX: usize = 64;
@@ -84,21 +84,26 @@ pub const FINISHED_MAX: usize = 32;
 pub const REFUSALS_MAX: usize = 16;
 
 /// Bytes of messages that wait for the broker's acknowledgement. One feedback
-/// with everything at its limit takes about 260 KiB; the rest is for commands.
-pub const OUTBOUND_BYTES: usize = 384 * 1024;
+/// with everything at its limit takes about 290 KiB; the rest is for commands.
+pub const OUTBOUND_BYTES: usize = 512 * 1024;
 
 /// Messages that wait for the broker's acknowledgement: for each domain a
 /// request, a desired state, and commands; the reports of a few activities.
-pub const OUTBOUND_MAX: usize = 128;
+pub const OUTBOUND_MAX: usize = 8 * DOMAINS_MAX;
+
+/// Bytes of such messages for one domain: its requests, desired state and command with
+/// the longest topic and the longest activity identifier take 450 each.
+const OUTBOUND_DOMAIN_BYTES: usize = (ROUNDS_MAX + 2) * 450;
 
 /// Bytes of control packets (subscriptions, acknowledgements) that wait for the
-/// link. All subscriptions of 16 domains with the longest names take 7 KiB.
-pub const CONTROL_BYTES: usize = 12 * 1024;
+/// link. All subscriptions of 64 domains with the longest names take 12 KiB, and at
+/// the end as much again to take them back.
+pub const CONTROL_BYTES: usize = 32 * 1024;
 
 /// Bytes that must be free among the messages to the broker before a desired
 /// state is looked at, so that a flood of bad ones cannot push out commands:
 /// each gets an answer.
-pub const ANSWER_ROOM: usize = 16 * 1024;
+pub const ANSWER_ROOM: usize = DOMAINS_MAX * 1024;
 
 /// The same in messages: what an activity needs at once, and some.
 pub const ANSWER_ROOM_MESSAGES: usize = 4 * DOMAINS_MAX;
@@ -119,16 +124,16 @@ pub const INBOUND_MAX: usize = 256;
 
 /// Effects of one event: for each domain two messages and a notice, and some; or
 /// all that waited for a save.
-pub const EFFECTS_MAX: usize = 96 + HELD_MAX;
+pub const EFFECTS_MAX: usize = 4 * DOMAINS_MAX + 32 + HELD_MAX;
 
 const _: () = {
-    assert!(DOMAINS_MAX <= 16, "a set of domains is 16 bits");
+    assert!(DOMAINS_MAX <= 64, "a set of domains is 64 bits");
     assert!(INVENTORY_MAX <= PAYLOAD_IN_MAX);
     assert!(INVENTORIES_MAX >= INVENTORY_MAX);
     assert!(
         ACTIONS_MAX * (ACTION_COMPONENT_MAX + ACTION_MESSAGE_MAX + 96)
             + DOMAINS_MAX * (REASON_MAX + DOMAIN_ID_MAX + 16)
-            < OUTBOUND_BYTES - 64 * 1024
+            < OUTBOUND_BYTES - DOMAINS_MAX * OUTBOUND_DOMAIN_BYTES
     );
     assert!(OUTBOUND_MAX >= DOMAINS_MAX * (ROUNDS_MAX + 2) + 16);
     assert!(EFFECTS_MAX >= HELD_MAX + 4 * DOMAINS_MAX + 16);
@@ -149,7 +154,7 @@ pub const TOPIC_FORM_MAX: usize = DOMAIN_ID_MAX + 6;
 pub const TOPIC_OUT_MAX: usize = TOPIC_FORM_MAX + 24;
 // config, logging
 
-/// Bytes of the configuration file. All keys with 16 domains take 4 KiB.
+/// Bytes of the configuration file. All keys with 64 domains take 10 KiB.
 pub const CONFIG_FILE_MAX: usize = 64 * 1024;
 
 /// Bytes of one configured value. Tokens that serve as passwords take up to 2 KiB;
@@ -240,8 +245,8 @@ pub const ORDERS_MAX: usize = 12;
 /// Bytes of a piece of a text in a record: a field's length has 16 bits.
 pub const RECORD_PIECE_MAX: usize = 32 * 1024;
 
-/// Filters that the broker may have in our session: those of 16 domains and of a twin
-/// take 37, and an earlier configuration had as many. Past it the oldest that are not
+/// Filters that the broker may have in our session: those of 64 domains and of a twin
+/// take 133, and an earlier configuration had as many. Past it the oldest that are not
 /// wanted any more are forgotten; they are taken back when a message comes by them.
 pub const FILTERS_MAX: usize = 2 * (8 + 2 * DOMAINS_MAX);
 
@@ -324,13 +329,14 @@ pub const REPORTS_MAX: usize = 8;
 /// are saved besides; with all else that an activity writes they stay below 64 KiB.
 pub const SAVED_DETAILS_MAX: usize = 12 * 1024;
 
-/// Bytes of a saved state.
-pub const SAVED_STATE_MAX: usize = 8 * 1024;
+/// Bytes of a saved state: 256 for each domain, with the longest name and everything set,
+/// and 4 KiB for all else.
+pub const SAVED_STATE_MAX: usize = 4 * 1024 + DOMAINS_MAX * 256;
 
 /// Bytes of a domain's own words about its failure in the saved state.
 pub const SAVED_WORDS_MAX: usize = 128;
 
-/// The same of all domains together, who share them. With all failed a state stays
+/// The same of all domains together, who share them. With 16 failed a state stays
 /// below 2 KiB.
 pub const SAVED_WORDS_ALL: usize = 512;
 

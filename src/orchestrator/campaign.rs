@@ -2,7 +2,7 @@
 
 use core::mem::size_of;
 
-use heapless::{String, Vec};
+use heapless::String;
 
 use super::domain::{Domain, State};
 use super::event::{Action, DesiredState};
@@ -11,7 +11,7 @@ use crate::limits::{
     PART_BYTES,
 };
 use crate::model::text::Text;
-use crate::model::{ActionStatus, Cause, DomainIx, DomainSet, Limit, Phase, Status};
+use crate::model::{ActionStatus, Cause, DomainIx, DomainSet, Limit, PerDomain, Phase, Status};
 
 /// One activity, from its acceptance on; kept after its end until the next.
 #[derive(Clone, Debug)]
@@ -42,11 +42,11 @@ pub struct Campaign {
     pub starts: u8,
     /// Whether it was taken up after a start of the process. Not saved.
     pub is_taken_up: bool,
-    /// The domains that take part, by place; those that do not are `None`. As many
-    /// places as `DOMAINS_MAX`, allocated once.
-    pub domains: Box<[Option<Domain>]>,
-    /// Domains that it names and no agent serves, escaped as in JSON.
-    pub unserved: Vec<String<DOMAIN_ID_MAX>, DOMAINS_MAX>,
+    /// The domains that take part, by place; those that do not are `None`.
+    pub domains: PerDomain<Domain>,
+    /// Domains that it names and no agent serves, escaped as in JSON; at most
+    /// `DOMAINS_MAX`. Their place is allocated when there is one.
+    pub unserved: Vec<String<DOMAIN_ID_MAX>>,
     /// Actions of all domains.
     pub actions: Actions,
 }
@@ -74,7 +74,7 @@ impl Campaign {
             approved: None,
             starts: 0,
             is_taken_up: false,
-            domains: vec![None; DOMAINS_MAX].into(),
+            domains: PerDomain::new(),
             unserved: Vec::new(),
             actions: Actions::new(),
         }
@@ -90,8 +90,7 @@ impl Campaign {
         for part in desired.parts {
             match part.domain {
                 Some(domain) => self.domains[domain.place()] = Some(Domain::new(State::Working(Phase::Identify))),
-                // As many parts as places: each is named once.
-                None => drop(self.unserved.push(part.id.cut_to())),
+                None => self.leave_unserved(part.id.cut_to()),
             }
         }
     }
@@ -111,9 +110,17 @@ impl Campaign {
         self.approved = None;
         self.starts = 0;
         self.is_taken_up = false;
-        self.domains.iter_mut().for_each(|part| *part = None);
+        self.domains.clear();
         self.unserved.clear();
         self.actions.clear();
+    }
+
+    /// Takes in the name of a domain that no agent serves, escaped as in JSON.
+    pub fn leave_unserved(&mut self, name: String<DOMAIN_ID_MAX>) {
+        // A desired state names no more; a record may have been damaged on purpose.
+        if self.unserved.len() < DOMAINS_MAX {
+            self.unserved.push(name);
+        }
     }
 
     /// By which its final report is known while it waits for the broker.
@@ -143,7 +150,7 @@ impl Campaign {
 
     /// The part of a domain, if it takes part.
     pub fn domain_mut(&mut self, domain: DomainIx) -> Option<&mut Domain> {
-        self.domains[domain.place()].as_mut()
+        self.domains.get_mut(domain.place())?.as_mut()
     }
 
     /// The domains whose state is as asked, in the order of the configuration.
@@ -169,7 +176,7 @@ impl Campaign {
 /// needs, and untouched memory costs nothing.
 #[derive(Debug)]
 pub struct Actions {
-    all: std::vec::Vec<KnownAction>,
+    all: Vec<KnownAction>,
     /// Where the next one that comes most likely is: agents keep to their order.
     next: usize,
 }
@@ -210,7 +217,7 @@ impl Default for Actions {
 impl Actions {
     /// None yet; allocates the place for `ACTIONS_MAX`.
     pub fn new() -> Actions {
-        Actions { all: std::vec::Vec::with_capacity(ACTIONS_MAX), next: 0 }
+        Actions { all: Vec::with_capacity(ACTIONS_MAX), next: 0 }
     }
 
     /// Forgets them all.

@@ -17,7 +17,7 @@ use super::effect::{Effect, Effects};
 use super::event::Event;
 use super::repair::{InDoubt, Queue};
 use super::{Orchestrator, Rejected, WaitingOn};
-use crate::limits::{DOMAINS_MAX, HELD_MAX};
+use crate::limits::HELD_MAX;
 use crate::model::time::Tick;
 use crate::model::{Cause, Command, DomainIx, Phase, Reboot, Status};
 
@@ -53,7 +53,7 @@ struct Mark {
     is_delivered: bool,
     approved: Option<Phase>,
     has_starts: bool,
-    domains: [Part; DOMAINS_MAX],
+    domains: Vec<Part>,
     reboot: Reboot,
 }
 
@@ -115,10 +115,6 @@ impl<O: Orchestrator> Durable<O> {
 
     fn mark(&self) -> Mark {
         let Some(campaign) = self.inner.campaign() else { return Mark::default() };
-        let mut domains: [Part; DOMAINS_MAX] = Default::default();
-        for (place, part) in domains.iter_mut().zip(campaign.domains.iter()) {
-            *place = part.as_ref().map(Part::of).unwrap_or_default();
-        }
         Mark {
             begun: true,
             timestamp: campaign.timestamp,
@@ -130,7 +126,7 @@ impl<O: Orchestrator> Durable<O> {
             is_delivered: campaign.is_delivered,
             approved: campaign.approved,
             has_starts: campaign.starts > 0,
-            domains,
+            domains: campaign.domains.iter().map(|part| part.as_ref().map(Part::of).unwrap_or_default()).collect(),
             reboot: self.inner.reboot(),
         }
     }
