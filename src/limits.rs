@@ -154,17 +154,21 @@ pub const TOPIC_FORM_MAX: usize = DOMAIN_ID_MAX + 6;
 pub const TOPIC_OUT_MAX: usize = TOPIC_FORM_MAX + 24;
 // config, logging
 
-/// Bytes of the configuration file. All keys with 64 domains take 10 KiB.
+/// Bytes of the configuration file. All keys with 64 domains take 16 KiB.
 pub const CONFIG_FILE_MAX: usize = 64 * 1024;
 
 /// Bytes of one configured value. Tokens that serve as passwords take up to 2 KiB;
 /// a string in MQTT ends at 65,535.
 pub const CONFIG_VALUE_MAX: usize = 4096;
 
+/// Bytes of the list of all domains, with the longest names and a comma after each.
+pub const CONFIG_DOMAINS_MAX: usize = DOMAINS_MAX * (DOMAIN_ID_MAX + 1);
+
 /// Hours of the longest duration; Go's durations end there, within the hour.
 pub const CONFIG_DURATION_HOURS_MAX: u64 = 2_562_047;
 
-/// Warnings about the configuration that are kept. More keys than there are.
+/// Warnings about the configuration that are kept: more than there are keys besides
+/// those of the agents.
 pub const CONFIG_WARNINGS_MAX: usize = 64;
 
 /// Bytes of a text from outside in a message about the configuration.
@@ -329,9 +333,14 @@ pub const REPORTS_MAX: usize = 8;
 /// are saved besides; with all else that an activity writes they stay below 64 KiB.
 pub const SAVED_DETAILS_MAX: usize = 12 * 1024;
 
-/// Bytes of a saved state: 256 for each domain, with the longest name and everything set,
+/// Bytes of a saved state.
+pub const SAVED_STATE_MAX: usize = saved_state_max(DOMAINS_MAX);
+
+/// The same with so many domains: 256 for each, with the longest name and everything set,
 /// and 4 KiB for all else.
-pub const SAVED_STATE_MAX: usize = 4 * 1024 + DOMAINS_MAX * 256;
+pub const fn saved_state_max(domains: usize) -> usize {
+    4 * 1024 + domains * 256
+}
 
 /// Bytes of a domain's own words about its failure in the saved state.
 pub const SAVED_WORDS_MAX: usize = 128;

@@ -5,7 +5,7 @@ use core::fmt;
 use super::outbound::message_to;
 use super::Router;
 use crate::journal::{self, Journal};
-use crate::limits::{INBOUND_MAX, REPORTS_MAX, SAVED_RECORD_MAX, SAVED_RESULTS_MAX, SAVED_STATE_MAX};
+use crate::limits::{saved_state_max, INBOUND_MAX, REPORTS_MAX, SAVED_RECORD_MAX, SAVED_RESULTS_MAX};
 use crate::model::time::Now;
 use crate::model::{Cause, DomainIx, Phase, Status};
 use crate::mqtt::{Ack, Class};
@@ -126,7 +126,8 @@ impl Router {
         }
         let beside = Beside { reboot: self.orchestrator.reboot(), boot: self.saving.boot, question };
         let state = |out: &mut Fields<'_>| state::encode(campaign, &self.domains, &beside, out);
-        drafts.extend(Draft::new(Kind::State, SAVED_STATE_MAX, state));
+        let max = saved_state_max(self.domains.len() + campaign.unserved.len());
+        drafts.extend(Draft::new(Kind::State, max, state));
         // After the state: what is known to have finished had its end saved.
         if self.saving.history_of != key && !campaign.is_running() {
             self.saving.history_of = key;
