@@ -44,9 +44,8 @@ pub struct Campaign {
     pub is_taken_up: bool,
     /// The domains that take part, by place; those that do not are `None`.
     pub domains: PerDomain<Domain>,
-    /// Domains that it names and no agent serves, escaped as in JSON; at most
-    /// `DOMAINS_MAX`. Their place is allocated when there is one.
-    pub unserved: Vec<String<DOMAIN_ID_MAX>>,
+    /// Domains that it names and no agent serves, escaped as in JSON.
+    pub unserved: Box<heapless::Vec<String<DOMAIN_ID_MAX>, DOMAINS_MAX>>,
     /// Actions of all domains.
     pub actions: Actions,
 }
@@ -75,7 +74,7 @@ impl Campaign {
             starts: 0,
             is_taken_up: false,
             domains: PerDomain::new(),
-            unserved: Vec::new(),
+            unserved: Box::default(),
             actions: Actions::new(),
         }
     }
@@ -90,7 +89,8 @@ impl Campaign {
         for part in desired.parts {
             match part.domain {
                 Some(domain) => self.domains[domain.place()] = Some(Domain::new(State::Working(Phase::Identify))),
-                None => self.leave_unserved(part.id.cut_to()),
+                // As many parts as places: each is named once.
+                None => drop(self.unserved.push(part.id.cut_to())),
             }
         }
     }
@@ -113,14 +113,6 @@ impl Campaign {
         self.domains.clear();
         self.unserved.clear();
         self.actions.clear();
-    }
-
-    /// Takes in the name of a domain that no agent serves, escaped as in JSON.
-    pub fn leave_unserved(&mut self, name: String<DOMAIN_ID_MAX>) {
-        // A desired state names no more; a record may have been damaged on purpose.
-        if self.unserved.len() < DOMAINS_MAX {
-            self.unserved.push(name);
-        }
     }
 
     /// By which its final report is known while it waits for the broker.

@@ -17,7 +17,7 @@ use super::effect::{Effect, Effects};
 use super::event::Event;
 use super::repair::{InDoubt, Queue};
 use super::{Orchestrator, Rejected, WaitingOn};
-use crate::limits::HELD_MAX;
+use crate::limits::{DOMAINS_MAX, HELD_MAX};
 use crate::model::time::Tick;
 use crate::model::{Cause, Command, DomainIx, Phase, Reboot, Status};
 
@@ -53,7 +53,7 @@ struct Mark {
     is_delivered: bool,
     approved: Option<Phase>,
     has_starts: bool,
-    domains: Vec<Part>,
+    domains: heapless::Vec<Part, DOMAINS_MAX>,
     reboot: Reboot,
 }
 

@@ -91,7 +91,7 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
         }
         encode_reason(tag::KEPT, domain.obligation.kept.as_ref(), words_max, out);
     }
-    for name in &campaign.unserved {
+    for name in campaign.unserved.iter() {
         out.put(tag::UNSERVED, &[name.as_bytes()]);
     }
     let mut actions = heapless::Vec::<u8, { 2 * crate::limits::ACTIONS_MAX }>::new();
@@ -198,7 +198,7 @@ pub fn decode(
                 }
             }
             tag::APPROVED => campaign.approved = Phase::of_code(*content.first()?),
-            tag::UNSERVED => campaign.leave_unserved(text::<DOMAIN_ID_MAX>(content)?),
+            tag::UNSERVED => drop(campaign.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
             tag::ACTIONS => {
                 for (place, pair) in content.chunks_exact(2).enumerate() {
                     action(place, ActionStatus::of_code(pair[0]), pair[1].min(100));
