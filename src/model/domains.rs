@@ -93,7 +93,6 @@ impl fmt::Debug for DomainSet {
 ///
 /// Its memory is allocated once, for `DOMAINS_MAX` domains, and written only as far as
 /// the last domain that has something: for the others it costs nothing.
-#[derive(Debug)]
 pub struct PerDomain<T>(Vec<Option<T>>);
 
 impl<T> PerDomain<T> {
@@ -127,6 +126,13 @@ impl<T: PartialEq> PartialEq for PerDomain<T> {
     /// Whether the same domains have the same.
     fn eq(&self, other: &PerDomain<T>) -> bool {
         (0..DOMAINS_MAX).all(|place| self[place] == other[place])
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for PerDomain<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.0.iter().enumerate();
+        f.debug_map().entries(all.filter_map(|(place, one)| Some((place, one.as_ref()?)))).finish()
     }
 }
 
