@@ -528,6 +528,9 @@ pub const ACTION_BYTES: usize = ACTION_COMPONENT_MAX + ACTION_MESSAGE_MAX + 32;
 /// still answer.
 pub const PART_BYTES: usize = 3 * (REASON_MAX + 24) + 256;
 
+/// Bytes that are kept of a message to the broker besides its text.
+pub const OUTBOUND_ENTRY_BYTES: usize = 96;
+
 /// Bytes of an effect that waits, or that one event has.
 pub const EFFECT_BYTES: usize = 16;
 
@@ -543,7 +546,7 @@ const TLS_BYTES: usize = 0;
 /// the link; what is never filled takes no memory.
 pub const BUFFERS: [(&str, usize); 12] = [
     ("messages from the broker", RECEIVE_BUFFER),
-    ("messages to the broker", OUTBOUND_BYTES),
+    ("messages to the broker", OUTBOUND_BYTES + OUTBOUND_MAX * OUTBOUND_ENTRY_BYTES),
     ("desired state", SAVED_RECORD_MAX),
     ("inventories", INVENTORIES_MAX),
     ("actions", ACTIONS_MAX * ACTION_BYTES),
