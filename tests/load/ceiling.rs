@@ -17,7 +17,7 @@ use crate::site::{manager, Build, Site};
 const CEILING: [u64; 2] = [3_000, 4_500];
 
 /// The same with as many domains as there may be.
-const CEILING_MANY: [u64; 2] = [3_500, 5_000];
+const CEILING_MANY: [u64; 2] = [3_100, 3_800];
 
 /// What is done to the manager, with how many domains, and how much of it was resident
 /// at most.
