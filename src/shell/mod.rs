@@ -6,6 +6,7 @@ mod console;
 mod disk;
 mod identity;
 pub(crate) mod link;
+mod lock;
 mod notify;
 mod reboot;
 pub(crate) mod signal;
@@ -20,6 +21,7 @@ use std::future::{poll_fn, Future};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::mem::replace;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -37,6 +39,7 @@ use console::Console;
 use disk::{Content, Disk};
 use identity::{Identity, MACHINE_ID};
 use link::Link;
+use lock::Lock;
 use notify::Notify;
 use reboot::{Outcome, Rebooter};
 use signal::{Signal, Signals};
@@ -48,11 +51,13 @@ use waiting::Waiting;
 /// protocol describes. The configuration is one that `config` found good.
 ///
 /// # Errors
-/// A file that the connection needs cannot be used, or the system refuses what the
-/// loop itself needs: signals or the reactor.
+/// Another manager has the state folder, a file that the connection needs cannot be
+/// used, or the system refuses what the loop itself needs: signals or the reactor.
 pub fn run(loaded: &Configuration) -> io::Result<()> {
     let config = &loaded.config;
     let disk = open_disk(config);
+    // Held to the end, and before anything in the folder is read or moved aside.
+    let _lock = lock(config)?;
     let is_lasting = disk.as_ref().is_some_and(|disk| !disk.is_volatile());
     let shown = || show::check_config(loaded, is_lasting).0;
     let settings = settings(config, disk.is_some());
@@ -95,6 +100,13 @@ fn open_disk(config: &Config) -> Option<Disk> {
         log::warn!("{flaw}");
     }
     disk.ok()
+}
+
+/// The lock on the state folder; none if nothing is saved.
+fn lock(config: &Config) -> io::Result<Option<Lock>> {
+    let path = Some(&config.state_dir).filter(|path| !path.is_empty());
+    let taken = path.map(|path| Lock::take(Path::new(path))).transpose();
+    taken.map_err(|held| io::Error::new(io::ErrorKind::AlreadyExists, held.to_string()))
 }
 
 /// What is wrong with `stateDir`, in the words of the log; nothing is made there.
