@@ -98,6 +98,7 @@ class Relay:
                     one.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
+            source.close()
 
     def is_moment(self, packet, is_up):
         if self.cut:
@@ -117,9 +118,6 @@ class Relay:
             self.cut = f"{topic.decode()} {body.decode()[:160]}" if topic else f"packet of type {packet[0] >> 4} {way}"
             return True
         return False
-
-    def close(self):
-        self.listener.close()
 
 
 def packet_end(buffer):
@@ -152,32 +150,47 @@ class Fault(Exception):
 class World:
     """A broker, agents, a backend that looks on, and the manager of one version after the other."""
 
-    def __init__(self, programs, shape, kind):
-        self.programs = programs
+    def __init__(self, programs):
+        self.programs, self.relay = programs, None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="um-fallback-"))
         self.processes, self.manager = [], None
         self.messages, self.heard = [], time.monotonic()
         self.is_killed, self.dead = False, threading.Event()
-        self.port = free_port()
-        (self.folder / "mosquitto.conf").write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\nmax_queued_messages 10000\nset_tcp_nodelay true\n")
-        self.run("mosquitto", ["mosquitto", "-c", str(self.folder / "mosquitto.conf")])
-        wait("the broker listens", lambda: connects(self.port))
-        self.relay = Relay(self.port, self.kill)
+        # The relay may see packets of a manager before we know its process.
+        self.turn = threading.Lock()
         self.backend = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="backend")
         self.backend.on_message = self.hear
+
+    def begin(self, shape, kind):
+        self.start_broker()
+        self.relay = Relay(self.port, self.kill)
         subscribed = threading.Event()
         self.backend.on_subscribe = lambda *_: subscribed.set()
         self.backend.connect("127.0.0.1", self.port)
         self.backend.subscribe("#", 1)
         self.backend.loop_start()
-        subscribed.wait(PATIENCE_S)
+        wait("the backend has subscribed", subscribed.is_set)
         for domain in DOMAINS:
             flags = ["--state", str(self.folder / f"{domain}.state")] if kind == "tolerant" else []
             fails = ["--fail", "update"] if shape == "one fails" and domain == DOMAINS[-1] else []
-            self.run(domain, [programs["agent"], "--domain", domain, "--broker", f"127.0.0.1:{self.port}",
+            self.run(domain, [self.programs["agent"], "--domain", domain, "--broker", f"127.0.0.1:{self.port}",
                               "--like", kind, "--delay", "5", *flags, *fails])
         self.configure()
+
+    def start_broker(self):
+        # Until it listens, somebody else may take a port that was free.
+        for _ in range(5):
+            with socket.create_server(("127.0.0.1", 0)) as one:
+                self.port = one.getsockname()[1]
+            (self.folder / "mosquitto.conf").write_text(
+                f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n"
+                "max_queued_messages 10000\nset_tcp_nodelay true\n")
+            broker = self.run("mosquitto", ["mosquitto", "-c", str(self.folder / "mosquitto.conf")])
+            log = self.folder / "mosquitto.log"
+            wait("the broker listens", lambda: " running" in log.read_text() or broker.poll() is not None)
+            if broker.poll() is None:
+                return
+        raise Fault("the broker finds no port")
 
     def configure(self):
         config = {
@@ -206,20 +219,23 @@ class World:
         return process
 
     def start(self, version, moment, is_first):
+        self.relay.arm(moment, counts_at_once=not is_first)
+        # Only now: until then a thread of the relay may still kill the one before.
         self.is_killed = False
         self.dead.clear()
-        self.relay.arm(moment, counts_at_once=not is_first)
         with open(self.folder / "manager.log", "a") as log:
             log.write(f"---- {version}\n")
         program = [self.programs[version], "--config-file", str(self.folder / "config.json")]
-        self.manager = self.run("manager", program)
+        with self.turn:
+            self.manager = self.run("manager", program)
         if is_first:
             wait("the manager knows the agents", lambda: self.is_ready(self.status()))
 
     def kill(self):
-        self.is_killed = True
-        self.manager.send_signal(signal.SIGKILL)
-        self.manager.wait()
+        with self.turn:
+            self.is_killed = True
+            self.manager.send_signal(signal.SIGKILL)
+            self.manager.wait()
         self.dead.set()
 
     def status(self):
@@ -275,24 +291,16 @@ class World:
         return (self.folder / "manager.log").read_text(errors="replace")
 
     def close(self):
-        self.relay.close()
+        if self.relay:
+            # Wakes the thread that waits there, which a close alone does not.
+            self.relay.listener.shutdown(socket.SHUT_RDWR)
+            self.relay.listener.close()
         self.backend.disconnect()
         self.backend.loop_stop()
         for process in self.processes:
             process.kill()
             process.wait()
         shutil.rmtree(self.folder)
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def connects(port):
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait(what, done):
@@ -313,7 +321,7 @@ class Case:
     faults: list = dataclasses.field(default_factory=list)
     errors: list = dataclasses.field(default_factory=list)
     cut: str = ""
-    passed: int = 0
+    took: float = 0
     report: str = ""
 
     def name(self):
@@ -324,8 +332,22 @@ class Case:
         return "strict" if self.course == "0.1.0,ours" else "tolerant"
 
     def play(self, programs):
-        world = World(programs, self.shape, self.kind())
+        """Plays it, and says at once if anything is wrong."""
+        start = time.monotonic()
+        self.attempt(programs)
+        self.took = time.monotonic() - start
+        if self.faults:
+            with tempfile.NamedTemporaryFile("w", prefix="um-fallback-", suffix=".log", delete=False) as file:
+                file.write(self.report)
+            print(f"FAULT tests/fallback {self.name()}, killed at {self.cut}; see {file.name}", flush=True)
+        for fault in self.faults:
+            print(f"  {fault}", flush=True)
+        return self
+
+    def attempt(self, programs):
+        world = World(programs)
         try:
+            world.begin(self.shape, self.kind())
             self.go(world)
         except Fault as fault:
             self.faults.append(str(fault))
@@ -338,7 +360,6 @@ class Case:
             told = "\n".join(f"{at - start:7.3f} {topic} {text}" for at, topic, text in world.messages)
             self.report = f"{told}\n{log}"
             world.close()
-        return self
 
     def go(self, world):
         versions = self.course.split(",")
@@ -351,7 +372,7 @@ class Case:
                 world.apply("one", "2")
             world.await_end("one", until_dead=not is_last)
             if place == 0:
-                self.cut, self.passed = world.relay.cut or "after the end", world.relay.passed or 0
+                self.cut = world.relay.cut or "after the end"
             if not is_last and not world.dead.is_set():
                 world.kill()
         self.judge(world)
@@ -380,8 +401,9 @@ class Case:
 
 def measure(programs, version, shape):
     """How many packets go by from the desired state on, without a kill."""
-    world = World(programs, shape, "strict")
+    world = World(programs)
     try:
+        world.begin(shape, "strict")
         world.start(version, None, is_first=True)
         world.apply("one", "2")
         world.await_end("one")
@@ -415,9 +437,6 @@ def table(done):
     errors = collections.Counter(error for case in done for error in case.errors)
     for error, count in errors.most_common(20):
         print(f"{count} times in the log: ERROR {error}")
-    for case in done:
-        for fault in case.faults:
-            print(f"FAULT tests/fallback {case.name()}, killed at {case.cut}: {fault}")
 
 
 def main():
@@ -425,18 +444,21 @@ def main():
     parser.add_argument("programs", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--every", type=int, default=1, help="kill only at every Nth packet")
     parser.add_argument("--lanes", type=int, default=8, help="cases at a time")
+    parser.add_argument("--times", type=int, default=1, help="play the one case so often")
     parser.add_argument("replay", nargs="*", metavar="COURSE SHAPE MOMENT", help="one case")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     programs = dict(zip(("ours", "0.1.0", "agent"), args.programs))
     if args.replay:
         course, shape, moment = args.replay
-        case = Case(course, shape, int(moment) if moment.isdigit() else moment).play(programs)
-        print(case.report)
-        table([case])
-        return int(bool(case.faults))
+        moment = int(moment) if moment.isdigit() else moment
+        todo = [Case(course, shape, moment) for _ in range(args.times)]
+    else:
+        todo = cases(programs, args.every)
     start = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(args.lanes) as pool:
-        done = list(pool.map(lambda case: case.play(programs), cases(programs, args.every)))
+        done = list(pool.map(lambda case: case.play(programs), todo))
+    if len(done) == 1:
+        print(done[0].report)
     table(done)
     print(f"{len(done)} cases in {time.monotonic() - start:.0f} s")
     return int(any(case.faults for case in done))
