@@ -91,6 +91,10 @@ pub struct Apply {
     #[argh(switch)]
     pub wait: bool,
 
+    /// also while the manager cannot save the last activity
+    #[argh(switch)]
+    pub force: bool,
+
     /// print JSON
     #[argh(switch)]
     pub json: bool,

@@ -53,6 +53,10 @@ pub fn run(options: &Agent, loaded: &Loaded) -> u8 {
 /// Applies a desired state in this process with the agents that the configuration
 /// names; the exit code.
 pub fn standalone(options: &Apply, loaded: &Loaded) -> u8 {
+    if options.force {
+        // Somebody who forces it expects more than that nothing is different.
+        return complain("--force overrides a manager that refuses, and --standalone does without one", exit::USAGE);
+    }
     // What is told of an activity is printed anyway.
     let level = Some(loaded.config.log.level).filter(|level| *level != LevelFilter::Info).unwrap_or(LevelFilter::Warn);
     logging::start(&Log { file: String::new(), level, ..loaded.config.log.clone() });

@@ -8,12 +8,13 @@ use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
 use async_io::Async;
+use smol::future::{block_on, poll_once};
 
 use super::waiting::Waiting;
 use crate::limits::{
@@ -35,6 +36,8 @@ pub type Answering<'a> = &'a mut dyn FnMut(&[u8], &mut String) -> bool;
 pub struct Console {
     listener: Async<UnixListener>,
     path: PathBuf,
+    /// Device and inode of the socket at the path.
+    node: (u64, u64),
     /// Whether somebody may wait to be let in.
     is_called: bool,
     /// Nobody is let in before.
@@ -81,9 +84,10 @@ impl Console {
         let listener = listener?;
         // SAFETY: the descriptor is open. The system's usual queue takes long to empty.
         unsafe { libc::listen(listener.as_raw_fd(), CONSOLE_QUEUE) };
+        let node = node(path)?;
         // From here on the socket is removed with the console.
         let (listener, path) = (Async::new(listener)?, path.to_owned());
-        let console = Console { listener, path, is_called: true, paused: None, clients: Vec::new() };
+        let console = Console { listener, path, node, is_called: true, paused: None, clients: Vec::new() };
         if let Some(group) = group {
             let path = CString::new(console.path.as_os_str().as_bytes())?;
             // SAFETY: the path ends with NUL.
@@ -184,7 +188,11 @@ impl Console {
 
 impl Drop for Console {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        // Somebody may have removed ours, and another manager listens there by now. The
+        // number of an inode is not given away as long as we listen.
+        if node(&self.path).is_ok_and(|node| node == self.node) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -326,6 +334,12 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
+/// Device and inode of what is at a path.
+fn node(path: &Path) -> io::Result<(u64, u64)> {
+    let found = fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
+}
+
 /// Removes a socket at which nobody listens any more.
 fn remove_stale(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
@@ -336,10 +350,11 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         }
         Ok(_) => {}
     }
-    match UnixStream::connect(path) {
-        Ok(_) => Err(io::Error::new(ErrorKind::AddrInUse, "another manager listens there")),
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Err(error) => Err(error),
+    // A manager that stands still lets nobody in, and must not hold us up.
+    match block_on(poll_once(Async::<UnixStream>::connect(path))) {
+        Some(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Some(Err(error)) => Err(error),
+        Some(Ok(_)) | None => Err(io::Error::new(ErrorKind::AddrInUse, "another manager listens there")),
     }
 }
 
@@ -357,105 +372,5 @@ fn group_id(group: &str) -> io::Result<libc::gid_t> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::MetadataExt;
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Folder {
-            let path = std::env::temp_dir().join(format!("um-console-{}-{name}", std::process::id()));
-            let _ = fs::remove_dir_all(&path);
-            fs::create_dir(&path).unwrap();
-            Folder(path)
-        }
-
-        fn file(&self, name: &str) -> String {
-            self.0.join(name).display().to_string()
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn error(path: &str, group: &str) -> String {
-        Console::open(path, group).map(|_| ()).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_socket_is_for_the_owner_or_the_group_and_goes_with_the_manager() {
-        let folder = Folder::new("modes");
-        let path = folder.file("run/console.sock");
-        let mode = |path: &str| fs::metadata(path).unwrap().mode() & 0o777;
-        let console = Console::open(&path, "").unwrap();
-        assert_eq!(mode(&path), 0o600);
-        drop(console);
-        assert!(!Path::new(&path).exists());
-        let own = fs::metadata(&folder.0).unwrap().gid();
-        let console = Console::open(&path, &own.to_string()).unwrap();
-        assert_eq!((mode(&path), fs::metadata(&path).unwrap().gid()), (0o660, own));
-        drop(console);
-        assert_eq!(error(&path, "no such group"), "consoleGroup: there is no group no such group");
-        assert!(!Path::new(&path).exists());
-    }
-
-    #[test]
-    fn only_a_socket_that_nobody_listens_at_is_replaced() {
-        let folder = Folder::new("stale");
-        let path = folder.file("console.sock");
-        // As a manager leaves it behind that was killed.
-        drop(UnixListener::bind(&path).unwrap());
-        let console = Console::open(&path, "").unwrap();
-        assert_eq!(error(&path, ""), "another manager listens there");
-        assert!(UnixStream::connect(&path).is_ok(), "the living one is not harmed");
-        drop(console);
-        fs::write(&path, "precious").unwrap();
-        assert_eq!(error(&path, ""), "there is a file that is no socket");
-        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
-        assert!(!error(&folder.file("no/such/folder"), "").is_empty());
-    }
-
-    #[test]
-    fn a_client_that_says_half_a_line_is_dropped_and_nothing_is_kept() {
-        let folder = Folder::new("half");
-        let path = folder.file("console.sock");
-        let mut console = Console::open(&path, "").unwrap();
-        let mut never = |_: &[u8], _: &mut String| -> bool { panic!("half a line is no request") };
-        let mut client = UnixStream::connect(&path).unwrap();
-        client.write_all(b"{\"command\":").unwrap();
-        while console.serve(Tick(0), &mut never) {}
-        assert_eq!(console.poll_timeout(), Some(Tick(CONSOLE_SPACING_MS)));
-        while console.serve(Tick(CONSOLE_SPACING_MS), &mut never) {}
-        assert_eq!(console.poll_timeout(), Some(Tick(CONSOLE_CLIENT_MS)));
-        while console.serve(Tick(CONSOLE_CLIENT_MS), &mut never) {}
-        assert_eq!((console.clients.capacity(), console.poll_timeout()), (0, None));
-        assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
-    }
-
-    #[test]
-    fn a_line_that_is_too_long_is_answered_and_its_client_dropped() {
-        let folder = Folder::new("long");
-        let path = folder.file("console.sock");
-        let mut console = Console::open(&path, "").unwrap();
-        let mut never = |_: &[u8], _: &mut String| -> bool { panic!("it has no end") };
-        let client = UnixStream::connect(&path).unwrap();
-        client.set_nonblocking(true).unwrap();
-        let mut most = 0;
-        let mut answer = Vec::new();
-        for _ in 0..1000 {
-            let _ = (&client).write(&[b'x'; 4096]);
-            // The kernel's readiness is not waited for here.
-            console.clients.iter_mut().for_each(|client| client.readable = true);
-            while console.serve(Tick(0), &mut never) {}
-            most = most.max(console.clients.iter().map(|client| client.input.len()).max().unwrap_or(0));
-            let _ = (&client).read_to_end(&mut answer);
-        }
-        assert!(most <= CONSOLE_REQUEST_MAX + CONSOLE_CHUNK, "{most}");
-        assert_eq!(answer, TOO_LONG);
-        assert!(console.clients.is_empty());
-    }
-}
+#[path = "console_tests.rs"]
+mod tests;

@@ -6,6 +6,7 @@ mod console;
 pub mod disk;
 mod identity;
 pub(crate) mod link;
+mod lock;
 mod notify;
 mod reboot;
 pub(crate) mod signal;
@@ -48,11 +49,16 @@ use waiting::Waiting;
 /// protocol describes. The configuration is one that `config` found good.
 ///
 /// # Errors
-/// A file that the connection needs cannot be used, or the system refuses what the
-/// loop itself needs: signals or the reactor.
+/// Another manager has the state folder, a file that the connection needs cannot be
+/// used, or the system refuses what the loop itself needs: signals or the reactor.
 pub fn run(loaded: &Configuration) -> io::Result<()> {
     let config = &loaded.config;
     let folder = open_folder(config);
+    if let Some(folder) = &folder {
+        // Held to the end, and before anything in the folder is read or moved aside.
+        let taken = folder.disk.0.lock();
+        taken.map_err(|held| io::Error::new(io::ErrorKind::AlreadyExists, held.to_string()))?;
+    }
     let is_lasting = folder.as_ref().is_some_and(Opened::is_lasting);
     let shown = || show::check_config(loaded, is_lasting).0;
     let synchronised = Synchronised::new(settings(config, folder.is_some()));

@@ -54,7 +54,8 @@ pub struct Request<'a> {
     pub activity: Text<'a>,
     /// Whether the answer is to be JSON rather than text for people.
     pub json: bool,
-    /// Whether an activity is to be cancelled in any phase.
+    /// Whether an activity is to be cancelled in any phase, or applied although the last
+    /// one cannot be saved.
     pub force: bool,
     /// Width and height of the terminal that shows the answer; 0: it is none.
     pub screen: (u16, u16),

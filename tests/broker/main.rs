@@ -15,6 +15,7 @@ mod away;
 mod ending;
 mod limits;
 mod listeners;
+mod lock;
 mod peers;
 mod processes;
 mod raw;

@@ -1,7 +1,7 @@
 //! The broker and the manager as processes, each with a folder of its own.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -241,6 +241,21 @@ impl Manager {
         kill(&self.process, signal);
         wait_end(&mut self.process, Duration::from_secs(10)).expect("it ends within 10 s");
         self.process = command(&self.program, &self.folder).spawn().unwrap();
+    }
+
+    /// Starts another one with the same configuration, and waits for its end; its exit
+    /// code, what it says on standard error, and how long it took.
+    pub fn rival(&self) -> (Option<i32>, String, Duration) {
+        let start = Instant::now();
+        let mut process = command(&self.program, &self.folder).stderr(Stdio::piped()).spawn().unwrap();
+        let Some(status) = wait_end(&mut process, Duration::from_secs(10)) else {
+            let _ = process.kill();
+            panic!("the second manager does not end");
+        };
+        let took = start.elapsed();
+        let mut words = String::new();
+        process.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+        (status.code(), words, took)
     }
 
     pub fn is_alive(&mut self) -> bool {

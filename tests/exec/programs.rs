@@ -251,6 +251,11 @@ fn wrong_arguments_end_with_2_and_a_configuration_without_a_program_with_1() {
         (code, text.as_str()),
         (Some(1), "update-manager: the configuration names no executable: agents.<domain>.exec\n")
     );
+    let (code, text) = run(&["apply", "--standalone", "--force", &file]);
+    assert_eq!(
+        (code, text.as_str()),
+        (Some(2), "update-manager: --force overrides a manager that refuses, and --standalone does without one\n")
+    );
 }
 
 #[test]

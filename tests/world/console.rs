@@ -190,6 +190,8 @@ fn a_desired_state_from_the_console_is_taken_as_a_backends() {
     let busy = "c-2: refused: Another update activity in progress - c-1";
     assert_eq!(world.applies("c-2", &desired_state(&ONE))["error"], busy);
     assert_eq!(world.last("c-2").status, "IDENTIFICATION_FAILED", "the backend hears it too");
+    let forced = format!(r#"{{"command":"apply","force":true,"activityId":"c-2","payload":{}}}"#, desired_state(&ONE));
+    assert_eq!(world.asks(&forced).0["error"], busy, "a running activity is not overridden");
     assert_eq!(world.applies("c-1", &desired_state(&ONE))["error"], "c-1: refused: this activity runs already");
     world.run_for(60_000);
     assert_eq!(world.story("c-1"), ["IDENTIFYING", "IDENTIFIED", "RUNNING", "COMPLETED"]);

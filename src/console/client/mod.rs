@@ -95,8 +95,8 @@ fn apply(options: &Apply, socket: &str) -> Result<u8, Failure> {
     };
     let mut link = Link::open(socket)?;
     let follows = options.watch || options.wait;
-    let request =
-        Request { activity: Text::from_checked(&activity), json: options.json && !follows, ..bare(Ask::Apply) };
+    let (json, force) = (options.json && !follows, options.force);
+    let request = Request { activity: Text::from_checked(&activity), json, force, ..bare(Ask::Apply) };
     let answer = link.ask(&request, Some((now, &document)))?;
     let code = answer.exit.unwrap_or(exit::DONE);
     if code != exit::DONE || !follows {

@@ -291,9 +291,15 @@ impl Synchronised {
         times.repaired = None;
         let State::Working(owed) = part.state else { return };
         let named = feedback.status.phase();
-        // The self-update agent may download again during the update.
-        let falls_back = owed == Phase::Update && named == Some(Phase::Download);
-        if named == Some(owed) || falls_back && !feedback.status.is_failure() {
+        // The self-update agent may download again during the update. The end of a download
+        // that did not begin there is a late answer: nothing follows it.
+        let falls_back = owed == Phase::Update
+            && match feedback.status {
+                Status::Downloading => true,
+                Status::DownloadSuccess => part.fell_back,
+                _ => false,
+            };
+        if named == Some(owed) || falls_back {
             times.suspicion = None;
         }
     }

@@ -11,6 +11,7 @@ use crate::orchestrator::event::Action;
 
 mod agreement;
 mod consent;
+mod console;
 mod damage;
 mod exchange;
 mod find;

@@ -86,12 +86,23 @@ fn neither_a_redelivered_word_nor_one_about_another_phase_ends_a_suspicion() {
 
 #[test]
 fn in_an_update_a_word_about_the_download_ends_it_too() {
-    for status in [Status::Downloading, Status::DownloadSuccess] {
-        let mut course = Course::reach(SETTINGS, 1, Phase::Update);
-        course.hello(0);
-        course.say(0, status, true);
-        assert_eq!(course.repair_at(MINUTE), "");
-    }
+    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+    course.hello(0);
+    course.say(0, Status::Downloading, true);
+    assert_eq!(course.repair_at(MINUTE), "");
+    course.hello(0);
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+    assert_eq!(course.repair_at(3 * MINUTE), "");
+}
+
+#[test]
+fn in_an_update_the_end_of_the_download_before_ends_no_suspicion() {
+    // As after the manager of 0.1.0 has repeated DOWNLOAD: UPDATE may be lost.
+    let mut course = Course::reach(SETTINGS, 1, Phase::Update);
+    course.hello(0);
+    course.say_again(0, Status::Downloading);
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "");
+    assert_eq!(course.repair_at(MINUTE), "desiredstate>0");
 }
 
 #[test]

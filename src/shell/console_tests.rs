@@ -1,0 +1,126 @@
+use super::*;
+use std::os::unix::fs::MetadataExt;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("um-console-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn error(path: &str, group: &str) -> String {
+    Console::open(path, group).map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_socket_is_for_the_owner_or_the_group_and_goes_with_the_manager() {
+    let folder = Folder::new("modes");
+    let path = folder.file("run/console.sock");
+    let mode = |path: &str| fs::metadata(path).unwrap().mode() & 0o777;
+    let console = Console::open(&path, "").unwrap();
+    assert_eq!(mode(&path), 0o600);
+    drop(console);
+    assert!(!Path::new(&path).exists());
+    let own = fs::metadata(&folder.0).unwrap().gid();
+    let console = Console::open(&path, &own.to_string()).unwrap();
+    assert_eq!((mode(&path), fs::metadata(&path).unwrap().gid()), (0o660, own));
+    drop(console);
+    assert_eq!(error(&path, "no such group"), "consoleGroup: there is no group no such group");
+    assert!(!Path::new(&path).exists());
+}
+
+#[test]
+fn only_a_socket_that_nobody_listens_at_is_replaced() {
+    let folder = Folder::new("stale");
+    let path = folder.file("console.sock");
+    // As a manager leaves it behind that was killed.
+    drop(UnixListener::bind(&path).unwrap());
+    let console = Console::open(&path, "").unwrap();
+    assert_eq!(error(&path, ""), "another manager listens there");
+    assert!(UnixStream::connect(&path).is_ok(), "the living one is not harmed");
+    drop(console);
+    fs::write(&path, "precious").unwrap();
+    assert_eq!(error(&path, ""), "there is a file that is no socket");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    assert!(!error(&folder.file("no/such/folder"), "").is_empty());
+}
+
+#[test]
+fn a_socket_that_another_manager_has_bound_meanwhile_is_left_to_it() {
+    let folder = Folder::new("other");
+    let path = folder.file("console.sock");
+    let first = Console::open(&path, "").unwrap();
+    fs::remove_file(&path).unwrap();
+    let second = Console::open(&path, "").unwrap();
+    drop(first);
+    assert!(UnixStream::connect(&path).is_ok());
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "precious").unwrap();
+    drop(second);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+}
+
+#[test]
+fn a_manager_that_lets_nobody_in_is_neither_robbed_nor_waited_for() {
+    let folder = Folder::new("still");
+    let path = folder.file("console.sock");
+    let _console = Console::open(&path, "").unwrap();
+    // As many as the queue holds; the next one would have to wait.
+    let _waiting: Vec<_> = (0..=CONSOLE_QUEUE).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    assert_eq!(error(&path, ""), "another manager listens there");
+    assert!(Path::new(&path).exists());
+}
+
+#[test]
+fn a_client_that_says_half_a_line_is_dropped_and_nothing_is_kept() {
+    let folder = Folder::new("half");
+    let path = folder.file("console.sock");
+    let mut console = Console::open(&path, "").unwrap();
+    let mut never = |_: &[u8], _: &mut String| -> bool { panic!("half a line is no request") };
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.write_all(b"{\"command\":").unwrap();
+    while console.serve(Tick(0), &mut never) {}
+    assert_eq!(console.poll_timeout(), Some(Tick(CONSOLE_SPACING_MS)));
+    while console.serve(Tick(CONSOLE_SPACING_MS), &mut never) {}
+    assert_eq!(console.poll_timeout(), Some(Tick(CONSOLE_CLIENT_MS)));
+    while console.serve(Tick(CONSOLE_CLIENT_MS), &mut never) {}
+    assert_eq!((console.clients.capacity(), console.poll_timeout()), (0, None));
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_answered_and_its_client_dropped() {
+    let folder = Folder::new("long");
+    let path = folder.file("console.sock");
+    let mut console = Console::open(&path, "").unwrap();
+    let mut never = |_: &[u8], _: &mut String| -> bool { panic!("it has no end") };
+    let client = UnixStream::connect(&path).unwrap();
+    client.set_nonblocking(true).unwrap();
+    let mut most = 0;
+    let mut answer = Vec::new();
+    for _ in 0..1000 {
+        let _ = (&client).write(&[b'x'; 4096]);
+        // The kernel's readiness is not waited for here.
+        console.clients.iter_mut().for_each(|client| client.readable = true);
+        while console.serve(Tick(0), &mut never) {}
+        most = most.max(console.clients.iter().map(|client| client.input.len()).max().unwrap_or(0));
+        let _ = (&client).read_to_end(&mut answer);
+    }
+    assert!(most <= CONSOLE_REQUEST_MAX + CONSOLE_CHUNK, "{most}");
+    assert_eq!(answer, TOO_LONG);
+    assert!(console.clients.is_empty());
+}

@@ -1,0 +1,30 @@
+//! What our own client asks is what the manager reads.
+
+use super::*;
+use crate::wire::console::{decode, encode, Ask, Request};
+
+#[test]
+fn a_request_is_read_as_it_was_asked() {
+    for ask in [Ask::Apply, Ask::Cancel] {
+        for (force, json) in [(false, false), (true, false), (false, true), (true, true)] {
+            let activity = Text::from_checked("demo");
+            let request = Request { ask, activity, json, force, screen: (0, 0), since: 0 };
+            let desired = (ask == Ask::Apply).then_some((7, r#"{"domains":[]}"#));
+            let mut line = String::new();
+            encode(&mut line, &request, desired).unwrap();
+            let read = decode(line.as_bytes()).unwrap();
+            assert_eq!((read.ask, read.activity, read.json, read.force), (ask, activity, json, force), "{line}");
+            if desired.is_some() {
+                // The same line is the message that a backend would have sent.
+                let envelope = Envelope::decode(line.as_bytes()).unwrap();
+                assert_eq!((envelope.activity, envelope.timestamp), (activity, 7));
+                assert_eq!(desired_state_of(line.as_bytes()).unwrap().domains(), 0);
+            }
+        }
+    }
+    let flaw = decode(br#"{"command":"apply","force":"yes"}"#).unwrap_err();
+    assert_eq!(
+        flaw.within(br#"{"command":"apply","force":"yes"}"#).to_string(),
+        "force is neither true nor false (byte 27)"
+    );
+}
