@@ -1,6 +1,7 @@
 //! Messages to the broker, kept until it has acknowledged them, in order.
 
 use core::fmt;
+use core::mem::size_of;
 
 use super::codec;
 use super::message::{Class, Document, Documents, Message, PublishError, Waiting, Write};
@@ -75,7 +76,7 @@ fn count(write: Write<'_>) -> usize {
     bytes.0
 }
 
-const _: () = assert!(core::mem::size_of::<Entry>() <= OUTBOUND_ENTRY_BYTES);
+const _: () = assert!(size_of::<Entry>() <= OUTBOUND_ENTRY_BYTES);
 
 /// The messages.
 pub(super) struct Outbound {
