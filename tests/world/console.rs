@@ -38,7 +38,7 @@ impl World {
         let mut tries = 0;
         while !self.router.handle_console(self.clock(), &host, request.as_bytes(), &mut answer) {
             tries += 1;
-            if tries > 2_000 {
+            if tries > 20_000 {
                 return None;
             }
             self.run_for(20);
