@@ -201,6 +201,7 @@ impl Router {
             any = true;
             self.handle_event(now, event);
         }
+        self.tell_what_waited(now);
         let is_told = self.session.unacknowledged() == 0 && !self.waits_for_identity();
         if self.delivery == Delivery::Reports && is_told {
             self.delivery = Delivery::Inventory;

@@ -56,6 +56,11 @@ impl Router {
         self.store.failure()
     }
 
+    /// Whether all that is worth it is saved.
+    pub fn is_saved(&self) -> bool {
+        self.store.failure().is_none() && !self.store.is_saving()
+    }
+
     /// The job is done, or was not.
     pub fn handle_written(&mut self, now: Now, result: Result<(), Failure>) {
         let why = result.as_ref().err().map(|failure| failure.why.clone());

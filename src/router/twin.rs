@@ -9,7 +9,7 @@ use super::inbound::escape;
 use super::outbound::message_to;
 use super::Router;
 use crate::inventory;
-use crate::limits::{ANSWER_ROOM, ANSWER_ROOM_MESSAGES, PAYLOAD_IN_MAX};
+use crate::limits::{ANSWER_ROOM, ANSWER_ROOM_MESSAGES, PAYLOAD_IN_MAX, REPORTS_MAX};
 use crate::model::time::Now;
 use crate::model::{Run, Status};
 use crate::mqtt::Class;
@@ -220,10 +220,16 @@ impl Router {
         has_status || self.store.journal.past().any(|past| past.is_untold)
     }
 
-    /// Reports what could not be reported before.
-    fn tell_what_waited(&mut self, now: Now) {
+    /// Reports what could not be reported before, as soon as we know who we are: no more
+    /// ends than the broker has room for.
+    pub(super) fn tell_what_waited(&mut self, now: Now) {
+        if self.identity().is_none() || !self.waits_for_identity() {
+            return;
+        }
         let own = self.orchestrator.campaign().map(|campaign| campaign.run);
-        let untold: Vec<Past> = self.store.journal.past().filter(|past| past.is_untold).cloned().collect();
+        let room = REPORTS_MAX.saturating_sub(self.session.found().count());
+        let untold = self.store.journal.past().filter(|past| past.is_untold);
+        let untold: Vec<Past> = untold.take(room).cloned().collect();
         for past in untold {
             match own == Some(past.run) {
                 true => self.report(now, past.outcome),

@@ -204,10 +204,10 @@ impl Store {
     /// that wait for the broker are saved before it, and removed when it has them.
     fn draft_reports(&self, content: &Content<'_>, job: &mut Running) -> Option<Draft> {
         let own = content.campaign.map_or(Run::NONE, |campaign| campaign.run);
-        let waiting = || content.session.found().map(|report| Run(report.number));
+        let waiting = || content.session.found().take(REPORTS_MAX).map(|report| Run(report.number));
         let is_missing = |run: &Run| *run != own && !self.reports.contains(run);
         if waiting().any(|run| is_missing(&run)) {
-            job.reports = waiting().take(REPORTS_MAX).collect();
+            job.reports = waiting().collect();
             return reports::encode(content.session.found());
         }
         if self.reports.is_empty() || waiting().any(|run| self.reports.contains(&run)) {

@@ -51,6 +51,8 @@ pub struct Power {
     /// When it was cut.
     pub cuts: Vec<u64>,
     pub boot: u8,
+    /// Saving has failed, and not all is saved since.
+    pub is_unsaved: bool,
     /// Bytes of the record that was newest when it was cut.
     pub hurt_len: usize,
     /// Until when there is none.
@@ -66,9 +68,9 @@ impl World {
         world
     }
 
-    /// Whether what changes cannot be saved at this moment.
-    pub fn saving_fails(&self) -> bool {
-        self.router.failure().is_some()
+    /// Whether saving has failed, and not all is saved since.
+    pub fn is_unsaved(&self) -> bool {
+        self.power.is_unsaved
     }
 
     /// Each write takes so many milliseconds from now on.
@@ -144,6 +146,8 @@ impl World {
         if let Some(result) = done {
             let now = self.clock();
             heap::of_manager(|| self.router.handle_written(now, result));
+            let fails = self.router.failure().is_some();
+            self.power.is_unsaved = fails || self.power.is_unsaved && !self.router.is_saved();
         }
         true
     }

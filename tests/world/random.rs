@@ -214,7 +214,7 @@ impl Course {
     /// A cut past a write that failed may lose what was not saved: not in these worlds.
     fn power_cut(&mut self) {
         let is_unsound = |disk: &Disk| disk.is_unsound() || self.has_vanished;
-        if self.world.disk.as_ref().map_or(true, is_unsound) || self.world.is_off() || self.world.saving_fails() {
+        if self.world.disk.as_ref().map_or(true, is_unsound) || self.world.is_off() || self.world.is_unsaved() {
             return;
         }
         let part = self.random.below(1_000) as usize;
