@@ -81,7 +81,8 @@ impl Course {
         let wanted = self.wanted();
         for (activity, ends) in ends {
             let (refusals, wanted) = (ends.refusals, wanted.get(*activity).copied().unwrap_or(0));
-            assert!(refusals <= wanted + cuts, "{activity}: {refusals} refusals, wanted {wanted} times");
+            // Each cut takes the memory of those that were refused and not acknowledged.
+            assert!(refusals <= wanted * (1 + cuts), "{activity}: {refusals} refusals, wanted {wanted} times");
         }
     }
 
