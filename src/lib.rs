@@ -50,9 +50,9 @@ pub mod mqtt;
 pub mod wire;
 
 pub mod inventory;
-pub mod journal;
+
 pub mod orchestrator;
-pub mod record;
+pub mod store;
 
 pub mod router;
 

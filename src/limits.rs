@@ -261,7 +261,7 @@ pub const SAVED_ACTIONS_MAX: usize = 24 * 1024;
 /// Bytes of the saved history: of `FINISHED_MAX` activities with the longest names
 /// and reasons, and of the last events.
 pub const SAVED_HISTORY_MAX: usize = 64
-    + FINISHED_MAX * (ACTIVITY_ID_MAX + 16 + PAST_REASON_MAX + 19)
+    + FINISHED_MAX * (ACTIVITY_ID_MAX + 16 + PAST_REASON_MAX + 19 + 12)
     + DOMAINS_MAX * (DOMAIN_ID_MAX + 3)
     + EVENTS_MAX * 11;
 
@@ -326,6 +326,18 @@ pub const SAVED_DETAILS_MAX: usize = 12 * 1024;
 
 /// Bytes of a saved state.
 pub const SAVED_STATE_MAX: usize = 8 * 1024;
+
+/// Bytes of how far the actions are in the saved state, which goes with each of its
+/// writes: status and progress of some 60 actions with short names.
+pub const SAVED_PROGRESS_MAX: usize = 1024;
+
+/// Milliseconds until a write that failed is tried again, the first time. Each further
+/// pause is twice as long.
+pub const SAVE_RETRY_MIN_MS: u64 = 1_000;
+
+/// The same at most: a disk that works again does not stay unused for long, and one that
+/// does not is not worn out.
+pub const SAVE_RETRY_MAX_MS: u64 = 300_000;
 
 /// Bytes of a domain's own words about its failure in the saved state.
 pub const SAVED_WORDS_MAX: usize = 128;

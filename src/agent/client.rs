@@ -371,7 +371,7 @@ impl Client {
                 self.inbox.push_back(Message { topic: message.topic, payload, len, is_retained });
                 message.ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
             }
-            Event::Oversized { topic, len, part, last, ack } => {
+            Event::Oversized { topic, len, part, last, ack, .. } => {
                 let room = CLIENT_PAYLOAD_MAX.saturating_sub(self.parts.len());
                 self.parts.extend_from_slice(&part[..part.len().min(room)]);
                 if last {

@@ -3,8 +3,8 @@
 use core::fmt::{self, Write};
 
 use super::page::{Json, Page, Span, When};
-use crate::journal::{Journal, Past};
 use crate::model::text::Text;
+use crate::store::journal::{Journal, Past};
 
 /// Writes them as text, the newest last, where the cursor is.
 ///

@@ -5,8 +5,8 @@ use core::fmt::{self, Write};
 use super::page::{Json, Page, When};
 use super::view::View;
 use super::{history, status};
-use crate::journal::{Detail, Event};
 use crate::model::DomainIx;
+use crate::store::journal::{Detail, Event};
 
 /// Writes it as text.
 ///

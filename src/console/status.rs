@@ -34,7 +34,7 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
             if campaign.is_taken_up {
                 write!(page, ", taken up after a restart")?;
             }
-            if campaign.is_unsaved {
+            if view.is_unsaved {
                 write!(page, ", not saved")?;
             }
             page.write_char('\n')?;
@@ -234,7 +234,7 @@ pub fn encode_activity(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
     json.text("phase", &campaign.phase.name())?;
     json.number("begun", view.journal.begun)?;
     json.number("since", view.wall(view.journal.phase_since))?;
-    json.raw("saved", &!campaign.is_unsaved)?;
+    json.raw("saved", &!view.is_unsaved)?;
     view.encode_waiting(json)?;
     json.close('}')
 }

@@ -4,7 +4,6 @@
 use core::fmt::{self, Write};
 
 use super::page::{Json, Page, Span};
-use crate::journal::Journal;
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
 use crate::model::time::{Now, Tick};
@@ -14,6 +13,7 @@ use crate::orchestrator::campaign::{Campaign, KnownAction};
 use crate::orchestrator::domain::{Domain, State};
 use crate::orchestrator::repair::InDoubt;
 use crate::orchestrator::WaitingOn;
+use crate::store::journal::Journal;
 
 /// What the system around the manager knows.
 #[derive(Clone, Copy)]
@@ -91,6 +91,8 @@ pub struct View<'a> {
     pub counters: Counters,
     pub uses: [Use; USES],
     pub journal: &'a Journal,
+    /// Whether what the activity has come to could not be saved.
+    pub is_unsaved: bool,
     /// By the domains' places.
     pub heard: &'a [Option<Heard>],
     /// What is known of the domains in doubt, by their places.

@@ -7,10 +7,10 @@ use super::page::{Json, Page, Span};
 use super::status::encode_activity;
 use super::view::{is_over, View};
 use crate::exit;
-use crate::journal::Past;
 use crate::model::text::Text;
 use crate::model::{ActionStatus, Status};
 use crate::orchestrator::campaign::{Campaign, KnownAction};
+use crate::store::journal::Past;
 use crate::wire::feedback::component_version;
 
 /// Columns of a component's name, and of its bar.

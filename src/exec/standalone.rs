@@ -19,6 +19,7 @@ use crate::config::commands::Apply;
 use crate::config::Config;
 use crate::limits::{ACTIONS_MAX, EXEC_PROGRESS_MS};
 use crate::model::text::{Escaped, Text};
+use crate::model::{ActivityKey, Run};
 use crate::model::{DomainIx, PhaseSet, Status};
 use crate::orchestrator::effect::Notice;
 use crate::orchestrator::event::{DesiredState, Part};
@@ -165,7 +166,8 @@ impl Bench {
         let place = |id: Text<'_>| self.names.iter().position(|name| id.eq_str(name)).and_then(DomainIx::new);
         let parts: Vec<Part<'_>> = ids.map(|id| Part { id, domain: place(id) }).collect();
         let activity = Text::from_checked(escaped);
-        let desired = DesiredState { activity, timestamp: *timestamp, crc: 0, parts: &parts };
+        let key = ActivityKey { activity, timestamp: *timestamp, crc: 0 };
+        let desired = DesiredState { key, run: Run::NONE.next(), parts: &parts };
         let mut effects = Effects::new();
         let now = self.clock.now().tick;
         // The first one of this process: nothing can be in its way.
@@ -265,7 +267,7 @@ impl Bench {
         let mut line = String::new();
         // Writing into a string cannot fail.
         if campaign.outcome.is_some() {
-            let _ = message::write(campaign, &self.names, &mut words);
+            let _ = message::write(campaign, &self.names, false, &mut words);
         }
         if self.is_json {
             let write: &dyn Fn(&mut dyn std::fmt::Write) -> std::fmt::Result = &|out| out.write_str(&words);

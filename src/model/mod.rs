@@ -2,6 +2,7 @@
 //! the console means the same everywhere. Nothing here knows how a peer behaves.
 
 mod domains;
+mod identity;
 mod phase;
 mod reason;
 mod reboot;
@@ -10,6 +11,7 @@ pub mod text;
 pub mod time;
 
 pub use domains::{DomainIx, DomainSet};
+pub use identity::{ActivityKey, Run};
 pub use phase::{ActionStatus, Command, Phase, PhaseSet, Status};
 pub use reason::{Cause, Limit, Reason, ReasonKind};
 pub use reboot::Reboot;

@@ -96,6 +96,8 @@ pub(super) struct Large {
     pub qos: u8,
     /// Its packet id; 0 if `qos` is.
     pub id: u16,
+    /// Whether it may have come before.
+    pub dup: bool,
 }
 
 /// A packet from the server.
@@ -208,8 +210,8 @@ fn measure_publish(bytes: &[u8], first: u8, header: usize, remaining: usize) -> 
         return Err(wrong("packet id 0"));
     }
     if is_large {
-        let topic = cut(topic, TOPIC_IN_MAX).to_owned();
-        return Ok(Front::Large(Large { head: header + head, topic, payload, qos, id }));
+        let (topic, dup) = (cut(topic, TOPIC_IN_MAX).to_owned(), first & 0x08 != 0);
+        return Ok(Front::Large(Large { head: header + head, topic, payload, qos, id, dup }));
     }
     Ok(Front::Whole(Whole { kind: PUBLISH, len: header + remaining, is_acknowledged: qos != 0 }))
 }

@@ -45,6 +45,8 @@ pub enum Event {
         part: Bytes,
         /// Whether it is the last part.
         last: bool,
+        /// Whether the message may have come before [MQTT-3.3.1-1].
+        dup: bool,
         /// With the last part; none for QoS 0.
         ack: Option<Ack>,
     },

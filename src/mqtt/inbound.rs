@@ -39,6 +39,8 @@ pub(super) struct Part {
     pub id: u16,
     /// Whether the caller had the message already.
     pub is_repeat: bool,
+    /// Whether the caller may have had it already.
+    pub dup: bool,
     pub bytes: Bytes,
     pub is_last: bool,
 }
@@ -128,6 +130,7 @@ impl Inbound {
             qos: skip.large.qos,
             id: skip.large.id,
             is_repeat: skip.is_repeat,
+            dup: skip.large.dup,
             is_last: skip.left == 0,
             bytes: self.take(len).freeze(),
         };

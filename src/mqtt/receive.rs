@@ -2,6 +2,7 @@
 
 use super::codec::{self, Front, Large, Packet, Whole};
 use super::event::{Event, Publish};
+use super::inbound::Part;
 use super::reason::{Malformed, Reason};
 use super::session::{Link, Session};
 use crate::model::time::Tick;
@@ -189,6 +190,7 @@ impl Session {
             return Step::Again;
         }
         let ack = (part.is_last && part.qos > 0).then(|| self.acks.owe(part.id, part.qos == 2));
-        Step::Event(Event::Oversized { topic: part.topic, len: part.len, part: part.bytes, last: part.is_last, ack })
+        let Part { topic, len, bytes, is_last, dup, .. } = part;
+        Step::Event(Event::Oversized { topic, len, part: bytes, last: is_last, dup, ack })
     }
 }

@@ -11,11 +11,13 @@ use crate::limits::{
     PART_BYTES,
 };
 use crate::model::text::Text;
-use crate::model::{ActionStatus, Cause, DomainIx, DomainSet, Limit, Phase, Status};
+use crate::model::{ActionStatus, ActivityKey, Cause, DomainIx, DomainSet, Limit, Phase, Run, Status};
 
 /// One activity, from its acceptance on; kept after its end until the next.
 #[derive(Clone, Debug)]
 pub struct Campaign {
+    /// Which activity it is.
+    pub run: Run,
     /// The activity's identifier, escaped as in JSON.
     pub activity: String<ACTIVITY_ID_MAX>,
     /// The desired state's timestamp, milliseconds since the Unix epoch.
@@ -34,8 +36,6 @@ pub struct Campaign {
     pub waited_ms: u64,
     /// Whether the broker has acknowledged the final status.
     pub is_delivered: bool,
-    /// Whether a save of it has failed.
-    pub is_unsaved: bool,
     /// The phase to which the owner has consented, and that has not begun since.
     pub approved: Option<Phase>,
     /// How often it was taken up while a domain owed something, without a feedback since.
@@ -45,10 +45,21 @@ pub struct Campaign {
     /// The domains that take part, by place; those that do not are `None`. As many
     /// places as `DOMAINS_MAX`, allocated once.
     pub domains: Box<[Option<Domain>]>,
+    /// Domains that took part before the last start and are not configured any more.
+    pub gone: std::vec::Vec<Gone>,
     /// Domains that it names and no agent serves, escaped as in JSON.
     pub unserved: Vec<String<DOMAIN_ID_MAX>, DOMAINS_MAX>,
     /// Actions of all domains.
     pub actions: Actions,
+}
+
+/// A domain that took part, and that the configuration does not have any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gone {
+    /// Its name.
+    pub name: String<DOMAIN_ID_MAX>,
+    /// Its part, as it was when it was last configured.
+    pub part: Domain,
 }
 
 impl Default for Campaign {
@@ -61,6 +72,7 @@ impl Campaign {
     /// An empty one. Allocates the places of domains and actions, once.
     pub fn new() -> Campaign {
         Campaign {
+            run: Run::NONE,
             activity: String::new(),
             timestamp: 0,
             crc: 0,
@@ -70,11 +82,11 @@ impl Campaign {
             cause: None,
             waited_ms: 0,
             is_delivered: false,
-            is_unsaved: false,
             approved: None,
             starts: 0,
             is_taken_up: false,
             domains: vec![None; DOMAINS_MAX].into(),
+            gone: std::vec::Vec::new(),
             unserved: Vec::new(),
             actions: Actions::new(),
         }
@@ -84,9 +96,10 @@ impl Campaign {
     /// agent identifying.
     pub fn begin(&mut self, desired: &DesiredState<'_>) {
         self.reset();
-        self.activity = desired.activity.cut_to();
-        self.timestamp = desired.timestamp;
-        self.crc = desired.crc;
+        self.run = desired.run;
+        self.activity = desired.key.activity.cut_to();
+        self.timestamp = desired.key.timestamp;
+        self.crc = desired.key.crc;
         for part in desired.parts {
             match part.domain {
                 Some(domain) => self.domains[domain.place()] = Some(Domain::new(State::Working(Phase::Identify))),
@@ -98,6 +111,7 @@ impl Campaign {
 
     /// Becomes empty again.
     pub fn reset(&mut self) {
+        self.run = Run::NONE;
         self.activity.clear();
         self.timestamp = 0;
         self.crc = 0;
@@ -107,18 +121,18 @@ impl Campaign {
         self.cause = None;
         self.waited_ms = 0;
         self.is_delivered = false;
-        self.is_unsaved = false;
         self.approved = None;
         self.starts = 0;
         self.is_taken_up = false;
         self.domains.iter_mut().for_each(|part| *part = None);
+        self.gone.clear();
         self.unserved.clear();
         self.actions.clear();
     }
 
-    /// By which its final report is known while it waits for the broker.
-    pub fn number(&self) -> u64 {
-        self.timestamp as u64 ^ u64::from(self.crc) << 32
+    /// The content of its desired state.
+    pub fn key(&self) -> ActivityKey<'_> {
+        ActivityKey { activity: Text::from_checked(&self.activity), timestamp: self.timestamp, crc: self.crc }
     }
 
     /// Whether it has no final status yet.
@@ -159,7 +173,8 @@ impl Campaign {
 
     /// Whether any domain has failed.
     pub fn has_failed(&self) -> bool {
-        self.domains.iter().flatten().any(|domain| domain.failure.is_some())
+        let gone = self.gone.iter().map(|gone| &gone.part);
+        self.domains.iter().flatten().chain(gone).any(|domain| domain.failure.is_some())
     }
 }
 
@@ -173,6 +188,9 @@ pub struct Actions {
     /// Where the next one that comes most likely is: agents keep to their order.
     next: usize,
 }
+
+/// Status of an action, if one is known, and percent.
+pub type HowFar = (Option<ActionStatus>, u8);
 
 /// An action as it was last reported.
 #[derive(Clone, Debug)]
@@ -244,12 +262,16 @@ impl Actions {
         &self.all
     }
 
-    /// Sets what was saved of the action in that place, if there is one.
-    pub fn set_progress(&mut self, place: usize, status: Option<ActionStatus>, progress: u8) {
-        if let Some(action) = self.all.get_mut(place) {
-            action.status = status;
-            action.progress = progress;
-        }
+    /// Puts into each how far it was when it was saved; those of which `saved` knows
+    /// nothing are forgotten.
+    pub fn resume(&mut self, saved: &mut dyn FnMut(DomainIx, Text<'_>) -> Option<HowFar>) {
+        self.all.retain_mut(|action| {
+            let known = saved(action.domain, action.id());
+            if let Some((status, progress)) = known {
+                (action.status, action.progress) = (status, progress);
+            }
+            known.is_some()
+        });
     }
 
     /// Takes an action in as an agent reported it: in the place of the one with

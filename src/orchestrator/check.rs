@@ -117,8 +117,7 @@ impl Check {
                 };
             }
             Event::Boot(saved) => self.take_up(saved),
-            Event::Saved(_)
-            | Event::SaveFailed(_)
+            Event::Unsaved(_)
             | Event::Settled
             | Event::Delivered
             | Event::RebootFailed
@@ -133,7 +132,7 @@ impl Check {
     /// A saved activity is as far as the record says.
     fn take_up(&mut self, saved: &Saved) {
         let campaign = &saved.campaign;
-        let outcome = campaign.outcome.or(saved.finished.outcome_of(campaign));
+        let outcome = campaign.outcome;
         *self = Check::new(self.synchronised);
         self.begun = true;
         self.running = outcome.is_none();
@@ -187,7 +186,6 @@ impl Check {
                 Ok(())
             }
             Effect::AwaitDelivery => rule(!self.running, "only an end is waited for to be delivered"),
-            Effect::Save(_) | Effect::SaveIfCheap(_) => Ok(()),
             Effect::Reboot => {
                 let completed = self.told == Some(Status::Completed) && !self.running;
                 rule(completed, "the host is rebooted only after an activity that completed")?;

@@ -23,12 +23,6 @@ pub enum Effect {
     /// Hand in `Delivered` when the broker has acknowledged every report, and
     /// `Settled` when it has the current state too.
     AwaitDelivery,
-    /// Save the campaign as it is, then hand in `Saved` or `SaveFailed` with this number,
-    /// which is not 0.
-    Save(u32),
-    /// The same if the activity has not written much yet: nothing waits for it, and the
-    /// next one saves it too. `Saved` is handed in either way.
-    SaveIfCheap(u32),
     /// Reboot the host.
     Reboot,
     /// Report the current state of the device, with the campaign's activity.
@@ -120,6 +114,11 @@ impl Effects {
     pub fn push(&mut self, effect: Effect) {
         assert!(self.0.len() < EFFECTS_MAX, "more than {EFFECTS_MAX} effects of one event");
         self.0.push(effect);
+    }
+
+    /// Takes those out of which `keeps` is not true.
+    pub fn retain(&mut self, keeps: impl FnMut(&Effect) -> bool) {
+        self.0.retain(keeps);
     }
 
     /// Takes them all out.

@@ -3,7 +3,7 @@
 use super::effect::TimerKind;
 use super::resume::Saved;
 use crate::model::text::Text;
-use crate::model::{ActionStatus, DomainIx, DomainSet, Limit, Status};
+use crate::model::{ActionStatus, ActivityKey, DomainIx, DomainSet, Limit, Run, Status};
 
 /// Something that happened. Borrowed from the message that brought it.
 #[derive(Clone, Copy, Debug)]
@@ -20,10 +20,8 @@ pub enum Event<'a> {
     ConsentReply(Text<'a>, bool),
     /// The link to the broker has changed.
     Link(Link),
-    /// The save with this number is done.
-    Saved(u32),
-    /// The save with this number has failed.
-    SaveFailed(u32),
+    /// Whether what is decided cannot be saved from now on, or can again.
+    Unsaved(bool),
     /// What `AwaitDelivery` asked for: every report is at the broker.
     Delivered,
     /// And the inventory too.
@@ -65,12 +63,10 @@ pub enum Link {
 /// A desired state, as far as its course depends on it.
 #[derive(Clone, Copy, Debug)]
 pub struct DesiredState<'a> {
-    /// Its activity, not empty.
-    pub activity: Text<'a>,
-    /// The envelope's timestamp in milliseconds since the Unix epoch.
-    pub timestamp: i64,
-    /// CRC-32 of the payload, to tell a redelivery.
-    pub crc: u32,
+    /// Its content; the activity is not empty.
+    pub key: ActivityKey<'a>,
+    /// Which activity it becomes if it is accepted.
+    pub run: Run,
     /// Its domains, in its order, each named once; at most `DOMAINS_MAX`.
     pub parts: &'a [Part<'a>],
 }

@@ -23,10 +23,8 @@ mod cancel;
 pub mod check;
 mod consent;
 pub mod domain;
-mod durable;
 pub mod effect;
 pub mod event;
-pub mod finished;
 pub mod reboot;
 pub mod repair;
 pub mod resume;
@@ -38,7 +36,6 @@ mod synchronised;
 mod tests;
 
 pub use campaign::Campaign;
-pub use durable::Durable;
 pub use effect::{Effect, Effects};
 pub use event::{Event, Link};
 pub use synchronised::{Settings, Synchronised};
@@ -60,11 +57,6 @@ pub trait Orchestrator {
 
     /// Why the running activity is not done yet.
     fn waiting_on(&self) -> WaitingOn;
-
-    /// The last finished activities.
-    fn finished(&self) -> Option<&finished::Finished> {
-        None
-    }
 
     /// How far the reboot is.
     fn reboot(&self) -> Reboot {
@@ -103,8 +95,6 @@ pub enum Rejected {
     SameActivity,
     /// A desired state while a reboot is due.
     RebootPending,
-    /// A desired state that was applied already.
-    Redelivered,
     /// A feedback for an activity that does not run.
     WrongActivity,
     /// A feedback of a domain that takes no part.

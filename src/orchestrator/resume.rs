@@ -5,7 +5,6 @@
 use super::campaign::Campaign;
 use super::domain::{State, Wait};
 use super::effect::{Effect, Effects};
-use super::finished::Finished;
 use super::synchronised::Synchronised;
 use crate::limits::STARTS_MAX;
 use crate::model::time::Tick;
@@ -20,16 +19,6 @@ pub struct Saved {
     pub reboot: Reboot,
     /// Whether the host has booted since.
     pub has_booted: bool,
-    /// The activities that had finished.
-    pub finished: Finished,
-}
-
-impl Saved {
-    /// Whether the end is as it was saved, so that all that follows can be said again
-    /// without another save.
-    pub(super) fn is_end(&self) -> bool {
-        !self.campaign.is_running() && self.campaign.cause != Some(Cause::Unreadable)
-    }
 }
 
 impl Synchronised {
@@ -37,13 +26,7 @@ impl Synchronised {
     pub(super) fn handle_boot(&mut self, now: Tick, saved: &Saved, out: &mut Effects) {
         self.campaign.clone_from(&saved.campaign);
         self.campaign.is_taken_up = true;
-        self.finished = saved.finished.clone();
         self.begun = true;
-        if let (true, Some(outcome)) = (self.campaign.is_running(), self.finished.outcome_of(&self.campaign)) {
-            // An older state has come back. That it ended may not have been told.
-            self.campaign.outcome = Some(outcome);
-            self.campaign.asking = None;
-        }
         if !self.campaign.is_running() {
             return self.resume_end(now, saved, out);
         }
@@ -65,14 +48,16 @@ impl Synchronised {
         if self.campaign.starts > STARTS_MAX {
             self.give_up(now, out);
         }
+        if !self.campaign.gone.is_empty() {
+            // The others may have waited for a domain that is not configured any more.
+            self.campaign.cause = self.campaign.participants().is_empty().then_some(Cause::NoSupportedDomain);
+            self.advance(now, out);
+        }
     }
 
     /// An activity that had ended: its end may still have to be told, and the host
     /// rebooted.
     fn resume_end(&mut self, now: Tick, saved: &Saved, out: &mut Effects) {
-        if let (Some(outcome), None) = (self.campaign.outcome, self.finished.outcome_of(&self.campaign)) {
-            self.remember(outcome);
-        }
         if !self.campaign.is_delivered {
             if let Some(outcome) = self.campaign.outcome {
                 out.push(Effect::Report(outcome));

@@ -5,7 +5,6 @@ use super::campaign::Campaign;
 use super::domain::{State, Wait};
 use super::effect::{Effect, Effects, Notice, TimerKind};
 use super::event::{DesiredState, Event, Feedback};
-use super::finished::{Finished, One};
 use super::repair::{Doubt, Hearing, InDoubt, Obligation};
 use super::running::Running;
 use super::{Orchestrator, Rejected, WaitingOn};
@@ -51,7 +50,8 @@ pub struct Synchronised {
     pub(super) begun: bool,
     pub(super) running: Running,
     pub(super) reboot: Reboot,
-    pub(super) finished: Finished,
+    /// What is decided cannot be saved at this moment.
+    pub(super) is_unsaved: bool,
     pub(super) hearing: Hearing,
     armed: Armed,
 }
@@ -84,10 +84,6 @@ impl Orchestrator for Synchronised {
             Some(phase) => WaitingOn::Consent(phase),
             None => WaitingOn::Agents(self.campaign.domains_in(owes)),
         }
-    }
-
-    fn finished(&self) -> Option<&Finished> {
-        Some(&self.finished)
     }
 
     fn reboot(&self) -> Reboot {
@@ -131,8 +127,8 @@ impl Synchronised {
                 self.reboot.handle_settled(now, self.settings.reboot_after_ms, out);
                 Ok(())
             }
-            Event::SaveFailed(_) => {
-                self.campaign.is_unsaved = true;
+            Event::Unsaved(is_unsaved) => {
+                self.is_unsaved = is_unsaved;
                 Ok(())
             }
             Event::RebootFailed => {
@@ -143,7 +139,6 @@ impl Synchronised {
                 self.handle_link(now, link, out);
                 Ok(())
             }
-            Event::Saved(_) => Ok(()),
         }
     }
 
@@ -155,7 +150,7 @@ impl Synchronised {
             begun: false,
             running: Running::new(settings.feedback_interval_ms),
             reboot: Reboot::None,
-            finished: Finished::default(),
+            is_unsaved: false,
             hearing: Hearing::default(),
             armed: Armed::default(),
         }
@@ -177,12 +172,8 @@ impl Synchronised {
         out: &mut Effects,
     ) -> Result<(), Rejected> {
         let is_running = self.is_running();
-        if is_running && self.campaign.is_activity(desired.activity) {
+        if is_running && self.campaign.is_activity(desired.key.activity) {
             return Err(Rejected::SameActivity);
-        }
-        // Even while another runs: it would have a second end.
-        if self.finished.contains(desired) {
-            return Err(Rejected::Redelivered);
         }
         if is_running {
             return Err(Rejected::Busy);
@@ -266,7 +257,7 @@ impl Synchronised {
         }
         if !self.is_running() {
             if kind == TimerKind::Reboot {
-                let is_saved = self.settings.is_saved && !self.campaign.is_unsaved;
+                let is_saved = self.settings.is_saved && !self.is_unsaved;
                 self.reboot.handle_timeout(now, self.settings.reboot_after_ms, is_saved, out);
             }
             return;
@@ -458,19 +449,8 @@ impl Synchronised {
         self.running.end(out);
         self.close_consent(out);
         self.campaign.outcome = Some(outcome);
-        self.remember(outcome);
         out.push(Effect::Report(outcome));
         out.push(Effect::AwaitDelivery);
-    }
-
-    /// That the activity has ended.
-    pub(super) fn remember(&mut self, outcome: Status) {
-        self.finished.remember(One {
-            activity: self.campaign.activity.clone(),
-            timestamp: self.campaign.timestamp,
-            crc: self.campaign.crc,
-            outcome,
-        });
     }
 }
 

@@ -8,7 +8,9 @@ use super::event::{Action, DesiredState, Feedback, Part};
 use super::*;
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
-use crate::model::{ActionStatus, Cause, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reason, Status};
+use crate::model::{
+    ActionStatus, ActivityKey, Cause, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reason, Run, Status,
+};
 
 pub(super) const SETTINGS: Settings = Settings {
     phase_timeout_ms: 600_000,
@@ -84,7 +86,11 @@ impl Course {
     pub(super) fn apply(&mut self, activity: &str, timestamp: i64, n: usize) -> Result<String, Rejected> {
         let names = ["d0", "d1", "d2"];
         let parts: Vec<Part> = (0..n).map(|i| Part { id: text(names[i]), domain: Some(ix(i)) }).collect();
-        let desired = DesiredState { activity: text(activity), timestamp, crc: 7, parts: &parts };
+        let desired = DesiredState {
+            key: ActivityKey { activity: text(activity), timestamp, crc: 7 },
+            run: Run(1),
+            parts: &parts,
+        };
         self.handle(Event::DesiredState(desired))?;
         Ok(self.told())
     }
@@ -407,29 +413,11 @@ fn another_desired_state_is_rejected_while_one_is_applied() {
 }
 
 #[test]
-fn a_redelivery_is_told_from_a_new_activity_by_its_timestamp() {
-    let mut course = Course::new(SETTINGS);
-    course.apply("a-1", 1, 1).unwrap();
-    course.say(0, Status::IdentificationFailed, false);
-    assert_eq!(course.apply("a-1", 1, 1), Err(Rejected::Redelivered));
-    assert_eq!(course.apply("a-1", 2, 1).unwrap(), "Identifying desiredstate>0");
-}
-
-#[test]
-fn a_redelivery_is_ignored_while_another_activity_runs() {
-    let mut course = Course::new(SETTINGS);
-    course.apply("a-1", 1, 1).unwrap();
-    course.say(0, Status::IdentificationFailed, false);
-    course.apply("a-2", 2, 1).unwrap();
-    assert_eq!(course.apply("a-1", 1, 1), Err(Rejected::Redelivered));
-    assert_eq!(course.apply("a-3", 3, 1), Err(Rejected::Busy));
-}
-
-#[test]
 fn a_desired_state_without_a_served_domain_ends_at_once() {
     let mut course = Course::new(SETTINGS);
     let parts = [Part { id: text("nobody"), domain: None }];
-    let desired = DesiredState { activity: text("a-1"), timestamp: 1, crc: 7, parts: &parts };
+    let desired =
+        DesiredState { key: ActivityKey { activity: text("a-1"), timestamp: 1, crc: 7 }, run: Run(1), parts: &parts };
     course.handle(Event::DesiredState(desired)).unwrap();
     assert_eq!(course.told(), "Incomplete");
     assert_eq!(course.campaign().cause, Some(Cause::NoSupportedDomain));

@@ -9,32 +9,39 @@ use crate::console::page::{Json, Page};
 use crate::console::view::{Counters, Heard, Host, Use, View};
 use crate::console::{history, report, status, watch};
 use crate::exit;
-use crate::journal::{Journal, Kind, Past};
 use crate::limits::{ACTIONS_MAX, HEARD_MAX, INVENTORIES_MAX, OUTBOUND_BYTES, PAST_REASON_MAX};
 use crate::model::text::Text;
 use crate::model::time::{Now, Tick};
 use crate::model::{DomainIx, Phase, Status};
 use crate::orchestrator::effect::TimerKind;
 use crate::orchestrator::{Event, Rejected, WaitingOn};
+use crate::store::journal::Past;
+use crate::store::Ticket;
 use crate::wire::console::{self, Ask, Request};
-use crate::wire::topic::Incoming;
 
 /// What is kept for the console alone.
 pub(super) struct Console {
     pub(super) started: Tick,
     pub(super) counters: Counters,
-    pub(super) journal: Journal,
     /// By the domains' places.
     heard: Vec<Option<Heard>>,
     /// Why a desired state of the console's is not applied, while one is looked at.
     refusal: Option<String>,
+    /// An answer that waits until what it says is saved.
+    held: Option<HeldAnswer>,
+}
+
+/// An answer that waits for a save.
+struct HeldAnswer {
+    /// The request, which is asked again until there is an answer.
+    line: Vec<u8>,
+    text: String,
+    ticket: Ticket,
 }
 
 impl Console {
     pub(super) fn new(now: Now) -> Console {
-        let mut journal = Journal::default();
-        journal.note(now, Kind::Started, None);
-        Console { started: now.tick, counters: Counters::default(), journal, heard: Vec::new(), refusal: None }
+        Console { started: now.tick, counters: Counters::default(), heard: Vec::new(), refusal: None, held: None }
     }
 
     /// An agent has said something.
@@ -60,27 +67,45 @@ impl Console {
     }
 }
 
+/// Whom the answer that waits for a save is for.
+enum HeldFor {
+    Nobody,
+    /// It still waits, and so does whoever asks for something else.
+    Later,
+    This(String),
+}
+
 impl Router {
     /// Notes what has changed of the activity.
     pub(super) fn look(&mut self, now: Now) {
         let Some(campaign) = self.orchestrator.campaign() else { return };
         let reason = || {
             let mut words = String::new();
-            let _ = message::write(campaign, &self.domains, &mut words);
+            let _ = message::write(campaign, &self.domains, false, &mut words);
             Text::from_checked(&words).cut(PAST_REASON_MAX).as_json().to_owned()
         };
-        self.console.journal.look(now, campaign, self.orchestrator.reboot(), &reason);
+        self.store.journal.look(now, campaign, self.orchestrator.reboot(), &reason);
     }
 
     /// Answers one request of the console, a line without its end, in `out`. False:
     /// not at this moment; it is to be asked again as it is.
     pub fn handle_console(&mut self, now: Now, host: &Host<'_>, line: &[u8], out: &mut String) -> bool {
-        let answered = match console::decode(line) {
-            Err(malformed) => fail(out, &malformed),
-            Ok(request) if !request.ask.is_harmless() && !host.may_control => {
-                fail(out, &"this console only looks: consoleControl is false")
+        let request = console::decode(line);
+        let changes = request.as_ref().is_ok_and(|request| !request.ask.is_harmless());
+        if changes {
+            match self.held_answer(line) {
+                HeldFor::Nobody => {}
+                HeldFor::Later => return false,
+                HeldFor::This(text) => {
+                    *out = text;
+                    return true;
+                }
             }
-            Ok(request) if !request.ask.is_harmless() && !self.ending.is_no() => fail(out, &"the manager is ending"),
+        }
+        let answered = match request {
+            Err(malformed) => fail(out, &malformed),
+            Ok(_) if changes && !host.may_control => fail(out, &"this console only looks: consoleControl is false"),
+            Ok(_) if changes && !self.ending.is_no() => fail(out, &"the manager is ending"),
             Ok(request) => match request.ask {
                 // What a document is encoded from must not change while it is sent.
                 Ask::Apply if self.session.is_mid_document() => return false,
@@ -94,16 +119,36 @@ impl Router {
         };
         // A string takes all that is written to it.
         debug_assert!(answered.is_ok());
-        true
+        let ticket = self.store.ticket();
+        let waits = changes && !self.store.is_done(ticket);
+        if waits {
+            let text = core::mem::take(out);
+            self.console.held = Some(HeldAnswer { line: line.to_owned(), text, ticket });
+        }
+        !waits
+    }
+
+    /// What there is for this request of the answer that waits for a save.
+    fn held_answer(&mut self, line: &[u8]) -> HeldFor {
+        match &self.console.held {
+            None => HeldFor::Nobody,
+            Some(held) if !self.store.is_done(held.ticket) => HeldFor::Later,
+            Some(_) => match self.console.held.take().filter(|held| held.line == line) {
+                Some(held) => HeldFor::This(held.text),
+                // Whoever waited for it is gone.
+                None => HeldFor::Nobody,
+            },
+        }
     }
 
     fn show(&self, now: Now, host: &Host<'_>, request: &Request<'_>, out: &mut String) -> fmt::Result {
         if request.ask == Ask::Inventory {
             return say(out, true, Some(exit::DONE), "", &mut |out| {
-                self.store.encode(out, &self.manager, env!("CARGO_PKG_VERSION"))
+                self.inventories.encode(out, &self.manager, env!("CARGO_PKG_VERSION"))
             });
         }
-        let is_known = |place: usize| DomainIx::new(place).is_some_and(|domain| self.store.timestamp(domain).is_some());
+        let is_known =
+            |place: usize| DomainIx::new(place).is_some_and(|domain| self.inventories.timestamp(domain).is_some());
         let view = self.view(now, host, &is_known);
         let (scene, activity) = match self.scene(request) {
             Some(scene) => scene,
@@ -137,7 +182,7 @@ impl Router {
     }
 
     fn view<'a>(&'a self, now: Now, host: &'a Host<'a>, is_known: &'a dyn Fn(usize) -> bool) -> View<'a> {
-        let waiting_on = self.orchestrator.waiting_on();
+        let waiting_on = if self.store.is_saving() { WaitingOn::Save } else { self.orchestrator.waiting_on() };
         let campaign = self.orchestrator.campaign();
         let of = |name, used, max| Use { name, used, max };
         View {
@@ -149,14 +194,15 @@ impl Router {
             waiting_on,
             until: until(&self.timers, waiting_on),
             reboot: self.orchestrator.reboot(),
+            is_unsaved: self.store.is_unsaved(),
             session: self.session.status(),
             counters: self.console.counters,
             uses: [
                 of("actions", campaign.map_or(0, |campaign| campaign.actions.len()), ACTIONS_MAX),
-                of("inventories", self.store.len(), INVENTORIES_MAX),
+                of("inventories", self.inventories.len(), INVENTORIES_MAX),
                 of("unsent", self.session.unsent_bytes(), OUTBOUND_BYTES),
             ],
-            journal: &self.console.journal,
+            journal: &self.store.journal,
             heard: &self.console.heard,
             doubts: core::array::from_fn(|place| self.orchestrator.in_doubt(DomainIx::new(place)?)),
             is_known,
@@ -169,7 +215,7 @@ impl Router {
     fn scene(&self, request: &Request<'_>) -> Option<(watch::Scene<'_>, &str)> {
         let activity = request.activity;
         // What was decided about its end is not done before it is saved.
-        let is_saving = self.orchestrator.waiting_on() == WaitingOn::Save;
+        let is_saving = self.store.is_saving();
         let running = self.orchestrator.campaign().filter(|campaign| campaign.is_running() || is_saving);
         match running {
             Some(running) if activity.is_empty() || running.is_activity(activity) => {
@@ -177,7 +223,7 @@ impl Router {
             }
             _ if activity.is_empty() => {
                 let is_later = |past: &&Past| past.begun.saturating_add(past.took_ms) > request.since;
-                return match self.console.journal.past().next_back().filter(is_later) {
+                return match self.store.journal.past().next_back().filter(is_later) {
                     Some(past) if request.since > 0 => Some((watch::Scene::Ended(past), past.activity.as_str())),
                     _ => Some((watch::Scene::Idle, "")),
                 };
@@ -185,7 +231,7 @@ impl Router {
             _ => {}
         }
         let is_it = |past: &&Past| Text::from_checked(&past.activity) == activity;
-        let past = self.console.journal.past().rev().find(is_it)?;
+        let past = self.store.journal.past().rev().find(is_it)?;
         Some((watch::Scene::Ended(past), past.activity.as_str()))
     }
 
@@ -193,7 +239,7 @@ impl Router {
         let activity = request.activity;
         log::info!("{activity}: a desired state from the console");
         self.console.refusal = Some(String::new());
-        self.handle_plain(now, Incoming::DesiredState, "console", line, false);
+        self.take_desired_state(now, line, false, request.force);
         let refusal = self.console.refusal.take().unwrap_or_default();
         let is_taken = refusal.is_empty() && self.orchestrator.campaign().is_some_and(|c| c.is_activity(activity));
         let code = if is_taken { exit::DONE } else { exit::FAILED };

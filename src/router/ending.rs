@@ -56,7 +56,9 @@ impl Ending {
 impl Router {
     pub(super) fn advance_ending(&mut self, now: Now) {
         match self.ending {
-            Ending::Draining(until) if self.session.unacknowledged() == 0 && !self.is_saving() || until <= now.tick => {
+            Ending::Draining(until)
+                if self.session.unacknowledged() == 0 && !self.store.is_saving() || until <= now.tick =>
+            {
                 if self.clean_session {
                     self.unsubscribe(now);
                     self.ending = Ending::Unsubscribing(now.tick.after(UNSUBSCRIBE_MS));

@@ -6,14 +6,14 @@ use heapless::Vec;
 
 use super::{Delivery, Router};
 use crate::inventory;
-use crate::journal::Kind;
-use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, PAYLOAD_IN_MAX, REPORTS_MAX};
-use crate::model::text::Text;
+use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, REPORTS_MAX};
+use crate::model::text::{Escaped, Text};
 use crate::model::time::Now;
-use crate::model::DomainIx;
+use crate::model::{ActivityKey, DomainIx};
 use crate::mqtt::Publish;
 use crate::orchestrator::event::{DesiredState, Feedback, Part};
 use crate::orchestrator::{Event, Rejected};
+use crate::store::journal::Kind;
 use crate::wire::topic::Incoming;
 use crate::wire::{activity_of, desired_state, feedback, inventory as wire_inventory, things, Envelope, Malformed};
 
@@ -41,7 +41,7 @@ impl Router {
 
     /// What came in, by its topic. As a twin the plain topics of the backend are
     /// none of ours.
-    fn classify<'t>(&self, topic: &'t str) -> Option<Origin<'t>> {
+    pub(super) fn classify<'t>(&self, topic: &'t str) -> Option<Origin<'t>> {
         let Some(twin) = &self.twin else { return self.topics.classify(topic).map(Origin::Plain) };
         match things::Incoming::classify(topic, twin.identity.as_deref()) {
             Some(things::Incoming::EdgeResponse) => Some(Origin::Edge),
@@ -52,20 +52,23 @@ impl Router {
 
     pub(super) fn handle_plain(&mut self, now: Now, incoming: Incoming, topic: &str, payload: &[u8], dup: bool) {
         match incoming {
-            Incoming::DesiredState => {
-                if self.refusals.has(payload, dup) {
-                    return log::info!("a desired state that comes once more is ignored, it was refused");
-                }
-                if !self.has_answer_room() {
-                    return self.refuse_for_room(now, payload);
-                }
-                self.handle_desired_state(now, payload);
-            }
+            Incoming::DesiredState => self.take_desired_state(now, payload, dup, false),
             Incoming::CurrentStateGet => self.handle_get(now, topic, payload),
             Incoming::AgentFeedback(domain) => self.handle_feedback(now, domain, topic, payload, dup),
             Incoming::AgentInventory(domain) => self.handle_inventory(now, domain, topic, payload, false),
             Incoming::DesiredStateCommand => log::info!("{topic}: ignored, it is not for the top-level manager"),
             Incoming::OwnerConsentFeedback => self.handle_consent_reply(now, topic, payload),
+        }
+    }
+
+    /// A desired state, of the backend or the console; `force`: whatever the disk is like.
+    pub(super) fn take_desired_state(&mut self, now: Now, payload: &[u8], dup: bool, force: bool) {
+        if self.refusals.has(payload, dup) {
+            return log::info!("a desired state that comes once more is ignored, it was refused");
+        }
+        match self.has_answer_room() {
+            true => self.handle_desired_state(now, payload, force),
+            false => self.refuse_for_room(now, payload),
         }
     }
 
@@ -88,31 +91,7 @@ impl Router {
         }
     }
 
-    /// A part of a message that is past `PAYLOAD_IN_MAX`, or past the topic's bound.
-    pub(super) fn handle_oversized(&mut self, now: Now, topic: &str, len: usize, part: &[u8], last: bool) {
-        self.finder.push(part);
-        if !last {
-            return;
-        }
-        let counters = &mut self.console.counters;
-        counters.messages = counters.messages.saturating_add(1);
-        counters.oversized = counters.oversized.saturating_add(1);
-        let finder = core::mem::take(&mut self.finder);
-        let what = match self.classify(topic) {
-            Some(Origin::Thing(request)) => return self.refuse_oversized(now, &request, len),
-            Some(Origin::Plain(incoming)) => Some(incoming),
-            Some(Origin::Edge) | None => None,
-        };
-        match finder.activity().filter(|activity| !activity.is_empty() && what == Some(Incoming::DesiredState)) {
-            Some(activity) if self.runs(activity) => self.note_repeated(activity),
-            Some(activity) if self.ending.is_no() => self.refuse(now, activity, &|out: &mut dyn Write| {
-                write!(out, "the desired state has {len} bytes, at most {PAYLOAD_IN_MAX} are taken")
-            }),
-            _ => log::warn!("{topic}: a message of {len} bytes is skipped, at most {PAYLOAD_IN_MAX} are taken"),
-        }
-    }
-
-    fn handle_desired_state(&mut self, now: Now, bytes: &[u8]) {
+    fn handle_desired_state(&mut self, now: Now, bytes: &[u8], force: bool) {
         let decoded = Envelope::decode(bytes).and_then(|envelope| {
             let state = desired_state::decode(&envelope)?;
             Ok((envelope, state))
@@ -122,7 +101,7 @@ impl Router {
                 log::error!("a desired state without an activity id is refused");
                 self.console.tell(&|out| out.write_str("it has no activity id"));
             }
-            Ok((envelope, state)) => self.apply(now, bytes, &envelope, state),
+            Ok((envelope, state)) => self.apply(now, bytes, &envelope, state, force),
             Err(malformed) => match activity_of(bytes) {
                 Some(activity) if self.runs(activity) => self.note_repeated(activity),
                 Some(activity) => {
@@ -144,6 +123,7 @@ impl Router {
         bytes: &[u8],
         envelope: &Envelope<'_>,
         state: desired_state::DesiredState,
+        force: bool,
     ) {
         let mut parts: Vec<Part<'_>, DOMAINS_MAX> = Vec::new();
         for place in 0..state.domains() {
@@ -153,41 +133,71 @@ impl Router {
                 let _ = parts.push(Part { id, domain: known.and_then(DomainIx::new) });
             }
         }
-        let activity = envelope.activity;
-        let (Some(span), Some(crc)) = (envelope.payload(), content_checksum(envelope, bytes)) else { return };
-        let desired = DesiredState { activity, timestamp: envelope.timestamp, crc, parts: &parts };
+        let (Some(span), Some(key)) = (envelope.payload(), key_of(envelope, bytes)) else { return };
+        if let Some(rejected) = self.rejects(key, force) {
+            return self.reject(now, bytes, key, rejected);
+        }
+        let desired = DesiredState { key, run: self.store.next_run(), parts: &parts };
         self.effects.clear();
-        match self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut self.effects) {
-            Ok(()) => {
-                for part in parts.iter().filter(|part| part.domain.is_none()) {
-                    log::warn!("{activity}: no agent for domain {}", part.id);
-                }
-                self.look(now);
-                self.console.forget();
-                // Of the activity before: this one's end is not told yet.
-                self.delivery = Delivery::Told;
-                self.discard_parts();
-                self.desired.keep(bytes, span, state, parts.iter().map(|part| part.domain));
-                self.carry_out(now);
-            }
-            Err(Rejected::Busy) => {
-                self.refusals.note(bytes);
-                let running =
-                    self.orchestrator.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
-                self.refuse(now, activity, &|out: &mut dyn Write| {
-                    write!(out, "Another update activity in progress - {running}")
-                });
-            }
-            Err(Rejected::RebootPending) => {
-                self.refusals.note(bytes);
-                let ended = self.orchestrator.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
-                self.refuse(now, activity, &|out: &mut dyn Write| write!(out, "reboot pending after {ended}"));
-            }
-            Err(Rejected::Redelivered) => {
+        if let Err(rejected) = self.orchestrator.handle(now.tick, Event::DesiredState(desired), &mut self.effects) {
+            return self.reject(now, bytes, key, rejected.into());
+        }
+        for part in parts.iter().filter(|part| part.domain.is_none()) {
+            log::warn!("{}: no agent for domain {}", key.activity, part.id);
+        }
+        self.store.accept();
+        self.look(now);
+        self.console.forget();
+        // Of the activity before: this one's end is not told yet.
+        self.delivery = Delivery::Told;
+        self.discard_parts();
+        self.desired.keep(bytes, span, state, parts.iter().map(|part| part.domain));
+        self.hold_back();
+        self.carry_out(now);
+    }
+
+    /// Why a desired state is not even looked at; `force`: whatever the disk is like.
+    fn rejects(&self, key: ActivityKey<'_>, force: bool) -> Option<Refusal> {
+        if self.runs(key.activity) {
+            return Some(Refusal::SameActivity);
+        }
+        // Even while another runs: it would have a second end.
+        if self.store.journal.contains(key) {
+            return Some(Refusal::Applied);
+        }
+        let campaign = self.orchestrator.campaign()?;
+        if self.store.has_held() && !campaign.is_running() {
+            // It would mix with what is still held of the last.
+            let is_same = campaign.is_activity(key.activity);
+            return Some(if is_same { Refusal::SameActivity } else { Refusal::Busy });
+        }
+        let is_blocked = !force && !campaign.is_running() && self.store.obstacle().is_some();
+        is_blocked.then_some(Refusal::Unsaved)
+    }
+
+    /// Says why a desired state is not applied.
+    fn reject(&mut self, now: Now, bytes: &[u8], key: ActivityKey<'_>, why: Refusal) {
+        let activity = key.activity;
+        let last = self.orchestrator.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
+        match why {
+            Refusal::SameActivity => self.note_repeated(activity),
+            Refusal::Applied => {
                 log::info!("{activity}: desired state ignored, it was applied already");
                 self.console.tell(&|out| out.write_str("it was applied already"));
             }
-            Err(_) => self.note_repeated(activity),
+            Refusal::Busy => {
+                self.refusals.note(bytes);
+                self.refuse(now, activity, &|out| write!(out, "Another update activity in progress - {last}"));
+            }
+            Refusal::RebootPending => {
+                self.refusals.note(bytes);
+                self.refuse(now, activity, &|out| write!(out, "reboot pending after {last}"));
+            }
+            Refusal::Unsaved => {
+                let why = self.store.obstacle().unwrap_or_default().to_owned();
+                self.refusals.note(bytes);
+                self.refuse(now, activity, &|out| write!(out, "the end of {last} cannot be saved: {}", Escaped(&why)));
+            }
         }
     }
 
@@ -254,16 +264,16 @@ impl Router {
         // what it lists may be outdated (agents.md).
         if !is_retained && !self.rounds.was_asked(domain, activity) && !self.runs(activity) {
             if self.busy().contains(domain) {
-                self.console.journal.note(now, Kind::Hello, Some(domain));
+                self.store.journal.note(now, Kind::Hello, Some(domain));
             }
             let _ = self.decide(now, Event::Hello(domain));
         }
         let name = &self.domains[domain.place()];
-        let outdated = self.store.timestamp(domain).is_some_and(|known| envelope.timestamp < known);
+        let outdated = self.inventories.timestamp(domain).is_some_and(|known| envelope.timestamp < known);
         if outdated && !self.rounds.is_answer(activity) {
             return log::info!("[{name}] {activity}: inventory ignored, a newer one is known");
         }
-        match self.store.put(domain, &inventory, envelope.timestamp) {
+        match self.inventories.put(domain, &inventory, envelope.timestamp) {
             Ok(()) => log::debug!("[{name}] {activity}: inventory"),
             Err(limit) => log::error!("[{name}] {activity}: inventory refused: {limit}"),
         }
@@ -276,7 +286,7 @@ impl Router {
     pub(super) fn ignore_malformed(&mut self, now: Now, topic: &str, bytes: &[u8], malformed: &Malformed) {
         let counters = &mut self.console.counters;
         counters.malformed = counters.malformed.saturating_add(1);
-        self.console.journal.note_last(now, Kind::Malformed);
+        self.store.journal.note_last(now, Kind::Malformed);
         match activity_of(bytes) {
             Some(activity) => log::warn!("{topic}: {activity}: message ignored: {malformed}"),
             None => log::warn!("{topic}: message ignored: {malformed}"),
@@ -289,20 +299,18 @@ impl Router {
 
     /// Whether a desired state comes again: its activity runs or has finished.
     pub(super) fn is_known(&self, envelope: &Envelope<'_>, bytes: &[u8]) -> bool {
-        let Some(crc) = content_checksum(envelope, bytes) else { return false };
-        let (activity, timestamp) = (envelope.activity, envelope.timestamp);
-        let desired = DesiredState { activity, timestamp, crc, parts: &[] };
-        self.runs(activity) || self.orchestrator.finished().is_some_and(|finished| finished.contains(&desired))
+        let key = key_of(envelope, bytes);
+        key.is_some_and(|key| self.runs(key.activity) || self.store.journal.contains(key))
     }
 
-    fn note_repeated(&mut self, activity: Text<'_>) {
+    pub(super) fn note_repeated(&mut self, activity: Text<'_>) {
         self.console.tell(&|out| out.write_str("this activity runs already"));
         log::info!("{activity}: desired state ignored, this activity runs already");
     }
 }
 
 /// Where a message comes from.
-enum Origin<'t> {
+pub(super) enum Origin<'t> {
     Edge,
     Thing(things::RequestTopic<'t>),
     Plain(Incoming),
@@ -312,13 +320,40 @@ pub(super) fn is_agents(incoming: &Incoming) -> bool {
     matches!(incoming, Incoming::AgentFeedback(_) | Incoming::AgentInventory(_))
 }
 
-/// Of the payload alone: a redelivered request may have other headers.
-fn content_checksum(envelope: &Envelope<'_>, bytes: &[u8]) -> Option<u32> {
-    let span = envelope.payload()?;
-    bytes.get(span.start as usize..span.end()).map(checksum)
+/// Why a desired state is not applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Refusal {
+    /// Its activity runs.
+    SameActivity,
+    /// It was applied already.
+    Applied,
+    /// Another activity runs.
+    Busy,
+    /// A reboot is due.
+    RebootPending,
+    /// The activity before is still unfinished on the disk.
+    Unsaved,
 }
 
-const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+impl From<Rejected> for Refusal {
+    fn from(rejected: Rejected) -> Refusal {
+        match rejected {
+            Rejected::Busy => Refusal::Busy,
+            Rejected::RebootPending => Refusal::RebootPending,
+            _ => Refusal::SameActivity,
+        }
+    }
+}
+
+/// The content of a desired state. Its checksum is of the payload alone: a redelivered
+/// request may have other headers.
+fn key_of<'a>(envelope: &Envelope<'a>, bytes: &[u8]) -> Option<ActivityKey<'a>> {
+    let span = envelope.payload()?;
+    let crc = checksum(bytes.get(span.start as usize..span.end())?);
+    Some(ActivityKey { activity: envelope.activity, timestamp: envelope.timestamp, crc })
+}
+
+pub(super) static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
 /// By which a redelivered desired state is known.
 pub(super) fn checksum(content: &[u8]) -> u32 {

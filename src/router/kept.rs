@@ -6,8 +6,8 @@
 use crate::limits::{FILTERS_MAX, TAKEN_BACK_BYTES};
 use crate::model::time::Now;
 use crate::mqtt::Options;
-use crate::record::format::Draft;
-use crate::record::session;
+use crate::store::format::Draft;
+use crate::store::session;
 use crate::wire::things::Identity;
 use crate::wire::topic::{Incoming, Topics};
 use std::rc::Rc;
@@ -122,6 +122,24 @@ impl Kept {
         self.is_changed |= !self.is_clean && self.filters.len() < before;
     }
 
+    /// The record of it all, if it has changed and counts past the link. Of `identity` it
+    /// is said who we are.
+    pub(super) fn take_draft(&mut self, identity: Option<&Identity>) -> Option<Draft> {
+        if !self.is_changed || !self.is_known {
+            return None;
+        }
+        let filters = self.filters.iter().filter(|_| !self.is_clean).map(|filter| filter.text.as_str());
+        let thing = identity.filter(|_| !self.is_clean).map(|identity| (identity.device_id(), identity.tenant_id()));
+        let draft = session::encode(&self.client_id, self.is_random, filters, thing);
+        self.is_changed = false;
+        draft
+    }
+
+    /// What was to be saved is not on the disk.
+    pub(super) fn note_unsaved(&mut self) {
+        self.is_changed = true;
+    }
+
     /// The UNSUBSCRIBE that was under way is answered.
     fn handle_unsubscribed(&mut self) {
         self.request = 0;
@@ -133,15 +151,18 @@ impl Kept {
 }
 
 impl Router {
-    /// Takes up what was saved of the session. Who we were counts until the edge says
-    /// otherwise: requests that the broker has kept come before that.
-    pub(super) fn resume_session(&mut self, fields: &[u8]) {
-        let saved = session::decode(fields);
+    /// Takes up what was saved of the session, or begins to save it if the client ID was
+    /// made just now. Who we were counts until the edge says otherwise: requests that the
+    /// broker has kept come before that.
+    pub(super) fn resume_session(&mut self, saved: session::Session, is_new: bool) {
         let identity = saved.thing.as_ref().and_then(|(thing, tenant)| Identity::of(thing, tenant));
         if let Some(twin) = self.twin.as_mut().filter(|_| !self.clean_session && self.kept.is_of(&saved)) {
             twin.identity = identity.map(Rc::new);
         }
         self.kept.load(saved);
+        if is_new {
+            (self.kept.is_random, self.kept.is_changed, self.kept.is_known) = (true, true, true);
+        }
     }
 
     /// We are another thing than was saved.
@@ -237,20 +258,6 @@ impl Router {
             filter.is_leaving = true;
         }
     }
-
-    /// The list, if it has changed and counts past the link.
-    pub(super) fn session_to_save(&mut self) -> Option<Draft> {
-        let Kept { client_id, is_random, is_clean, filters, .. } = &self.kept;
-        if !self.kept.is_changed || !self.kept.is_known {
-            return None;
-        }
-        let filters = filters.iter().filter(|_| !is_clean).map(|filter| filter.text.as_str());
-        let identity = self.identity().filter(|_| !is_clean);
-        let thing = identity.as_ref().map(|identity| (identity.device_id(), identity.tenant_id()));
-        let draft = session::encode(client_id, *is_random, filters, thing);
-        self.kept.is_changed = false;
-        draft
-    }
 }
 
 /// Whether requests to a thing come by a filter or a topic.
@@ -270,7 +277,7 @@ fn request_filter(topic: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::format::HEADER;
+    use crate::store::format::HEADER;
 
     fn kept(clean_session: bool, consent: bool) -> Kept {
         let topics = Topics::new("device", &["one"]).unwrap();

@@ -9,14 +9,21 @@ use crate::limits::LOGGED_MAX;
 use crate::model::text::{Escaped, Text};
 use crate::model::time::Duration;
 use crate::model::{Cause, Command, Reason};
+use crate::orchestrator::domain::State;
 use crate::orchestrator::Campaign;
 
 /// Why an activity did not go as it should: what is to blame besides the domains,
-/// each domain in its own words, each domain without an agent. Nothing if all is well.
+/// each domain in its own words, that it could not be saved, each domain without an agent.
+/// Nothing if all is well.
 ///
 /// # Errors
 /// `out` fails.
-pub(crate) fn write(campaign: &Campaign, domains: &[std::string::String], out: &mut dyn Write) -> fmt::Result {
+pub(crate) fn write(
+    campaign: &Campaign,
+    domains: &[std::string::String],
+    is_unsaved: bool,
+    out: &mut dyn Write,
+) -> fmt::Result {
     let mut list = List { out, separator: "" };
     if let Some(cause) = campaign.cause {
         list.item(|out| match cause {
@@ -24,8 +31,9 @@ pub(crate) fn write(campaign: &Campaign, domains: &[std::string::String], out: &
             _ => out.write_str(cause.name()),
         })?;
     }
-    for (part, name) in campaign.domains.iter().zip(domains) {
-        let Some(part) = part else { continue };
+    let parts = campaign.domains.iter().zip(domains).filter_map(|(part, name)| Some((part.as_ref()?, name.as_str())));
+    let gone = campaign.gone.iter().map(|gone| (&gone.part, gone.name.as_str()));
+    for (part, name) in parts.chain(gone) {
         let silent = |reason: &&Reason| part.failure.is_none() || matches!(reason, Reason::Silent(..));
         for reason in part.failure.iter().chain(part.cleanup.as_ref().filter(silent)) {
             list.item(|out| {
@@ -34,13 +42,17 @@ pub(crate) fn write(campaign: &Campaign, domains: &[std::string::String], out: &
             })?;
         }
     }
-    if campaign.is_unsaved {
+    if is_unsaved {
         list.item(|out| out.write_str("the activity could not be saved"))?;
     }
     // That there is none at all is said already.
     let unserved = campaign.unserved.iter().filter(|_| campaign.cause != Some(Cause::NoSupportedDomain));
     for name in unserved {
         list.item(|out| write!(out, "no agent for domain {name}"))?;
+    }
+    let lost = campaign.gone.iter().filter(|gone| gone.part.failure.is_none() && gone.part.state != State::Done);
+    for gone in lost {
+        list.item(|out| write!(out, "no agent for domain {}", Escaped(&gone.name)))?;
     }
     Ok(())
 }

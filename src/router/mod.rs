@@ -12,6 +12,7 @@ mod inbound;
 mod kept;
 pub(crate) mod message;
 mod outbound;
+mod oversized;
 mod refusals;
 mod retained;
 mod saving;
@@ -20,24 +21,23 @@ mod timers;
 mod twin;
 
 use crate::config::Config;
-use crate::inventory::store::Store;
+use crate::inventory::inventories::Inventories;
 use crate::inventory::{self, Rounds};
-use crate::journal::Kind;
 use crate::model::time::{Now, Tick};
 use crate::model::{DomainIx, DomainSet, Phase};
 use crate::mqtt::{Event as SessionEvent, LinkWish, Options, Session};
 use crate::orchestrator::{Effects, Event, Link, Orchestrator, Rejected};
+use crate::store::journal::Kind;
+use crate::store::Store;
 use crate::wire::things;
 use crate::wire::topic::{Incoming, Outgoing, TopicError, Topics};
-use crate::wire::ActivityIdFinder;
 use consent::Question;
 use console::Console;
 use ending::Ending;
 use kept::Kept;
+use oversized::Skimmed;
 use refusals::Refusals;
 use retained::{Documents, Retained};
-use saving::Saving;
-pub use saving::{Loaded, SaveJob};
 pub use status::will;
 use status::Status;
 pub(crate) use timers::Timers;
@@ -62,7 +62,7 @@ pub struct Router {
     effects: Effects,
     timers: Timers,
     rounds: Box<Rounds>,
-    store: Store,
+    inventories: Inventories,
     desired: Retained,
     topics: Topics,
     /// The manager's own domain.
@@ -76,8 +76,8 @@ pub struct Router {
     /// Domains with a message of ours under way when the last link was lost.
     ordered: DomainSet,
     disconnect_timeout_ms: u64,
-    /// Looks for the activity in a message that is too large to hold.
-    finder: ActivityIdFinder,
+    /// What is known of a message that is too large to hold.
+    skimmed: Skimmed,
     question: Option<Question>,
     /// None: the backend speaks on the plain topics.
     twin: Option<Twin>,
@@ -88,7 +88,7 @@ pub struct Router {
     /// Desired states that were refused.
     refusals: Refusals,
     delivery: Delivery,
-    saving: Saving,
+    store: Store,
     status: Option<Status>,
     console: Console,
     /// The shell is to reboot the host.
@@ -97,7 +97,8 @@ pub struct Router {
 }
 
 impl Router {
-    /// A manager without a link. Allocates all that it will ever hold.
+    /// A manager without a link, which saves its activities or does not. Allocates all
+    /// that it will ever hold.
     ///
     /// # Errors
     /// Two domains would have the same topics, or one can have none; `config` does
@@ -106,12 +107,15 @@ impl Router {
         config: &'c Config,
         options: Options,
         orchestrator: Box<dyn Orchestrator>,
+        is_saved: bool,
         now: Now,
     ) -> Result<Router, TopicError<'c>> {
         let domains: Vec<&str> = config.agents.iter().map(|agent| agent.domain.as_str()).collect();
         let read_timeouts: Vec<u64> = config.agents.iter().map(|agent| agent.read_timeout_ms).collect();
         let seed = options.seed;
         let topics = Topics::new(&config.domain, &domains)?;
+        let mut store = Store::new(is_saved);
+        store.journal.note(now, Kind::Started, None);
         let is_owner_asked = !config.things_enabled && !config.owner_consent_commands.is_empty();
         Ok(Router {
             kept: Kept::new(&options, &topics, is_owner_asked),
@@ -124,19 +128,19 @@ impl Router {
             effects: Effects::new(),
             timers: Timers::default(),
             rounds: Box::new(Rounds::new(&read_timeouts, config.current_state_delay_ms)),
-            store: Store::new(),
+            inventories: Inventories::new(),
             desired: Retained::new(),
             manager: config.domain.clone(),
             domains: domains.into_iter().map(str::to_owned).collect(),
             disconnect_timeout_ms: config.connection.disconnect_timeout_ms,
-            finder: ActivityIdFinder::new(),
+            skimmed: Skimmed::default(),
             question: None,
             twin: config.things_enabled.then(Twin::default),
             random: seed | 1,
             asked: None,
             refusals: Refusals::default(),
             delivery: Delivery::Told,
-            saving: Saving::default(),
+            store,
             console: Console::new(now),
             status: Status::new(&config.connection.status_topic, now),
             reboot_wanted: false,
@@ -197,8 +201,7 @@ impl Router {
             any = true;
             self.handle_event(now, event);
         }
-        let waits = self.twin.as_ref().is_some_and(|twin| !twin.waiting.is_empty());
-        let is_told = self.session.unacknowledged() == 0 && !waits;
+        let is_told = self.session.unacknowledged() == 0 && !self.waits_for_identity();
         if self.delivery == Delivery::Reports && is_told {
             self.delivery = Delivery::Inventory;
             let _ = self.decide(now, Event::Delivered);
@@ -213,14 +216,14 @@ impl Router {
 
     /// The next bytes for the transport; 0: none for now.
     pub fn poll_transmit(&mut self, now: Now, out: &mut [u8]) -> usize {
-        let documents = Documents { desired: &self.desired, store: &self.store, manager: &self.manager };
+        let documents = Documents { desired: &self.desired, inventories: &self.inventories, manager: &self.manager };
         self.session.poll_transmit(now.tick, &documents, out)
     }
 
     /// When `handle_timeout` is to be called.
     pub fn poll_timeout(&self) -> Option<Tick> {
         let (session, rounds) = (self.session.poll_timeout(), self.rounds.poll_timeout());
-        Tick::earliest(&[session, rounds, self.timers.next(), self.ending.next()])
+        Tick::earliest(&[session, rounds, self.timers.next(), self.ending.next(), self.store.poll_timeout()])
     }
 
     /// Does what is due at `now`.
@@ -243,7 +246,7 @@ impl Router {
     pub fn handle_terminate(&mut self, now: Now) {
         if self.ending.is_no() {
             log::info!("told to end");
-            let _ = self.decide(now, Event::Terminate);
+            self.end_activity(now);
             self.publish_status(now, false);
         }
         self.ending.begin(now.tick, self.session.is_connected());
@@ -274,7 +277,7 @@ impl Router {
     fn handle_event(&mut self, now: Now, event: SessionEvent) {
         match event {
             SessionEvent::Connected { session_present } => {
-                self.console.journal.note(now, Kind::Connected, None);
+                self.store.journal.note(now, Kind::Connected, None);
                 log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
                 self.renew_subscriptions(now, session_present);
                 self.publish_status(now, true);
@@ -291,10 +294,10 @@ impl Router {
             }
             SessionEvent::Lost(_) => {
                 self.ordered = self.domains_with_orders();
-                self.console.journal.note(now, Kind::Lost, None);
+                self.store.journal.note(now, Kind::Lost, None);
                 // The rest of a message that was being skipped never comes.
-                self.finder = ActivityIdFinder::new();
-                self.drop_acknowledgements();
+                self.skimmed = Skimmed::default();
+                self.store.drop_acknowledgements();
                 let _ = self.decide(now, Event::Link(Link::Down));
             }
             SessionEvent::Subscribed { packet } => {
@@ -315,9 +318,11 @@ impl Router {
                 self.console.counters.messages = self.console.counters.messages.saturating_add(1);
                 self.handle_publish(now, publish);
             }
-            SessionEvent::Oversized { topic, len, part, last, ack } => {
-                self.handle_oversized(now, &topic, len, &part, last);
-                ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
+            SessionEvent::Oversized { topic, len, part, last, dup, ack } => {
+                self.skimmed.push(&part);
+                if last {
+                    self.handle_oversized(now, &topic, len, dup, ack);
+                }
             }
         }
     }
@@ -327,6 +332,7 @@ impl Router {
         self.effects.clear();
         self.orchestrator.handle(now.tick, event, &mut self.effects)?;
         self.look(now);
+        self.hold_back();
         self.carry_out(now);
         Ok(())
     }

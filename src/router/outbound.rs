@@ -6,7 +6,6 @@ use super::backend::Frame;
 use super::retained::{self, part, INVENTORY};
 use super::{message, Delivery, Router};
 use crate::inventory;
-use crate::journal::Kind;
 use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::{Command, DomainIx, DomainSet, Status};
@@ -15,6 +14,7 @@ use crate::orchestrator::campaign::KnownAction;
 use crate::orchestrator::effect::Notice;
 use crate::orchestrator::repair::Doubt;
 use crate::orchestrator::Effect;
+use crate::store::journal::{Kind, Past};
 use crate::wire::encode::{self, ActionView};
 use crate::wire::status::{action_status_for_backend, status_for_backend};
 use crate::wire::topic::Outgoing;
@@ -38,8 +38,6 @@ impl Router {
                 Effect::Send(domain, command) => self.command(now, domain, command),
                 Effect::AskConsent(phase) => self.ask_consent(now, phase),
                 Effect::CloseConsent => self.close_consent(now),
-                Effect::Save(sequence) => self.want_save(sequence, false),
-                Effect::SaveIfCheap(sequence) => self.want_save(sequence, true),
                 Effect::AwaitDelivery => self.delivery = Delivery::Reports,
                 Effect::Reboot => self.reboot_wanted = true,
                 Effect::ReportInventory => self.report_inventory(now),
@@ -65,7 +63,7 @@ impl Router {
     pub(super) fn refuse(&mut self, now: Now, activity: Text<'_>, words: Write<'_>) {
         let counters = &mut self.console.counters;
         counters.desired_states = counters.desired_states.saturating_add(1);
-        self.console.journal.note_last(now, Kind::Refused);
+        self.store.journal.note_last(now, Kind::Refused);
         self.console.tell(words);
         log::warn!("{activity}: desired state refused: {}", message::logged(words));
         let Some(backend) = self.backend() else { return };
@@ -81,12 +79,10 @@ impl Router {
 
     pub(super) fn report(&mut self, now: Now, status: Status) {
         let Some(campaign) = self.orchestrator.campaign() else { return };
-        let Some(backend) = self.backend() else {
-            let activity = campaign.activity.clone();
-            return self.wait_for_identity(Text::from_checked(&activity), status);
-        };
+        let Some(backend) = self.backend() else { return self.wait_for_identity(status) };
         let activity = Text::from_checked(&campaign.activity);
-        let words = |out: &mut dyn fmt::Write| message::write(campaign, &self.domains, out);
+        let is_unsaved = self.store.is_unsaved();
+        let words = |out: &mut dyn fmt::Write| message::write(campaign, &self.domains, is_unsaved, out);
         let has_words = || {
             let mut length = encode::Count::default();
             // Counting cannot fail.
@@ -109,7 +105,7 @@ impl Router {
         };
         let detail = |out: &mut dyn fmt::Write| encode::feedback_actions(out, campaign.actions.iter().map(view));
         let class = match status {
-            _ if is_end => Class::Found(campaign.number()),
+            _ if is_end => Class::Found(campaign.run.0),
             Status::Running => RUNNING,
             _ => Class::Keep,
         };
@@ -119,6 +115,23 @@ impl Router {
         if let Err(error) = self.session.publish(now.tick, message) {
             log::error!("{activity}: {} is lost: {error}", status.name());
         }
+    }
+
+    /// Reports the end of an activity before the last one, as it is remembered.
+    pub(super) fn report_past(&mut self, now: Now, past: &Past) {
+        let Some(backend) = self.backend() else { return };
+        let activity = Text::from_checked(&past.activity);
+        log::info!("{activity}: {}, told late", past.outcome.name());
+        let frame = Frame { backend: &backend, activity, timestamp: now.wall };
+        let words: Write<'_> = &|out| out.write_str(&past.reason);
+        let body = |out: &mut dyn fmt::Write| {
+            frame.feedback(out)?;
+            let status = status_for_backend(past.outcome);
+            encode::feedback_head(out, status, (!past.reason.is_empty()).then_some(words))
+        };
+        let topic = backend.topic(&self.topics, Outgoing::Feedback);
+        let tail = backend.feedback_tail();
+        self.send(now, Message { tail, ..message_to(&topic, Class::Found(past.run.0), &body) });
     }
 
     fn forward(&mut self, now: Now, domain: DomainIx) {
@@ -244,7 +257,7 @@ impl Router {
             Notice::FailureKept(domain, _) => (Kind::FailureKept, domain),
             _ => return,
         };
-        self.console.journal.note(now, kind, Some(domain));
+        self.store.journal.note(now, kind, Some(domain));
     }
 
     /// Forgets about parts of the desired state that are still to be sent.

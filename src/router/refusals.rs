@@ -14,10 +14,19 @@ pub(super) struct Refusals(HistoryBuffer<u32, REFUSALS_MAX>);
 impl Refusals {
     /// Whether a message that the broker says it delivers once more was refused.
     pub(super) fn has(&self, message: &[u8], is_repeat: bool) -> bool {
-        is_repeat && self.0.as_slice().contains(&super::inbound::checksum(message))
+        is_repeat && self.has_sum(super::inbound::checksum(message), is_repeat)
     }
 
     pub(super) fn note(&mut self, message: &[u8]) {
-        self.0.write(super::inbound::checksum(message));
+        self.note_sum(super::inbound::checksum(message));
+    }
+
+    /// The same as `has`, of a message of which there is only the checksum.
+    pub(super) fn has_sum(&self, sum: u32, is_repeat: bool) -> bool {
+        is_repeat && self.0.as_slice().contains(&sum)
+    }
+
+    pub(super) fn note_sum(&mut self, sum: u32) {
+        self.0.write(sum);
     }
 }

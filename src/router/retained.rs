@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use crate::inventory::store::Store;
+use crate::inventory::inventories::Inventories;
 use crate::limits::{DOMAINS_MAX, SAVED_RECORD_MAX};
 use crate::model::DomainIx;
 use crate::mqtt::{self, Document};
@@ -82,14 +82,14 @@ impl Retained {
 /// Encodes documents from what is kept.
 pub(super) struct Documents<'a> {
     pub(super) desired: &'a Retained,
-    pub(super) store: &'a Store,
+    pub(super) inventories: &'a Inventories,
     pub(super) manager: &'a str,
 }
 
 impl mqtt::Documents for Documents<'_> {
     fn write(&self, document: Document, out: &mut dyn fmt::Write) -> fmt::Result {
         if document == INVENTORY {
-            self.store.encode(out, self.manager, env!("CARGO_PKG_VERSION"))
+            self.inventories.encode(out, self.manager, env!("CARGO_PKG_VERSION"))
         } else {
             self.desired.write(usize::from(document.0), out)
         }

@@ -1,257 +1,156 @@
-//! From the campaign to records, and back after a start.
+//! Between the store and the rest: what there is to be saved, what comes of it, and what
+//! is taken up after a start.
 
 use core::fmt;
 
 use super::outbound::message_to;
 use super::Router;
-use crate::journal::{self, Journal};
-use crate::limits::{INBOUND_MAX, REPORTS_MAX, SAVED_RECORD_MAX, SAVED_RESULTS_MAX, SAVED_STATE_MAX};
 use crate::model::time::Now;
-use crate::model::{Cause, DomainIx, Phase, Status};
+use crate::model::{Cause, DomainIx, Run, Status};
 use crate::mqtt::{Ack, Class};
-use crate::orchestrator::resume::Saved;
-use crate::orchestrator::{Campaign, Event, WaitingOn};
-use crate::record::format::{Draft, Fields, Kind};
-use crate::record::state::{self, Beside};
-use crate::record::{actions, document, history, reports};
+use crate::orchestrator::Event;
+use crate::store::journal::Kind;
+use crate::store::reports::Report;
+use crate::store::state::Beside;
+use crate::store::{Content, Failure, Found, Job, Loaded};
 use crate::wire::{desired_state, Envelope};
 
-/// What is to be saved, all of it before the number is reported back. The order
-/// matters: the state names what was written before it.
-#[derive(Debug)]
-pub struct SaveJob {
-    /// To be handed to `handle_saved`.
-    pub sequence: u32,
-    /// What to write, one after the other.
-    pub drafts: Vec<Draft>,
+/// What of the router there is to be saved: a macro, since the store is borrowed beside it.
+macro_rules! content {
+    ($router:ident, $question:expr) => {
+        Content {
+            campaign: $router.orchestrator.campaign(),
+            names: &$router.domains,
+            beside: Beside { reboot: $router.orchestrator.reboot(), question: $question, ..Beside::default() },
+            payload: $router.desired.payload(),
+            session: &$router.session,
+        }
+    };
 }
-
-/// The fields of what was found at the start.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    /// How far the activity was.
-    pub state: Vec<u8>,
-    /// Its desired state.
-    pub document: Vec<u8>,
-    /// Its actions' components.
-    pub actions: Vec<u8>,
-    /// The activities that had finished.
-    pub history: Vec<u8>,
-    /// Final reports of earlier activities.
-    pub reports: Vec<u8>,
-    /// The session that the broker keeps.
-    pub session: Vec<u8>,
-    /// A state that cannot be read, as it was found.
-    pub unreadable: Vec<u8>,
-}
-
-/// What the router knows of saving.
-#[derive(Debug, Default)]
-pub(super) struct Saving {
-    wanted: Option<u32>,
-    /// It may be left out.
-    if_cheap: bool,
-    /// Bytes that the activity has written, but for its document.
-    bytes: usize,
-    /// Of the activity whose document, and whose actions, are saved.
-    document_of: Option<(i64, u32)>,
-    actions_of: Option<(i64, u32)>,
-    history_of: Option<(i64, u32)>,
-    /// The final reports that are saved apart from the campaign.
-    reports: heapless::Vec<u64, REPORTS_MAX>,
-    /// Which boot of the host this is.
-    pub(super) boot: [u8; 16],
-    /// Given to the broker after the save; those that came before it began are the
-    /// first `covered` ones.
-    acks: Vec<Ack>,
-    covered: usize,
-}
-
-/// A save of the router's own, which the orchestrator does not wait for.
-const OWN: u32 = 0;
 
 impl Router {
-    pub(super) fn want_save(&mut self, sequence: u32, if_cheap: bool) {
-        self.saving.wanted = Some(sequence);
-        self.saving.if_cheap = if_cheap;
+    /// Takes out of the effects what has to wait for a save.
+    pub(super) fn hold_back(&mut self) {
+        let question = self.question_to_save();
+        self.store.observe(&content!(self, question), &mut self.effects);
     }
 
     /// Acknowledges a message, after the save if one may depend on it.
     pub(super) fn acknowledge(&mut self, ack: Option<Ack>) {
-        let Some(ack) = ack else { return };
-        // No more of them wait than the session has room for.
-        if self.is_saving() && self.saving.acks.len() < INBOUND_MAX {
-            self.saving.acks.push(ack);
-        } else {
+        if let Some(ack) = ack.and_then(|ack| self.store.acknowledge(ack)) {
             self.session.acknowledge(ack);
         }
     }
 
-    /// Whether what was decided waits for a save.
-    pub(super) fn is_saving(&self) -> bool {
-        self.orchestrator.waiting_on() == WaitingOn::Save
-    }
-
-    /// The link is lost: what was to be acknowledged comes again, or is forgotten.
-    pub(super) fn drop_acknowledgements(&mut self) {
-        self.saving.acks.clear();
-        self.saving.covered = 0;
-    }
-
-    /// What is to be saved now; none if nothing is. The answer goes to
-    /// `handle_saved`, and until then there is none more.
-    pub fn poll_save(&mut self) -> Option<SaveJob> {
-        let mut drafts = Vec::with_capacity(5);
-        let Some(sequence) = self.saving.wanted.take() else {
-            drafts.extend(self.reports_to_save(false));
-            drafts.extend(self.session_to_save());
-            return (!drafts.is_empty()).then_some(SaveJob { sequence: OWN, drafts });
-        };
-        self.saving.covered = self.saving.acks.len();
-        if self.saving.if_cheap && self.saving.bytes >= SAVED_RESULTS_MAX {
-            return Some(SaveJob { sequence, drafts });
-        }
+    /// What is to be written now; none if nothing is. The answer goes to
+    /// `handle_written`, and until then there is none more.
+    pub fn poll_write(&mut self, now: Now) -> Option<Job> {
         let question = self.question_to_save();
-        let key = self.orchestrator.campaign().map(|campaign| (campaign.timestamp, campaign.crc));
-        drafts.extend(self.reports_to_save(self.saving.document_of != key));
-        let campaign = self.orchestrator.campaign()?;
-        if self.saving.document_of != key {
-            self.saving.document_of = key;
-            self.saving.bytes = 0;
-            drafts.extend(document::encode(self.desired.payload()));
-        }
-        if self.saving.actions_of != key && campaign.phase != Phase::Identify {
-            self.saving.actions_of = key;
-            drafts.extend(actions::encode(campaign, &self.domains));
-        }
-        let beside = Beside { reboot: self.orchestrator.reboot(), boot: self.saving.boot, question };
-        let state = |out: &mut Fields<'_>| state::encode(campaign, &self.domains, &beside, out);
-        drafts.extend(Draft::new(Kind::State, SAVED_STATE_MAX, state));
-        // After the state: what is known to have finished had its end saved.
-        if self.saving.history_of != key && !campaign.is_running() {
-            self.saving.history_of = key;
-            let journal = &self.console.journal;
-            drafts.extend(self.orchestrator.finished().and_then(|all| history::encode(all, journal, &self.domains)));
-        }
-        let without = drafts.iter().filter(|draft| draft.kind != Kind::Document);
-        self.saving.bytes += without.map(|draft| draft.bytes.len()).sum::<usize>();
-        Some(SaveJob { sequence, drafts })
+        let identity = self.identity();
+        let Router { kept, .. } = self;
+        self.store.poll_write(now, &content!(self, question), &mut || kept.take_draft(identity.as_deref()))
     }
 
-    /// The state of a new activity takes the place of the last one's: final reports
-    /// that wait for the broker are saved before, and removed when it has them.
-    fn reports_to_save(&mut self, is_new: bool) -> Option<Draft> {
-        if is_new && self.session.found().next().is_some() {
-            self.saving.reports = self.session.found().take(REPORTS_MAX).map(|report| report.number).collect();
-            return reports::encode(self.session.found());
-        }
-        let waits = |number: &u64| self.session.found().any(|report| report.number == *number);
-        if self.saving.reports.is_empty() || self.saving.reports.iter().any(waits) {
-            return None;
-        }
-        self.saving.reports.clear();
-        reports::encode(core::iter::empty())
+    /// Why what changes cannot be saved at this moment; none if it can.
+    pub fn failure(&self) -> Option<&str> {
+        self.store.failure()
     }
 
-    /// The job is done, or has failed with these words.
-    pub fn handle_saved(&mut self, now: Now, sequence: u32, result: Result<(), String>) {
-        if sequence == OWN {
-            if let Err(why) = result {
-                log::warn!("what is saved beside the activity cannot be written: {why}");
-            }
-            return;
+    /// The job is done, or was not.
+    pub fn handle_written(&mut self, now: Now, result: Result<(), Failure>) {
+        let why = result.as_ref().err().map(|failure| failure.why.clone());
+        self.effects.clear();
+        let Router { store, session, effects, .. } = self;
+        let written = store.handle_written(now, result, effects, &mut |ack| session.acknowledge(ack));
+        if written.is_session_lost {
+            self.kept.note_unsaved();
         }
-        let event = match result {
-            Ok(()) => Event::Saved(sequence),
-            Err(why) => {
+        let why = why.unwrap_or_default();
+        match written.is_failing {
+            None if written.is_gone => log::warn!("what was saved is gone, it is written anew: {why}"),
+            None => {}
+            Some(true) => {
                 log::error!("the activity could not be saved and goes on in memory: {why}");
-                self.saving.document_of = None;
-                self.saving.actions_of = None;
-                self.saving.history_of = None;
-                Event::SaveFailed(sequence)
+                self.store.journal.note(now, Kind::Unsaved, None);
             }
-        };
-        let _ = self.decide(now, event);
-        // What came while it was written waits for the next save, if there is one.
-        let given = if self.is_saving() { self.saving.covered } else { self.saving.acks.len() };
-        self.saving.acks.drain(..given).for_each(|ack| self.session.acknowledge(ack));
-        self.saving.covered = 0;
+            Some(false) => log::info!("what could not be saved is saved now"),
+        }
+        // It decides nothing by itself.
+        let released = core::mem::take(&mut self.effects);
+        if let Some(is_failing) = written.is_failing {
+            let _ = self.decide(now, Event::Unsaved(is_failing));
+        }
+        self.effects = released;
+        self.carry_out(now);
+        let is_lost = self.running().is_some_and(|run| !self.store.keeps(run));
+        if is_lost && !self.ending.is_no() {
+            let _ = self.decide(now, Event::Terminate);
+        }
     }
 
-    /// Takes up what was saved.
-    pub fn resume(&mut self, now: Now, boot: [u8; 16], loaded: &Loaded) {
-        self.saving.boot = boot;
-        self.resume_session(&loaded.session);
-        // What was saved comes before what has happened since.
-        self.console.journal = Journal::default();
-        history::decode_journal(&loaded.history, &self.domains, &mut self.console.journal);
-        self.console.journal.note(now, journal::Kind::Started, None);
-        let mut campaign = Campaign::new();
-        let mut progress = Vec::new();
-        let mut action = |place: usize, status, percent| progress.push((place, status, percent));
-        let beside = state::decode(&loaded.state, &self.domains, &mut campaign, &mut action);
-        self.resume_reports(now, loaded, beside.map(|_| campaign.number()));
-        let Some(beside) = beside else { return self.end_unreadable(now, loaded) };
-        self.asked = beside.question;
-        actions::decode(&loaded.actions, &self.domains, &mut campaign);
-        for (place, status, percent) in progress {
-            campaign.actions.set_progress(place, status, percent);
+    /// The activity that runs.
+    fn running(&self) -> Option<Run> {
+        self.orchestrator.campaign().filter(|campaign| campaign.is_running()).map(|campaign| campaign.run)
+    }
+
+    /// The process is told to end: what is saved goes on at the next start.
+    pub(super) fn end_activity(&mut self, now: Now) {
+        self.store.hurry();
+        if self.running().is_some_and(|run| !self.store.keeps(run)) {
+            let _ = self.decide(now, Event::Terminate);
         }
-        let key = Some((campaign.timestamp, campaign.crc));
-        if self.keep_saved(&loaded.document, campaign.crc) {
-            self.saving.document_of = key;
-        } else if campaign.is_running() {
+    }
+
+    /// Takes up what was saved. `boot` says which boot of the host this is; `is_new`, that
+    /// the client ID was made at random just now.
+    pub fn resume(&mut self, now: Now, boot: [u8; 16], found: &Found, is_new: bool) {
+        let Loaded { saved, is_end, question, payload, reports, session } =
+            self.store.load(now, found, &self.domains, boot);
+        self.resume_session(session, is_new);
+        self.store.journal.note(now, Kind::Started, None);
+        for (run, report) in reports {
+            self.resume_report(now, run, &report);
+        }
+        let Some(mut saved) = saved else { return };
+        let is_whole = self.keep_saved(&payload, saved.campaign.crc);
+        let campaign = &mut saved.campaign;
+        if campaign.is_running() && !is_whole {
             log::error!("{}: its desired state cannot be read any more", campaign.activity);
             campaign.outcome = Some(Status::Incomplete);
             campaign.cause = Some(Cause::Unreadable);
         }
-        if campaign.is_running() || !campaign.is_delivered || beside.reboot.is_pending() {
+        if campaign.is_running() || !campaign.is_delivered || saved.reboot.is_pending() {
             log::info!("{}: taken up", campaign.activity);
         }
-        if !campaign.is_running() && campaign.cause != Some(Cause::Unreadable) {
-            self.console.journal.adopt(&campaign, beside.reboot);
-        }
-        let has_booted = beside.boot != boot;
-        let finished = history::decode(&loaded.history);
-        let saved = Saved { campaign, reboot: beside.reboot, has_booted, finished };
-        let _ = self.decide(now, Event::Boot(&saved));
+        self.asked = question;
+        self.boot(now, &Event::Boot(&saved), is_end);
     }
 
-    /// Sends the final reports of earlier activities, but not that of the campaign
-    /// itself: it is told with it.
-    fn resume_reports(&mut self, now: Now, loaded: &Loaded, own: Option<u64>) {
-        for report in reports::decode(&loaded.reports) {
-            // Of no more than there is room for.
-            let _ = self.saving.reports.push(report.number);
-            if Some(report.number) != own {
-                log::info!("the end of an earlier activity is told, the broker has not acknowledged it");
-                let body = |out: &mut dyn fmt::Write| out.write_str(&report.payload);
-                self.send(now, message_to(&report.topic, Class::Found(report.number), &body));
-            }
+    /// Hands the saved activity to the orchestrator. What is told again of an end that is
+    /// saved as it is must not keep the next activity waiting.
+    fn boot(&mut self, now: Now, event: &Event<'_>, is_end: bool) {
+        self.effects.clear();
+        // A start makes sense at any moment.
+        let _ = self.orchestrator.handle(now.tick, *event, &mut self.effects);
+        if is_end {
+            let question = self.question_to_save();
+            self.store.adopt(&content!(self, question));
         }
+        self.look(now);
+        self.hold_back();
+        self.carry_out(now);
     }
 
-    /// What was saved cannot be read, but perhaps whose it was: that is told. If that
-    /// cannot be read either, a wrong activity would be told of.
-    fn end_unreadable(&mut self, now: Now, loaded: &Loaded) {
-        let finished = history::decode(&loaded.history);
-        let mut campaign = Campaign::new();
-        if !state::decode_key(&loaded.unreadable, &mut campaign) || finished.outcome_of(&campaign).is_some() {
-            return;
-        }
-        log::error!("{}: what was saved of it cannot be read", campaign.activity);
-        campaign.outcome = Some(Status::Incomplete);
-        campaign.cause = Some(Cause::Unreadable);
-        let _ =
-            self.decide(now, Event::Boot(&Saved { campaign, reboot: Default::default(), has_booted: true, finished }));
+    /// Sends the final report of an earlier activity.
+    fn resume_report(&mut self, now: Now, run: Run, report: &Report) {
+        log::info!("the end of an earlier activity is told, the broker has not acknowledged it");
+        let body = |out: &mut dyn fmt::Write| out.write_str(&report.payload);
+        self.send(now, message_to(&report.topic, Class::Found(run.0), &body));
     }
 
     /// Keeps the saved desired state for the agents; whether it is that of the activity.
-    fn keep_saved(&mut self, fields: &[u8], crc: u32) -> bool {
-        let mut message = Vec::with_capacity(SAVED_RECORD_MAX);
-        message.extend_from_slice(b"{\"payload\":");
-        document::decode(fields, &mut message);
-        message.push(b'}');
+    fn keep_saved(&mut self, payload: &[u8], crc: u32) -> bool {
+        let message = [b"{\"payload\":", payload, b"}"].concat();
         let Ok(envelope) = Envelope::decode(&message) else { return false };
         let Some(span) = envelope.payload() else { return false };
         let Ok(state) = desired_state::decode(&envelope) else { return false };

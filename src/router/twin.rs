@@ -9,13 +9,12 @@ use super::inbound::escape;
 use super::outbound::message_to;
 use super::Router;
 use crate::inventory;
-use crate::journal::Kind;
 use crate::limits::{ANSWER_ROOM, ANSWER_ROOM_MESSAGES, PAYLOAD_IN_MAX};
-use crate::model::text::Text;
 use crate::model::time::Now;
-use crate::model::Status;
+use crate::model::{Run, Status};
 use crate::mqtt::Class;
 use crate::orchestrator::Event;
+use crate::store::journal::{Kind, Past};
 use crate::wire::consent::ConsentReply;
 use crate::wire::things::encode::{answer, feature, Answer};
 use crate::wire::things::{Identity, Operation, Reply, Request, RequestTopic, EDGE_REQUEST, EVENTS};
@@ -28,9 +27,11 @@ const FEATURE: Class = Class::Newest(3);
 pub(super) struct Twin {
     /// Who we are, as the edge last said.
     pub(super) identity: Option<Rc<Identity>>,
-    /// What was to be reported before anybody knew who we are, each status once: those
-    /// before `RUNNING`, that, and the end.
-    pub(super) waiting: heapless::Vec<Status, 4>,
+    /// What was to be reported of the activity that runs before anybody knew who we are,
+    /// each status once: those before `RUNNING`, and that. Ends are marked in the journal.
+    pub(super) waiting: heapless::Vec<Status, 3>,
+    /// Which activity that is.
+    pub(super) waiting_of: Run,
 }
 
 impl Router {
@@ -82,8 +83,7 @@ impl Router {
         let mut effects = inventory::Effects::new();
         self.rounds.handle_link_up(now, self.busy(), &mut effects);
         self.carry_out_inventory(now, effects);
-        let waiting = self.twin.as_mut().map(|twin| core::mem::take(&mut twin.waiting));
-        waiting.into_iter().flatten().for_each(|status| self.report(now, status));
+        self.tell_what_waited(now);
         self.ask_again(now);
     }
 
@@ -128,7 +128,7 @@ impl Router {
             return Ok(());
         }
         self.answer(now, topic, reply, Answer::Taken);
-        self.apply(now, bytes, &envelope, state);
+        self.apply(now, bytes, &envelope, state, false);
         Ok(())
     }
 
@@ -178,7 +178,7 @@ impl Router {
     fn answer_refused(&mut self, now: Now, topic: &RequestTopic<'_>, reply: &Reply<'_>, why: &dyn fmt::Display) {
         let counters = &mut self.console.counters;
         counters.malformed = counters.malformed.saturating_add(1);
-        self.console.journal.note_last(now, Kind::Malformed);
+        self.store.journal.note_last(now, Kind::Malformed);
         log::warn!("request {}: {} refused: {why}", topic.id, reply.operation.name());
         self.answer(now, topic, reply, Answer::Refused(&|out: &mut dyn Write| escape(out, why)));
     }
@@ -196,11 +196,45 @@ impl Router {
     }
 
     /// Logs and keeps for later what cannot be reported before we know who we are.
-    pub(super) fn wait_for_identity(&mut self, activity: Text<'_>, status: Status) {
-        log::info!("{activity}: reported when the edge has said who we are");
-        if let Some(twin) = self.twin.as_mut().filter(|twin| !twin.waiting.contains(&status)) {
+    pub(super) fn wait_for_identity(&mut self, status: Status) {
+        let Some(campaign) = self.orchestrator.campaign() else { return };
+        let (run, is_end) = (campaign.run, campaign.outcome == Some(status));
+        log::info!("{}: reported when the edge has said who we are", campaign.activity);
+        let Some(twin) = &mut self.twin else { return };
+        if twin.waiting_of != run || is_end {
+            twin.waiting.clear();
+        }
+        twin.waiting_of = run;
+        if is_end {
+            return self.store.set_untold(run, true);
+        }
+        if !twin.waiting.contains(&status) {
             // There are no more than it has room for.
             let _ = twin.waiting.push(status);
+        }
+    }
+
+    /// Whether anything waits until we know who we are.
+    pub(super) fn waits_for_identity(&self) -> bool {
+        let has_status = self.twin.as_ref().is_some_and(|twin| !twin.waiting.is_empty());
+        has_status || self.store.journal.past().any(|past| past.is_untold)
+    }
+
+    /// Reports what could not be reported before.
+    fn tell_what_waited(&mut self, now: Now) {
+        let own = self.orchestrator.campaign().map(|campaign| campaign.run);
+        let untold: Vec<Past> = self.store.journal.past().filter(|past| past.is_untold).cloned().collect();
+        for past in untold {
+            match own == Some(past.run) {
+                true => self.report(now, past.outcome),
+                false => self.report_past(now, &past),
+            }
+            self.store.set_untold(past.run, false);
+        }
+        let Some(twin) = &mut self.twin else { return };
+        let waiting = core::mem::take(&mut twin.waiting);
+        if own == Some(twin.waiting_of) {
+            waiting.into_iter().for_each(|status| self.report(now, status));
         }
     }
 }

@@ -1,44 +1,145 @@
-//! The saved campaign's files: two slots for each kind of record, in `stateDir`.
+//! The files of what is saved: two slots for each kind of record, in `stateDir`.
 //! A slot is overwritten in place and synced before anybody is told that it is
 //! saved; all of it may take long, so it happens on a thread of its own.
 
 use std::ffi::CString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write as _};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::limits::SAVED_RECORD_MAX;
-use crate::record::format::{self, Draft, Kind, HEADER};
-use crate::record::slots::{self, Slot};
+use crate::store::format::Kind;
+use crate::store::slots::Slot;
+use crate::store::{Failure, Found, Job, Write};
+
+/// A folder of the file system, or of a simulated one.
+pub trait Folder {
+    /// At most `SAVED_RECORD_MAX` bytes of a file.
+    ///
+    /// # Errors
+    /// The system's.
+    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+
+    /// Overwrites a file from its beginning, or makes it, so that this survives a power cut.
+    ///
+    /// # Errors
+    /// The system's; the file may have been overwritten in part.
+    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// Gives a file, or whatever else it is, another name, in place of what has that name.
+    ///
+    /// # Errors
+    /// The system's.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Makes the folder itself if it is not there, readable by nobody else.
+    ///
+    /// # Errors
+    /// The system's.
+    fn make(&self) -> io::Result<()>;
+}
 
 /// Where records are saved.
 #[derive(Clone, Debug)]
-pub struct Disk(PathBuf);
+pub struct Disk<F>(pub F);
 
-/// What is found in a kind's slots.
-#[derive(Debug)]
-pub enum Content {
-    /// The fields of the newest record.
-    Fields(Vec<u8>),
-    /// No record; the bytes of a damaged one, or none.
-    Unreadable(Vec<u8>),
-}
+impl<F: Folder> Disk<F> {
+    /// What is in the slots, as far as it can be read. If of a kind nothing can be read, it
+    /// is moved aside, where the last two of the kind are kept.
+    pub fn load(&self) -> Found {
+        let found = Found(Kind::ALL.map(|kind| Slot::ALL.map(|slot| self.read(kind, slot))));
+        for (kind, slot, flaw, is_lost) in found.flaws() {
+            let name = slot.name(kind);
+            log::warn!("{name}: {flaw}");
+            if is_lost {
+                self.move_aside(kind, &name);
+            }
+        }
+        found
+    }
 
-impl Disk {
-    /// The folder at `path`, made if it is missing, readable by nobody else.
+    fn read(&self, kind: Kind, slot: Slot) -> Result<Vec<u8>, String> {
+        let name = slot.name(kind);
+        match self.0.read(&name) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => {
+                log::error!("{name}: {error}");
+                Err(error.to_string())
+            }
+            Ok(bytes) => Ok(bytes),
+        }
+    }
+
+    fn move_aside(&self, kind: Kind, name: &str) {
+        let aside = format!("{}.corrupt", kind.name());
+        // Whether there is one already, or it can be kept, changes nothing.
+        let _ = self.0.rename(&aside, &format!("{aside}.1"));
+        match self.0.rename(name, &aside) {
+            Ok(()) => log::error!("{name} is moved aside to {aside}"),
+            Err(error) => log::error!("{name} cannot be moved aside: {error}"),
+        }
+    }
+
+    /// Writes the records of a job; when this returns they survive a power cut.
     ///
     /// # Errors
-    /// The system's: it cannot be made, or not be written.
-    pub fn open(path: &str) -> io::Result<Disk> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        let disk = Disk(PathBuf::from(path));
-        let probe = disk.0.join("probe");
-        File::create(&probe)?;
-        fs::remove_file(&probe)?;
-        Ok(disk)
+    /// How far it got, and why not further.
+    pub fn run(&self, job: &Job) -> Result<(), Failure> {
+        job.writes
+            .iter()
+            .enumerate()
+            .try_for_each(|(done, write)| self.write(write).map_err(|(why, is_gone)| Failure { done, why, is_gone }))
+    }
+
+    /// Writes one record. What stands in its way is moved aside; the folder is made again
+    /// if it has vanished.
+    ///
+    /// # Errors
+    /// Why not, and whether the folder was made again: nothing is in it then.
+    pub fn write(&self, write: &Write) -> Result<(), (String, bool)> {
+        let name = write.slot.name(write.kind);
+        match self.0.write(&name, &write.bytes) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => match self.0.make() {
+                Ok(()) => Err(("the folder had vanished and is made again".to_owned(), true)),
+                Err(_) => Err((error.to_string(), false)),
+            },
+            Err(error) if is_in_the_way(&error) => {
+                log::warn!("{name}: {error}");
+                self.move_aside(write.kind, &name);
+                self.0.write(&name, &write.bytes).map_err(|error| (error.to_string(), false))
+            }
+            Err(error) => Err((error.to_string(), false)),
+        }
+    }
+}
+
+/// Whether another file in its place could be written: it is none, or its blocks are bad.
+fn is_in_the_way(error: &io::Error) -> bool {
+    let codes = [libc::EISDIR, libc::ELOOP, libc::ENXIO, libc::EACCES, libc::EPERM, libc::EIO, libc::ETXTBSY];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
+/// A folder of the system's.
+#[derive(Clone, Debug)]
+pub struct StateDir(PathBuf);
+
+impl StateDir {
+    /// The folder at `path`, made if it is missing; why it cannot be written, if it can
+    /// only be read.
+    ///
+    /// # Errors
+    /// The system's: it is none, and cannot be made.
+    pub fn open(path: &str) -> io::Result<(StateDir, Option<io::Error>)> {
+        let folder = StateDir(PathBuf::from(path));
+        folder.make()?;
+        let probe = folder.0.join("probe");
+        let flaw = File::create(&probe).and_then(|_| fs::remove_file(&probe)).err();
+        fs::read_dir(&folder.0)?;
+        Ok((folder, flaw))
     }
 
     /// The same if the folder is there; otherwise whether it could be made, without
@@ -46,16 +147,16 @@ impl Disk {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn try_open(path: &str) -> io::Result<Disk> {
+    pub fn try_open(path: &str) -> io::Result<(StateDir, Option<io::Error>)> {
         if Path::new(path).exists() {
-            return Disk::open(path);
+            return StateDir::open(path);
         }
         let absolute = std::env::current_dir()?.join(path);
         let parent = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
         let name = CString::new(parent.as_os_str().as_bytes())?;
         // SAFETY: the path ends with NUL.
         match unsafe { libc::access(name.as_ptr(), libc::W_OK | libc::X_OK) } {
-            0 => Ok(Disk(parent.to_owned())),
+            0 => Ok((StateDir(parent.to_owned()), None)),
             _ => Err(io::Error::last_os_error()),
         }
     }
@@ -71,52 +172,20 @@ impl Disk {
         // SAFETY: it was filled, for the call says so.
         filled && VOLATILE.contains(&(unsafe { stat.assume_init() }.f_type as u32))
     }
+}
 
-    /// The fields of the newest record of a kind. A damaged slot is logged, and the
-    /// other one counts; if neither does, both are moved aside, where the last two of
-    /// the kind are kept. A first write that was cut is nothing.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn load(&self, kind: Kind) -> io::Result<Content> {
-        let slots = [(Slot::A, self.read(kind, Slot::A)?), (Slot::B, self.read(kind, Slot::B)?)];
-        let found = slots::look(&slots[0].1, &slots[1].1, kind);
-        let mut damaged = Vec::new();
-        for ((slot, bytes), flaw) in slots.iter().zip(found.flaws) {
-            let Some(flaw) = flaw.filter(|flaw| *flaw != format::Flaw::Empty) else { continue };
-            let path = self.path(kind, *slot);
-            log::warn!("{}: {flaw}", path.display());
-            if found.newest.is_none() && !found.is_unborn() {
-                let aside = path.with_extension("corrupt");
-                if aside.exists() {
-                    fs::rename(&aside, path.with_extension("corrupt.1"))?;
-                }
-                fs::rename(&path, &aside)?;
-                log::error!("{} is moved aside to {}", path.display(), aside.display());
-                damaged.clone_from(bytes);
-            }
-        }
-        Ok(match found.newest {
-            Some((_, record)) => Content::Fields(record.fields.to_vec()),
-            None => Content::Unreadable(damaged),
-        })
+impl Folder for StateDir {
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(self.0.join(name))?.take(SAVED_RECORD_MAX as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
-    /// Saves a record; when this returns it survives a power cut.
-    ///
-    /// # Errors
-    /// The system's; the record before it still counts.
-    pub fn save(&self, mut draft: Draft) -> io::Result<()> {
-        let kind = draft.kind;
-        let (a, b) = (self.read(kind, Slot::A)?, self.read(kind, Slot::B)?);
-        let (slot, sequence) = slots::look(&a, &b, kind).next();
-        let fields = draft.bytes.len().saturating_sub(HEADER);
-        let sealed = format::seal(&mut draft.bytes, kind, sequence, fields);
-        sealed.ok_or(io::Error::new(io::ErrorKind::InvalidInput, "the record is too short for its header"))?;
-        let path = self.path(kind, slot);
+    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.0.join(name);
         let is_new = !path.exists();
         let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
-        file.write_all(&draft.bytes)?;
+        file.write_all(bytes)?;
         file.sync_data()?;
         if is_new {
             File::open(&self.0)?.sync_all()?;
@@ -124,137 +193,138 @@ impl Disk {
         Ok(())
     }
 
-    fn read(&self, kind: Kind, slot: Slot) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        match File::open(self.path(kind, slot)) {
-            Ok(file) => file.take(SAVED_RECORD_MAX as u64).read_to_end(&mut bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(error),
-        };
-        Ok(bytes)
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.0.join(from), self.0.join(to))
     }
 
-    fn path(&self, kind: Kind, slot: Slot) -> PathBuf {
-        let slot = match slot {
-            Slot::A => "a",
-            Slot::B => "b",
-        };
-        self.0.join(Path::new(kind.name()).with_extension(slot))
+    fn make(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::format::{fields, Fields};
+    use crate::store::format::{seal, Flaw, HEADER};
 
-    struct Folder(PathBuf);
+    struct Place(PathBuf);
 
-    impl Folder {
-        fn new(name: &str) -> Folder {
+    impl Place {
+        fn new(name: &str) -> Place {
             let path = std::env::temp_dir().join(format!("um-disk-{}-{name}", std::process::id()));
             let _ = fs::remove_dir_all(&path);
-            Folder(path)
+            Place(path)
         }
 
-        fn disk(&self) -> Disk {
-            Disk::open(self.0.to_str().unwrap()).unwrap()
+        fn disk(&self) -> Disk<StateDir> {
+            Disk(StateDir::open(self.0.to_str().unwrap()).unwrap().0)
+        }
+
+        fn file(&self, name: &str) -> PathBuf {
+            self.0.join(name)
         }
     }
 
-    impl Drop for Folder {
+    impl Drop for Place {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
     }
 
-    fn draft(content: &[u8]) -> Draft {
-        Draft::new(Kind::State, 256, |out: &mut Fields<'_>| out.put(1, &[content])).unwrap()
+    /// A record with nothing in it.
+    fn write(slot: Slot, sequence: u32) -> Write {
+        let mut bytes = vec![0; HEADER];
+        seal(&mut bytes, Kind::State, sequence, 0).unwrap();
+        Write { kind: Kind::State, slot, bytes }
     }
 
-    fn content(disk: &Disk) -> Option<Vec<u8>> {
-        match disk.load(Kind::State).unwrap() {
-            Content::Fields(bytes) => Some(fields(&bytes).next().unwrap().1.to_vec()),
-            Content::Unreadable(_) => None,
+    fn read(disk: &Disk<StateDir>, slot: Slot) -> Result<Vec<u8>, String> {
+        disk.load().0[Kind::State.place()][slot as usize].clone()
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_leaves_the_other_slot_alone() {
+        let place = Place::new("read");
+        let disk = place.disk();
+        assert_eq!(read(&disk, Slot::A), Ok(Vec::new()));
+        let job = Job { writes: vec![write(Slot::A, 1), write(Slot::B, 2)] };
+        assert_eq!(disk.run(&job), Ok(()));
+        for (slot, sequence) in [(Slot::A, 1), (Slot::B, 2)] {
+            assert_eq!(read(&place.disk(), slot), Ok(write(slot, sequence).bytes));
         }
     }
 
     #[test]
-    fn the_last_that_was_saved_is_loaded() {
-        let folder = Folder::new("last");
-        let disk = folder.disk();
-        assert_eq!(content(&disk), None);
-        for n in 0..5 {
-            disk.save(draft(&[n; 9])).unwrap();
-            assert_eq!(content(&folder.disk()), Some(vec![n; 9]));
-        }
-    }
-
-    #[test]
-    fn a_torn_slot_leaves_the_one_before_it() {
-        let folder = Folder::new("torn");
-        let disk = folder.disk();
-        (0..4).for_each(|n| disk.save(draft(&[n; 9])).unwrap());
-        let newest = folder.0.join("state.b");
-        let mut bytes = fs::read(&newest).unwrap();
-        bytes.truncate(bytes.len() - 3);
-        fs::write(&newest, bytes).unwrap();
-        assert_eq!(content(&disk), Some(vec![2; 9]));
-        disk.save(draft(b"next")).unwrap();
-        assert_eq!(content(&disk), Some(b"next".to_vec()));
-    }
-
-    #[test]
-    fn slots_that_cannot_be_read_are_moved_aside_and_never_stop_the_start() {
-        let folder = Folder::new("aside");
-        let disk = folder.disk();
-        disk.save(draft(b"x")).unwrap();
-        fs::write(folder.0.join("state.a"), [7; 90]).unwrap();
-        assert!(matches!(disk.load(Kind::State).unwrap(), Content::Unreadable(bytes) if bytes == [7; 90]));
-        assert!(folder.0.join("state.corrupt").exists() && !folder.0.join("state.a").exists());
-        disk.save(draft(b"new")).unwrap();
-        assert_eq!(content(&disk), Some(b"new".to_vec()));
-    }
-
-    #[test]
-    fn of_those_moved_aside_the_last_two_are_kept() {
-        let folder = Folder::new("two");
-        let disk = folder.disk();
+    fn slots_that_cannot_be_read_are_moved_aside_and_the_last_two_are_kept() {
+        let place = Place::new("aside");
+        let disk = place.disk();
         for n in 1..=4 {
-            fs::write(folder.0.join(if n == 3 { "state.b" } else { "state.a" }), [n; 90]).unwrap();
-            disk.load(Kind::State).unwrap();
+            fs::write(place.file(if n == 3 { "state.b" } else { "state.a" }), [n; 90]).unwrap();
+            assert_eq!(
+                disk.load().flaws().next().map(|(.., flaw, is_lost)| (flaw, is_lost)),
+                Some((Flaw::Foreign, true))
+            );
         }
-        let kept = |name: &str| fs::read(folder.0.join(name)).unwrap()[0];
+        let kept = |name: &str| fs::read(place.file(name)).unwrap()[0];
         assert_eq!((kept("state.corrupt"), kept("state.corrupt.1")), (4, 3));
-        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(&place.0).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn of_a_slot_that_is_none_the_other_one_is_read_and_it_is_replaced() {
+        let place = Place::new("folder");
+        let disk = place.disk();
+        disk.write(&write(Slot::A, 1)).unwrap();
+        fs::create_dir_all(place.file("state.b/within")).unwrap();
+        assert!(read(&disk, Slot::B).is_err());
+        assert_eq!(read(&disk, Slot::A), Ok(write(Slot::A, 1).bytes));
+        disk.write(&write(Slot::B, 2)).unwrap();
+        assert_eq!(read(&disk, Slot::B), Ok(write(Slot::B, 2).bytes));
+        assert!(place.file("state.corrupt/within").exists());
+    }
+
+    #[test]
+    fn a_folder_that_vanishes_is_made_again_and_that_is_said() {
+        let place = Place::new("vanished");
+        let disk = place.disk();
+        disk.write(&write(Slot::A, 1)).unwrap();
+        fs::remove_dir_all(&place.0).unwrap();
+        let job = Job { writes: vec![write(Slot::B, 2)] };
+        let failure = disk.run(&job).unwrap_err();
+        assert!(failure.is_gone && failure.done == 0, "{failure:?}");
+        assert_eq!(disk.run(&job), Ok(()));
+        assert_eq!(read(&disk, Slot::A), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_job_says_how_far_it_got() {
+        let place = Place::new("far");
+        let disk = place.disk();
+        disk.write(&write(Slot::A, 1)).unwrap();
+        // What is moved aside has to go somewhere.
+        fs::create_dir_all(place.file("state.b")).unwrap();
+        fs::create_dir_all(place.file("state.corrupt/full")).unwrap();
+        fs::create_dir_all(place.file("state.corrupt.1/full")).unwrap();
+        let failure = disk.run(&Job { writes: vec![write(Slot::A, 2), write(Slot::B, 3)] }).unwrap_err();
+        assert_eq!((failure.done, failure.is_gone), (1, false), "{}", failure.why);
     }
 
     #[test]
     fn whether_a_folder_could_be_made_is_found_out_without_making_it() {
-        let folder = Folder::new("try");
-        let path = folder.0.join("a/b");
-        assert!(Disk::try_open(path.to_str().unwrap()).is_ok());
-        assert!(!folder.0.exists());
-        assert!(Disk::try_open("/dev/null").is_err());
-        assert!(Disk::try_open("/dev/null/a").is_err());
+        let place = Place::new("try");
+        let path = place.file("a/b");
+        assert!(StateDir::try_open(path.to_str().unwrap()).is_ok());
+        assert!(!place.0.exists());
+        assert!(StateDir::try_open("/dev/null").is_err());
+        assert!(StateDir::try_open("/dev/null/a").is_err());
     }
 
     #[test]
-    fn a_first_write_that_was_cut_is_nothing() {
-        let folder = Folder::new("first");
-        let disk = folder.disk();
-        disk.save(draft(b"first")).unwrap();
-        let path = folder.0.join("state.a");
-        let bytes = fs::read(&path).unwrap();
-        fs::write(&path, &bytes[..bytes.len() - 2]).unwrap();
-        assert!(matches!(disk.load(Kind::State).unwrap(), Content::Unreadable(bytes) if bytes.is_empty()));
-        disk.save(draft(b"next")).unwrap();
-        assert_eq!(content(&disk), Some(b"next".to_vec()));
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_written_is_said_at_once() {
-        assert!(Disk::open("/proc/um").is_err());
-        assert!(Disk::open("/dev/null").is_err());
+    fn a_folder_that_cannot_be_written_is_said_at_once_and_read_all_the_same() {
+        assert!(StateDir::open("/proc/um").is_err());
+        assert!(StateDir::open("/dev/null").is_err());
+        let (folder, flaw) = StateDir::open("/proc/self").unwrap();
+        assert!(flaw.is_some());
+        assert!(folder.read("stat").is_ok_and(|bytes| !bytes.is_empty()));
     }
 }

@@ -3,7 +3,7 @@
 mod child;
 pub(crate) mod clock;
 mod console;
-mod disk;
+pub mod disk;
 mod identity;
 pub(crate) mod link;
 mod lock;
@@ -31,12 +31,12 @@ use crate::limits::DOMAINS_MAX;
 use crate::model::time::{Now, Tick};
 use crate::model::{DomainIx, DomainSet};
 use crate::mqtt::{LinkWish, Options, Reason};
-use crate::orchestrator::{Durable, Orchestrator, Settings, Synchronised};
-use crate::record::format::Kind;
-use crate::router::{will, Loaded, Router, SaveJob};
+use crate::orchestrator::{Orchestrator, Settings, Synchronised};
+use crate::router::{will, Router};
+use crate::store::{Failure, Found};
 use clock::Clock;
 use console::Console;
-use disk::{Content, Disk};
+use disk::{Disk, StateDir};
 use identity::{Identity, MACHINE_ID};
 use link::Link;
 use lock::Lock;
@@ -55,16 +55,25 @@ use waiting::Waiting;
 /// used, or the system refuses what the loop itself needs: signals or the reactor.
 pub fn run(loaded: &Configuration) -> io::Result<()> {
     let config = &loaded.config;
-    let disk = open_disk(config);
+    let folder = open_folder(config);
     // Held to the end, and before anything in the folder is read or moved aside.
     let _lock = lock(config)?;
-    let is_lasting = disk.as_ref().is_some_and(|disk| !disk.is_volatile());
+    let is_lasting = folder.as_ref().is_some_and(Opened::is_lasting);
     let shown = || show::check_config(loaded, is_lasting).0;
-    let settings = settings(config, disk.is_some());
-    let synchronised = Synchronised::new(settings);
-    match disk {
-        Some(_) => serve(config, &shown, Box::new(Durable::new(synchronised)), disk),
-        None => serve(config, &shown, Box::new(synchronised), None),
+    let synchronised = Synchronised::new(settings(config, folder.is_some()));
+    serve(config, &shown, Box::new(synchronised), folder)
+}
+
+/// The folder where activities are saved.
+struct Opened {
+    disk: Disk<StateDir>,
+    is_writable: bool,
+}
+
+impl Opened {
+    /// Whether what is saved survives a power cut.
+    fn is_lasting(&self) -> bool {
+        self.is_writable && !self.disk.0.is_volatile()
     }
 }
 
@@ -90,16 +99,18 @@ pub fn settings(config: &Config, is_saved: bool) -> Settings {
     }
 }
 
-/// Where activities are saved; nowhere if that is turned off or does not work.
-fn open_disk(config: &Config) -> Option<Disk> {
+/// Where activities are saved; nowhere if that is turned off or there is no such folder.
+/// One that cannot be written is read all the same, and tried again.
+fn open_folder(config: &Config) -> Option<Opened> {
     if config.state_dir.is_empty() {
         return None;
     }
-    let disk = Disk::open(&config.state_dir);
-    if let Some(flaw) = flaw_of(&config.state_dir, &disk) {
+    let opened = StateDir::open(&config.state_dir);
+    if let Some(flaw) = flaw_of(&config.state_dir, &opened) {
         log::warn!("{flaw}");
     }
-    disk.ok()
+    let (folder, flaw) = opened.ok()?;
+    Some(Opened { disk: Disk(folder), is_writable: flaw.is_none() })
 }
 
 /// The lock on the state folder; none if nothing is saved.
@@ -112,7 +123,7 @@ fn lock(config: &Config) -> io::Result<Option<Lock>> {
 /// What is wrong with `stateDir`, in the words of the log; nothing is made there.
 pub fn state_dir_flaw(config: &Config) -> Option<String> {
     let path = Some(&config.state_dir).filter(|path| !path.is_empty())?;
-    flaw_of(path, &Disk::try_open(path))
+    flaw_of(path, &StateDir::try_open(path))
 }
 
 /// Whether `stateDir` works and survives a power cut; nothing is made there.
@@ -120,13 +131,15 @@ pub fn has_lasting_state_dir(config: &Config) -> bool {
     !config.state_dir.is_empty() && state_dir_flaw(config).is_none()
 }
 
-fn flaw_of(path: &str, disk: &io::Result<Disk>) -> Option<String> {
-    match disk {
-        Ok(disk) if disk.is_volatile() => {
+fn flaw_of(path: &str, opened: &io::Result<(StateDir, Option<io::Error>)>) -> Option<String> {
+    match opened {
+        Ok((folder, None)) if folder.is_volatile() => {
             Some(format!("stateDir {path} lies in memory or on an overlay: an activity may not survive a power cut"))
         }
-        Ok(_) => None,
-        Err(error) => Some(format!("stateDir {path}: {error}; an activity does not survive a restart")),
+        Ok((_, None)) => None,
+        Ok((_, Some(error))) | Err(error) => {
+            Some(format!("stateDir {path}: {error}; an activity does not survive a restart"))
+        }
     }
 }
 
@@ -158,20 +171,22 @@ fn serve(
     config: &Config,
     shown: &dyn Fn() -> String,
     orchestrator: Box<dyn Orchestrator>,
-    disk: Option<Disk>,
+    folder: Option<Opened>,
 ) -> io::Result<()> {
     link::check(&config.connection).map_err(invalid)?;
     let signals = Signals::block()?;
     let console = open_console(config);
     let clock = Clock::start();
-    let options = own_options(config, disk.as_ref());
+    let found = folder.as_ref().map(|folder| folder.disk.load());
+    let is_lasting = folder.as_ref().is_some_and(Opened::is_lasting);
+    let (options, is_new) = own_options(config, found.as_ref(), is_lasting);
     options.check().map_err(invalid)?;
-    let mut router = Router::new(config, options, orchestrator, clock.now()).map_err(invalid)?;
-    if let Some(disk) = &disk {
-        router.resume(clock.now(), clock::boot(), &load(disk));
+    let mut router = Router::new(config, options, orchestrator, folder.is_some(), clock.now()).map_err(invalid)?;
+    if let Some(found) = found {
+        router.resume(clock.now(), clock::boot(), &found, is_new);
     }
     let mut pump = Pump {
-        disk,
+        disk: folder.map(|folder| folder.disk),
         saving: None,
         config,
         shown,
@@ -191,37 +206,18 @@ fn serve(
     Ok(())
 }
 
-fn load(disk: &Disk) -> Loaded {
-    let mut unreadable = Vec::new();
-    let mut fields = |kind| match disk.load(kind) {
-        Ok(Content::Fields(fields)) => fields,
-        Ok(Content::Unreadable(bytes)) => {
-            if kind == Kind::State {
-                unreadable = bytes;
-            }
-            Vec::new()
-        }
-        Err(error) => {
-            log::error!("what was saved cannot be read ({kind:?}): {error}");
-            Vec::new()
-        }
-    };
-    let (state, document) = (fields(Kind::State), fields(Kind::Document));
-    let (actions, history, reports) = (fields(Kind::Actions), fields(Kind::History), fields(Kind::Reports));
-    let session = fields(Kind::Session);
-    Loaded { state, document, actions, history, reports, session, unreadable }
-}
-
 pub(crate) fn invalid(error: impl std::fmt::Display) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
 }
 
-/// How the manager speaks to the broker.
-fn own_options(config: &Config, disk: Option<&Disk>) -> Options {
+/// How the manager speaks to the broker, and whether its client ID was made at random and
+/// is to be saved.
+fn own_options(config: &Config, found: Option<&Found>, is_lasting: bool) -> (Options, bool) {
     let options = options(&config.connection);
-    let Identity { client_id, clean_session } = identity::settle(config, disk, MACHINE_ID, options.seed);
+    let Identity { client_id, clean_session, is_new } =
+        identity::settle(config, found, is_lasting, MACHINE_ID, options.seed);
     log::info!("the client ID is {client_id}, the session {}", if clean_session { "clean" } else { "persistent" });
-    Options { client_id, clean_session, will: will(&config.connection.status_topic), ..options }
+    (Options { client_id, clean_session, will: will(&config.connection.status_topic), ..options }, is_new)
 }
 
 /// How to speak to the broker. Without a configured client ID, it and the jitter
@@ -248,11 +244,8 @@ pub(crate) fn options(connection: &Connection) -> Options {
     }
 }
 
-/// A save that runs, and its number.
-struct Job {
-    sequence: u32,
-    done: Pin<Box<dyn Future<Output = io::Result<()>>>>,
-}
+/// A save that runs.
+type Saving = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
 
 /// Moves bytes and time between the system and the router.
 struct Pump<'a> {
@@ -262,8 +255,8 @@ struct Pump<'a> {
     /// Why the last attempt to connect failed.
     link_error: String,
     router: Router,
-    disk: Option<Disk>,
-    saving: Option<Job>,
+    disk: Option<Disk<StateDir>>,
+    saving: Option<Saving>,
     clock: Clock,
     signals: Signals,
     transport: Transport,
@@ -312,10 +305,9 @@ impl Pump<'_> {
     /// Begins a save, one at a time, on a thread that may wait for the flash.
     fn begin_save(&mut self) {
         let (Some(disk), None) = (&self.disk, &self.saving) else { return };
-        if let Some(SaveJob { sequence, drafts }) = self.router.poll_save() {
+        if let Some(job) = self.router.poll_write(self.clock.now()) {
             let disk = disk.clone();
-            let write = move || drafts.into_iter().try_for_each(|draft| disk.save(draft));
-            self.saving = Some(Job { sequence, done: Box::pin(smol::unblock(write)) });
+            self.saving = Some(Box::pin(smol::unblock(move || disk.run(&job))));
         }
     }
 
@@ -435,11 +427,9 @@ impl Pump<'_> {
         if self.timer.poll(cx).is_ready() {
             wake = Poll::Ready(());
         }
-        if let Some(Poll::Ready(result)) = self.saving.as_mut().map(|job| job.done.as_mut().poll(cx)) {
-            if let Some(job) = self.saving.take() {
-                let result = result.map_err(|error| error.to_string());
-                self.router.handle_saved(self.clock.now(), job.sequence, result);
-            }
+        if let Some(Poll::Ready(result)) = self.saving.as_mut().map(|saving| saving.as_mut().poll(cx)) {
+            self.saving = None;
+            self.router.handle_written(self.clock.now(), result);
             wake = Poll::Ready(());
         }
         if self.console.as_mut().is_some_and(|console| console.poll_wake(cx, is_woken).is_ready()) {

@@ -2,7 +2,7 @@
 
 use serde_json::{json, Value};
 
-use crate::seen::{text, topic, Seen};
+use crate::seen::{is_topic, text, topic, Seen};
 
 /// Somebody who hears what the manager says.
 pub trait Actor {
@@ -160,7 +160,7 @@ impl Obedient {
 
 impl Actor for Obedient {
     fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
-        let is = |sub: &str| seen.topic == topic(self.domain, sub);
+        let is = |sub: &str| is_topic(&seen.topic, self.domain, sub);
         let activity = seen.activity();
         if is("currentstate/get") {
             let bytes = inventory(self.domain, activity, wall);

@@ -8,7 +8,7 @@
 use serde_json::{json, Value};
 
 use crate::actors::{inventory, Actor, Said};
-use crate::seen::{text, topic, Seen};
+use crate::seen::{is_topic, text, topic, Seen};
 
 /// What a command leads to.
 pub struct Steps {
@@ -71,7 +71,7 @@ impl Manner {
 
 /// What a message of the manager's asks of an agent: a command, `IDENTIFY` or `GET`.
 fn order_of<'s>(domain: &str, seen: &'s Seen) -> Option<&'s str> {
-    let is = |sub: &str| seen.topic == topic(domain, sub);
+    let is = |sub: &str| is_topic(&seen.topic, domain, sub);
     match seen.command() {
         _ if is("currentstate/get") => Some("GET"),
         _ if is("desiredstate") => Some("IDENTIFY"),

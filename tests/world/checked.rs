@@ -6,7 +6,6 @@ use std::rc::Rc;
 use update_manager::model::time::Tick;
 use update_manager::model::{DomainIx, Reboot};
 use update_manager::orchestrator::check::Check;
-use update_manager::orchestrator::finished::Finished;
 use update_manager::orchestrator::repair::InDoubt;
 use update_manager::orchestrator::{
     Campaign, Effects, Event, Orchestrator, Rejected, Settings, Synchronised, WaitingOn,
@@ -35,7 +34,7 @@ impl Orchestrator for Checked {
         let result = self.inner.handle(now, event, out);
         heap::of_world(|| {
             if let (Event::DesiredState(desired), Ok(())) = (event, result) {
-                self.accepted.borrow_mut().push(desired.activity.as_json().to_owned());
+                self.accepted.borrow_mut().push(desired.key.activity.as_json().to_owned());
             }
             if let Err(broken) = self.check.step(&event, result, out, self.inner.campaign()) {
                 panic!("broken: {broken}\n  event {event:?}\n  result {result:?}\n  effects {out:?}");
@@ -50,10 +49,6 @@ impl Orchestrator for Checked {
 
     fn waiting_on(&self) -> WaitingOn {
         self.inner.waiting_on()
-    }
-
-    fn finished(&self) -> Option<&Finished> {
-        self.inner.finished()
     }
 
     fn reboot(&self) -> Reboot {

@@ -348,6 +348,7 @@ fn hurt_all(shape: &Shape, step: usize) -> usize {
                     world.power.moments.cut = Some((Moment::Write, nth, outage));
                     world.disk.as_mut().unwrap().hurt = Some((byte, hurt));
                     world.expects_error("cannot be read");
+                    world.expects_error("is moved aside");
                 });
                 shape.lead(&mut world);
                 len = world.power.hurt_len;

@@ -1,11 +1,15 @@
-//! A disk in memory, with two slots for each kind of record as the shell's disk has
-//! them: a slot is overwritten in place and not cut to the new length.
+//! A disk in memory, below the code that the shell runs on a real one: a file is
+//! overwritten in place and not cut to the new length.
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{Error, ErrorKind, Result as IoResult};
+use std::rc::Rc;
 
-use update_manager::record::format::{seal, Draft, Flaw, Kind, HEADER};
-use update_manager::record::slots::{look, Slot};
-use update_manager::router::{Loaded, SaveJob};
+use update_manager::shell::disk::{Disk as Shell, Folder};
+use update_manager::store::format::{Kind, HEADER};
+use update_manager::store::slots::{look, Slot};
+use update_manager::store::{Failure, Found, Job, Write};
 
 /// Bytes that a disk writes from their beginning on or not at all.
 const SECTOR: usize = 512;
@@ -29,22 +33,55 @@ pub enum Step {
     Idle,
     /// A write is due.
     Due,
-    /// The job with this number is done or has failed.
-    Done(u32, Result<(), String>),
+    /// The job is done or has failed.
+    Done(Result<(), Failure>),
+}
+
+/// What does not work.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// The next write to this file, or to any, fails halfway.
+    Once(Option<(Kind, Slot)>),
+    /// Each write to this file fails, and so does each to what takes its place.
+    Slot(Kind, Slot),
+    /// This file cannot be read.
+    Read(Kind, Slot),
+    /// Nothing can be written at all, not even opened for that.
+    ReadOnly,
+    /// Something stands in the place of this file that is none.
+    Folder(Kind, Slot),
 }
 
 /// The job that runs.
-struct Job {
-    sequence: u32,
-    drafts: VecDeque<Draft>,
+struct Running {
+    writes: VecDeque<Write>,
+    done: usize,
     begun: u64,
     /// When its next write is done.
     due: u64,
 }
 
+/// The files, as a system keeps them.
+#[derive(Default)]
+struct Files {
+    all: BTreeMap<String, Vec<u8>>,
+    has_vanished: bool,
+    faults: Vec<Fault>,
+    /// From this operation on each one fails, with these words.
+    fails: Option<(usize, &'static str)>,
+    /// Writes that were begun, those that failed too.
+    operations: usize,
+    has_failed: bool,
+    written: usize,
+}
+
+/// The folder that they are in.
+#[derive(Clone, Default)]
+struct State(Rc<RefCell<Files>>);
+
 #[derive(Default)]
 pub struct Disk {
-    slots: [[Vec<u8>; 2]; Kind::ALL.len()],
+    files: State,
     /// Milliseconds that each write takes.
     pub slow_ms: u64,
     /// Milliseconds that a job took at most.
@@ -53,11 +90,10 @@ pub struct Disk {
     pub fails: Option<(usize, &'static str)>,
     /// Whether one has failed.
     pub has_failed: bool,
-    /// Writes that were begun, those that failed too.
-    operations: usize,
-    /// Bytes that were written.
+    /// Bytes that were written, and syncs.
     pub written: usize,
-    job: Option<Job>,
+    pub syncs: usize,
+    job: Option<Running>,
     /// What becomes of the newest record when the power is cut: the place of a byte,
     /// and whether it is changed or the last that is left.
     pub hurt: Option<(usize, Hurt)>,
@@ -74,12 +110,102 @@ pub enum Hurt {
     Cut,
 }
 
+impl Fault {
+    /// Whether a write to this file fails.
+    fn meets(&self, name: &str) -> bool {
+        match self {
+            Fault::Once(None) | Fault::ReadOnly => true,
+            Fault::Once(Some((kind, slot))) | Fault::Slot(kind, slot) | Fault::Folder(kind, slot) => {
+                slot.name(*kind) == name
+            }
+            Fault::Read(..) => false,
+        }
+    }
+}
+
+impl Files {
+    /// Why a write to this file fails, and whether it has written a part by then.
+    fn failure(&mut self, name: &str) -> Option<(Error, bool)> {
+        if self.has_vanished {
+            return Some((Error::from_raw_os_error(libc::ENOENT), false));
+        }
+        if let Some((_, why)) = self.fails.filter(|(from, _)| self.operations > *from) {
+            return Some((Error::other(why), true));
+        }
+        let place = self.faults.iter().position(|fault| fault.meets(name))?;
+        Some(match self.faults[place] {
+            Fault::Once(_) => {
+                self.faults.remove(place);
+                (Error::from_raw_os_error(libc::ENOSPC), true)
+            }
+            Fault::ReadOnly => (Error::from_raw_os_error(libc::EROFS), false),
+            Fault::Folder(..) => (Error::from_raw_os_error(libc::EISDIR), false),
+            _ => (Error::from_raw_os_error(libc::EIO), true),
+        })
+    }
+
+    fn overwrite(&mut self, name: &str, bytes: &[u8], range: std::ops::Range<usize>) {
+        let place = self.all.entry(name.to_owned()).or_default();
+        place.resize(place.len().max(range.end), 0);
+        place[range.clone()].copy_from_slice(&bytes[range.clone()]);
+        self.written += range.len();
+    }
+}
+
+impl Folder for State {
+    fn read(&self, name: &str) -> IoResult<Vec<u8>> {
+        let files = self.0.borrow();
+        let meets = |fault: &Fault| match fault {
+            Fault::Read(kind, slot) | Fault::Folder(kind, slot) => slot.name(*kind) == name,
+            _ => false,
+        };
+        match files.all.get(name) {
+            _ if files.faults.iter().any(meets) => Err(Error::from_raw_os_error(libc::EIO)),
+            Some(bytes) => Ok(bytes.clone()),
+            None => Err(ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> IoResult<()> {
+        let mut files = self.0.borrow_mut();
+        files.operations += 1;
+        match files.failure(name) {
+            None => {
+                files.overwrite(name, bytes, 0..bytes.len());
+                Ok(())
+            }
+            Some((error, is_part)) => {
+                if is_part {
+                    files.overwrite(name, bytes, 0..bytes.len() / 2);
+                }
+                files.has_failed = true;
+                Err(error)
+            }
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> IoResult<()> {
+        let mut files = self.0.borrow_mut();
+        if files.faults.iter().any(|fault| matches!(fault, Fault::ReadOnly)) {
+            return Err(Error::from_raw_os_error(libc::EROFS));
+        }
+        files.faults.retain(|fault| !matches!(fault, Fault::Folder(kind, slot) if slot.name(*kind) == from));
+        let bytes = files.all.remove(from).ok_or(ErrorKind::NotFound)?;
+        files.all.insert(to.to_owned(), bytes);
+        Ok(())
+    }
+
+    fn make(&self) -> IoResult<()> {
+        self.0.borrow_mut().has_vanished = false;
+        Ok(())
+    }
+}
+
 impl Disk {
     /// Takes a job; only while there is none.
-    pub fn begin(&mut self, now: u64, job: SaveJob) {
+    pub fn begin(&mut self, now: u64, job: Job) {
         assert!(self.is_idle());
-        let drafts = job.drafts.into();
-        self.job = Some(Job { sequence: job.sequence, drafts, begun: now, due: now + self.slow_ms });
+        self.job = Some(Running { writes: job.writes.into(), done: 0, begun: now, due: now + self.slow_ms });
     }
 
     pub fn is_idle(&self) -> bool {
@@ -94,49 +220,54 @@ impl Disk {
     /// What there is to do.
     pub fn poll(&mut self, now: u64) -> Step {
         let Some(job) = self.job.as_ref().filter(|job| job.due <= now) else { return Step::Idle };
-        if !job.drafts.is_empty() {
+        if !job.writes.is_empty() {
             return Step::Due;
         }
-        match self.end(now) {
-            Some(sequence) => Step::Done(sequence, Ok(())),
-            None => Step::Idle,
-        }
+        self.end(now);
+        Step::Done(Ok(()))
     }
 
     /// Does the write that is due; the answer of a job that failed.
-    pub fn write(&mut self, now: u64) -> Option<(u32, Result<(), String>)> {
+    pub fn write(&mut self, now: u64) -> Option<Result<(), Failure>> {
         let slow_ms = self.slow_ms;
         let job = self.job.as_mut()?;
-        let draft = job.drafts.pop_front()?;
+        let write = job.writes.pop_front()?;
         job.due = now + slow_ms;
-        self.operations += 1;
-        match self.fails.filter(|(from, _)| self.operations > *from) {
-            None => {
-                self.apply(draft, Fate::Whole);
+        let done = job.done;
+        job.done += 1;
+        self.files.0.borrow_mut().fails = self.fails;
+        let result = Shell(self.files.clone()).write(&write);
+        let files = self.files.0.borrow();
+        (self.has_failed, self.written) = (files.has_failed, files.written);
+        drop(files);
+        self.newest = Some((write.kind, write.slot, write.bytes.len()));
+        match result {
+            Ok(()) => {
+                self.syncs += 1;
                 None
             }
-            Some((_, why)) => {
-                self.apply(draft, Fate::Head(500));
-                self.has_failed = true;
-                self.end(now).map(|sequence| (sequence, Err(why.to_owned())))
+            Err((why, is_gone)) => {
+                self.end(now);
+                Some(Err(Failure { done, why, is_gone }))
             }
         }
     }
 
-    /// The job is over; its number.
-    fn end(&mut self, now: u64) -> Option<u32> {
-        let job = self.job.take()?;
-        self.slowest_ms = self.slowest_ms.max(now - job.begun);
-        Some(job.sequence)
+    /// The job is over.
+    fn end(&mut self, now: u64) {
+        if let Some(job) = self.job.take() {
+            self.slowest_ms = self.slowest_ms.max(now - job.begun);
+        }
     }
 
     /// The power is cut, and the write that runs ends so.
     pub fn cut(&mut self, fate: Fate) {
-        if let Some(draft) = self.job.take().and_then(|mut job| job.drafts.pop_front()) {
-            self.apply(draft, fate);
+        if let Some(write) = self.job.take().and_then(|mut job| job.writes.pop_front()) {
+            self.tear(&write, fate);
         }
         if let (Some((kind, slot, _)), Some((byte, hurt))) = (self.newest, self.hurt) {
-            let place = &mut self.slots[kind as usize - 1][usize::from(slot == Slot::B)];
+            let mut files = self.files.0.borrow_mut();
+            let Some(place) = files.all.get_mut(&slot.name(kind)) else { return };
             match hurt {
                 Hurt::Flip => place[byte] ^= 0x55,
                 Hurt::Cut => place.truncate(byte),
@@ -144,12 +275,56 @@ impl Disk {
         }
     }
 
+    /// Of a write so much is on the disk.
+    fn tear(&mut self, write: &Write, fate: Fate) {
+        let total = write.bytes.len();
+        let part = |parts: usize| total * parts / 1_000;
+        let range = match fate {
+            Fate::Lost => return,
+            Fate::Head(parts) => 0..part(parts),
+            Fate::Tail(parts) => (total - part(parts)).next_multiple_of(SECTOR).min(total)..total,
+            Fate::Whole => 0..total,
+        };
+        self.files.0.borrow_mut().overwrite(&write.slot.name(write.kind), &write.bytes, range);
+        self.newest = Some((write.kind, write.slot, total));
+    }
+
+    /// Writes that were begun, those that failed too.
+    pub fn operations(&self) -> usize {
+        self.files.0.borrow().operations
+    }
+
+    /// Whether anything does not work.
+    pub fn is_unsound(&self) -> bool {
+        self.fails.is_some() || !self.files.0.borrow().faults.is_empty()
+    }
+
+    /// This does not work from now on.
+    pub fn add(&mut self, fault: Fault) {
+        self.files.0.borrow_mut().faults.push(fault);
+    }
+
+    /// All works again.
+    pub fn mend(&mut self) {
+        self.files.0.borrow_mut().faults.clear();
+        self.fails = None;
+    }
+
+    /// The folder is gone, with all that was in it.
+    pub fn vanish(&mut self) {
+        let mut files = self.files.0.borrow_mut();
+        files.all.clear();
+        files.has_vanished = true;
+    }
+
     /// The last byte of this kind's newest record is another one from now on.
     pub fn damage(&mut self, kind: Kind) {
-        let slots = &mut self.slots[kind as usize - 1];
-        if let Some((slot, record)) = look(&slots[0], &slots[1], kind).newest {
+        let mut files = self.files.0.borrow_mut();
+        let bytes = |slot: Slot| files.all.get(&slot.name(kind)).cloned().unwrap_or_default();
+        let (a, b) = (bytes(Slot::A), bytes(Slot::B));
+        if let Some((slot, record)) = look(&a, &b, kind).newest {
             let last = HEADER + record.fields.len() - 1;
-            slots[usize::from(slot == Slot::B)][last] ^= 0x55;
+            files.all.entry(slot.name(kind)).and_modify(|bytes| bytes[last] ^= 0x55);
         }
     }
 
@@ -158,53 +333,8 @@ impl Disk {
         self.newest.map_or(0, |(_, _, len)| len)
     }
 
-    fn apply(&mut self, mut draft: Draft, fate: Fate) {
-        let [a, b] = &mut self.slots[draft.kind as usize - 1];
-        let (slot, sequence) = look(a, b, draft.kind).next();
-        let fields = draft.bytes.len() - HEADER;
-        let total = seal(&mut draft.bytes, draft.kind, sequence, fields).unwrap();
-        let part = |parts: usize| total * parts / 1_000;
-        let range = match fate {
-            Fate::Lost => return,
-            Fate::Head(parts) => 0..part(parts),
-            Fate::Tail(parts) => (total - part(parts)).next_multiple_of(SECTOR).min(total)..total,
-            Fate::Whole => 0..total,
-        };
-        let place = if slot == Slot::A { a } else { b };
-        place.resize(place.len().max(range.end), 0);
-        place[range.clone()].copy_from_slice(&draft.bytes[range.clone()]);
-        self.written += range.len();
-        self.newest = Some((draft.kind, slot, total));
-    }
-
-    /// What a start finds, as the shell finds it.
-    pub fn load(&mut self) -> Loaded {
-        let mut loaded = Loaded {
-            document: self.fields(Kind::Document).unwrap_or_default(),
-            actions: self.fields(Kind::Actions).unwrap_or_default(),
-            history: self.fields(Kind::History).unwrap_or_default(),
-            reports: self.fields(Kind::Reports).unwrap_or_default(),
-            session: self.fields(Kind::Session).unwrap_or_default(),
-            ..Loaded::default()
-        };
-        match self.fields(Kind::State) {
-            Ok(state) => loaded.state = state,
-            Err(damaged) => loaded.unreadable = damaged,
-        }
-        loaded
-    }
-
-    fn fields(&mut self, kind: Kind) -> Result<Vec<u8>, Vec<u8>> {
-        let slots = &mut self.slots[kind as usize - 1];
-        let found = look(&slots[0], &slots[1], kind);
-        if let Some((_, record)) = found.newest {
-            return Ok(record.fields.to_vec());
-        }
-        if found.is_unborn() {
-            return Err(Vec::new());
-        }
-        let is_damaged = found.flaws.map(|flaw| flaw.is_some_and(|flaw| flaw != Flaw::Empty));
-        let damaged = std::mem::take(slots).into_iter().zip(is_damaged).rfind(|(_, damaged)| *damaged);
-        Err(damaged.map(|(bytes, _)| bytes).unwrap_or_default())
+    /// What a start finds.
+    pub fn load(&mut self) -> Found {
+        Shell(self.files.clone()).load()
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use crate::scenario::World;
 use crate::seen::{topic, From, Seen};
+use crate::wire::is_refusal;
 
 const FORWARD: [&str; 3] = ["DOWNLOAD", "UPDATE", "ACTIVATE"];
 
@@ -102,8 +103,8 @@ fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>)
     let taken: BTreeMap<&[u8], u64> = taken.map(|((_, bytes), at)| (&bytes[..], *at)).collect();
     let mut ways: BTreeMap<&str, Way> = BTreeMap::new();
     for (place, seen) in world.broker.seen.iter().enumerate() {
-        if seen.from == From::Manager {
-            if let Some(end) = seen.end() {
+        if seen.from == From::Manager && !seen.again {
+            if let Some(end) = seen.end().filter(|end| !is_refusal(&end.message)) {
                 // The same activity may be wanted again.
                 ways.retain(|activity, _| *activity != end.activity);
             }

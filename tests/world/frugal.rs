@@ -1,7 +1,7 @@
 //! Who takes nothing from the heap, and who gives it back.
 
 use heapless::{String, Vec};
-use update_manager::inventory::store::Store;
+use update_manager::inventory::inventories::Inventories;
 use update_manager::limits::{ACTIONS_MAX, COMPONENTS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::Tick;
@@ -32,10 +32,6 @@ impl<O: Orchestrator> Orchestrator for Frugal<O> {
 
     fn waiting_on(&self) -> WaitingOn {
         self.0.waiting_on()
-    }
-
-    fn finished(&self) -> Option<&update_manager::orchestrator::finished::Finished> {
-        self.0.finished()
     }
 
     fn reboot(&self) -> update_manager::model::Reboot {
@@ -137,7 +133,7 @@ fn reading_a_message_takes_nothing_from_the_heap() {
 #[test]
 fn writing_a_message_takes_nothing_from_the_heap() {
     let text = inventory("one", "a", 1);
-    let mut store = Store::new();
+    let mut store = Inventories::new();
     heap::untouched("writing", || {
         let mut out = String::<1024>::new();
         encode::head(&mut out, Text::parse("a").unwrap(), 1_700_000_000_000).unwrap();

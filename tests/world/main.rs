@@ -36,6 +36,7 @@ mod power;
 mod random;
 mod reboot;
 mod repair;
+mod review;
 mod saved;
 mod scenario;
 mod seen;

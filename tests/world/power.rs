@@ -66,6 +66,11 @@ impl World {
         world
     }
 
+    /// Whether what changes cannot be saved at this moment.
+    pub fn saving_fails(&self) -> bool {
+        self.router.failure().is_some()
+    }
+
     /// Each write takes so many milliseconds from now on.
     pub fn slow_disk(&mut self, ms: u64) {
         let Some(disk) = &mut self.disk else { panic!("there is no disk") };
@@ -97,12 +102,12 @@ impl World {
         let (Some(disk), true) = (&mut self.disk, self.power.off_until.is_some_and(|at| at <= self.now)) else {
             return false;
         };
-        let loaded = disk.load();
+        let found = disk.load();
         self.power.off_until = None;
         let now = Now { tick: Tick(START + self.now), wall: (EPOCH + self.now).saturating_add_signed(self.wall_ms) };
         self.router = self.start(now);
         let boot = [self.power.boot; 16];
-        self.router.resume(now, boot, &loaded);
+        self.router.resume(now, boot, &found, false);
         true
     }
 
@@ -121,10 +126,12 @@ impl World {
     pub fn drive_disk(&mut self) -> bool {
         let Some(disk) = &mut self.disk else { return false };
         if disk.is_idle() {
+            let now =
+                Now { tick: Tick(START + self.now), wall: (EPOCH + self.now).saturating_add_signed(self.wall_ms) };
             let before = heap::so_far();
-            if let Some(job) = heap::of_manager(|| self.router.poll_save()) {
-                // What is saved goes to another thread: a list, and each record.
-                assert_eq!(heap::so_far().calls - before.calls, 1 + job.drafts.len() as u64);
+            if let Some(job) = heap::of_manager(|| self.router.poll_write(now)) {
+                // What is saved goes to another thread: two lists, and each record.
+                assert!(heap::so_far().calls - before.calls <= 2 + job.writes.len() as u64);
                 disk.begin(self.now, job);
             }
         }
@@ -132,11 +139,11 @@ impl World {
             Step::Idle => return false,
             Step::Due if self.pass(Moment::Write) => None,
             Step::Due => self.disk.as_mut().and_then(|disk| disk.write(self.now)),
-            Step::Done(sequence, result) => Some((sequence, result)),
+            Step::Done(result) => Some(result),
         };
-        if let Some((sequence, result)) = done {
+        if let Some(result) = done {
             let now = self.clock();
-            heap::of_manager(|| self.router.handle_saved(now, sequence, result));
+            heap::of_manager(|| self.router.handle_written(now, result));
         }
         true
     }

@@ -1,21 +1,31 @@
-//! Random worlds: agents of every kind, a hasty backend, an undecided owner, a link that
-//! breaks, a power that fails, a disk that is slow or full. Whatever happens, each
-//! accepted activity has exactly one final status at the backend, nothing is
-//! commanded afterwards, and the manager takes the next. `sim` runs them.
+//! Random worlds: agents of every kind, a hasty backend that repeats itself, a console, an
+//! undecided owner, a link that breaks, a power that fails, a disk that is slow or full, a
+//! configuration that changes, an edge that does not answer, messages that are too large.
+//! Whatever happens, each accepted activity has exactly one final status at the backend,
+//! each one that is not accepted is refused, nothing is commanded afterwards, and the
+//! manager takes the next. `sim` runs them.
 //!
 //! Some worlds are calm: the agents do their work, the disk works, nobody is asked, and
 //! only a few things are lost. There each accepted activity completes.
 
-use serde_json::{json, Value};
+mod expected;
+mod peers;
+mod wishes;
 
-use crate::actors::desired_state;
-use crate::disk::{Disk, Fate};
+use serde_json::{json, Value};
+use update_manager::store::format::Kind as Record;
+use update_manager::store::slots::Slot;
+
+use crate::disk::{Disk, Fate, Fault};
 use crate::erratic::{Erratic, Random};
 use crate::kind::Kind;
 use crate::power::Outage;
 use crate::scenario::World;
-use crate::seen::{text, From, Seen};
-use crate::wire::is_refusal;
+use crate::settings::parse;
+use wishes::Wishes;
+
+/// Records that an activity writes.
+const KINDS: [Record; 4] = [Record::State, Record::Document, Record::Actions, Record::History];
 
 const DOMAINS: [&str; 4] = ["one", "two", "three", "four"];
 
@@ -25,12 +35,17 @@ const LOSSES_MAX: u32 = 3;
 /// What a power cut counts: the start is an event, and each agent's hello after it.
 const LOSSES_OF_CUT: u32 = 2;
 
-fn config(random: &mut Random, domains: usize, is_twin: bool, is_calm: bool) -> Value {
+fn agents(random: &mut Random, domains: &[&str]) -> Value {
     let mut agents = json!({});
-    for domain in &DOMAINS[..domains] {
+    for domain in domains {
         let read_timeout = random.of(&["1s", "20s", "1m"]);
         agents[domain] = json!({ "rebootRequired": random.percent(15), "readTimeout": read_timeout });
     }
+    agents
+}
+
+fn config(random: &mut Random, domains: &[&str], is_twin: bool, is_calm: bool) -> Value {
+    let agents = agents(random, domains);
     let asking = ["download", "update", "activate"].into_iter();
     let asking: Vec<&str> = asking.filter(|_| random.percent(20) && !is_calm).collect();
     let phase = random.of(&["20s", "2m", "10m"]);
@@ -82,45 +97,98 @@ fn join(mut world: World, domain: &'static str, random: &mut Random, is_calm: bo
 struct Course {
     world: World,
     random: Random,
+    /// Its configuration file.
+    config: Value,
     is_twin: bool,
     /// What may still be lost, in a calm world.
     losses: Option<u32>,
-    domains: usize,
-    /// Activities that were wanted so far.
-    wanted: u64,
+    /// Those that are configured now.
+    domains: Vec<&'static str>,
+    wishes: Wishes,
+    /// The edge does not say who the twin is.
+    is_edge_silent: bool,
+    /// What was saved was lost once.
+    has_vanished: bool,
     reboots_failed: usize,
 }
 
 impl Course {
     fn new(seed: u64) -> Course {
         let mut random = Random::new(seed);
-        let domains = 1 + random.below(DOMAINS.len() as u64) as usize;
+        let domains = DOMAINS[..1 + random.below(DOMAINS.len() as u64) as usize].to_vec();
         let (is_twin, is_calm) = (random.percent(40), random.percent(30));
-        let config = config(&mut random, domains, is_twin, is_calm);
+        let config = config(&mut random, &domains, is_twin, is_calm);
         let disk = random.percent(60).then(Disk::default);
         let mut world = World::begin(&config.to_string(), disk);
         // What a broker that acknowledges nothing for long leads to.
         world.expects_error("a desired state is not taken: too many messages wait for the broker");
         // A cut in the very first write of a state.
         world.expects_error("what was saved of it cannot be read");
+        world.expects_error("is moved aside");
         world.read_max = random.of(&[1, 13, 4096, usize::MAX]);
-        for domain in &DOMAINS[..domains] {
+        for domain in DOMAINS {
+            // Those that are not configured may be later.
             world = join(world, domain, &mut random, is_calm);
         }
-        if let Some(disk) = &mut world.disk {
-            let slow_ms = random.of(&[0, 0, 30, 2_000, 20_000]);
-            // CLEANUP may be waited for less long than a slow disk takes to let it out.
-            disk.slow_ms = if is_calm { slow_ms.min(30) } else { slow_ms };
-            if random.percent(20) && !is_calm {
-                disk.fails = Some((random.below(40) as usize, "No space left on device (os error 28)"));
-                world.expects_error("the activity could not be saved and goes on in memory");
-            }
-        }
-        world.settle();
-        let losses = is_calm.then_some(LOSSES_MAX);
-        let mut course = Course { world, random, is_twin, losses, domains, wanted: 0, reboots_failed: 0 };
+        let mut course = Course {
+            world,
+            random,
+            config,
+            is_twin,
+            losses: is_calm.then_some(LOSSES_MAX),
+            domains,
+            wishes: Wishes::default(),
+            is_edge_silent: false,
+            has_vanished: false,
+            reboots_failed: 0,
+        };
+        course.set_up_disk();
+        course.world.settle();
+        course.is_edge_silent = course.random.percent(15);
         course.edge_says("name");
         course
+    }
+
+    fn is_calm(&self) -> bool {
+        self.losses.is_some()
+    }
+
+    fn set_up_disk(&mut self) {
+        let (random, is_calm) = (&mut self.random, self.losses.is_some());
+        let Some(disk) = &mut self.world.disk else { return };
+        let slow_ms = random.of(&[0, 0, 30, 2_000, 20_000]);
+        // CLEANUP may be waited for less long than a slow disk takes to let it out.
+        disk.slow_ms = if is_calm { slow_ms.min(30) } else { slow_ms };
+        if random.percent(30) && !is_calm {
+            let kind = random.of(&KINDS);
+            let slot = random.of(&Slot::ALL);
+            match random.below(7) {
+                0..=2 => disk.fails = Some((random.below(40) as usize, "No space left on device (os error 28)")),
+                3 => disk.add(Fault::Slot(kind, slot)),
+                4 => disk.add(Fault::Folder(kind, slot)),
+                5 => disk.add(Fault::ReadOnly),
+                _ => disk.add(Fault::Once(None)),
+            }
+        }
+        self.world.expects_error("the activity could not be saved and goes on in memory");
+        self.world.expects_error("cannot be moved aside");
+    }
+
+    /// Something becomes of the disk.
+    fn change_disk(&mut self) {
+        let is_calm = self.is_calm();
+        let Some(disk) = self.world.disk.as_mut().filter(|_| !is_calm) else { return };
+        match self.random.below(10) {
+            0..=4 => disk.mend(),
+            5..=6 => disk.add(Fault::Once(None)),
+            7 => disk.add(Fault::ReadOnly),
+            // What was saved is lost until it is written anew.
+            8 if self.world.power.cuts.is_empty() => {
+                self.has_vanished = true;
+                disk.vanish();
+            }
+            _ => disk.fails = Some((disk.operations(), "Input/output error (os error 5)")),
+        }
     }
 
     /// Whether so much may be lost now.
@@ -135,65 +203,6 @@ impl Course {
         }
     }
 
-    fn edge_says(&mut self, name: &str) {
-        if self.is_twin {
-            let told = format!(r#"{{"deviceId":"ns:{name}","tenantId":"t","policyId":""}}"#);
-            self.world.publish("edge/thing/response", told);
-        }
-    }
-
-    /// The thing that the manager was last told to be.
-    fn thing(&self) -> String {
-        let told = self.world.broker.seen.iter().rfind(|seen| seen.topic == "edge/thing/response");
-        told.map_or(String::new(), |seen| text(&seen.json(), "deviceId").replace(':', "/"))
-    }
-
-    fn request(&mut self, operation: &str, correlation: &str, value: &Value) {
-        let request = json!({
-            "topic": format!("{}/things/live/messages/{operation}", self.thing()),
-            "headers": { "correlation-id": correlation, "response-required": self.random.percent(80) },
-            "path": format!("/features/UpdateManager/inbox/messages/{operation}"),
-            "value": value,
-        });
-        self.world.publish(&format!("command///req/r/{operation}"), request.to_string());
-    }
-
-    fn apply_any(&mut self) {
-        let named: Vec<&str> = DOMAINS.into_iter().filter(|_| self.random.percent(70)).collect();
-        let state = match self.random.percent(5) {
-            true => "{\"domains\":[null]}".to_owned(),
-            false => desired_state(if named.is_empty() { &DOMAINS[..self.domains] } else { &named }),
-        };
-        self.apply(&state);
-    }
-
-    fn apply(&mut self, state: &str) {
-        self.wanted += 1;
-        let activity = format!("a-{}", self.wanted);
-        match self.is_twin {
-            false => self.world.backend_applies(&activity, state),
-            true => {
-                let state: Value = serde_json::from_str(state).unwrap();
-                let value = json!({ "activityId": activity, "timestamp": self.wanted, "desiredState": state });
-                self.request("apply", "c", &value);
-            }
-        }
-    }
-
-    fn owner(&mut self) {
-        let activity = self.world.accepted.borrow().last().cloned().unwrap_or_default();
-        let status = self.random.of(&["APPROVED", "APPROVED", "DENIED", "PERHAPS"]);
-        if !self.is_twin {
-            return self.world.owner_says(&activity, status);
-        }
-        let asks = |seen: &&Seen| seen.topic == "e" && seen.path().ends_with("/consent");
-        let question = self.world.broker.seen.iter().rfind(asks);
-        let correlation =
-            question.map_or(String::new(), |seen| text(&seen.json()["headers"], "correlation-id").to_owned());
-        let value = json!({ "activityId": activity, "timestamp": 1, "ownerConsentFeedback": { "status": status } });
-        self.request("consent", &correlation, &value);
-    }
-
     /// If one was triggered.
     fn reboot_fails(&mut self) {
         if self.world.reboots.len() > self.reboots_failed {
@@ -204,7 +213,8 @@ impl Course {
 
     /// A cut past a write that failed may lose what was not saved: not in these worlds.
     fn power_cut(&mut self) {
-        if self.world.disk.as_ref().map_or(true, |disk| disk.fails.is_some()) || self.world.is_off() {
+        let is_unsound = |disk: &Disk| disk.is_unsound() || self.has_vanished;
+        if self.world.disk.as_ref().map_or(true, is_unsound) || self.world.is_off() || self.world.saving_fails() {
             return;
         }
         let part = self.random.below(1_000) as usize;
@@ -212,13 +222,25 @@ impl Course {
         let down_ms = self.random.of(&[0, 10, 3_000, 200_000]);
         let (boots, agents_too) = (self.random.percent(70), self.random.percent(50));
         self.reboots_failed = self.world.reboots.len();
+        if self.random.percent(15) && !self.is_calm() {
+            self.change_domains();
+        }
         self.world.power_cut(Outage { fate, down_ms, boots, agents_too });
+        self.is_edge_silent = self.random.percent(15);
         self.edge_says("name");
+    }
+
+    /// The next start has another configuration.
+    fn change_domains(&mut self) {
+        let first = self.random.of(&DOMAINS);
+        self.domains = DOMAINS.into_iter().filter(|domain| *domain == first || self.random.percent(60)).collect();
+        self.config["agents"] = agents(&mut self.random, &self.domains);
+        self.world.config = parse(&self.config.to_string());
     }
 
     /// Its connection or its process ends, and it is there again.
     fn agent_returns(&mut self, crashes: bool) {
-        let domain = DOMAINS[self.random.below(self.domains as u64) as usize];
+        let domain = self.random.of(&self.domains);
         match crashes {
             true if self.loses(1) => self.world.agent_crashes(domain),
             false if self.loses(1) => self.world.agent_reconnects(domain),
@@ -240,8 +262,17 @@ impl Course {
         if self.world.is_off() {
             return;
         }
+        if self.random.percent(8) {
+            return self.ask_console();
+        }
+        if self.random.percent(3) {
+            return self.say_something_odd();
+        }
+        if self.random.percent(3) {
+            return self.change_disk();
+        }
         match self.random.below(100) {
-            0..=29 => self.apply_any(),
+            0..=29 => self.want_any(),
             30..=49 => self.owner(),
             50..=59 => self.world.cut(),
             // A CLEANUP whose wait is over before it goes out meets the next desired state.
@@ -249,14 +280,14 @@ impl Course {
             60..=65 => self.world.broker_goes(),
             66..=79 => self.world.broker.reachable = true,
             // The agents would get what is not acknowledged twice.
-            80..=83 => self.world.broker.acknowledges = self.losses.is_some(),
+            80..=83 => self.world.broker.acknowledges = self.is_calm(),
             84..=89 => self.world.broker.acknowledges = true,
             90..=92 => self.world.backend_asks("get"),
-            93..=94 if self.losses.is_none() => self.world.broker.forget_session(),
+            93..=94 if !self.is_calm() => self.world.broker.forget_session(),
             93..=94 => {}
             95..=96 => self.world.wall_ms = self.random.below(1 << 40) as i64 - (1 << 39),
             97 => self.edge_says("other"),
-            98 => self.edge_says("name"),
+            98 => self.edge_speaks(),
             _ => self.reboot_fails(),
         }
     }
@@ -267,12 +298,13 @@ impl Course {
         self.world.broker.acknowledges = true;
         if let Some(disk) = &mut self.world.disk {
             disk.slow_ms = 0;
+            disk.mend();
         }
         if self.world.is_off() {
             self.world.run_for(200_000);
         }
         self.world.await_link();
-        self.edge_says("name");
+        self.edge_speaks();
         let config = &self.world.config;
         let longest = 6 * config.phase_timeout_ms + 3 * config.owner_consent_timeout_ms + 600_000;
         // Until nothing goes on any more: most of that time nothing would.
@@ -287,67 +319,6 @@ impl Course {
         self.world.run_for(120_000);
         self.world.await_link();
     }
-
-    fn check(&mut self) {
-        let accepted = self.world.accepted.borrow().clone();
-        let ends = self.world.ends();
-        let refused = |activity: &str| ends.iter().any(|end| end.activity == activity && is_refusal(&end.message));
-        for activity in &accepted {
-            let ends = ends.iter().filter(|end| end.activity == *activity).count();
-            if self.world.power.cuts.is_empty() {
-                assert_eq!(ends, 1, "{activity}: final statuses");
-            } else {
-                // One that a cut met before it was saved was not acknowledged: a clean
-                // session does not bring it again, and the backend has heard nothing.
-                let is_unheard = self.world.reports(activity).is_empty();
-                // Or it came again while the one before was taken up, and was refused.
-                assert!(ends > 0 || is_unheard || refused(activity), "{activity}: no final status");
-            }
-        }
-        self.check_refusals(&accepted);
-        if self.losses.is_some() {
-            self.check_calm();
-        }
-        self.reboot_fails();
-        self.apply(&desired_state(&DOMAINS));
-        assert_eq!(self.world.accepted.borrow().len(), accepted.len() + 1, "the manager takes the next");
-        self.come_to_rest();
-    }
-
-    /// Whatever was begun is done.
-    fn check_calm(&self) {
-        for end in self.world.ends() {
-            let is_excused = is_refusal(&end.message)
-                || end.message.starts_with("too many messages")
-                || end.message.contains("any supported domain")
-                || end.message.contains("unreadable")
-                || end.message.contains("payload.domains");
-            assert!(
-                end.status == "COMPLETED" || is_excused,
-                "calm, but {}: {} {}",
-                end.activity,
-                end.status,
-                end.message
-            );
-        }
-    }
-
-    /// Each desired state that was not accepted is refused, once.
-    fn check_refusals(&self, accepted: &[String]) {
-        let ends = self.world.ends();
-        let taken = self.world.broker.taken.iter().filter(|(topic, _)| topic == "deviceupdate/desiredstate");
-        let taken: Vec<Seen> = taken.map(|(topic, bytes)| Seen::new(0, From::Others, topic, bytes, false)).collect();
-        let cuts = self.world.power.cuts.len();
-        for activity in (1..=self.wanted).map(|n| format!("a-{n}")).filter(|activity| !accepted.contains(activity)) {
-            let refusals = ends.iter().filter(|end| end.activity == activity).count();
-            assert!(refusals <= 1 + cuts, "{activity}: {refusals} refusals");
-            // One that was lost on its way was not taken, and is not refused. A power cut may
-            // take a refusal that waits behind other messages for the broker. A twin may
-            // refuse in the answer to the request.
-            let is_taken = taken.iter().any(|seen| seen.activity() == activity);
-            assert!(refusals > 0 || !is_taken || cuts > 0, "{activity}: no refusal");
-        }
-    }
 }
 
 /// Goes through the world of this seed; all that went over the wire in one number.
@@ -356,6 +327,9 @@ pub fn run(seed: u64) -> u64 {
     for _ in 0..30 {
         course.step();
     }
+    course.come_to_rest();
+    course.check();
+    course.takes_the_next();
     course.come_to_rest();
     course.check();
     course.world.digest()

@@ -1,6 +1,6 @@
 //! What is saved beside the running activity, and what comes once more.
 
-use update_manager::record::format::Kind;
+use update_manager::store::format::Kind;
 
 use crate::actors::{desired_state, Obedient};
 use crate::disk::Fate;

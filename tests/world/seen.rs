@@ -151,3 +151,24 @@ pub fn topic(domain: &str, sub: &str) -> String {
     let suffix = if domain.ends_with("update") { "" } else { "update" };
     format!("{domain}{suffix}/{sub}")
 }
+
+/// Whether `name` is that topic, without making it: agents ask that of every message.
+pub fn is_topic(name: &str, domain: &str, sub: &str) -> bool {
+    let Some(begin) = name.strip_suffix(sub).and_then(|begin| begin.strip_suffix('/')) else { return false };
+    let is_domain = |form: &str| form.chars().eq(domain.chars().filter(|letter| *letter != '-'));
+    match domain.ends_with("update") {
+        true => is_domain(begin),
+        false => begin.strip_suffix("update").is_some_and(is_domain),
+    }
+}
+
+#[test]
+fn a_topic_is_known_as_it_is_made() {
+    for domain in ["one", "self-update", "containers"] {
+        for sub in ["desiredstate", "desiredstate/command"] {
+            assert!(is_topic(&topic(domain, sub), domain, sub));
+        }
+        assert!(!is_topic(&topic(domain, "desiredstate/command"), domain, "desiredstate"));
+        assert!(!is_topic(&topic("two", "desiredstate"), domain, "desiredstate"));
+    }
+}

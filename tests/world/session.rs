@@ -1,6 +1,6 @@
 //! The session at the broker: which of it is kept, and what is done when it is lost.
 
-use update_manager::record::format::Kind;
+use update_manager::store::format::Kind;
 
 use crate::actors::{desired_state, Obedient};
 use crate::disk::Fate;
@@ -55,6 +55,27 @@ fn restart(world: &mut World, config: &str) {
     world.power_cut(RESTART);
     world.await_link();
     world.run_for(1_000);
+}
+
+#[test]
+fn a_desired_state_that_comes_during_the_good_bye_is_for_the_next_process() {
+    let config = configuration(&["one"], KEPT);
+    let mut world = World::saved(&config).joined_by(Obedient::new("one"));
+    world.run_for(1_000);
+    // It waits a moment for the broker, which does not answer.
+    world.broker.acknowledges = false;
+    world.backend_asks("get");
+    world.terminate();
+    let large = format!(r#"{{"activityId":"a-2","payload":{{"x":"{}"}}}}"#, "x".repeat(300_000));
+    world.publish("deviceupdate/desiredstate", large);
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    world.run_for(10_000);
+    assert!(world.is_ended() && world.story("a-1").is_empty() && world.story("a-2").is_empty());
+    world.broker.acknowledges = true;
+    restart(&mut world, &config);
+    world.run_for(60_000);
+    assert_eq!(world.last("a-1").status, "COMPLETED");
+    assert_eq!(world.story("a-2"), ["IDENTIFICATION_FAILED"]);
 }
 
 const TWIN: &str = r#"{"thingsEnabled": true, "agents": {"one": {}}}"#;
@@ -178,6 +199,7 @@ fn a_subscription_of_which_nothing_is_known_is_taken_back_when_a_message_comes_b
     world.run_for(1_000);
     let Some(disk) = &mut world.disk else { panic!("there is a disk") };
     disk.damage(Kind::Session);
+    world.expects_error("is moved aside");
     restart(&mut world, &configuration(&["one"], ""));
     let gone = ["twoupdate/desiredstatefeedback", "twoupdate/currentstate"];
     assert_eq!(has(&world, &gone), gone);

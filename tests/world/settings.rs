@@ -7,7 +7,7 @@ use update_manager::config::values::{Values, Warning, Warnings};
 use update_manager::config::{file, merge, Config};
 use update_manager::model::time::Now;
 use update_manager::mqtt::Options;
-use update_manager::orchestrator::{Durable, Orchestrator};
+use update_manager::orchestrator::Orchestrator;
 use update_manager::router::{will, Router};
 use update_manager::shell;
 
@@ -17,11 +17,10 @@ use crate::frugal::Frugal;
 /// A manager that has just started, and saves its activities or does not.
 pub fn router(config: &Config, accepted: &Accepted, is_saved: bool, now: Now) -> Router {
     let checked = Checked::new(shell::settings(config, is_saved), Rc::clone(accepted));
-    let orchestrator: Box<dyn Orchestrator> =
-        if is_saved { Box::new(Frugal(Durable::new(checked))) } else { Box::new(Frugal(checked)) };
+    let orchestrator: Box<dyn Orchestrator> = Box::new(Frugal(checked));
     let options = options(config, is_saved);
     assert_eq!(options.check(), Ok(()));
-    let Ok(router) = Router::new(config, options, orchestrator, now) else { panic!("topics") };
+    let Ok(router) = Router::new(config, options, orchestrator, is_saved, now) else { panic!("topics") };
     router
 }
 

@@ -4,17 +4,20 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use update_manager::limits::{DOMAINS_MAX, STARTS_MAX};
+use update_manager::limits::{DOMAINS_MAX, SAVED_STATE_MAX, STARTS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::Tick;
-use update_manager::model::{ActionStatus, Cause, DomainIx, DomainSet, Phase, PhaseSet, Status};
+use update_manager::model::{ActionStatus, ActivityKey, Cause, DomainIx, DomainSet, Phase, PhaseSet, Run, Status};
 use update_manager::orchestrator::check::Check;
-use update_manager::orchestrator::domain::{Domain, State, Wait};
+use update_manager::orchestrator::domain::{Domain, State};
 use update_manager::orchestrator::effect::{Effect, Notice, TimerKind};
 use update_manager::orchestrator::event::{Action, DesiredState, Feedback, Part};
 use update_manager::orchestrator::repair::Order;
 use update_manager::orchestrator::resume::Saved;
 use update_manager::orchestrator::{Campaign, Effects, Event, Link, Orchestrator, Rejected, Settings, Synchronised};
+use update_manager::store::actions;
+use update_manager::store::format::{Draft, Fields, Kind, HEADER};
+use update_manager::store::state::{self, Beside};
 
 /// Messages that a domain may still answer in the states that are gone on from. More come
 /// only of repairs that were lost one after the other, and say nothing new; the random
@@ -88,7 +91,11 @@ impl Course {
 
     fn apply(&mut self, activity: &str, domains: usize) -> Result<(), Rejected> {
         let parts: Vec<Part> = (0..domains).map(|n| Part { id: text(NAMES[n]), domain: Some(ix(n)) }).collect();
-        let desired = DesiredState { activity: text(activity), timestamp: 1, crc: 7, parts: &parts };
+        let desired = DesiredState {
+            key: ActivityKey { activity: text(activity), timestamp: 1, crc: 7 },
+            run: Run(1),
+            parts: &parts,
+        };
         self.handle(Event::DesiredState(desired))
     }
 
@@ -112,16 +119,20 @@ impl Course {
 
     /// The same after so many starts without a word.
     fn boot_after(&mut self, starts: u8, has_booted: bool) {
-        let finished = self.orchestrator.finished().cloned().unwrap_or_default();
-        let mut campaign = self.campaign().clone();
+        let names = NAMES.map(str::to_owned);
+        let beside = Beside { reboot: self.orchestrator.reboot(), ..Beside::default() };
+        let write = |out: &mut Fields<'_>| {
+            state::encode(self.campaign(), &names, &beside, out);
+            state::encode_along(self.campaign(), &names, 1, out);
+        };
+        let state = Draft::new(Kind::State, HEADER + SAVED_STATE_MAX, write).unwrap();
+        let actions = actions::encode(self.campaign(), &names, b"").unwrap();
+        let state::Saved { mut campaign, beside, progress, .. } =
+            state::decode(&state.bytes[HEADER..], &names).unwrap();
+        actions::decode(&actions.bytes[HEADER..], &names, &mut campaign);
+        progress.apply(&mut campaign);
         campaign.starts = starts;
-        for part in campaign.domains.iter_mut().flatten() {
-            part.obligation.times = Default::default();
-            if let State::RollingBack(wait) | State::CleaningUp(wait) = &mut part.state {
-                *wait = Wait::STOPPED;
-            }
-        }
-        let saved = Saved { campaign, reboot: self.orchestrator.reboot(), has_booted, finished };
+        let saved = Saved { campaign, reboot: beside.reboot, has_booted };
         self.orchestrator = Synchronised::new(self.orchestrator.settings());
         self.handle(Event::Boot(&saved)).unwrap();
         if self.check.is_running() {

@@ -69,7 +69,10 @@ fn one_end_of_each(world: &World, accepted: &[String]) -> Option<String> {
 
 /// Whether an end tells that the activity was not taken.
 pub fn is_refusal(message: &str) -> bool {
-    message.starts_with("Another update activity") || message.starts_with("reboot pending")
+    let is_unsaved = message.starts_with("the end of ") && message.contains(" cannot be saved: ");
+    let begins =
+        ["Another update activity", "reboot pending", "too many messages wait", "the desired state has ", "payload."];
+    is_unsaved || begins.iter().any(|why| message.starts_with(why))
 }
 
 fn is_cancelled(world: &World, activity: &str) -> bool {

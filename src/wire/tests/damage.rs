@@ -3,7 +3,7 @@
 
 use super::super::{activity_of, ActivityIdFinder};
 use super::*;
-use crate::inventory::store::Store;
+use crate::inventory::inventories::Inventories;
 use crate::model::DomainIx;
 
 /// Xorshift: the same numbers from the same seed, which must not be 0.
@@ -49,7 +49,7 @@ fn is_json(text: &str) -> bool {
 }
 
 /// Hands the bytes to every decoder; how many took them.
-fn decode_all(bytes: &[u8], store: &mut Store) -> usize {
+fn decode_all(bytes: &[u8], store: &mut Inventories) -> usize {
     let mut taken = 0;
     if let Ok(envelope) = Envelope::decode(bytes) {
         let found = activity_of(bytes).unwrap_or_default();
@@ -85,7 +85,7 @@ fn decode_all(bytes: &[u8], store: &mut Store) -> usize {
 #[test]
 fn a_hundred_thousand_damaged_messages_do_no_harm() {
     let mut random = Random(0xdead_beef);
-    let mut store = Store::new();
+    let mut store = Inventories::new();
     let mut taken = 0;
     for round in 0..100_000 {
         let mut bytes = SEEDS[round % SEEDS.len()].as_bytes().to_vec();

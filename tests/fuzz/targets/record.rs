@@ -5,16 +5,17 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use update_manager::journal::Journal;
-use update_manager::limits::{SAVED_STATE_MAX, SAVED_WORDS_MAX};
+use update_manager::store::journal::Journal;
+use update_manager::limits::{REPORTS_MAX, SAVED_STATE_MAX, SAVED_WORDS_MAX};
 use update_manager::mqtt::Waiting;
-use update_manager::model::{ActionStatus, DomainIx, Reason};
-use update_manager::orchestrator::event::Action;
+use update_manager::model::time::{Now, Tick};
+use update_manager::model::{Reason, Run};
 use update_manager::orchestrator::Campaign;
-use update_manager::record::format::{fields, open, seal, Draft, Kind, HEADER};
-use update_manager::record::slots::{look, Slot};
-use update_manager::record::state::{self, Beside};
-use update_manager::record::{actions, document, history, reports, session};
+use update_manager::store::format::{fields, open, seal, Draft, Kind, HEADER};
+use update_manager::store::slots::{look, Slot};
+use update_manager::store::state;
+use update_manager::store::reports::Report;
+use update_manager::store::{actions, document, history, reports, session, Found, Store};
 use update_manager::model::text::Text;
 
 /// Where a record's frame names its kind.
@@ -26,6 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert_slots(bytes, kind);
     }
     let _ = state::decode_key(bytes, &mut Campaign::new());
+    assert_start(bytes, &names);
     let Some(fields) = bytes.get(HEADER..) else { return };
     match Kind::ALL[usize::from(bytes[KIND].wrapping_sub(1)) % Kind::ALL.len()] {
         Kind::State => assert_state(fields, &names),
@@ -69,48 +71,58 @@ fn assert_slots(bytes: &[u8], kind: Kind) {
     }
 }
 
-/// A campaign as these fields say, and the status and progress of its actions.
-fn state_of(fields: &[u8], names: &[String]) -> Option<(Campaign, Beside, Vec<(Option<ActionStatus>, u8)>)> {
-    let (mut campaign, mut progress) = (Campaign::new(), Vec::new());
-    let beside =
-        state::decode(fields, names, &mut campaign, &mut |_, status, percent| progress.push((status, percent)))?;
-    Some((campaign, beside, progress))
-}
-
 fn assert_state(fields: &[u8], names: &[String]) {
-    let Some((mut campaign, beside, mut progress)) = state_of(fields, names) else { return };
-    // Its actions stand in a record of their own.
-    for (place, (status, percent)) in progress.iter().enumerate() {
-        let (id, component) = (place.to_string(), format!(r#"{{"id":"{place}"}}"#));
-        let id = Text::parse(&id).expect("digits");
-        let action = Action { id, component: &component, status: *status, progress: *percent, message: Text::EMPTY };
-        let _ = campaign.actions.merge(DomainIx::new(0).expect("there is one"), &action);
-    }
-    progress.truncate(campaign.actions.len());
-    let write = |campaign: &Campaign| {
-        written(Draft::new(Kind::State, SAVED_STATE_MAX, |out| state::encode(campaign, names, &beside, out)))
+    let Some(mut first) = state::decode(fields, names) else { return };
+    let write = |saved: &state::Saved| {
+        let state::Saved { campaign, beside, .. } = saved;
+        written(Draft::new(Kind::State, HEADER + SAVED_STATE_MAX, |out| {
+            state::encode(campaign, names, beside, out);
+            state::encode_along(campaign, names, 7, out);
+        }))
     };
-    let (mut again, beside_again, progress_again) =
-        state_of(&write(&campaign), names).expect("what was written is read");
-    assert_eq!((beside_again, progress_again), (beside, progress));
+    let again = state::decode(&write(&first), names).expect("what was written is read");
+    assert_eq!((again.beside, again.version), (first.beside, Some(7)));
     // Long words are cut, and nothing else.
-    for part in campaign.domains.iter_mut().flatten() {
-        for reason in [&mut part.failure, &mut part.cleanup].into_iter().flatten() {
-            if let Reason::Words(words) = reason {
+    let campaign = &mut first.campaign;
+    let gone = campaign.gone.iter_mut().map(|gone| &mut gone.part);
+    for part in campaign.domains.iter_mut().flatten().chain(gone) {
+        let reasons = [&mut part.failure, &mut part.cleanup, &mut part.obligation.kept];
+        for words in reasons.into_iter().flatten() {
+            if let Reason::Words(words) = words {
                 let cut = Text::parse(words).expect("it was checked").cut(SAVED_WORDS_MAX).as_json().len();
                 words.truncate(cut);
             }
         }
     }
-    campaign.actions.clear();
-    again.actions.clear();
-    assert_eq!(format!("{again:?}"), format!("{campaign:?}"));
+    assert_eq!(format!("{:?}", again.campaign), format!("{:?}", first.campaign));
+}
+
+/// Whatever stands in the slots, a start makes the best of it, and goes on from there.
+fn assert_start(bytes: &[u8], names: &[String]) {
+    let mut found = Found::default();
+    for (place, slots) in found.0.iter_mut().enumerate() {
+        // The checksum is made right, since no input would get past it.
+        let mut slot = bytes.to_vec();
+        if let Some(len) = bytes.len().checked_sub(HEADER) {
+            seal(&mut slot, Kind::ALL[place], 1, len);
+        }
+        slots[place % 2] = Ok(slot);
+        slots[1 - place % 2] = if place < 3 { Ok(bytes.to_vec()) } else { Err("it cannot be read".to_owned()) };
+    }
+    let now = Now { tick: Tick(1), wall: 1 };
+    let mut store = Store::new(true);
+    let loaded = store.load(now, &found, names, [7; 16]);
+    assert!(loaded.reports.len() <= REPORTS_MAX);
+    if let Some(saved) = loaded.saved {
+        assert!(store.next_run() > saved.campaign.run && saved.campaign.run > Run::NONE);
+        assert!(!saved.campaign.activity.is_empty());
+    }
 }
 
 fn assert_document(fields: &[u8]) {
     let (mut payload, mut again) = (Vec::new(), Vec::new());
     document::decode(fields, &mut payload);
-    document::decode(&written(document::encode(&payload)), &mut again);
+    document::decode(&written(document::encode(&payload, b"")), &mut again);
     assert!(again == payload);
 }
 
@@ -127,36 +139,33 @@ fn assert_actions(bytes: &[u8], names: &[String]) {
         campaign
     };
     let campaign = decoded(bytes);
-    let again = decoded(&written(actions::encode(&campaign, names)));
+    let again = decoded(&written(actions::encode(&campaign, names, b"")));
     assert_eq!(format!("{:?}", again.actions), format!("{:?}", campaign.actions));
 }
 
 fn assert_history(fields: &[u8], names: &[String]) {
     let journal = |fields: &[u8]| {
         let mut journal = Journal::default();
-        history::decode_journal(fields, names, &mut journal);
+        history::decode(fields, names, &mut journal);
         journal
     };
-    let (finished, first) = (history::decode(fields), journal(fields));
-    let fields = written(history::encode(&finished, &first, names));
-    assert!(history::decode(&fields).iter().eq(finished.iter()));
-    let second = journal(&fields);
-    assert!(second.events().eq(first.events()));
-    // Of an activity that stands there twice, the first time as well has the newer words.
-    let third = journal(&written(history::encode(&finished, &second, names)));
-    assert!(third.past().eq(second.past()) && third.events().eq(second.events()));
+    let first = journal(fields);
+    let again = journal(&written(history::encode(&first, names, b"")));
+    assert!(again.past().eq(first.past()) && again.events().eq(first.events()));
 }
 
 fn assert_reports(fields: &[u8]) {
     let all = reports::decode(fields);
     let waiting = all.iter().map(|report| Waiting {
-        number: report.number,
+        number: report.run.map_or(0, |run| run.0),
         topic: report.topic.as_bytes(),
         body: report.payload.as_bytes(),
         detail: &[],
         tail: "",
     });
-    assert_eq!(reports::decode(&written(reports::encode(waiting))), all);
+    let again = reports::decode(&written(reports::encode(waiting)));
+    let known = all.iter().map(|report| Report { run: report.run.or(Some(Run(0))), ..report.clone() });
+    assert!(again.into_iter().eq(known));
 }
 
 fn assert_session(fields: &[u8]) {

@@ -127,7 +127,7 @@ impl World {
             ..Options::new("me")
         };
         let now = Now { tick: Tick(1000), wall: 1_700_000_000_000 };
-        let router = Router::new(config, options, Box::new(Synchronised::new(settings)), now).expect("good domains");
+        let router = Router::new(config, options, Box::new(Synchronised::new(settings)), false, now).expect("good domains");
         let mut world = World {
             config,
             router,

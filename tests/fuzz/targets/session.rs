@@ -311,7 +311,7 @@ impl Peer {
                 assert!(!message.topic.contains(['+', '#', '\0']) && message.payload.len() <= PAYLOAD_IN_MAX);
                 self.acks.extend(message.ack);
             }
-            Event::Oversized { topic, len, part, last, ack } => {
+            Event::Oversized { topic, len, part, last, ack, .. } => {
                 assert!(topic.len() <= TOPIC_IN_MAX && part.len() <= SKIP_CHUNK);
                 assert!(len > PAYLOAD_IN_MAX || topic.len() > TOPIC_IN_MAX - 4, "{len}");
                 let (whole, came) = self.skipping.unwrap_or((len, 0));

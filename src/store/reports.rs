@@ -5,6 +5,7 @@
 
 use super::format::{fields, Draft, Fields, Kind, HEADER};
 use crate::limits::{RECORD_PIECE_MAX, REPORTS_MAX, SAVED_DETAILS_MAX};
+use crate::model::Run;
 use crate::mqtt::Waiting;
 
 /// Begins a report: its number.
@@ -12,12 +13,14 @@ const NUMBER: u8 = 1;
 const TOPIC: u8 = 2;
 /// A piece of the payload; they follow each other.
 const TEXT: u8 = 3;
+/// Whose it is; the number in a report of 0.1.0 is none of ours.
+const RUN: u8 = 4;
 
 /// A report that was saved.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
-    /// By which it is known.
-    pub number: u64,
+    /// Whose it is; none if 0.1.0 wrote it.
+    pub run: Option<Run>,
     /// Where it goes.
     pub topic: String,
     /// The whole payload.
@@ -38,12 +41,13 @@ pub fn encode<'a>(reports: impl Iterator<Item = Waiting<'a>>) -> Option<Draft> {
     let size = |report: &Waiting<'a>| {
         let texts =
             pieces(report).iter().map(|piece| piece.len() + 3 * piece.chunks(RECORD_PIECE_MAX).len()).sum::<usize>();
-        3 + 8 + 3 + report.topic.len() + texts
+        3 + 8 + 3 + 8 + 3 + report.topic.len() + texts
     };
     let max = HEADER + reports.iter().map(size).sum::<usize>();
     Draft::new(Kind::Reports, max, |out: &mut Fields<'_>| {
         for report in &reports {
             out.put(NUMBER, &[&report.number.to_le_bytes()]);
+            out.put(RUN, &[&report.number.to_le_bytes()]);
             out.put(TOPIC, &[report.topic]);
             pieces(report)
                 .iter()
@@ -58,11 +62,13 @@ pub fn decode(bytes: &[u8]) -> Vec<Report> {
     let mut reports: Vec<Report> = Vec::new();
     for (tag, content) in fields(bytes) {
         if tag == NUMBER {
-            let Ok(number) = content.try_into().map(u64::from_le_bytes) else { break };
-            reports.push(Report { number, ..Report::default() });
+            reports.push(Report::default());
             continue;
         }
         let Some(report) = reports.last_mut() else { continue };
+        if tag == RUN {
+            report.run = content.try_into().ok().map(|run| Run(u64::from_le_bytes(run)));
+        }
         match (tag, core::str::from_utf8(content)) {
             (TOPIC, Ok(topic)) => report.topic = topic.to_owned(),
             (TEXT, Ok(text)) => report.payload.push_str(text),
@@ -89,7 +95,7 @@ mod tests {
     #[test]
     fn reports_come_back_in_order() {
         let two = back(&[waiting(7, b",\"b\":2"), waiting(1, b"")]);
-        let report = |number, payload: &str| Report { number, topic: "e".into(), payload: payload.into() };
+        let report = |run, payload: &str| Report { run: Some(Run(run)), topic: "e".into(), payload: payload.into() };
         assert_eq!(two, [report(7, "{\"a\":1,\"b\":2}"), report(1, "{\"a\":1}")]);
         assert_eq!(back(&[]), []);
     }
@@ -99,7 +105,10 @@ mod tests {
         let detail = vec![b' '; SAVED_DETAILS_MAX / 3];
         let all: Vec<_> = (0..REPORTS_MAX as u64).map(|number| waiting(number, &detail)).collect();
         let back = back(&all);
-        assert_eq!(back.iter().map(|report| report.number).collect::<Vec<_>>(), (0..8).collect::<Vec<_>>());
+        assert_eq!(
+            back.iter().map(|report| report.run).collect::<Vec<_>>(),
+            (0..8).map(|run| Some(Run(run))).collect::<Vec<_>>()
+        );
         let whole: Vec<bool> = back.iter().map(|report| report.payload.len() > detail.len()).collect();
         assert_eq!(whole, [false, false, false, false, false, true, true, true]);
         assert!(back[0].payload == "{\"a\":1}");

@@ -9,7 +9,7 @@ use crate::model::DomainIx;
 use crate::wire::inventory::Inventory;
 
 /// What is known of each domain. Allocates once, when it is made.
-pub struct Store {
+pub struct Inventories {
     /// The texts of all domains, one domain after the other without gaps. It is
     /// taken zeroed, so that pages that were never used cost nothing.
     arena: Box<[u8]>,
@@ -50,16 +50,16 @@ impl fmt::Display for PastLimit {
     }
 }
 
-impl Default for Store {
+impl Default for Inventories {
     fn default() -> Self {
-        Store::new()
+        Inventories::new()
     }
 }
 
-impl Store {
+impl Inventories {
     /// Nothing known.
-    pub fn new() -> Store {
-        Store { arena: vec![0; INVENTORIES_MAX].into_boxed_slice(), used: 0, known: [None; DOMAINS_MAX] }
+    pub fn new() -> Inventories {
+        Inventories { arena: vec![0; INVENTORIES_MAX].into_boxed_slice(), used: 0, known: [None; DOMAINS_MAX] }
     }
 
     /// Takes the inventory of `domain`, in place of the one before it. `timestamp`
@@ -209,7 +209,7 @@ mod tests {
         DomainIx::new(place).unwrap()
     }
 
-    fn encoded(store: &Store) -> String {
+    fn encoded(store: &Inventories) -> String {
         let mut text = String::new();
         store.encode(&mut text, "device", "1.0").unwrap();
         let mut count = Count::default();
@@ -226,14 +226,14 @@ mod tests {
     #[test]
     fn without_inventories_the_aggregate_is_the_manager_alone() {
         let mut text = String::new();
-        Store::new().encode(&mut text, "a\"b", "").unwrap();
+        Inventories::new().encode(&mut text, "a\"b", "").unwrap();
         let node = r#"{"id":"a\"b-update-manager","name":"Update Manager","type":"APPLICATION"}"#;
         assert_eq!(text, format!(r#"{{"softwareNodes":[{node}]}}"#));
     }
 
     #[test]
     fn domains_are_joined_in_the_order_of_the_configuration() {
-        let mut store = Store::new();
+        let mut store = Inventories::new();
         let second = r#"{"payload":{"softwareNodes":[{"id":"b:x"},{"id":"b","type":"APPLICATION",
             "parameters":[{"key":"domain","value":"b"}]}],"associations":[{"sourceId":"b","targetId":"b:x"}]}}"#;
         let first = r#"{"payload":{"hardwareNodes":[ {"id":"hw", "x":1} ],"softwareNodes":[{"id":"\u0061"}],
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_domain_without_software_nodes_keeps_its_associations() {
-        let mut store = Store::new();
+        let mut store = Inventories::new();
         let own = r#"{"sourceId":"x","targetId":"y"}"#;
         store.put(ix(3), &Inventory { associations: own, ..Inventory::default() }, 0).unwrap();
         assert!(encoded(&store).ends_with(&format!(r#","associations":[{own}]}}"#)));
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn an_inventory_takes_the_place_of_the_one_before_it() {
-        let mut store = Store::new();
+        let mut store = Inventories::new();
         let mut texts: [String; DOMAINS_MAX] = Default::default();
         let mut seed = 1_u32;
         for round in 0..500_u32 {
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn what_is_past_a_limit_is_refused_and_the_one_before_it_kept() {
-        let mut store = Store::new();
+        let mut store = Inventories::new();
         let fill = |len: usize| format!(r#"{{"id":"{}"}}"#, "x".repeat(len - 9));
         let root = Some(Text::parse("r").unwrap());
         let (full, past) = (fill(INVENTORY_MAX - 1), fill(INVENTORY_MAX));

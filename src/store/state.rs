@@ -1,15 +1,19 @@
 //! How far an activity is, as it is saved.
 //!
-//! Domains are saved by name: the configuration may have changed since. Times are
-//! not saved: waits begin anew. Of actions the state holds status and progress;
-//! their components stand in a record of their own, which is written once.
+//! What stands in it is named, never numbered by its place: the configuration may have
+//! changed since. Times are not saved: waits begin anew. Of actions the state holds
+//! status and progress; their components stand in a record of their own, which is
+//! written once.
 
 use heapless::String;
 
-use super::format::{checksum, fields, Fields, HEADER};
-use crate::limits::{DOMAINS_MAX, DOMAIN_ID_MAX, ORDERS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
+use super::format::{checksum, fields, Fields, FIELD, HEADER, STATE};
+use crate::limits::{
+    ACTIONS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, ORDERS_MAX, SAVED_PROGRESS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX,
+};
 use crate::model::text::Text;
-use crate::model::{ActionStatus, Cause, Command, DomainIx, Limit, Phase, Reason, ReasonKind, Reboot, Status};
+use crate::model::{ActionStatus, Cause, Command, DomainIx, Limit, Phase, Reason, ReasonKind, Reboot, Run, Status};
+use crate::orchestrator::campaign::Gone;
 use crate::orchestrator::domain::{Domain, State};
 use crate::orchestrator::repair::Obligation;
 use crate::orchestrator::Campaign;
@@ -27,7 +31,8 @@ mod tag {
     pub const FAILURE: u8 = 9;
     pub const CLEANUP: u8 = 10;
     pub const UNSERVED: u8 = 11;
-    pub const ACTIONS: u8 = 12;
+    /// Status and progress of actions by their places. 0.1.0 wrote that.
+    pub const PLACES: u8 = 12;
     pub const REBOOT: u8 = 13;
     pub const DELIVERED: u8 = 14;
     // 15: how often 0.1.0 took it up in one phase. Not read any more.
@@ -42,6 +47,12 @@ mod tag {
     pub const STARTS: u8 = 21;
     /// The limit in the reason before it, by its code.
     pub const LIMIT: u8 = 22;
+    /// Which activity it is. 0.1.0 knows nothing of that.
+    pub const RUN: u8 = 23;
+    /// Counts up with each state that is written, in whatever record.
+    pub const VERSION: u8 = 24;
+    /// A domain's actions: its name, then identifier, status and progress of each.
+    pub const PROGRESS: u8 = 25;
 }
 
 /// What is saved beside the campaign.
@@ -56,12 +67,14 @@ pub struct Beside {
     pub question: Option<(Phase, [u8; 16])>,
 }
 
-/// Writes the state; `names` are the domains in the order of the configuration.
+/// Writes all of the state that is worth a save when it changes; `names` are the domains
+/// in the order of the configuration.
 pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Beside, out: &mut Fields<'_>) {
     out.put(tag::ACTIVITY, &[campaign.activity.as_bytes()]);
     out.put(tag::TIMESTAMP, &[&campaign.timestamp.to_le_bytes()]);
     out.put(tag::CRC, &[&campaign.crc.to_le_bytes()]);
     out.put(tag::KEY, &[&key(campaign).to_le_bytes()]);
+    out.put(tag::RUN, &[&campaign.run.0.to_le_bytes()]);
     out.put(tag::PHASE, &[&[campaign.phase.code()]]);
     if let Some(phase) = campaign.asking {
         out.put(tag::ASKING, &[&[phase.code()]]);
@@ -73,38 +86,73 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
         out.put(tag::OUTCOME, &[&[status.code()]]);
     }
     if let Some(cause) = campaign.cause {
-        let (code, ms) = (cause.code(), campaign.waited_ms);
-        out.put(tag::CAUSE, &[&[code], &ms.to_le_bytes()]);
+        out.put(tag::CAUSE, &[&[cause.code()], &campaign.waited_ms.to_le_bytes()]);
     }
-    let parts = campaign.domains.iter().flatten();
-    let reasons = parts.flat_map(|domain| [&domain.failure, &domain.cleanup, &domain.obligation.kept]);
-    let speaking = reasons.filter(|reason| matches!(reason, Some(Reason::Words(_)))).count();
-    let words_max = SAVED_WORDS_MAX.min(SAVED_WORDS_ALL / speaking.max(1));
+    let words_max = words_max(campaign);
     for (domain, name) in campaign.domains.iter().zip(names) {
-        let Some(domain) = domain else { continue };
-        let (state, phase) = (domain.state.code(), domain.state.phase().map_or(0, Phase::code));
-        out.put(tag::DOMAIN, &[&[state, phase, u8::from(domain.fell_back), domain.repeats], name.as_bytes()]);
-        encode_reason(tag::FAILURE, domain.failure.as_ref(), words_max, out);
-        encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), words_max, out);
-        if has_more_than_owed(domain) {
-            encode_obligation(&domain.obligation, out);
+        if let Some(domain) = domain {
+            encode_domain(domain, name, words_max, out);
         }
-        encode_reason(tag::KEPT, domain.obligation.kept.as_ref(), words_max, out);
+    }
+    for gone in &campaign.gone {
+        encode_domain(&gone.part, &gone.name, words_max, out);
     }
     for name in &campaign.unserved {
         out.put(tag::UNSERVED, &[name.as_bytes()]);
     }
-    let mut actions = heapless::Vec::<u8, { 2 * crate::limits::ACTIONS_MAX }>::new();
-    for action in campaign.actions.in_order_of_arrival() {
-        let _ = actions.extend_from_slice(&[action.status.map_or(0, ActionStatus::code), action.progress]);
-    }
-    out.put(tag::ACTIONS, &[&actions]);
     out.put(tag::REBOOT, &[&[beside.reboot.code()], &beside.boot]);
     out.put(tag::DELIVERED, &[&[u8::from(campaign.is_delivered)]]);
     out.put(tag::STARTS, &[&[campaign.starts]]);
     if let Some((phase, id)) = &beside.question {
         out.put(tag::QUESTION, &[&[phase.code()], id]);
     }
+}
+
+/// Writes what goes with a state, though a change of it alone is not worth a save: which
+/// version of it this is, and how far the actions are, as many as there is room for.
+pub fn encode_along(campaign: &Campaign, names: &[std::string::String], version: u32, out: &mut Fields<'_>) {
+    out.put(tag::VERSION, &[&version.to_le_bytes()]);
+    let mut room = SAVED_PROGRESS_MAX;
+    for (place, name) in names.iter().enumerate().take(DOMAINS_MAX) {
+        let mut content = heapless::Vec::<u8, SAVED_PROGRESS_MAX>::new();
+        let of_domain = campaign.actions.iter().filter(|action| action.domain.place() == place);
+        for action in of_domain {
+            let id = action.id().as_json().as_bytes();
+            let head = if content.is_empty() { FIELD + 1 + name.len() } else { 0 };
+            let Some(left) = room.checked_sub(head + 2 + id.len() + 2) else { continue };
+            room = left;
+            if content.is_empty() {
+                // There is room for all that is put into it here and below.
+                let _ = content.push(name.len() as u8);
+                let _ = content.extend_from_slice(name.as_bytes());
+            }
+            let _ = content.extend_from_slice(&(id.len() as u16).to_le_bytes());
+            let _ = content.extend_from_slice(id);
+            let _ = content.extend_from_slice(&[action.status.map_or(0, ActionStatus::code), action.progress]);
+        }
+        if !content.is_empty() && out.has_room(content.len()) {
+            out.put(tag::PROGRESS, &[&content]);
+        }
+    }
+}
+
+/// Bytes that each domain's words may have.
+fn words_max(campaign: &Campaign) -> usize {
+    let parts = campaign.domains.iter().flatten().chain(campaign.gone.iter().map(|gone| &gone.part));
+    let reasons = parts.flat_map(|domain| [&domain.failure, &domain.cleanup, &domain.obligation.kept]);
+    let speaking = reasons.filter(|reason| matches!(reason, Some(Reason::Words(_)))).count();
+    SAVED_WORDS_MAX.min(SAVED_WORDS_ALL / speaking.max(1))
+}
+
+fn encode_domain(domain: &Domain, name: &str, words_max: usize, out: &mut Fields<'_>) {
+    let (state, phase) = (domain.state.code(), domain.state.phase().map_or(0, Phase::code));
+    out.put(tag::DOMAIN, &[&[state, phase, u8::from(domain.fell_back), domain.repeats], name.as_bytes()]);
+    encode_reason(tag::FAILURE, domain.failure.as_ref(), words_max, out);
+    encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), words_max, out);
+    if has_more_than_owed(domain) {
+        encode_obligation(&domain.obligation, out);
+    }
+    encode_reason(tag::KEPT, domain.obligation.kept.as_ref(), words_max, out);
 }
 
 /// Whether the domain's obligation says more than where it is: most do not.
@@ -148,80 +196,185 @@ fn encode_reason(tag: u8, reason: Option<&Reason>, words_max: usize, out: &mut F
     }
 }
 
-/// What the fields of a state say, put into `campaign`. Domains that are no longer
-/// configured are left out; status and progress of actions are given to `action`,
-/// in the order in which they first came. None if it names no activity.
-pub fn decode(
-    bytes: &[u8],
-    names: &[std::string::String],
-    campaign: &mut Campaign,
-    action: &mut dyn FnMut(usize, Option<ActionStatus>, u8),
-) -> Option<Beside> {
-    let mut beside = Beside::default();
-    let mut current: Option<DomainIx> = None;
-    let mut reason = tag::FAILURE;
-    campaign.reset();
-    for (tag, content) in fields(bytes) {
+/// A state that was saved.
+#[derive(Debug)]
+pub struct Saved {
+    /// The campaign, but for its actions.
+    pub campaign: Campaign,
+    /// What was saved beside it.
+    pub beside: Beside,
+    /// How far its actions were.
+    pub progress: Progress,
+    /// Which of the states that were written it is; none if 0.1.0 wrote it.
+    pub version: Option<u32>,
+}
+
+/// How far actions were.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    named: Vec<Known>,
+    /// By the order in which they first came, as 0.1.0 wrote it.
+    places: Vec<(Option<ActionStatus>, u8)>,
+}
+
+/// How far an action was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Known {
+    domain: DomainIx,
+    /// The component's identifier, escaped as in JSON.
+    id: std::string::String,
+    status: Option<ActionStatus>,
+    percent: u8,
+}
+
+/// What the fields of a state say. None if they name no activity.
+pub fn decode(bytes: &[u8], names: &[std::string::String]) -> Option<Saved> {
+    let saved =
+        Saved { campaign: Campaign::new(), beside: Beside::default(), progress: Progress::default(), version: None };
+    let mut reader = Reader { names, saved, parts: Vec::new(), reason: tag::FAILURE };
+    fields(bytes).try_for_each(|(tag, content)| reader.take(tag, content))?;
+    let Reader { mut saved, parts, .. } = reader;
+    for part in parts {
+        match place_of(part.name.as_bytes(), names) {
+            Some(domain) => saved.campaign.domains[domain.place()] = Some(part.part),
+            None => saved.campaign.gone.push(part),
+        }
+    }
+    (!saved.campaign.activity.is_empty()).then_some(saved)
+}
+
+fn place_of(name: &[u8], names: &[std::string::String]) -> Option<DomainIx> {
+    names.iter().take(DOMAINS_MAX).position(|known| known.as_bytes() == name).and_then(DomainIx::new)
+}
+
+/// Reads field after field.
+struct Reader<'a> {
+    names: &'a [std::string::String],
+    saved: Saved,
+    /// The domains so far, the one that is being read at the end.
+    parts: Vec<Gone>,
+    /// The tag of the reason that was read last.
+    reason: u8,
+}
+
+impl Reader<'_> {
+    /// Takes a field in; one that is not known is skipped. None: the state makes no sense.
+    fn take(&mut self, tag: u8, content: &[u8]) -> Option<()> {
+        let campaign = &mut self.saved.campaign;
         match tag {
             tag::ACTIVITY => campaign.activity = text(content)?,
             tag::TIMESTAMP => campaign.timestamp = i64::from_le_bytes(content.try_into().ok()?),
             tag::CRC => campaign.crc = u32::from_le_bytes(content.try_into().ok()?),
+            tag::RUN => campaign.run = Run(u64::from_le_bytes(content.try_into().ok()?)),
             tag::PHASE => campaign.phase = Phase::of_code(*content.first()?)?,
             tag::ASKING => campaign.asking = Phase::of_code(*content.first()?),
+            tag::APPROVED => campaign.approved = Phase::of_code(*content.first()?),
             tag::OUTCOME => campaign.outcome = Status::of_code(*content.first()?),
             tag::CAUSE => {
                 campaign.cause = Cause::of_code(*content.first()?);
                 campaign.waited_ms = u64::from_le_bytes(content.get(1..9)?.try_into().ok()?);
             }
-            tag::DOMAIN => {
-                let name = core::str::from_utf8(content.get(4..)?).ok()?;
-                current = names.iter().take(DOMAINS_MAX).position(|known| known == name).and_then(DomainIx::new);
-                if let Some(domain) = current {
-                    campaign.domains[domain.place()] = decode_domain(content);
-                }
+            tag::UNSERVED => drop(campaign.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
+            tag::DELIVERED => campaign.is_delivered = content == [1],
+            tag::STARTS => campaign.starts = *content.first()?,
+            tag::DOMAIN | tag::OBLIGATION | tag::FAILURE | tag::CLEANUP | tag::KEPT | tag::LIMIT => {
+                return self.take_part(tag, content);
             }
-            tag::FAILURE | tag::CLEANUP | tag::KEPT => {
-                if let Some(part) = current.and_then(|domain| campaign.domain_mut(domain)) {
-                    *reason_of(part, tag) = Some(decode_reason(content));
-                    reason = tag;
-                }
+            _ => return self.take_beside(tag, content),
+        }
+        Some(())
+    }
+
+    /// Takes in what a domain is like.
+    fn take_part(&mut self, tag: u8, content: &[u8]) -> Option<()> {
+        if tag == tag::DOMAIN {
+            let name = core::str::from_utf8(content.get(4..)?).ok()?;
+            if self.parts.len() < DOMAINS_MAX {
+                self.parts.push(Gone { name: String::try_from(name).ok()?, part: decode_domain(content)? });
+            }
+            return Some(());
+        }
+        let Some(Gone { part, .. }) = self.parts.last_mut() else { return Some(()) };
+        match tag {
+            tag::OBLIGATION => {
+                let kept = part.obligation.kept.take();
+                part.obligation = Obligation { kept, ..decode_obligation(content)? };
             }
             tag::LIMIT => {
-                let limit = Limit::of_code(*content.first()?);
-                if let (Some(part), Some(limit)) = (current.and_then(|domain| campaign.domain_mut(domain)), limit) {
-                    *reason_of(part, reason) = Some(Reason::Limit(limit));
+                if let Some(limit) = Limit::of_code(*content.first()?) {
+                    *reason_of(part, self.reason) = Some(Reason::Limit(limit));
                 }
             }
-            tag::OBLIGATION => {
-                if let Some(part) = current.and_then(|domain| campaign.domain_mut(domain)) {
-                    part.obligation = decode_obligation(content)?;
-                }
+            _ => {
+                *reason_of(part, tag) = Some(decode_reason(content));
+                self.reason = tag;
             }
-            tag::APPROVED => campaign.approved = Phase::of_code(*content.first()?),
-            tag::UNSERVED => drop(campaign.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
-            tag::ACTIONS => {
-                for (place, pair) in content.chunks_exact(2).enumerate() {
-                    action(place, ActionStatus::of_code(pair[0]), pair[1].min(100));
-                }
+        }
+        Some(())
+    }
+
+    /// Takes in what stands beside the campaign.
+    fn take_beside(&mut self, tag: u8, content: &[u8]) -> Option<()> {
+        let Saved { beside, progress, version, .. } = &mut self.saved;
+        match tag {
+            tag::PLACES => {
+                let pairs = content.chunks_exact(2).take(ACTIONS_MAX);
+                progress.places = pairs.map(|pair| (ActionStatus::of_code(pair[0]), pair[1].min(100))).collect();
             }
+            tag::PROGRESS => drop(progress.take(content, self.names)),
             tag::REBOOT => {
                 beside.reboot = Reboot::of_code(*content.first()?).unwrap_or_default();
                 beside.boot = content.get(1..17)?.try_into().ok()?;
             }
-            tag::DELIVERED => campaign.is_delivered = content == [1],
             tag::QUESTION => beside.question = decode_question(content),
-            tag::STARTS => campaign.starts = *content.first()?,
+            tag::VERSION => *version = Some(u32::from_le_bytes(content.try_into().ok()?)),
             _ => {}
         }
+        Some(())
     }
-    (!campaign.activity.is_empty()).then_some(beside)
 }
 
-/// Puts whose state it was into `campaign`, if that part of a damaged one is whole;
-/// whether it is.
+impl Progress {
+    /// Takes in that of a domain's actions.
+    fn take(&mut self, content: &[u8], names: &[std::string::String]) -> Option<()> {
+        let (len, rest) = content.split_first()?;
+        let name = rest.get(..usize::from(*len))?;
+        let domain = place_of(name, names)?;
+        let mut rest = rest.get(name.len()..)?;
+        while let [low, high, after @ ..] = rest {
+            let len = usize::from(u16::from_le_bytes([*low, *high]));
+            let id = Text::parse(core::str::from_utf8(after.get(..len)?).ok()?)?;
+            let (status, percent) = (ActionStatus::of_code(*after.get(len)?), (*after.get(len + 1)?).min(100));
+            self.named.push(Known { domain, id: id.as_json().to_owned(), status, percent });
+            rest = after.get(len + 2..)?;
+        }
+        Some(())
+    }
+
+    /// Puts it into the campaign, whose actions' components are there already. One of
+    /// which nothing is known is left out: how far it was would be made up.
+    pub fn apply(&self, campaign: &mut Campaign) {
+        let mut places = self.places.iter();
+        if self.places.len() == campaign.actions.len() {
+            campaign.actions.resume(&mut |_, _| places.next().copied());
+        } else {
+            campaign.actions.resume(&mut |domain, id| {
+                let is_it = |known: &&Known| known.domain == domain && Text::from_checked(&known.id) == id;
+                self.named.iter().find(is_it).map(|known| (known.status, known.percent))
+            });
+        }
+    }
+}
+
+/// Whether the record of kind `kind` in a damaged slot is still known to be of this
+/// activity: puts it into `campaign` if that part is whole, and says whether it is.
 pub fn decode_key(slot: &[u8], campaign: &mut Campaign) -> bool {
+    let mut bytes = slot.get(HEADER..).unwrap_or_default();
+    if let [STATE, _, _, state @ ..] = bytes {
+        bytes = state;
+    }
     campaign.reset();
-    for (tag, content) in fields(slot.get(HEADER..).unwrap_or_default()) {
+    for (tag, content) in fields(bytes) {
         match (tag, content.try_into().map(i64::from_le_bytes), content.try_into().map(u32::from_le_bytes)) {
             (tag::ACTIVITY, ..) => campaign.activity = text(content).unwrap_or_default(),
             (tag::TIMESTAMP, Ok(timestamp), _) => campaign.timestamp = timestamp,
@@ -306,12 +459,11 @@ fn text<const N: usize>(bytes: &[u8]) -> Option<String<N>> {
 mod tests {
     use super::super::format::{open, seal, Kind};
     use super::*;
+    use crate::model::ActivityKey;
     use crate::model::{ActionStatus, Command, Status};
     use crate::orchestrator::event::{Action, DesiredState, Part};
 
     const SLOT: usize = 8192;
-
-    type Actions = Vec<(Option<ActionStatus>, u8)>;
 
     fn names() -> Vec<std::string::String> {
         ["containers", "self-update", "idle"].map(str::to_owned).to_vec()
@@ -323,7 +475,8 @@ mod tests {
         let id = |raw| Text::parse(raw).unwrap();
         let part = |raw, place| Part { id: id(raw), domain: DomainIx::new(place) };
         let parts = [part("containers", 0), part("self-update", 1), part("nobody", 99)];
-        campaign.begin(&DesiredState { activity: id("a-\\u00e9"), timestamp: -5, crc: 77, parts: &parts });
+        let key = ActivityKey { activity: id("a-\\u00e9"), timestamp: -5, crc: 77 };
+        campaign.begin(&DesiredState { key, run: Run(3), parts: &parts });
         campaign.phase = Phase::Update;
         campaign.asking = Some(Phase::Activate);
         campaign.outcome = Some(Status::Incomplete);
@@ -342,44 +495,69 @@ mod tests {
         campaign
     }
 
-    fn saved(campaign: &Campaign, names: &[std::string::String], beside: &Beside) -> Vec<u8> {
+    fn written(campaign: &Campaign, names: &[std::string::String], beside: &Beside) -> Vec<u8> {
         let mut slot = vec![0; SLOT];
         let mut out = Fields::new(&mut slot);
         encode(campaign, names, beside, &mut out);
+        encode_along(campaign, names, 8, &mut out);
         let len = out.total().unwrap();
         let total = seal(&mut slot, Kind::State, 1, len).unwrap();
         slot.truncate(total);
         slot
     }
 
-    fn resumed(slot: &[u8], names: &[std::string::String]) -> (Campaign, Option<Beside>, Actions) {
-        let (mut campaign, mut actions) = (Campaign::new(), Vec::new());
-        let beside =
-            decode(&slot[HEADER..], names, &mut campaign, &mut |_, status, progress| actions.push((status, progress)));
-        (campaign, beside, actions)
+    fn resumed(slot: &[u8], names: &[std::string::String]) -> Option<Saved> {
+        decode(&slot[HEADER..], names)
     }
 
     #[test]
     fn what_is_saved_comes_back() {
         let (before, beside) =
             (campaign(), Beside { reboot: Reboot::Waiting, boot: [7; 16], question: Some((Phase::Activate, [9; 16])) });
-        let slot = saved(&before, &names(), &beside);
+        let slot = written(&before, &names(), &beside);
         assert!(open(&slot, Kind::State).is_ok());
-        let (after, found, actions) = resumed(&slot, &names());
-        assert_eq!(found, Some(beside));
-        assert_eq!(actions, [(Some(ActionStatus::Removing), 40)]);
-        assert_eq!((&after.activity, after.timestamp, after.crc), (&before.activity, -5, 77));
-        assert_eq!((after.phase, after.asking, after.outcome), (before.phase, before.asking, before.outcome));
-        assert_eq!((after.cause, &after.domains, &after.unserved), (before.cause, &before.domains, &before.unserved));
+        let Saved { campaign: mut after, beside: found, progress, version } = resumed(&slot, &names()).unwrap();
+        assert_eq!((found, version), (beside, Some(8)));
+        after.actions = before.actions.clone();
+        after.actions.resume(&mut |_, _| Some((None, 0)));
+        progress.apply(&mut after);
+        assert_eq!(format!("{after:?}"), format!("{:?}", before.clone()));
+    }
+
+    #[test]
+    fn actions_are_found_by_name_and_those_of_which_nothing_is_known_are_left_out() {
+        let mut before = campaign();
+        let domain = DomainIx::new(1).unwrap();
+        for n in 0..ACTIONS_MAX - 1 {
+            let raw = format!("component-{n}");
+            let component = format!(r#"{{"id":"{raw}"}}"#);
+            let (id, progress) = (Text::parse(&raw).unwrap(), (n % 100) as u8);
+            let action = Action { id, component: &component, status: None, progress, message: Text::EMPTY };
+            before.actions.merge(domain, &action).unwrap();
+        }
+        let slot = written(&before, &names(), &Beside::default());
+        let mut after = before.clone();
+        resumed(&slot, &names()).unwrap().progress.apply(&mut after);
+        assert!((50..ACTIONS_MAX).contains(&after.actions.len()), "{}", after.actions.len());
+        for action in after.actions.iter().filter(|action| action.domain == domain) {
+            let n: usize = action.id().as_json()["component-".len()..].parse().unwrap();
+            assert_eq!(usize::from(action.progress), n % 100);
+        }
     }
 
     #[test]
     fn domains_are_found_by_name_when_the_configuration_has_changed() {
-        let slot = saved(&campaign(), &names(), &Beside::default());
+        let slot = written(&campaign(), &names(), &Beside::default());
         let other = ["new", "self-update"].map(str::to_owned);
-        let (after, _, _) = resumed(&slot, &other);
+        let after = resumed(&slot, &other).unwrap().campaign;
         assert!(after.domains[0].is_none());
         assert_eq!(after.domains[1], campaign().domains[1]);
+        // Whatever is not configured any more is kept, and comes back with its name.
+        let gone = Gone { name: String::try_from("containers").unwrap(), part: campaign().domains[0].clone().unwrap() };
+        assert_eq!(after.gone, [gone]);
+        assert!(after.has_failed());
+        let again = resumed(&written(&after, &other, &Beside::default()), &names()).unwrap().campaign;
+        assert_eq!((again.domains, again.gone), (campaign().domains, Vec::new()));
     }
 
     #[test]
@@ -389,13 +567,12 @@ mod tests {
         out.put(250, &[&[1; 300]]);
         encode(&campaign(), &names(), &Beside::default(), &mut out);
         out.put(251, &[]);
-        let (after, beside, _) = resumed(&slot, &names());
-        assert!(beside.is_some() && after.domains == campaign().domains);
+        assert_eq!(resumed(&slot, &names()).unwrap().campaign.domains, campaign().domains);
     }
 
     #[test]
     fn no_bytes_do_harm() {
-        let slot = saved(&campaign(), &names(), &Beside::default());
+        let slot = written(&campaign(), &names(), &Beside::default());
         for at in HEADER..slot.len() {
             let _ = resumed(&slot[..at], &names());
             for flip in 0..8 {
@@ -408,7 +585,7 @@ mod tests {
 
     #[test]
     fn of_a_damaged_state_it_is_known_whose_it_was_or_nothing() {
-        let slot = saved(&campaign(), &names(), &Beside::default());
+        let slot = written(&campaign(), &names(), &Beside::default());
         let mut known = 0;
         for at in 0..slot.len() {
             for flip in 0..8 {
@@ -434,11 +611,15 @@ mod tests {
             .collect();
         let mut campaign = Campaign::new();
         let activity = Text::parse("3f2504e0-4f89-41d3-9a0c-0305e82c3301").unwrap();
-        campaign.begin(&DesiredState { activity, timestamp: 1, crc: 1, parts: &parts });
+        campaign.begin(&DesiredState {
+            key: ActivityKey { activity, timestamp: 1, crc: 1 },
+            run: Run(1),
+            parts: &parts,
+        });
         for part in campaign.domains.iter_mut().flatten() {
             part.failure = Some(Reason::Words(String::try_from("w".repeat(512).as_str()).unwrap()));
         }
-        let len = saved(&campaign, &names, &Beside::default()).len();
+        let len = written(&campaign, &names, &Beside::default()).len();
         assert!(len <= 2048, "{len} bytes");
     }
 }

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 
 use crate::limits::{DOMAINS_MAX, EVENTS_MAX, FINISHED_MAX};
 use crate::model::table::table;
+use crate::model::text::Text;
 use crate::model::time::{Now, Tick};
-use crate::model::{DomainIx, Phase, Reboot, Status};
+use crate::model::{ActivityKey, DomainIx, Phase, Reboot, Run, Status};
+
 use crate::orchestrator::Campaign;
 
 table! {
@@ -71,10 +73,14 @@ pub enum Detail {
 /// An activity that has ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Past {
+    /// Which one it was; [`Run::NONE`] if 0.1.0 has saved it.
+    pub run: Run,
     /// Its identifier, escaped as in JSON.
     pub activity: String,
-    /// Its desired state's timestamp and checksum, by which it is known.
-    pub key: (i64, u32),
+    /// Its desired state's timestamp, milliseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// CRC-32 of its desired state.
+    pub crc: u32,
     /// When it began, in milliseconds since the Unix epoch.
     pub begun: u64,
     /// How long it took, in milliseconds.
@@ -83,6 +89,15 @@ pub struct Past {
     pub outcome: Status,
     /// Why it was not `COMPLETED`, escaped as in JSON.
     pub reason: String,
+    /// Nobody could be told of its end, since it is not known yet who we are.
+    pub is_untold: bool,
+}
+
+impl Past {
+    /// The content of its desired state.
+    pub fn key(&self) -> ActivityKey<'_> {
+        ActivityKey { activity: Text::from_checked(&self.activity), timestamp: self.timestamp, crc: self.crc }
+    }
 }
 
 /// The last events and activities. It takes memory as they come.
@@ -103,11 +118,10 @@ pub struct Journal {
 /// What of a campaign makes an event when it changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Seen {
-    key: (i64, u32),
+    run: Run,
     is_running: bool,
     phase: Option<Phase>,
     asking: Option<Phase>,
-    is_unsaved: bool,
     domains: [(u8, bool); DOMAINS_MAX],
     reboot: Reboot,
 }
@@ -146,6 +160,30 @@ impl Journal {
         self.past.iter()
     }
 
+    /// Whether a desired state is that of an activity that has ended.
+    pub fn contains(&self, key: ActivityKey<'_>) -> bool {
+        self.past.iter().any(|past| past.key() == key)
+    }
+
+    /// How this activity has ended, if it has.
+    pub fn outcome_of(&self, run: Run) -> Option<Status> {
+        self.past.iter().rev().find(|past| past.run == run).map(|past| past.outcome)
+    }
+
+    /// Whether nobody could be told of this activity's end, or was now.
+    pub fn set_untold(&mut self, run: Run, is_untold: bool) {
+        if let Some(past) = self.past.iter_mut().rev().find(|past| past.run == run) {
+            past.is_untold = is_untold;
+        }
+    }
+
+    /// The activity with this content was this one, which was not saved with it.
+    pub fn identify(&mut self, key: ActivityKey<'_>, run: Run) {
+        if let Some(past) = self.past.iter_mut().rev().find(|past| past.key() == key) {
+            past.run = run;
+        }
+    }
+
     /// Takes a campaign that was saved as known: what it is like is no news.
     pub fn adopt(&mut self, campaign: &Campaign, reboot: Reboot) {
         self.seen = Seen::of(campaign, reboot);
@@ -160,7 +198,7 @@ impl Journal {
             return;
         }
         let mut note = |kind, domain, detail| self.push(Event { wall: now.wall, kind, domain, detail });
-        let is_new = new.key != old.key;
+        let is_new = new.run != old.run;
         let before = if is_new { Seen { reboot: old.reboot, ..Seen::default() } } else { old };
         if is_new {
             let is_taken_up = campaign.is_taken_up;
@@ -187,9 +225,6 @@ impl Journal {
             (Some(asked), None) if new.phase == Some(asked) => note(Kind::Approved, None, Detail::None),
             (Some(_), None) if new.is_running => note(Kind::Denied, None, Detail::None),
             _ => {}
-        }
-        if new.is_unsaved && !before.is_unsaved {
-            note(Kind::Unsaved, None, Detail::None);
         }
         if let Some(outcome) = campaign.outcome.filter(|_| before.is_running || is_new) {
             note(Kind::Ended, None, Detail::Outcome(outcome));
@@ -218,16 +253,17 @@ impl Journal {
         if has_moved {
             self.phase_since = now.tick;
         }
-        let key = (campaign.timestamp, campaign.crc);
-        let is_known = self.past.back().is_some_and(|last| last.key == key && last.activity == *campaign.activity);
-        if let (Some(outcome), false) = (campaign.outcome, is_known) {
+        if let (Some(outcome), None) = (campaign.outcome, self.outcome_of(campaign.run)) {
             self.push_past(Past {
+                run: campaign.run,
                 activity: campaign.activity.as_str().to_owned(),
-                key,
+                timestamp: campaign.timestamp,
+                crc: campaign.crc,
                 begun: self.begun,
                 took_ms: now.wall.saturating_sub(self.begun),
                 outcome,
                 reason: reason(),
+                is_untold: false,
             });
         }
     }
@@ -241,11 +277,10 @@ impl Seen {
             *code = (part.state.code(), part.failure.is_some());
         }
         Seen {
-            key: (campaign.timestamp, campaign.crc),
+            run: campaign.run,
             is_running: campaign.is_running(),
             phase: Some(campaign.phase),
             asking: campaign.asking,
-            is_unsaved: campaign.is_unsaved,
             domains,
             reboot,
         }

@@ -9,13 +9,18 @@ use crate::orchestrator::event::Action;
 use crate::orchestrator::Campaign;
 use crate::wire::feedback::component_id;
 
+/// Timestamp and checksum of the desired state, by which 0.1.0 knows whose they are.
 const OF: u8 = 1;
 const ACTION: u8 = 2;
+/// Whose they are.
+const RUN: u8 = 3;
 
-/// The record of the campaign's actions, as many as fit `SAVED_ACTIONS_MAX` bytes.
-pub fn encode(campaign: &Campaign, names: &[String]) -> Option<Draft> {
-    Draft::new(Kind::Actions, SAVED_ACTIONS_MAX, |out: &mut Fields<'_>| {
+/// The record of the campaign's actions, as many as fit `SAVED_ACTIONS_MAX` bytes, with
+/// the activity's state if that is not empty.
+pub fn encode(campaign: &Campaign, names: &[String], state: &[u8]) -> Option<Draft> {
+    Draft::carrying(Kind::Actions, SAVED_ACTIONS_MAX, state, |out: &mut Fields<'_>| {
         out.put(OF, &[&campaign.timestamp.to_le_bytes(), &campaign.crc.to_le_bytes()]);
+        out.put(RUN, &[&campaign.run.0.to_le_bytes()]);
         for action in campaign.actions.in_order_of_arrival() {
             let Some(name) = names.get(action.domain.place()) else { continue };
             let (name, component) = (name.as_bytes(), action.component().as_bytes());
@@ -35,6 +40,7 @@ pub fn decode(bytes: &[u8], names: &[String], campaign: &mut Campaign) {
                 let of = [&campaign.timestamp.to_le_bytes()[..], &campaign.crc.to_le_bytes()].concat();
                 is_of = content == of;
             }
+            RUN => is_of = content == campaign.run.0.to_le_bytes(),
             ACTION if is_of => drop(decode_one(content, names, campaign)),
             _ => {}
         }

@@ -6,15 +6,14 @@ use std::path::PathBuf;
 use heapless::String as Short;
 
 use super::format::{fields, open, seal, Draft, Fields, Kind, HEADER};
+use super::journal::{self, Detail, Event, Journal, Past};
 use super::state::Beside;
 use super::{actions, document, history, reports, session, state};
-use crate::journal::{self, Detail, Event, Journal, Past};
 use crate::model::text::Text;
-use crate::model::{ActionStatus, Cause, Command, DomainIx, Phase, Reason, Reboot, Status};
+use crate::model::{ActionStatus, ActivityKey, Cause, Command, DomainIx, Phase, Reason, Reboot, Run, Status};
 use crate::mqtt::Waiting;
 use crate::orchestrator::domain::{Domain, State};
 use crate::orchestrator::event::{Action, DesiredState, Part};
-use crate::orchestrator::finished::{Finished, One};
 use crate::orchestrator::Campaign;
 
 /// The first version, whose records know nothing of obligations.
@@ -36,6 +35,7 @@ fn id(raw: &str) -> Text<'_> {
 /// A campaign with something in every field that this version knows.
 fn campaign() -> Campaign {
     let mut campaign = first_campaign();
+    campaign.run = Run(7);
     campaign.approved = Some(Phase::Update);
     campaign.starts = 2;
     let obligation = &mut campaign.domains[1].as_mut().unwrap().obligation;
@@ -51,7 +51,8 @@ fn first_campaign() -> Campaign {
     let part = |raw, place| Part { id: id(raw), domain: DomainIx::new(place) };
     let parts = [part("containers", 0), part("self-update", 1), part("nobody", 99)];
     let mut campaign = Campaign::new();
-    campaign.begin(&DesiredState { activity: id("a-1"), timestamp: 1_700_000_000_000, crc: 77, parts: &parts });
+    let key = ActivityKey { activity: id("a-1"), timestamp: 1_700_000_000_000, crc: 77 };
+    campaign.begin(&DesiredState { key, run: Run::NONE, parts: &parts });
     campaign.phase = Phase::Update;
     campaign.asking = Some(Phase::Activate);
     (campaign.cause, campaign.waited_ms) = (Some(Cause::ConsentLate), 1_800_000);
@@ -77,32 +78,49 @@ fn first_campaign() -> Campaign {
 const BESIDE: Beside =
     Beside { reboot: Reboot::Waiting, boot: [7; 16], question: Some((Phase::Activate, *b"0123456789abcdef")) };
 
-fn finished() -> Finished {
-    let mut finished = Finished::default();
-    for (activity, timestamp, outcome) in [("a-0", -5, Status::Completed), ("a-\\u00e9", 9, Status::Incomplete)] {
-        finished.remember(One { activity: Short::try_from(activity).unwrap(), timestamp, crc: 3, outcome });
-    }
-    finished
-}
-
+/// What has ended, as this version saves it.
 fn journal() -> Journal {
     let mut journal = Journal::default();
-    journal.push_past(Past {
-        activity: "a-0".into(),
-        key: (-5, 3),
-        begun: 1_700_000_000_001,
-        took_ms: 90_000,
-        outcome: Status::Completed,
-        reason: r#"\"words\""#.into(),
-    });
-    let event = Event {
+    for past in first_past() {
+        let run = Run(past.timestamp.unsigned_abs());
+        journal.push_past(Past { run, is_untold: run == Run(9), ..past });
+    }
+    journal.push(event());
+    journal
+}
+
+/// The same as the first version saved it.
+fn first_journal() -> Journal {
+    let mut journal = Journal::default();
+    first_past().into_iter().for_each(|past| journal.push_past(past));
+    journal.push(event());
+    journal
+}
+
+fn first_past() -> [Past; 2] {
+    let past = |activity: &str, timestamp, outcome| Past {
+        run: Run::NONE,
+        activity: activity.into(),
+        timestamp,
+        crc: 3,
+        begun: 0,
+        took_ms: 0,
+        outcome,
+        reason: String::new(),
+        is_untold: false,
+    };
+    let first = past("a-0", -5, Status::Completed);
+    let first = Past { begun: 1_700_000_000_001, took_ms: 90_000, reason: r#"\"words\""#.into(), ..first };
+    [first, Past { begun: 9, ..past("a-\\u00e9", 9, Status::Incomplete) }]
+}
+
+fn event() -> Event {
+    Event {
         wall: 1_700_000_000_002,
         kind: journal::Kind::Started,
         domain: DomainIx::new(1),
         detail: Detail::Phase(Phase::Update),
-    };
-    journal.push(event);
-    journal
+    }
 }
 
 fn waiting() -> [Waiting<'static>; 2] {
@@ -120,10 +138,13 @@ const FILTERS: [&str; 2] = ["deviceupdate/desiredstate", "command///req/#"];
 
 fn draft(kind: Kind) -> Draft {
     match kind {
-        Kind::State => Draft::new(kind, 4096, |out| state::encode(&campaign(), &names(), &BESIDE, out)),
-        Kind::Document => document::encode(PAYLOAD.as_bytes()),
-        Kind::Actions => actions::encode(&campaign(), &names()),
-        Kind::History => history::encode(&finished(), &journal(), &names()),
+        Kind::State => Draft::new(kind, 4096, |out| {
+            state::encode(&campaign(), &names(), &BESIDE, out);
+            state::encode_along(&campaign(), &names(), 5, out);
+        }),
+        Kind::Document => document::encode(PAYLOAD.as_bytes(), b""),
+        Kind::Actions => actions::encode(&campaign(), &names(), b""),
+        Kind::History => history::encode(&journal(), &names(), b""),
         Kind::Reports => reports::encode(waiting().into_iter()),
         Kind::Session => session::encode("um0123456789abcdef", true, FILTERS.into_iter(), Some(("ns:name", "tenant"))),
     }
@@ -151,34 +172,31 @@ fn newer(kind: Kind) -> Vec<u8> {
 }
 
 fn file(version: &str, kind: Kind) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/record/golden").join(version).join(kind.name())
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/store/golden").join(version).join(kind.name())
 }
 
-/// That the records are understood as what was saved.
-fn check(campaign: &Campaign, read: &dyn Fn(Kind) -> Vec<u8>) {
+/// That the records are understood as what was saved. `version`: of the state.
+fn check(campaign: &Campaign, journal: &Journal, version: Option<u32>, read: &dyn Fn(Kind) -> Vec<u8>) {
     let content = |kind| {
         let bytes = read(kind);
         open(&bytes, kind).unwrap().fields.to_vec()
     };
-    let (mut back, mut progress) = (Campaign::new(), Vec::new());
-    let mut action = |place, status, percent| progress.push((place, status, percent));
-    let beside = state::decode(&content(Kind::State), &names(), &mut back, &mut action);
-    actions::decode(&content(Kind::Actions), &names(), &mut back);
-    for (place, status, percent) in progress {
-        back.actions.set_progress(place, status, percent);
-    }
-    assert_eq!(beside, Some(BESIDE));
-    assert_eq!(format!("{back:?}"), format!("{campaign:?}"));
+    let mut saved = state::decode(&content(Kind::State), &names()).unwrap();
+    actions::decode(&content(Kind::Actions), &names(), &mut saved.campaign);
+    saved.progress.apply(&mut saved.campaign);
+    assert_eq!((saved.beside, saved.version), (BESIDE, version));
+    assert_eq!(format!("{:?}", saved.campaign), format!("{campaign:?}"));
     let mut payload = Vec::new();
     document::decode(&content(Kind::Document), &mut payload);
     assert_eq!(payload, PAYLOAD.as_bytes());
-    assert!(history::decode(&content(Kind::History)).iter().eq(finished().iter()));
     let mut past = Journal::default();
-    history::decode_journal(&content(Kind::History), &names(), &mut past);
-    assert!(past.past().eq(journal().past()) && past.events().eq(journal().events()));
-    let told = reports::decode(&content(Kind::Reports)).into_iter().map(|report| (report.number, report.payload));
+    history::decode(&content(Kind::History), &names(), &mut past);
+    assert_eq!(past.past().collect::<Vec<_>>(), journal.past().collect::<Vec<_>>());
+    assert!(past.events().eq(journal.events()));
+    let told = reports::decode(&content(Kind::Reports)).into_iter().map(|report| (report.run, report.payload));
     let payload = |actions| format!(r#"{{"payload":{{"status":"COMPLETED"{actions}}}}}"#);
-    assert_eq!(told.collect::<Vec<_>>(), [(5, payload(r#","actions":[]"#)), (6, payload(""))]);
+    let run = |run| version.map(|_| Run(run));
+    assert_eq!(told.collect::<Vec<_>>(), [(run(5), payload(r#","actions":[]"#)), (run(6), payload(""))]);
     let kept = session::decode(&content(Kind::Session));
     assert_eq!((kept.client_id.as_str(), kept.is_random), ("um0123456789abcdef", true));
     assert_eq!(kept.filters, FILTERS);
@@ -186,17 +204,17 @@ fn check(campaign: &Campaign, read: &dyn Fn(Kind) -> Vec<u8>) {
 
 #[test]
 fn records_of_every_version_are_understood() {
-    check(&first_campaign(), &|kind| {
+    check(&first_campaign(), &first_journal(), None, &|kind| {
         // The first version saved nothing of its session.
         let version = if kind == Kind::Session { CURRENT } else { FIRST };
         std::fs::read(file(version, kind)).unwrap()
     });
-    check(&campaign(), &|kind| std::fs::read(file(CURRENT, kind)).unwrap());
+    check(&campaign(), &journal(), Some(5), &|kind| std::fs::read(file(CURRENT, kind)).unwrap());
 }
 
 #[test]
 fn records_of_a_newer_version_are_understood_but_for_what_it_adds() {
-    check(&campaign(), &|kind| std::fs::read(file("newer", kind)).unwrap());
+    check(&campaign(), &journal(), Some(5), &|kind| std::fs::read(file("newer", kind)).unwrap());
 }
 
 /// Fails when the format changes: then the records are written anew, and with a release

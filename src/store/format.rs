@@ -12,8 +12,13 @@
 
 use core::fmt;
 
+use crate::model::table::table;
+
 /// Bytes of the frame before the fields.
 pub const HEADER: usize = 20;
+
+/// Bytes of a field before its content.
+pub const FIELD: usize = 3;
 
 /// What readers of this program understand at most.
 pub const VERSION: u8 = 1;
@@ -21,40 +26,35 @@ pub const VERSION: u8 = 1;
 const MAGIC: [u8; 4] = *b"UMrc";
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
-/// What a record holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// How far the activity is.
-    State = 1,
-    /// The desired state's message, as it came.
-    Document = 2,
-    /// The actions' components.
-    Actions = 3,
-    /// The finished activities.
-    History = 4,
-    /// Final reports of earlier activities that the broker has not acknowledged.
-    Reports = 5,
-    /// The session that the broker keeps.
-    Session = 6,
+table! {
+    /// What a record holds, and what its slots are called.
+    pub enum Kind {
+        /// How far the activity is.
+        State = 1 "state",
+        /// The desired state's payload, as it came.
+        Document = 2 "document",
+        /// The actions' components.
+        Actions = 3 "actions",
+        /// The finished activities, and what has happened.
+        History = 4 "history",
+        /// Final reports of earlier activities that the broker has not acknowledged.
+        Reports = 5 "reports",
+        /// The session that the broker keeps.
+        Session = 6 "session",
+    }
 }
 
 impl Kind {
-    /// All kinds.
-    pub const ALL: [Kind; 6] =
-        [Kind::State, Kind::Document, Kind::Actions, Kind::History, Kind::Reports, Kind::Session];
-
-    /// What its slots are called.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::State => "state",
-            Kind::Document => "document",
-            Kind::Actions => "actions",
-            Kind::History => "history",
-            Kind::Reports => "reports",
-            Kind::Session => "session",
-        }
+    /// Its place among all of them, from 0.
+    pub fn place(self) -> usize {
+        usize::from(self.code()) - 1
     }
 }
+
+/// Tag of the activity's state in a record of another kind: what has changed with it is
+/// written at once, and synced once. It stands first, so that of a damaged record it is
+/// still known whose it is.
+pub const STATE: u8 = 200;
 
 /// A record that was written whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,7 +98,7 @@ pub fn seal(slot: &mut [u8], kind: Kind, sequence: u32, fields: usize) -> Option
     let total = HEADER.checked_add(fields)?;
     let record = slot.get_mut(..total)?;
     record[..4].copy_from_slice(&MAGIC);
-    record[4] = kind as u8;
+    record[4] = kind.code();
     record[5] = VERSION;
     record[6..8].copy_from_slice(&[0, 0]);
     record[8..12].copy_from_slice(&sequence.to_le_bytes());
@@ -117,7 +117,7 @@ pub fn open(slot: &[u8], kind: Kind) -> Result<Record<'_>, Flaw> {
     if header.iter().all(|byte| *byte == 0) {
         return Err(Flaw::Empty);
     }
-    if header[..4] != MAGIC || header[4] != kind as u8 {
+    if header[..4] != MAGIC || header[4] != kind.code() {
         return Err(Flaw::Foreign);
     }
     let length = usize::try_from(word(header, 12)).map_err(|_| Flaw::Damaged)?;
@@ -175,6 +175,24 @@ impl<'b> Fields<'b> {
         self.len += 3 + len;
     }
 
+    /// Adds fields that were written elsewhere.
+    pub fn extend(&mut self, fields: &[u8]) {
+        let start = HEADER + self.len;
+        match self.slot.get_mut(start..start + fields.len()) {
+            Some(place) => {
+                place.copy_from_slice(fields);
+                self.len += fields.len();
+            }
+            None => self.fits = false,
+        }
+    }
+
+    /// The fields so far; nothing if one of them did not fit.
+    pub fn written(&self) -> &[u8] {
+        let end = if self.fits { HEADER + self.len } else { HEADER };
+        self.slot.get(HEADER..end).unwrap_or_default()
+    }
+
     /// Whether a field of so many bytes fits.
     pub fn has_room(&self, bytes: usize) -> bool {
         HEADER + self.len + 3 + bytes <= self.slot.len()
@@ -206,6 +224,24 @@ impl Draft {
         bytes.truncate(HEADER + total);
         Some(Draft { kind, bytes })
     }
+
+    /// The same with the fields of the activity's state, if there are any, before its own.
+    pub fn carrying(kind: Kind, max: usize, state: &[u8], write: impl FnOnce(&mut Fields<'_>)) -> Option<Draft> {
+        if state.is_empty() {
+            return Draft::new(kind, max, write);
+        }
+        Draft::new(kind, max + FIELD + state.len(), |out| {
+            out.put(STATE, &[state]);
+            write(out);
+        })
+    }
+
+    /// One of fields that are written already.
+    pub fn of_fields(kind: Kind, fields: &[u8]) -> Draft {
+        let mut bytes = vec![0; HEADER + fields.len()];
+        bytes[HEADER..].copy_from_slice(fields);
+        Draft { kind, bytes }
+    }
 }
 
 /// The fields of a record, in order. A field that is cut ends them.
@@ -233,6 +269,11 @@ mod tests {
         let total = seal(&mut slot, Kind::State, 9, len).unwrap();
         slot.truncate(total);
         slot
+    }
+
+    #[test]
+    fn every_kind_is_read_as_it_is_written() {
+        Kind::check_table();
     }
 
     #[test]

@@ -12,6 +12,18 @@ pub enum Slot {
 }
 
 impl Slot {
+    /// Both.
+    pub const ALL: [Slot; 2] = [Slot::A, Slot::B];
+
+    /// The name of its file.
+    pub fn name(self, kind: Kind) -> String {
+        let end = match self {
+            Slot::A => "a",
+            Slot::B => "b",
+        };
+        format!("{}.{end}", kind.name())
+    }
+
     /// The other one.
     pub fn other(self) -> Slot {
         match self {
@@ -56,7 +68,7 @@ pub fn look<'a>(a: &'a [u8], b: &'a [u8], kind: Kind) -> Found<'a> {
 }
 
 /// Whether `a` follows `b`, though the number may have wrapped in between.
-fn is_newer(a: u32, b: u32) -> bool {
+pub(super) fn is_newer(a: u32, b: u32) -> bool {
     a.wrapping_sub(b) as i32 > 0
 }
 

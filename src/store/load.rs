@@ -1,0 +1,225 @@
+//! What a start finds. Whatever can be read counts, whatever else cannot.
+
+use super::format::{fields, Fields, Flaw, Kind, STATE};
+use super::journal::{Journal, Past};
+use super::reports::Report;
+use super::session::Session;
+use super::slots::{self, Slot};
+use super::state::{self, Beside};
+use super::{actions, document, history, reports, session, States, Store};
+use crate::model::time::Now;
+use crate::model::{Cause, Phase, Reboot, Run, Status};
+use crate::orchestrator::resume::Saved;
+use crate::orchestrator::Campaign;
+
+/// The two slots of each kind as they were read: their bytes, none if there is no such
+/// file, or why it cannot be read.
+#[derive(Debug)]
+pub struct Found(pub [[Result<Vec<u8>, String>; 2]; Kind::ALL.len()]);
+
+impl Default for Found {
+    /// Nothing was ever saved.
+    fn default() -> Found {
+        Found(core::array::from_fn(|_| [Ok(Vec::new()), Ok(Vec::new())]))
+    }
+}
+
+impl Found {
+    fn of(&self, kind: Kind) -> slots::Found<'_> {
+        let [a, b] = &self.0[kind.place()];
+        slots::look(a.as_deref().unwrap_or_default(), b.as_deref().unwrap_or_default(), kind)
+    }
+
+    /// The fields of the newest record of a kind.
+    fn fields(&self, kind: Kind) -> &[u8] {
+        self.of(kind).newest.map(|(_, record)| record.fields).unwrap_or_default()
+    }
+
+    /// What is wrong with slots, and whether that is to be moved aside: neither slot of the
+    /// kind can be read, and somebody may want to look at it.
+    pub fn flaws(&self) -> impl Iterator<Item = (Kind, Slot, Flaw, bool)> + '_ {
+        Kind::ALL.into_iter().flat_map(move |kind| {
+            let looked = self.of(kind);
+            let is_lost = looked.newest.is_none() && !looked.is_unborn();
+            let flaws = Slot::ALL.into_iter().zip(looked.flaws);
+            let is_read = move |slot: &Slot| self.0[kind.place()][*slot as usize].is_ok();
+            let bad = flaws.filter(move |(slot, flaw)| is_read(slot) && flaw.is_some_and(|flaw| flaw != Flaw::Empty));
+            bad.filter_map(move |(slot, flaw)| Some((kind, slot, flaw?, is_lost)))
+        })
+    }
+
+    /// The session that was saved.
+    pub fn session(&self) -> Session {
+        session::decode(self.fields(Kind::Session))
+    }
+}
+
+/// What was saved, for those who go on with it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The activity that was saved last.
+    pub saved: Option<Saved>,
+    /// Whether its end was saved as it is, so that all that follows can be said again
+    /// without another save.
+    pub is_end: bool,
+    /// The phase that the owner was asked about, and the question's UUID.
+    pub question: Option<(Phase, [u8; 16])>,
+    /// The payload of its desired state.
+    pub payload: Vec<u8>,
+    /// Final reports of earlier activities that the broker has not acknowledged.
+    pub reports: Vec<(Run, Report)>,
+    /// The session that the broker keeps.
+    pub session: Session,
+}
+
+impl Store {
+    /// Takes up what was found. `names` are the domains in the order of the configuration,
+    /// `boot` says which boot of the host this is.
+    pub fn load(&mut self, now: Now, found: &Found, names: &[String], boot: [u8; 16]) -> Loaded {
+        self.boot = boot;
+        self.look(found);
+        self.journal = Journal::default();
+        history::decode(found.fields(Kind::History), names, &mut self.journal);
+        self.run = self.journal.past().map(|past| past.run).max().unwrap_or_default();
+        self.of.history = self.journal.past().next_back().map(|past| past.run).unwrap_or_default();
+        let state = self.newest_state(found, names);
+        let beside = state.as_ref().map_or(Beside::default(), |state| state.beside);
+        let campaign = match state {
+            Some(state) => Some(self.take_up(found, names, state)),
+            None => self.unreadable(found),
+        };
+        let mut payload = Vec::new();
+        document::decode(found.fields(Kind::Document), &mut payload);
+        let reports = self.load_reports(found, campaign.as_ref().map(|campaign| campaign.run));
+        if let Some(campaign) = &campaign {
+            self.remember(now, campaign, beside.reboot);
+        }
+        let has_booted = beside.boot != boot;
+        let is_end = matches!(self.states.on_disk, Some((_, false)));
+        let saved = campaign.map(|campaign| Saved { campaign, reboot: beside.reboot, has_booted });
+        Loaded { saved, is_end, question: beside.question, payload, reports, session: found.session() }
+    }
+
+    /// Finds out where each kind's next record goes.
+    fn look(&mut self, found: &Found) {
+        for kind in Kind::ALL {
+            self.places[kind.place()] = found.of(kind).next();
+        }
+    }
+
+    /// The state that was written last: in a record of its own, or with another one.
+    fn newest_state(&mut self, found: &Found, names: &[String]) -> Option<state::Saved> {
+        let own = state::decode(found.fields(Kind::State), names);
+        if own.as_ref().is_some_and(|own| own.version.is_none()) {
+            // 0.1.0 wrote it, which knows of no other place: what else there is is older.
+            self.states.must_be_alone = true;
+            return own;
+        }
+        let carried = [Kind::Document, Kind::Actions, Kind::History].into_iter().filter_map(|kind| {
+            let (tag, content) = fields(found.fields(kind)).next()?;
+            (tag == STATE).then(|| state::decode(content, names)).flatten()
+        });
+        let all = own.into_iter().chain(carried);
+        let newest = all.reduce(|a, b| match (a.version, b.version) {
+            (Some(of_a), Some(of_b)) if slots::is_newer(of_b, of_a) => b,
+            _ => a,
+        });
+        self.states.version = newest.as_ref().and_then(|state| state.version).unwrap_or(0);
+        newest
+    }
+
+    /// The campaign of a state, with its actions. If it is known to have ended, an older
+    /// state has come back.
+    fn take_up(&mut self, found: &Found, names: &[String], state: state::Saved) -> Campaign {
+        let state::Saved { mut campaign, beside, progress, .. } = state;
+        self.run = self.run.max(campaign.run);
+        if campaign.run == Run::NONE {
+            // 0.1.0 wrote it.
+            self.run = self.run.next();
+            campaign.run = self.run;
+            self.journal.identify(campaign.key(), campaign.run);
+        }
+        actions::decode(found.fields(Kind::Actions), names, &mut campaign);
+        progress.apply(&mut campaign);
+        self.adopt_loaded(&campaign, names, &beside);
+        self.of.document = campaign.run;
+        self.of.actions = campaign.run;
+        self.states.on_disk = Some((campaign.run, campaign.is_running()));
+        if let (true, Some(outcome)) = (campaign.is_running(), self.journal.outcome_of(campaign.run)) {
+            campaign.outcome = Some(outcome);
+            campaign.asking = None;
+        }
+        campaign
+    }
+
+    /// The state is on the disk as it was decoded.
+    fn adopt_loaded(&mut self, campaign: &Campaign, names: &[String], beside: &Beside) {
+        let States { latest, saved, scratch, .. } = &mut self.states;
+        let mut out = Fields::new(scratch);
+        state::encode(campaign, names, beside, &mut out);
+        saved.clear();
+        saved.extend_from_slice(out.written());
+        latest.clone_from(saved);
+    }
+
+    /// What was saved cannot be read, but perhaps whose it was: that is told. If that
+    /// cannot be read either, a wrong activity would be told of.
+    fn unreadable(&mut self, found: &Found) -> Option<Campaign> {
+        let mut campaign = Campaign::new();
+        let kinds = [Kind::State, Kind::Document].into_iter().filter(|kind| !found.of(*kind).is_unborn());
+        let slots = kinds.flat_map(|kind| &found.0[kind.place()]);
+        let mut damaged = slots.filter_map(|slot| slot.as_ref().ok());
+        let is_known = damaged.any(|bytes| state::decode_key(bytes, &mut campaign));
+        if !is_known || self.journal.contains(campaign.key()) {
+            return None;
+        }
+        log::error!("{}: what was saved of it cannot be read", campaign.activity);
+        self.run = self.run.next();
+        campaign.run = self.run;
+        (self.of.document, self.of.actions) = (self.run, self.run);
+        campaign.outcome = Some(Status::Incomplete);
+        campaign.cause = Some(Cause::Unreadable);
+        Some(campaign)
+    }
+
+    /// The final reports of earlier activities, but not that of the campaign itself: it is
+    /// told with it.
+    fn load_reports(&mut self, found: &Found, own: Option<Run>) -> Vec<(Run, Report)> {
+        let mut reports = reports::decode(found.fields(Kind::Reports));
+        self.run = reports.iter().filter_map(|report| report.run).max().unwrap_or_default().max(self.run);
+        let mut all = Vec::with_capacity(reports.len());
+        for report in reports.drain(..) {
+            let run = report.run.unwrap_or_else(|| {
+                self.run = self.run.next();
+                self.run
+            });
+            // No more than there is room for are decoded.
+            let _ = self.reports.push(run);
+            if Some(run) != own {
+                all.push((run, report));
+            }
+        }
+        all
+    }
+
+    /// A state that says that its activity has ended is as good as a history that does.
+    fn remember(&mut self, now: Now, campaign: &Campaign, reboot: Reboot) {
+        if campaign.is_running() || campaign.cause == Some(Cause::Unreadable) {
+            return;
+        }
+        self.journal.adopt(campaign, reboot);
+        if let (Some(outcome), None) = (campaign.outcome, self.journal.outcome_of(campaign.run)) {
+            self.journal.push_past(Past {
+                run: campaign.run,
+                activity: campaign.activity.as_str().to_owned(),
+                timestamp: campaign.timestamp,
+                crc: campaign.crc,
+                begun: now.wall,
+                took_ms: 0,
+                outcome,
+                reason: String::new(),
+                is_untold: false,
+            });
+        }
+    }
+}

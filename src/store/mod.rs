@@ -1,0 +1,275 @@
+//! What is saved, when, in which format, and whether it has worked: one owner of all of
+//! it. It makes no system call: it hands out writes and takes their results.
+//!
+//! # Save before act
+//!
+//! ```text
+//!   event -> orchestrator -> effects ────────────────────────> out, if nothing changed
+//!                               └─ the state changed: held ──┐
+//!   poll_write -> Job -> the shell writes -> handle_written ─┴─> out
+//! ```
+//!
+//! Whether something has changed is seen by the state itself: it is encoded after each
+//! event and compared with what was saved. A job takes it as it is when the job begins, so
+//! it covers all that was held before, and what comes in one turn of the loop shares one.
+//! Acknowledgements of messages wait like effects. Timers and notices never do.
+//!
+//! If a write fails, what waits goes out, and the write is tried again: after a pause that
+//! grows, at each further change and at the end, until it works.
+//!
+//! # Slots
+//!
+//! Each kind of record has two slots, two files that are written in turn, so that
+//! a write that is cut leaves the other one as it was:
+//!
+//! ```text
+//!           slot a     slot b      what counts
+//!   seq 7:  [7 ok ]    [6 ok ]     7
+//!   write:  [7 ok ]    [8 ...      7, for b has no valid checksum
+//!   seq 8:  [7 ok ]    [8 ok ]     8
+//! ```
+//!
+//! A slot is overwritten in place and then synced: on flash that is the cheapest
+//! durable write, for it changes neither a directory nor a file's length.
+//!
+//! The desired state's document, its actions and the history are written once for an
+//! activity, the state at each step of its course. A state that changes together with one
+//! of these goes into its record, so that one sync is enough; which one is the newest is
+//! said by its version. Of an activity that has ended the state is overwritten by the next
+//! one's; a final report that the broker has not acknowledged by then is saved before that.
+
+pub mod actions;
+pub mod document;
+pub mod format;
+#[cfg(test)]
+mod golden;
+mod held;
+pub mod history;
+pub mod journal;
+mod load;
+pub mod reports;
+mod saving;
+pub mod session;
+pub mod slots;
+pub mod state;
+#[cfg(test)]
+mod tests;
+
+use crate::limits::{REPORTS_MAX, SAVED_STATE_MAX};
+use crate::model::time::Tick;
+use crate::model::Run;
+use crate::mqtt::{Ack, Session};
+use crate::orchestrator::{Campaign, Effects};
+use format::{Fields, Kind, HEADER};
+use held::Held;
+use journal::Journal;
+pub use load::{Found, Loaded};
+use saving::{Failing, Running};
+pub use saving::{Failure, Job, Write};
+use slots::Slot;
+use state::Beside;
+
+/// What is saved, and what waits for that.
+#[derive(Debug)]
+pub struct Store {
+    /// Whether anything is saved at all.
+    is_on: bool,
+    /// What has happened; part of it is saved.
+    pub journal: Journal,
+    /// The last activity that was accepted.
+    run: Run,
+    /// Which boot of the host this is.
+    boot: [u8; 16],
+    states: States,
+    /// Where each kind's next record goes, and its number.
+    places: [(Slot, u32); Kind::ALL.len()],
+    of: Of,
+    /// Whose final reports are saved apart from the campaign.
+    reports: heapless::Vec<Run, REPORTS_MAX>,
+    job: Option<Running>,
+    /// Jobs that were begun, and those that are over.
+    begun: u64,
+    done: u64,
+    failing: Option<Failing>,
+    held: Held,
+}
+
+/// The activity's state, encoded, without what is not worth a save.
+#[derive(Debug)]
+struct States {
+    /// As it is now.
+    latest: Vec<u8>,
+    /// As it is on the disk.
+    saved: Vec<u8>,
+    /// As the job that runs writes it; without meaning if none writes it.
+    writing: Vec<u8>,
+    /// Where it is encoded.
+    scratch: Box<[u8]>,
+    /// Which version was written last.
+    version: u32,
+    /// The newest record of the state is one of 0.1.0, beside which no other place counts.
+    must_be_alone: bool,
+    /// Whose the state on the disk is, and whether it is one of a running activity.
+    on_disk: Option<(Run, bool)>,
+}
+
+/// Whose records are on the disk.
+#[derive(Clone, Copy, Debug, Default)]
+struct Of {
+    document: Run,
+    actions: Run,
+    /// The last activity in the history.
+    history: Run,
+}
+
+/// What there is to be saved.
+#[derive(Clone, Copy)]
+pub struct Content<'a> {
+    /// The running activity or the last one.
+    pub campaign: Option<&'a Campaign>,
+    /// The domains in the order of the configuration.
+    pub names: &'a [String],
+    /// What goes with the campaign, but for the boot.
+    pub beside: Beside,
+    /// The payload of its desired state.
+    pub payload: &'a [u8],
+    /// Where final reports wait for the broker.
+    pub session: &'a Session,
+}
+
+/// A save that is to come or runs, by which it is known when it is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ticket(u64);
+
+impl Store {
+    /// An empty one, which saves or does not. Allocates all that it needs.
+    pub fn new(is_on: bool) -> Store {
+        let size = if is_on { HEADER + SAVED_STATE_MAX } else { 0 };
+        let states = States {
+            latest: Vec::with_capacity(size),
+            saved: Vec::with_capacity(size),
+            writing: Vec::with_capacity(size),
+            scratch: vec![0; size].into(),
+            version: 0,
+            must_be_alone: false,
+            on_disk: None,
+        };
+        Store {
+            is_on,
+            journal: Journal::default(),
+            run: Run::NONE,
+            boot: [0; 16],
+            states,
+            places: [(Slot::A, 1); Kind::ALL.len()],
+            of: Of::default(),
+            reports: heapless::Vec::new(),
+            job: None,
+            begun: 0,
+            done: 0,
+            failing: None,
+            held: Held::new(),
+        }
+    }
+
+    /// Whether nobody could be told of this activity's end, or was now.
+    pub fn set_untold(&mut self, run: Run, is_untold: bool) {
+        self.journal.set_untold(run, is_untold);
+        // The history is to be saved anew.
+        self.of.history = Run::NONE;
+    }
+
+    /// Which one the next activity is, if it is accepted.
+    pub fn next_run(&self) -> Run {
+        self.run.next()
+    }
+
+    /// It was accepted.
+    pub fn accept(&mut self) {
+        self.run = self.run.next();
+    }
+
+    /// Looks at how things are after an event, and takes what has to wait for a save out of
+    /// `effects`.
+    pub fn observe(&mut self, content: &Content<'_>, effects: &mut Effects) {
+        if !self.is_on {
+            return;
+        }
+        self.encode_latest(content);
+        if self.is_saving() {
+            self.held.take(effects);
+        }
+    }
+
+    /// How things are is how they were saved, or need not be.
+    pub fn adopt(&mut self, content: &Content<'_>) {
+        self.encode_latest(content);
+        self.states.saved.clone_from(&self.states.latest);
+    }
+
+    fn encode_latest(&mut self, content: &Content<'_>) {
+        let Some(campaign) = content.campaign.filter(|_| self.is_on) else { return };
+        let beside = Beside { boot: self.boot, ..content.beside };
+        let mut out = Fields::new(&mut self.states.scratch);
+        state::encode(campaign, content.names, &beside, &mut out);
+        if self.states.latest != out.written() {
+            self.states.latest.clear();
+            self.states.latest.extend_from_slice(out.written());
+            self.failing.iter_mut().for_each(Failing::hurry);
+        }
+    }
+
+    /// Whether the state is another one than on the disk, or than it will be there.
+    fn is_changed(&self) -> bool {
+        let states = &self.states;
+        let is_under_way = self.job.as_ref().is_some_and(Running::has_state);
+        states.latest != if is_under_way { &states.writing[..] } else { &states.saved[..] }
+    }
+
+    /// Whether what was decided waits for a save.
+    pub fn is_saving(&self) -> bool {
+        let is_behind = self.job.as_ref().is_some_and(Running::has_state) || self.is_changed();
+        self.is_on && self.failing.is_none() && (is_behind || self.held.has_effects())
+    }
+
+    /// Whether decisions wait for a save.
+    pub fn has_held(&self) -> bool {
+        self.held.has_effects()
+    }
+
+    /// A message is to be acknowledged: now, if it is given back, otherwise after the save
+    /// that may depend on it.
+    pub fn acknowledge(&mut self, ack: Ack) -> Option<Ack> {
+        (!self.is_saving() || !self.held.acknowledge(ack)).then_some(ack)
+    }
+
+    /// The link is lost: what was to be acknowledged comes again, or is forgotten.
+    pub fn drop_acknowledgements(&mut self) {
+        self.held.drop_acknowledgements();
+    }
+
+    /// Why what changes cannot be saved at this moment; none if it can.
+    pub fn failure(&self) -> Option<&str> {
+        self.failing.as_ref().map(Failing::why)
+    }
+
+    /// Whether what the activity has come to is not saved, since that fails.
+    pub fn is_unsaved(&self) -> bool {
+        self.failing.is_some() && self.is_changed()
+    }
+
+    /// Whether this activity goes on at the next start: it is on the disk, or will be.
+    pub fn keeps(&self, run: Run) -> bool {
+        self.is_on && (self.failing.is_none() || self.states.on_disk == Some((run, true)))
+    }
+
+    /// Why no other activity may begin: the state of an unfinished one is on the disk, and
+    /// cannot be replaced. It could come back over that of a newer one.
+    pub fn obstacle(&self) -> Option<&str> {
+        self.failure().filter(|_| self.states.on_disk.is_some_and(|(_, is_running)| is_running))
+    }
+
+    /// When something is tried again.
+    pub fn poll_timeout(&self) -> Option<Tick> {
+        self.failing.as_ref().filter(|_| self.job.is_none()).and_then(Failing::due)
+    }
+}

@@ -1,0 +1,316 @@
+//! What is to be written, and what has come of it.
+
+use super::format::{seal, Draft, Fields, Kind, FIELD, HEADER};
+use super::slots::Slot;
+use super::{actions, document, history, reports, state, Content, Of, States, Store, Ticket};
+use crate::limits::{REPORTS_MAX, SAVED_RECORD_MAX, SAVE_RETRY_MAX_MS, SAVE_RETRY_MIN_MS};
+use crate::model::time::{Now, Tick};
+use crate::model::{Phase, Run};
+use crate::mqtt::Ack;
+use crate::orchestrator::{Campaign, Effects};
+
+/// A record to be written into a slot.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// What it holds.
+    pub kind: Kind,
+    /// Where it goes.
+    pub slot: Slot,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
+/// Records to be written one after the other, each synced before the next: a later one
+/// counts on those before it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// In that order.
+    pub writes: Vec<Write>,
+}
+
+/// A job that was not done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// How many of its writes were done.
+    pub done: usize,
+    /// Why the next one was not, in the system's words.
+    pub why: String,
+    /// The folder had vanished and was made again: nothing is left of what was saved.
+    pub is_gone: bool,
+}
+
+/// The job that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// The kinds of its writes, in order.
+    kinds: heapless::Vec<Kind, { Kind::ALL.len() }>,
+    /// What is on the disk when it is done.
+    of: Of,
+    reports: heapless::Vec<Run, REPORTS_MAX>,
+    /// The state that one of the writes holds, and which write that is.
+    state: Option<(Run, bool)>,
+    state_in: Option<Kind>,
+}
+
+impl Running {
+    /// Whether it writes the state.
+    pub(super) fn has_state(&self) -> bool {
+        self.state_in.is_some()
+    }
+}
+
+/// The last write has failed.
+#[derive(Debug)]
+pub(super) struct Failing {
+    why: String,
+    /// When it is tried again; none if there is nothing to be written.
+    due: Option<Tick>,
+    /// It is tried again at once, since something has changed.
+    is_hurried: bool,
+    pause_ms: u64,
+}
+
+impl Failing {
+    pub(super) fn why(&self) -> &str {
+        &self.why
+    }
+
+    pub(super) fn due(&self) -> Option<Tick> {
+        self.due
+    }
+
+    pub(super) fn hurry(&mut self) {
+        self.is_hurried = true;
+    }
+
+    fn is_due(&self, now: Tick) -> bool {
+        self.is_hurried || self.due.is_some_and(|due| due <= now)
+    }
+}
+
+/// What has come of a job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Written {
+    /// Whether saving fails now, if that has changed.
+    pub is_failing: Option<bool>,
+    /// Whether the session's record was not written though it was to be, or is gone.
+    pub is_session_lost: bool,
+    /// The folder had vanished: all is written anew.
+    pub is_gone: bool,
+}
+
+impl Store {
+    /// What is to be written now; none if nothing is. `session` makes the record of the
+    /// session if that is to be saved too. The answer goes to `handle_written`, and until
+    /// then there is none more.
+    pub fn poll_write(
+        &mut self,
+        now: Now,
+        content: &Content<'_>,
+        session: &mut dyn FnMut() -> Option<Draft>,
+    ) -> Option<Job> {
+        if !self.is_on || self.job.is_some() || self.failing.as_ref().is_some_and(|failing| !failing.is_due(now.tick)) {
+            return None;
+        }
+        let mut job = Running {
+            kinds: heapless::Vec::new(),
+            of: self.of,
+            reports: self.reports.clone(),
+            state: None,
+            state_in: None,
+        };
+        let mut drafts = Vec::with_capacity(Kind::ALL.len());
+        // A record that holds the newest state is never replaced by one that does not.
+        let is_due = self.is_changed() || self.of.history != self.last_ended();
+        match content.campaign.filter(|_| is_due) {
+            Some(campaign) => self.draft_activity(campaign, content, &mut job, &mut drafts),
+            None => {
+                drafts.extend(self.draft_reports(content, &mut job));
+                drafts.extend(session());
+            }
+        }
+        if drafts.is_empty() {
+            if let Some(failing) = &mut self.failing {
+                (failing.due, failing.is_hurried) = (None, false);
+            }
+            return None;
+        }
+        let writes = drafts.into_iter().filter_map(|draft| self.seal(draft)).collect::<Vec<_>>();
+        job.kinds = writes.iter().map(|write| write.kind).collect();
+        if job.has_state() {
+            self.states.writing.clone_from(&self.states.latest);
+            self.held.cover();
+        }
+        self.begun += 1;
+        self.job = Some(job);
+        Some(Job { writes })
+    }
+
+    /// All that has changed with the activity.
+    fn draft_activity(
+        &mut self,
+        campaign: &Campaign,
+        content: &Content<'_>,
+        job: &mut Running,
+        drafts: &mut Vec<Draft>,
+    ) {
+        let run = campaign.run;
+        drafts.extend(self.draft_reports(content, job));
+        let ended = self.last_ended();
+        let mut kinds = heapless::Vec::<Kind, 3>::new();
+        let mut add = |kind, of: &mut Run, run: Run, is_due: bool| {
+            if *of != run && is_due {
+                *of = run;
+                // There are three kinds of them.
+                let _ = kinds.push(kind);
+            }
+        };
+        add(Kind::Document, &mut job.of.document, run, true);
+        add(Kind::Actions, &mut job.of.actions, run, campaign.phase != Phase::Identify);
+        add(Kind::History, &mut job.of.history, ended, true);
+
+        let States { latest, scratch, version, must_be_alone, .. } = &mut self.states;
+        *version = version.wrapping_add(1);
+        let mut out = Fields::new(scratch);
+        out.extend(latest);
+        state::encode_along(campaign, content.names, *version, &mut out);
+        let state = out.written();
+        let has_room = |kind: &Kind| match kind {
+            Kind::Document => document::size(content.payload) + FIELD + state.len() <= SAVED_RECORD_MAX,
+            _ => true,
+        };
+        let carrier = kinds.last().copied().filter(|kind| !*must_be_alone && has_room(kind));
+        for kind in kinds {
+            let state = if carrier == Some(kind) { state } else { &[] };
+            drafts.extend(match kind {
+                Kind::Document => document::encode(content.payload, state),
+                Kind::Actions => actions::encode(campaign, content.names, state),
+                _ => history::encode(&self.journal, content.names, state),
+            });
+        }
+        if carrier.is_none() {
+            drafts.push(Draft::of_fields(Kind::State, state));
+        }
+        job.state = Some((run, campaign.is_running()));
+        job.state_in = carrier.or(Some(Kind::State));
+    }
+
+    /// The last activity that has ended.
+    fn last_ended(&self) -> Run {
+        self.journal.past().next_back().map_or(Run::NONE, |past| past.run)
+    }
+
+    /// The state tells of the end of its own activity alone: final reports of earlier ones
+    /// that wait for the broker are saved before it, and removed when it has them.
+    fn draft_reports(&self, content: &Content<'_>, job: &mut Running) -> Option<Draft> {
+        let own = content.campaign.map_or(Run::NONE, |campaign| campaign.run);
+        let waiting = || content.session.found().map(|report| Run(report.number));
+        let is_missing = |run: &Run| *run != own && !self.reports.contains(run);
+        if waiting().any(|run| is_missing(&run)) {
+            job.reports = waiting().take(REPORTS_MAX).collect();
+            return reports::encode(content.session.found());
+        }
+        if self.reports.is_empty() || waiting().any(|run| self.reports.contains(&run)) {
+            return None;
+        }
+        job.reports.clear();
+        reports::encode(core::iter::empty())
+    }
+
+    /// Completes a record for the slot that is its.
+    fn seal(&self, mut draft: Draft) -> Option<Write> {
+        let (slot, sequence) = self.places[draft.kind.place()];
+        let fields = draft.bytes.len().checked_sub(HEADER)?;
+        seal(&mut draft.bytes, draft.kind, sequence, fields)?;
+        Some(Write { kind: draft.kind, slot, bytes: draft.bytes })
+    }
+
+    /// The job is done, or was not. What it covered is put into `out`, and its
+    /// acknowledgements are given to `acknowledge`.
+    pub fn handle_written(
+        &mut self,
+        now: Now,
+        result: Result<(), Failure>,
+        out: &mut Effects,
+        acknowledge: &mut dyn FnMut(Ack),
+    ) -> Written {
+        let none = Written { is_failing: None, is_session_lost: false, is_gone: false };
+        let Some(job) = self.job.take() else { return none };
+        self.done = self.begun;
+        let was_failing = self.failing.is_some();
+        let done = result.as_ref().map_or_else(|failure| failure.done, |()| job.kinds.len());
+        self.note_written(&job, done);
+        let is_session_lost = job.kinds.iter().skip(done).any(|kind| *kind == Kind::Session);
+        match result {
+            Ok(()) => {
+                self.failing = None;
+                self.held.release(!self.is_changed(), out, acknowledge);
+                Written { is_failing: was_failing.then_some(false), is_session_lost, ..none }
+            }
+            Err(failure) if failure.is_gone => {
+                self.forget_disk();
+                self.held.uncover();
+                Written { is_session_lost: true, is_gone: true, ..none }
+            }
+            Err(failure) => {
+                let pause_ms = self
+                    .failing
+                    .as_ref()
+                    .map_or(SAVE_RETRY_MIN_MS, |failing| (failing.pause_ms * 2).min(SAVE_RETRY_MAX_MS));
+                let due = Some(now.tick.after(pause_ms));
+                self.failing = Some(Failing { why: failure.why, due, is_hurried: false, pause_ms });
+                self.held.release(true, out, acknowledge);
+                Written { is_failing: (!was_failing).then_some(true), is_session_lost, ..none }
+            }
+        }
+    }
+
+    /// So many of the job's records are on the disk.
+    fn note_written(&mut self, job: &Running, done: usize) {
+        for kind in job.kinds.iter().take(done).copied() {
+            let (slot, sequence) = &mut self.places[kind.place()];
+            (*slot, *sequence) = (slot.other(), sequence.wrapping_add(1));
+            match kind {
+                Kind::Document => self.of.document = job.of.document,
+                Kind::Actions => self.of.actions = job.of.actions,
+                Kind::History => self.of.history = job.of.history,
+                Kind::Reports => self.reports.clone_from(&job.reports),
+                Kind::State => self.states.must_be_alone = false,
+                Kind::Session => {}
+            }
+            if job.state_in == Some(kind) {
+                core::mem::swap(&mut self.states.saved, &mut self.states.writing);
+                self.states.on_disk = job.state;
+            }
+        }
+    }
+
+    /// Nothing is left of what was saved.
+    fn forget_disk(&mut self) {
+        self.places = [(Slot::A, 1); Kind::ALL.len()];
+        self.of = Of::default();
+        self.reports.clear();
+        self.states.saved.clear();
+        self.states.on_disk = None;
+        self.states.must_be_alone = false;
+    }
+
+    /// By what it is known that all of now is saved.
+    pub fn ticket(&self) -> Ticket {
+        Ticket(match &self.job {
+            Some(job) if job.has_state() && !self.is_changed() => self.begun,
+            _ if self.is_saving() => self.begun + 1,
+            _ => self.done,
+        })
+    }
+
+    /// Whether that is saved, or cannot be at this moment.
+    pub fn is_done(&self, ticket: Ticket) -> bool {
+        self.failing.is_some() || self.done >= ticket.0
+    }
+
+    /// Whatever waits to be written is tried at once.
+    pub fn hurry(&mut self) {
+        self.failing.iter_mut().for_each(Failing::hurry);
+    }
+}
