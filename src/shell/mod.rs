@@ -55,9 +55,7 @@ use waiting::Waiting;
 /// used, or the system refuses what the loop itself needs: signals or the reactor.
 pub fn run(loaded: &Configuration) -> io::Result<()> {
     let config = &loaded.config;
-    let folder = open_folder(config);
-    // Held to the end, and before anything in the folder is read or moved aside.
-    let _lock = lock(config)?;
+    let folder = open_folder(config)?;
     let is_lasting = folder.as_ref().is_some_and(Opened::is_lasting);
     let shown = || show::check_config(loaded, is_lasting).0;
     let synchronised = Synchronised::new(settings(config, folder.is_some()));
@@ -67,6 +65,7 @@ pub fn run(loaded: &Configuration) -> io::Result<()> {
 /// The folder where activities are saved.
 struct Opened {
     disk: Disk<StateDir>,
+    lock: Lock,
     is_writable: bool,
 }
 
@@ -101,23 +100,22 @@ pub fn settings(config: &Config, is_saved: bool) -> Settings {
 
 /// Where activities are saved; nowhere if that is turned off or there is no such folder.
 /// One that cannot be written is read all the same, and tried again.
-fn open_folder(config: &Config) -> Option<Opened> {
+///
+/// # Errors
+/// Another manager has the folder.
+fn open_folder(config: &Config) -> io::Result<Option<Opened>> {
     if config.state_dir.is_empty() {
-        return None;
+        return Ok(None);
     }
     let opened = StateDir::open(&config.state_dir);
     if let Some(flaw) = flaw_of(&config.state_dir, &opened) {
         log::warn!("{flaw}");
     }
-    let (folder, flaw) = opened.ok()?;
-    Some(Opened { disk: Disk(folder), is_writable: flaw.is_none() })
-}
-
-/// The lock on the state folder; none if nothing is saved.
-fn lock(config: &Config) -> io::Result<Option<Lock>> {
-    let path = Some(&config.state_dir).filter(|path| !path.is_empty());
-    let taken = path.map(|path| Lock::take(Path::new(path))).transpose();
-    taken.map_err(|held| io::Error::new(io::ErrorKind::AlreadyExists, held.to_string()))
+    let Ok((folder, flaw)) = opened else { return Ok(None) };
+    // Before anything in it is read or moved aside.
+    let lock = Lock::take(Path::new(&config.state_dir));
+    let lock = lock.map_err(|held| io::Error::new(io::ErrorKind::AlreadyExists, held.to_string()))?;
+    Ok(Some(Opened { disk: Disk(folder), lock, is_writable: flaw.is_none() }))
 }
 
 /// What is wrong with `stateDir`, in the words of the log; nothing is made there.
@@ -185,8 +183,10 @@ fn serve(
     if let Some(found) = found {
         router.resume(clock.now(), clock::boot(), &found, is_new);
     }
+    let (disk, lock) = folder.map(|folder| (folder.disk, folder.lock)).unzip();
     let mut pump = Pump {
-        disk: folder.map(|folder| folder.disk),
+        disk,
+        lock,
         saving: None,
         config,
         shown,
@@ -256,6 +256,7 @@ struct Pump<'a> {
     link_error: String,
     router: Router,
     disk: Option<Disk<StateDir>>,
+    lock: Option<Lock>,
     saving: Option<Saving>,
     clock: Clock,
     signals: Signals,
@@ -429,6 +430,9 @@ impl Pump<'_> {
         }
         if let Some(Poll::Ready(result)) = self.saving.as_mut().map(|saving| saving.as_mut().poll(cx)) {
             self.saving = None;
+            if result.as_ref().is_err_and(|failure| failure.is_gone) {
+                self.lock_again();
+            }
             self.router.handle_written(self.clock.now(), result);
             wake = Poll::Ready(());
         }
@@ -443,6 +447,13 @@ impl Pump<'_> {
             wake = Poll::Ready(());
         }
         wake
+    }
+
+    /// The folder was made again: the lock is still on the one that has vanished.
+    fn lock_again(&mut self) {
+        if let Some(Err(held)) = self.lock.as_mut().map(Lock::renew) {
+            log::error!("{held}");
+        }
     }
 
     fn handle_signal(&mut self, signal: Signal) {
