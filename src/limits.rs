@@ -3,8 +3,8 @@
 //! Nothing in the program grows past what stands here: a message that would is
 //! refused, and the refusal names the limit.
 
-/// Domains (and so agents) that one manager serves. A set of them fits 16 bits.
-pub const DOMAINS_MAX: usize = 16;
+/// Domains (and so agents) that one manager serves. A set of them fits 64 bits.
+pub const DOMAINS_MAX: usize = 64;
 
 /// Bytes of a domain's identifier; it becomes part of topics.
 pub const DOMAIN_ID_MAX: usize = 64;
@@ -84,21 +84,26 @@ pub const FINISHED_MAX: usize = 32;
 pub const REFUSALS_MAX: usize = 16;
 
 /// Bytes of messages that wait for the broker's acknowledgement. One feedback
-/// with everything at its limit takes about 260 KiB; the rest is for commands.
-pub const OUTBOUND_BYTES: usize = 384 * 1024;
+/// with everything at its limit takes about 290 KiB; the rest is for commands.
+pub const OUTBOUND_BYTES: usize = 512 * 1024;
 
 /// Messages that wait for the broker's acknowledgement: for each domain a
 /// request, a desired state, and commands; the reports of a few activities.
-pub const OUTBOUND_MAX: usize = 128;
+pub const OUTBOUND_MAX: usize = 8 * DOMAINS_MAX;
+
+/// Bytes of such messages for one domain: its requests, desired state and command with
+/// the longest topic and the longest activity identifier take 450 each.
+const OUTBOUND_DOMAIN_BYTES: usize = (ROUNDS_MAX + 2) * 450;
 
 /// Bytes of control packets (subscriptions, acknowledgements) that wait for the
-/// link. All subscriptions of 16 domains with the longest names take 7 KiB.
-pub const CONTROL_BYTES: usize = 12 * 1024;
+/// link. All subscriptions of 64 domains with the longest names take 12 KiB, and at
+/// the end as much again to take them back.
+pub const CONTROL_BYTES: usize = 32 * 1024;
 
 /// Bytes that must be free among the messages to the broker before a desired
 /// state is looked at, so that a flood of bad ones cannot push out commands:
 /// each gets an answer.
-pub const ANSWER_ROOM: usize = 16 * 1024;
+pub const ANSWER_ROOM: usize = DOMAINS_MAX * 1024;
 
 /// The same in messages: what an activity needs at once, and some.
 pub const ANSWER_ROOM_MESSAGES: usize = 4 * DOMAINS_MAX;
@@ -119,16 +124,16 @@ pub const INBOUND_MAX: usize = 256;
 
 /// Effects of one event: for each domain two messages and a notice, and some; or
 /// all that waited for a save.
-pub const EFFECTS_MAX: usize = 96 + HELD_MAX;
+pub const EFFECTS_MAX: usize = 4 * DOMAINS_MAX + 32 + HELD_MAX;
 
 const _: () = {
-    assert!(DOMAINS_MAX <= 16, "a set of domains is 16 bits");
+    assert!(DOMAINS_MAX <= 64, "a set of domains is 64 bits");
     assert!(INVENTORY_MAX <= PAYLOAD_IN_MAX);
     assert!(INVENTORIES_MAX >= INVENTORY_MAX);
     assert!(
         ACTIONS_MAX * (ACTION_COMPONENT_MAX + ACTION_MESSAGE_MAX + 96)
             + DOMAINS_MAX * (REASON_MAX + DOMAIN_ID_MAX + 16)
-            < OUTBOUND_BYTES - 64 * 1024
+            < OUTBOUND_BYTES - DOMAINS_MAX * OUTBOUND_DOMAIN_BYTES
     );
     assert!(OUTBOUND_MAX >= DOMAINS_MAX * (ROUNDS_MAX + 2) + 16);
     assert!(EFFECTS_MAX >= HELD_MAX + 4 * DOMAINS_MAX + 16);
@@ -149,17 +154,21 @@ pub const TOPIC_FORM_MAX: usize = DOMAIN_ID_MAX + 6;
 pub const TOPIC_OUT_MAX: usize = TOPIC_FORM_MAX + 24;
 // config, logging
 
-/// Bytes of the configuration file. All keys with 16 domains take 4 KiB.
+/// Bytes of the configuration file. All keys with 64 domains take 16 KiB.
 pub const CONFIG_FILE_MAX: usize = 64 * 1024;
 
 /// Bytes of one configured value. Tokens that serve as passwords take up to 2 KiB;
 /// a string in MQTT ends at 65,535.
 pub const CONFIG_VALUE_MAX: usize = 4096;
 
+/// Bytes of the list of all domains, with the longest names and a comma after each.
+pub const CONFIG_DOMAINS_MAX: usize = DOMAINS_MAX * (DOMAIN_ID_MAX + 1);
+
 /// Hours of the longest duration; Go's durations end there, within the hour.
 pub const CONFIG_DURATION_HOURS_MAX: u64 = 2_562_047;
 
-/// Warnings about the configuration that are kept. More keys than there are.
+/// Warnings about the configuration that are kept: more than there are keys besides
+/// those of the agents.
 pub const CONFIG_WARNINGS_MAX: usize = 64;
 
 /// Bytes of a text from outside in a message about the configuration.
@@ -240,8 +249,8 @@ pub const ORDERS_MAX: usize = 12;
 /// Bytes of a piece of a text in a record: a field's length has 16 bits.
 pub const RECORD_PIECE_MAX: usize = 32 * 1024;
 
-/// Filters that the broker may have in our session: those of 16 domains and of a twin
-/// take 37, and an earlier configuration had as many. Past it the oldest that are not
+/// Filters that the broker may have in our session: those of 64 domains and of a twin
+/// take 133, and an earlier configuration had as many. Past it the oldest that are not
 /// wanted any more are forgotten; they are taken back when a message comes by them.
 pub const FILTERS_MAX: usize = 2 * (8 + 2 * DOMAINS_MAX);
 
@@ -324,8 +333,9 @@ pub const REPORTS_MAX: usize = 8;
 /// are saved besides; with all else that an activity writes they stay below 64 KiB.
 pub const SAVED_DETAILS_MAX: usize = 12 * 1024;
 
-/// Bytes of a saved state.
-pub const SAVED_STATE_MAX: usize = 8 * 1024;
+/// Bytes of a saved state: 256 for each domain, with the longest name and everything set,
+/// and 4 KiB for all else.
+pub const SAVED_STATE_MAX: usize = 4 * 1024 + DOMAINS_MAX * 256;
 
 /// Bytes of how far the actions are in the saved state, which goes with each of its
 /// writes: status and progress of some 60 actions with short names.
@@ -342,14 +352,9 @@ pub const SAVE_RETRY_MAX_MS: u64 = 300_000;
 /// Bytes of a domain's own words about its failure in the saved state.
 pub const SAVED_WORDS_MAX: usize = 128;
 
-/// The same of all domains together, who share them. With all failed a state stays
+/// The same of all domains together, who share them. With 16 failed a state stays
 /// below 2 KiB.
 pub const SAVED_WORDS_ALL: usize = 512;
-
-/// Bytes written by an activity past which a domain's result is no longer saved by
-/// itself, but with what follows. So what it writes stays below 64 KiB, even if 16
-/// domains with the longest names fail one after the other: each of those is saved.
-pub const SAVED_RESULTS_MAX: usize = 12 * 1024;
 
 // wire::things
 
@@ -525,6 +530,9 @@ pub const ACTION_BYTES: usize = ACTION_COMPONENT_MAX + ACTION_MESSAGE_MAX + 32;
 /// still answer.
 pub const PART_BYTES: usize = 3 * (REASON_MAX + 24) + 256;
 
+/// Bytes that are kept of a message to the broker besides its text.
+pub const OUTBOUND_ENTRY_BYTES: usize = 96;
+
 /// Bytes of an effect that waits, or that one event has.
 pub const EFFECT_BYTES: usize = 16;
 
@@ -540,15 +548,15 @@ const TLS_BYTES: usize = 0;
 /// the link; what is never filled takes no memory.
 pub const BUFFERS: [(&str, usize); 12] = [
     ("messages from the broker", RECEIVE_BUFFER),
-    ("messages to the broker", OUTBOUND_BYTES),
+    ("messages to the broker", OUTBOUND_BYTES + OUTBOUND_MAX * OUTBOUND_ENTRY_BYTES),
     ("desired state", SAVED_RECORD_MAX),
     ("inventories", INVENTORIES_MAX),
     ("actions", ACTIONS_MAX * ACTION_BYTES),
     ("domains of the activity", DOMAINS_MAX * PART_BYTES),
-    ("finished activities", FINISHED_MAX * (ACTIVITY_ID_MAX + 32)),
+    ("finished activities", FINISHED_MAX * (ACTIVITY_ID_MAX + PAST_REASON_MAX + 96)),
     ("decisions", (HELD_MAX + 2 * EFFECTS_MAX) * EFFECT_BYTES),
     ("acknowledgements, subscriptions", (1 << 16) / 8 + 8 * INBOUND_MAX + 16 * REQUESTS_MAX + CONTROL_BYTES),
     ("subscriptions that the broker keeps", FILTERS_MAX * REQUEST_FILTER_MAX),
     ("socket and TLS", WRITE_CHUNK + TLS_BYTES),
-    ("saving", SAVED_RECORD_MAX + SAVED_ACTIONS_MAX + SAVED_HISTORY_MAX + SAVED_STATE_MAX + SAVED_SESSION_MAX),
+    ("saving", SAVED_RECORD_MAX + SAVED_ACTIONS_MAX + SAVED_HISTORY_MAX + 6 * SAVED_STATE_MAX + SAVED_SESSION_MAX),
 ];

@@ -8,7 +8,7 @@ use super::duration::{parse_duration_ms, BadDuration};
 use super::keys::{AgentId, Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Names, Slot, Source, Values, Warnings};
 use super::{Agent, Broker, Config, Connection, Log};
-use crate::limits::{CONFIG_VALUE_MAX, DOMAINS_MAX, KEEP_ALIVE_MS_MAX};
+use crate::limits::{CONFIG_DOMAINS_MAX, CONFIG_VALUE_MAX, DOMAINS_MAX, KEEP_ALIVE_MS_MAX};
 use crate::model::time::Duration;
 use crate::model::{Phase, PhaseSet};
 use crate::wire::topic::Topics;
@@ -96,22 +96,23 @@ pub fn resolve(values: &mut Values, warnings: &mut Warnings) -> Result<Config, S
 
 /// Refuses values that are too long, or that no string in MQTT and no path can have.
 fn check_texts(values: &Values) -> Result<(), String> {
-    let check = |names: Names<'_>, slot: &Slot| {
+    let check = |names: Names<'_>, slot: &Slot, max: usize| {
         let wrong = if slot.text.contains('\0') {
             String::from("has a NUL in it")
-        } else if slot.text.len() > CONFIG_VALUE_MAX {
-            format!("is longer than {CONFIG_VALUE_MAX} bytes")
+        } else if slot.text.len() > max {
+            format!("is longer than {max} bytes")
         } else {
             return Ok(());
         };
         Err(format!("{} ({}) {wrong}", shown(&names.path()), names.source(slot.source)))
     };
-    for (key, slot) in KEYS.iter().zip(&values.slots) {
-        check(Names { key, domain: None }, slot)?;
+    for (place, (key, slot)) in KEYS.iter().zip(&values.slots).enumerate() {
+        let max = if place == Id::Domains as usize { CONFIG_DOMAINS_MAX } else { CONFIG_VALUE_MAX };
+        check(Names { key, domain: None }, slot, max)?;
     }
     for agent in values.agents.iter().flatten() {
         for (key, slot) in AGENT_KEYS.iter().zip(&agent.slots) {
-            check(Names { key, domain: Some(&agent.domain) }, slot)?;
+            check(Names { key, domain: Some(&agent.domain) }, slot, CONFIG_VALUE_MAX)?;
         }
     }
     let topic = values.get(Id::StatusTopic);

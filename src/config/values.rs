@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::keys::{AgentId, Id, Key, Kind, AGENT_KEYS, KEYS};
-use crate::limits::{CONFIG_SHOWN_MAX, CONFIG_WARNINGS_MAX};
+use crate::limits::{CONFIG_DOMAINS_MAX, CONFIG_SHOWN_MAX, CONFIG_VALUE_MAX, CONFIG_WARNINGS_MAX};
 use crate::logging::Printable;
 
 /// Where a value comes from.
@@ -208,6 +208,6 @@ pub fn masked(kind: Kind, text: &str) -> Printable<'_> {
     match kind {
         _ if text.is_empty() => shown("\"\""),
         Kind::Secret => shown("***"),
-        _ => Printable::new(text, crate::limits::CONFIG_VALUE_MAX),
+        _ => Printable::new(text, CONFIG_VALUE_MAX.max(CONFIG_DOMAINS_MAX)),
     }
 }

@@ -3,9 +3,9 @@
 use core::fmt::{self, Write};
 use core::ops::Range;
 
-use crate::limits::{DOMAINS_MAX, INVENTORIES_MAX, INVENTORY_MAX};
+use crate::limits::{INVENTORIES_MAX, INVENTORY_MAX};
 use crate::model::text::Escaped;
-use crate::model::DomainIx;
+use crate::model::{DomainIx, PerDomain};
 use crate::wire::inventory::Inventory;
 
 /// What is known of each domain. Allocates once, when it is made.
@@ -14,7 +14,7 @@ pub struct Inventories {
     /// taken zeroed, so that pages that were never used cost nothing.
     arena: Box<[u8]>,
     used: usize,
-    known: [Option<Known>; DOMAINS_MAX],
+    known: PerDomain<Known>,
 }
 
 /// Where a domain's texts stand: hardware nodes, software nodes, associations and
@@ -59,7 +59,7 @@ impl Default for Inventories {
 impl Inventories {
     /// Nothing known.
     pub fn new() -> Inventories {
-        Inventories { arena: vec![0; INVENTORIES_MAX].into_boxed_slice(), used: 0, known: [None; DOMAINS_MAX] }
+        Inventories { arena: vec![0; INVENTORIES_MAX].into_boxed_slice(), used: 0, known: PerDomain::new() }
     }
 
     /// Takes the inventory of `domain`, in place of the one before it. `timestamp`
@@ -91,7 +91,7 @@ impl Inventories {
 
     /// Moves what stands behind the domain's texts into their place.
     fn remove(&mut self, domain: DomainIx) {
-        let Some(known) = self.known[domain.place()].take() else {
+        let Some(known) = self.known.get_mut(domain.place()).and_then(Option::take) else {
             return;
         };
         let gap = known.range();
@@ -201,6 +201,7 @@ impl Arrays<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::DOMAINS_MAX;
     use crate::model::text::Text;
     use crate::wire::encode::Count;
     use crate::wire::{inventory, Envelope};
@@ -264,7 +265,7 @@ mod tests {
     #[test]
     fn an_inventory_takes_the_place_of_the_one_before_it() {
         let mut store = Inventories::new();
-        let mut texts: [String; DOMAINS_MAX] = Default::default();
+        let mut texts = vec![String::new(); DOMAINS_MAX];
         let mut seed = 1_u32;
         for round in 0..500_u32 {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -10,7 +10,7 @@ pub(crate) mod table;
 pub mod text;
 pub mod time;
 
-pub use domains::{DomainIx, DomainSet};
+pub use domains::{DomainIx, DomainSet, PerDomain};
 pub use identity::{ActivityKey, Run};
 pub use phase::{ActionStatus, Command, Phase, PhaseSet, Status};
 pub use reason::{Cause, Limit, Reason, ReasonKind};

@@ -1,11 +1,12 @@
 //! Messages to the broker, kept until it has acknowledged them, in order.
 
 use core::fmt;
+use core::mem::size_of;
 
 use super::codec;
 use super::message::{Class, Document, Documents, Message, PublishError, Waiting, Write};
 use super::window::{Count, Window};
-use crate::limits::{OUTBOUND_BYTES, OUTBOUND_MAX};
+use crate::limits::{OUTBOUND_BYTES, OUTBOUND_ENTRY_BYTES, OUTBOUND_MAX};
 use crate::model::time::Tick;
 
 /// A document was not the same when it was encoded again, or failed to encode.
@@ -74,6 +75,8 @@ fn count(write: Write<'_>) -> usize {
     assert!(write(&mut bytes).is_ok(), "a message can be written");
     bytes.0
 }
+
+const _: () = assert!(size_of::<Entry>() <= OUTBOUND_ENTRY_BYTES);
 
 /// The messages.
 pub(super) struct Outbound {

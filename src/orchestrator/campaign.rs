@@ -2,7 +2,7 @@
 
 use core::mem::size_of;
 
-use heapless::{String, Vec};
+use heapless::String;
 
 use super::domain::{Domain, State};
 use super::event::{Action, DesiredState};
@@ -11,7 +11,7 @@ use crate::limits::{
     PART_BYTES,
 };
 use crate::model::text::Text;
-use crate::model::{ActionStatus, ActivityKey, Cause, DomainIx, DomainSet, Limit, Phase, Run, Status};
+use crate::model::{ActionStatus, ActivityKey, Cause, DomainIx, DomainSet, Limit, PerDomain, Phase, Run, Status};
 
 /// One activity, from its acceptance on; kept after its end until the next.
 #[derive(Clone, Debug)]
@@ -42,13 +42,12 @@ pub struct Campaign {
     pub starts: u8,
     /// Whether it was taken up after a start of the process. Not saved.
     pub is_taken_up: bool,
-    /// The domains that take part, by place; those that do not are `None`. As many
-    /// places as `DOMAINS_MAX`, allocated once.
-    pub domains: Box<[Option<Domain>]>,
+    /// The domains that take part, by place; those that do not are `None`.
+    pub domains: PerDomain<Domain>,
     /// Domains that took part before the last start and are not configured any more.
-    pub gone: std::vec::Vec<Gone>,
+    pub gone: Vec<Gone>,
     /// Domains that it names and no agent serves, escaped as in JSON.
-    pub unserved: Vec<String<DOMAIN_ID_MAX>, DOMAINS_MAX>,
+    pub unserved: Box<heapless::Vec<String<DOMAIN_ID_MAX>, DOMAINS_MAX>>,
     /// Actions of all domains.
     pub actions: Actions,
 }
@@ -85,9 +84,9 @@ impl Campaign {
             approved: None,
             starts: 0,
             is_taken_up: false,
-            domains: vec![None; DOMAINS_MAX].into(),
-            gone: std::vec::Vec::new(),
-            unserved: Vec::new(),
+            domains: PerDomain::new(),
+            gone: Vec::new(),
+            unserved: Box::default(),
             actions: Actions::new(),
         }
     }
@@ -124,7 +123,7 @@ impl Campaign {
         self.approved = None;
         self.starts = 0;
         self.is_taken_up = false;
-        self.domains.iter_mut().for_each(|part| *part = None);
+        self.domains.clear();
         self.gone.clear();
         self.unserved.clear();
         self.actions.clear();
@@ -157,7 +156,7 @@ impl Campaign {
 
     /// The part of a domain, if it takes part.
     pub fn domain_mut(&mut self, domain: DomainIx) -> Option<&mut Domain> {
-        self.domains[domain.place()].as_mut()
+        self.domains.get_mut(domain.place())?.as_mut()
     }
 
     /// The domains whose state is as asked, in the order of the configuration.
@@ -184,7 +183,7 @@ impl Campaign {
 /// needs, and untouched memory costs nothing.
 #[derive(Debug)]
 pub struct Actions {
-    all: std::vec::Vec<KnownAction>,
+    all: Vec<KnownAction>,
     /// Where the next one that comes most likely is: agents keep to their order.
     next: usize,
 }
@@ -228,7 +227,7 @@ impl Default for Actions {
 impl Actions {
     /// None yet; allocates the place for `ACTIONS_MAX`.
     pub fn new() -> Actions {
-        Actions { all: std::vec::Vec::with_capacity(ACTIONS_MAX), next: 0 }
+        Actions { all: Vec::with_capacity(ACTIONS_MAX), next: 0 }
     }
 
     /// Forgets them all.

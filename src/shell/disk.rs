@@ -9,7 +9,9 @@ use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::lock::{Held, Lock};
 use crate::limits::SAVED_RECORD_MAX;
 use crate::store::format::Kind;
 use crate::store::slots::Slot;
@@ -105,7 +107,7 @@ impl<F: Folder> Disk<F> {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => match self.0.make() {
                 Ok(()) => Err(("the folder had vanished and is made again".to_owned(), true)),
-                Err(_) => Err((error.to_string(), false)),
+                Err(error) => Err((error.to_string(), false)),
             },
             Err(error) if is_in_the_way(&error) => {
                 log::warn!("{name}: {error}");
@@ -125,7 +127,11 @@ fn is_in_the_way(error: &io::Error) -> bool {
 
 /// A folder of the system's.
 #[derive(Clone, Debug)]
-pub struct StateDir(PathBuf);
+pub struct StateDir {
+    path: PathBuf,
+    /// Ours, once it is taken. The loop and the thread that writes share it.
+    lock: Arc<Mutex<Option<Lock>>>,
+}
 
 impl StateDir {
     /// The folder at `path`, made if it is missing; why it cannot be written, if it can
@@ -134,11 +140,11 @@ impl StateDir {
     /// # Errors
     /// The system's: it is none, and cannot be made.
     pub fn open(path: &str) -> io::Result<(StateDir, Option<io::Error>)> {
-        let folder = StateDir(PathBuf::from(path));
+        let folder = StateDir::at(PathBuf::from(path));
         folder.make()?;
-        let probe = folder.0.join("probe");
+        let probe = folder.path.join("probe");
         let flaw = File::create(&probe).and_then(|_| fs::remove_file(&probe)).err();
-        fs::read_dir(&folder.0)?;
+        fs::read_dir(&folder.path)?;
         Ok((folder, flaw))
     }
 
@@ -156,16 +162,30 @@ impl StateDir {
         let name = CString::new(parent.as_os_str().as_bytes())?;
         // SAFETY: the path ends with NUL.
         match unsafe { libc::access(name.as_ptr(), libc::W_OK | libc::X_OK) } {
-            0 => Ok((StateDir(parent.to_owned()), None)),
+            0 => Ok((StateDir::at(parent.to_owned()), None)),
             _ => Err(io::Error::last_os_error()),
         }
+    }
+
+    fn at(path: PathBuf) -> StateDir {
+        StateDir { path, lock: Arc::default() }
+    }
+
+    /// Keeps other managers out of it from now on.
+    ///
+    /// # Errors
+    /// Another one is there.
+    pub(super) fn lock(&self) -> Result<(), Held> {
+        let lock = Lock::take(&self.path)?;
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
+        Ok(())
     }
 
     /// Whether the folder lies in memory, so that a power cut takes what is saved.
     pub fn is_volatile(&self) -> bool {
         // From linux/magic.h: ramfs, tmpfs, and overlays, whose upper layer is often one.
         const VOLATILE: [u32; 3] = [0x8584_58f6, 0x0102_1994, 0x794c_7630];
-        let Ok(path) = CString::new(self.0.as_os_str().as_bytes()) else { return false };
+        let Ok(path) = CString::new(self.path.as_os_str().as_bytes()) else { return false };
         let mut stat = MaybeUninit::<libc::statfs>::uninit();
         // SAFETY: the path ends with NUL, and the buffer is of the type that is filled.
         let filled = unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) } == 0;
@@ -177,28 +197,32 @@ impl StateDir {
 impl Folder for StateDir {
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        File::open(self.0.join(name))?.take(SAVED_RECORD_MAX as u64).read_to_end(&mut bytes)?;
+        File::open(self.path.join(name))?.take(SAVED_RECORD_MAX as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let path = self.0.join(name);
+        let path = self.path.join(name);
         let is_new = !path.exists();
         let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
         file.write_all(bytes)?;
         file.sync_data()?;
         if is_new {
-            File::open(&self.0)?.sync_all()?;
+            File::open(&self.path)?.sync_all()?;
         }
         Ok(())
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.0.join(from), self.0.join(to))
+        fs::rename(self.path.join(from), self.path.join(to))
     }
 
     fn make(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that was made anew may have another manager by now.
+        let kept = lock.as_mut().map_or(Ok(()), Lock::renew);
+        kept.map_err(|held| io::Error::new(ErrorKind::AlreadyExists, held.to_string()))
     }
 }
 

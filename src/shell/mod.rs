@@ -21,7 +21,6 @@ use std::future::{poll_fn, Future};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::mem::replace;
-use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -39,7 +38,6 @@ use console::Console;
 use disk::{Disk, StateDir};
 use identity::{Identity, MACHINE_ID};
 use link::Link;
-use lock::Lock;
 use notify::Notify;
 use reboot::{Outcome, Rebooter};
 use signal::{Signal, Signals};
@@ -55,7 +53,12 @@ use waiting::Waiting;
 /// used, or the system refuses what the loop itself needs: signals or the reactor.
 pub fn run(loaded: &Configuration) -> io::Result<()> {
     let config = &loaded.config;
-    let folder = open_folder(config)?;
+    let folder = open_folder(config);
+    if let Some(folder) = &folder {
+        // Held to the end, and before anything in the folder is read or moved aside.
+        let taken = folder.disk.0.lock();
+        taken.map_err(|held| io::Error::new(io::ErrorKind::AlreadyExists, held.to_string()))?;
+    }
     let is_lasting = folder.as_ref().is_some_and(Opened::is_lasting);
     let shown = || show::check_config(loaded, is_lasting).0;
     let synchronised = Synchronised::new(settings(config, folder.is_some()));
@@ -65,7 +68,6 @@ pub fn run(loaded: &Configuration) -> io::Result<()> {
 /// The folder where activities are saved.
 struct Opened {
     disk: Disk<StateDir>,
-    lock: Lock,
     is_writable: bool,
 }
 
@@ -100,22 +102,16 @@ pub fn settings(config: &Config, is_saved: bool) -> Settings {
 
 /// Where activities are saved; nowhere if that is turned off or there is no such folder.
 /// One that cannot be written is read all the same, and tried again.
-///
-/// # Errors
-/// Another manager has the folder.
-fn open_folder(config: &Config) -> io::Result<Option<Opened>> {
+fn open_folder(config: &Config) -> Option<Opened> {
     if config.state_dir.is_empty() {
-        return Ok(None);
+        return None;
     }
     let opened = StateDir::open(&config.state_dir);
     if let Some(flaw) = flaw_of(&config.state_dir, &opened) {
         log::warn!("{flaw}");
     }
-    let Ok((folder, flaw)) = opened else { return Ok(None) };
-    // Before anything in it is read or moved aside.
-    let lock = Lock::take(Path::new(&config.state_dir));
-    let lock = lock.map_err(|held| io::Error::new(io::ErrorKind::AlreadyExists, held.to_string()))?;
-    Ok(Some(Opened { disk: Disk(folder), lock, is_writable: flaw.is_none() }))
+    let (folder, flaw) = opened.ok()?;
+    Some(Opened { disk: Disk(folder), is_writable: flaw.is_none() })
 }
 
 /// What is wrong with `stateDir`, in the words of the log; nothing is made there.
@@ -183,10 +179,8 @@ fn serve(
     if let Some(found) = found {
         router.resume(clock.now(), clock::boot(), &found, is_new);
     }
-    let (disk, lock) = folder.map(|folder| (folder.disk, folder.lock)).unzip();
     let mut pump = Pump {
-        disk,
-        lock,
+        disk: folder.map(|folder| folder.disk),
         saving: None,
         config,
         shown,
@@ -256,7 +250,6 @@ struct Pump<'a> {
     link_error: String,
     router: Router,
     disk: Option<Disk<StateDir>>,
-    lock: Option<Lock>,
     saving: Option<Saving>,
     clock: Clock,
     signals: Signals,
@@ -430,9 +423,6 @@ impl Pump<'_> {
         }
         if let Some(Poll::Ready(result)) = self.saving.as_mut().map(|saving| saving.as_mut().poll(cx)) {
             self.saving = None;
-            if result.as_ref().is_err_and(|failure| failure.is_gone) {
-                self.lock_again();
-            }
             self.router.handle_written(self.clock.now(), result);
             wake = Poll::Ready(());
         }
@@ -447,13 +437,6 @@ impl Pump<'_> {
             wake = Poll::Ready(());
         }
         wake
-    }
-
-    /// The folder was made again: the lock is still on the one that has vanished.
-    fn lock_again(&mut self) {
-        if let Some(Err(held)) = self.lock.as_mut().map(Lock::renew) {
-            log::error!("{held}");
-        }
     }
 
     fn handle_signal(&mut self, signal: Signal) {

@@ -116,7 +116,7 @@ pub struct Journal {
 }
 
 /// What of a campaign makes an event when it changes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Seen {
     run: Run,
     is_running: bool,
@@ -265,6 +265,19 @@ impl Journal {
                 reason: reason(),
                 is_untold: false,
             });
+        }
+    }
+}
+
+impl Default for Seen {
+    fn default() -> Seen {
+        Seen {
+            run: Run::NONE,
+            is_running: false,
+            phase: None,
+            asking: None,
+            domains: [(0, false); DOMAINS_MAX],
+            reboot: Reboot::None,
         }
     }
 }

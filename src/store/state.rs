@@ -97,7 +97,7 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
     for gone in &campaign.gone {
         encode_domain(&gone.part, &gone.name, words_max, out);
     }
-    for name in &campaign.unserved {
+    for name in campaign.unserved.iter() {
         out.put(tag::UNSERVED, &[name.as_bytes()]);
     }
     out.put(tag::REBOOT, &[&[beside.reboot.code()], &beside.boot]);
@@ -459,11 +459,12 @@ fn text<const N: usize>(bytes: &[u8]) -> Option<String<N>> {
 mod tests {
     use super::super::format::{open, seal, Kind};
     use super::*;
+    use crate::limits::{ACTIVITY_ID_MAX, SAVED_STATE_MAX};
     use crate::model::ActivityKey;
     use crate::model::{ActionStatus, Command, Status};
     use crate::orchestrator::event::{Action, DesiredState, Part};
 
-    const SLOT: usize = 8192;
+    const SLOT: usize = 2 * SAVED_STATE_MAX;
 
     fn names() -> Vec<std::string::String> {
         ["containers", "self-update", "idle"].map(str::to_owned).to_vec()
@@ -602,8 +603,8 @@ mod tests {
     }
 
     #[test]
-    fn a_state_with_every_domain_failed_stays_within_its_budget() {
-        let names: Vec<_> = (0..DOMAINS_MAX).map(|n| format!("{n:0>32}")).collect();
+    fn a_state_with_sixteen_domains_failed_stays_within_its_budget() {
+        let names: Vec<_> = (0..16).map(|n| format!("{n:0>32}")).collect();
         let parts: Vec<_> = names
             .iter()
             .enumerate()
@@ -621,5 +622,43 @@ mod tests {
         }
         let len = written(&campaign, &names, &Beside::default()).len();
         assert!(len <= 2048, "{len} bytes");
+    }
+
+    #[test]
+    fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
+        let names: Vec<_> = (0..DOMAINS_MAX).map(|n| format!("{n:0>DOMAIN_ID_MAX$}")).collect();
+        let activity = "a".repeat(ACTIVITY_ID_MAX);
+        let words = |n: usize| Some(Reason::Words(String::try_from("w".repeat(n).as_str()).unwrap()));
+        let mut lens = Vec::new();
+        let silent = Some(Reason::Silent(Some(Command::Update), u64::MAX));
+        for reason in [words(512), silent, Some(Reason::Limit(Limit::Component))] {
+            let mut campaign = campaign();
+            campaign.reset();
+            campaign.activity = String::try_from(activity.as_str()).unwrap();
+            (campaign.asking, campaign.approved) = (Some(Phase::Activate), Some(Phase::Activate));
+            (campaign.outcome, campaign.cause) = (Some(Status::Incomplete), Some(Cause::ConsentLate));
+            for place in 0..DOMAINS_MAX {
+                let mut part = Domain::owing(State::Working(Phase::Update));
+                (part.failure, part.cleanup) = (reason.clone(), reason.clone());
+                part.obligation.kept = reason.clone();
+                (part.obligation.course, part.obligation.is_remembered) = (9, true);
+                (0..ORDERS_MAX).for_each(|_| part.obligation.queue.push(Some(Command::Update), 9));
+                campaign.domains[place] = Some(part);
+            }
+            for n in 0..ACTIONS_MAX {
+                let (id, component) = (format!("{n}"), format!(r#"{{"id":"{n}"}}"#));
+                let (id, message) = (Text::parse(&id).unwrap(), Text::default());
+                let action = Action { id, component: &component, status: None, progress: 1, message };
+                campaign.actions.merge(DomainIx::new(0).unwrap(), &action).unwrap();
+            }
+            let beside = Beside { reboot: Reboot::Waiting, boot: [7; 16], question: Some((Phase::Activate, [9; 16])) };
+            let slot = written(&campaign, &names, &beside);
+            let after = resumed(&slot, &names).unwrap().campaign;
+            assert_eq!(after.domains.iter().flatten().count(), DOMAINS_MAX);
+            lens.push(slot.len());
+        }
+        println!("{lens:?} bytes");
+        let most = lens.into_iter().max().unwrap();
+        assert!(most <= SAVED_STATE_MAX, "{most} bytes");
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use heapless::{String, Vec};
+use heapless::String;
 
 use crate::limits::{DOMAINS_MAX, DOMAIN_ID_MAX, TOPIC_FORM_MAX, TOPIC_OUT_MAX};
 use crate::model::DomainIx;
@@ -104,7 +104,8 @@ impl fmt::Display for TopicError<'_> {
 #[derive(Clone, Debug)]
 pub struct Topics {
     manager: TopicForm,
-    agents: Vec<TopicForm, DOMAINS_MAX>,
+    /// At most `DOMAINS_MAX`.
+    agents: Vec<TopicForm>,
 }
 
 impl Topics {
@@ -114,7 +115,8 @@ impl Topics {
     /// # Errors
     /// Two of them have the same topics, there are too many, or one has none.
     pub fn new<'d>(manager: &'d str, agents: &[&'d str]) -> Result<Topics, TopicError<'d>> {
-        let mut topics = Topics { manager: topic_form(manager)?, agents: Vec::new() };
+        let mut topics =
+            Topics { manager: topic_form(manager)?, agents: Vec::with_capacity(agents.len().min(DOMAINS_MAX)) };
         for domain in agents {
             let form = topic_form(domain)?;
             if form == topics.manager {
@@ -123,7 +125,10 @@ impl Topics {
             if let Some(place) = topics.agents.iter().position(|other| *other == form) {
                 return Err(TopicError::Same(agents[place], domain));
             }
-            topics.agents.push(form).map_err(|_| TopicError::TooMany)?;
+            if topics.agents.len() >= DOMAINS_MAX {
+                return Err(TopicError::TooMany);
+            }
+            topics.agents.push(form);
         }
         Ok(topics)
     }
@@ -249,7 +254,7 @@ mod tests {
     #[test]
     fn everything_but_the_consent_is_subscribed_to() {
         let topics = Topics::new("device", &["containers", "self-update"]).unwrap();
-        let filters: std::vec::Vec<_> = topics.subscriptions().map(|i| topics.incoming(i)).collect();
+        let filters: Vec<_> = topics.subscriptions().map(|i| topics.incoming(i)).collect();
         assert_eq!(
             filters,
             [
@@ -294,11 +299,11 @@ mod tests {
 
     #[test]
     fn as_many_and_as_long_domains_as_the_limits_allow_have_topics() {
-        let names: std::vec::Vec<_> = (0..=DOMAINS_MAX).map(|n| format!("{n:0>64}")).collect();
-        let names: std::vec::Vec<_> = names.iter().map(|name| name.as_str()).collect();
+        let names: Vec<_> = (0..=DOMAINS_MAX).map(|n| format!("{n:0>64}")).collect();
+        let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
         let topics = Topics::new("device", &names[..DOMAINS_MAX]).unwrap();
-        assert_eq!(topics.outgoing(Outgoing::AgentCommand(ix(15))).len(), 64 + 6 + 21);
-        assert_eq!(Topics::new("device", &names).unwrap_err().to_string(), "more than 16 domains");
+        assert_eq!(topics.outgoing(Outgoing::AgentCommand(ix(DOMAINS_MAX - 1))).len(), 64 + 6 + 21);
+        assert_eq!(Topics::new("device", &names).unwrap_err().to_string(), "more than 64 domains");
         let long = "x".repeat(65);
         assert!(Topics::new(&long, &[]).unwrap_err().to_string().ends_with("is longer than 64 bytes"));
         let topics = Topics::new(names[0], &[]).unwrap();

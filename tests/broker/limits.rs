@@ -47,7 +47,7 @@ fn assert_refused(peers: &mut Peers, activity: &str, limit: usize, sound: Value)
 }
 
 #[test]
-fn sixteen_domains_with_256_components_in_256_kib_complete() {
+fn sixty_four_domains_with_256_components_in_256_kib_complete() {
     let names = names(DOMAINS_MAX);
     let domains: Vec<&str> = names.iter().map(String::as_str).collect();
     let (_broker, _manager, mut peers) = world(&domains);
@@ -112,7 +112,7 @@ fn one_component_past_256_is_refused() {
 }
 
 #[test]
-fn one_domain_past_16_is_refused() {
+fn one_domain_past_64_is_refused() {
     let names = names(DOMAINS_MAX + 1);
     let domains: Vec<&str> = names.iter().map(String::as_str).collect();
     let served = &domains[..DOMAINS_MAX];

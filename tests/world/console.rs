@@ -38,7 +38,7 @@ impl World {
         let mut tries = 0;
         while !self.router.handle_console(self.clock(), &host, request.as_bytes(), &mut answer) {
             tries += 1;
-            if tries > 2_000 {
+            if tries > 20_000 {
                 return None;
             }
             self.run_for(20);
@@ -378,6 +378,33 @@ fn status_and_a_redraw_fit_a_screen_and_a_second_on_a_serial_line() {
     let (_, small) = world.asks(r#"{"command":"watch","columns":40,"rows":10}"#);
     assert!(small.lines().count() < 10 && small.ends_with("\n... and 9 more\n"), "{small}");
     assert!(small.lines().all(|line| line.chars().count() < 40), "{small}");
+}
+
+#[test]
+fn of_64_domains_status_takes_a_line_each_and_half_a_second_and_a_redraw_fits_a_screen() {
+    let names: Vec<String> = (0..64).map(|n| format!("domain-number-{n}-{}", "x".repeat(45))).collect();
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    let mut world = World::plain(&names);
+    world.backend_applies(&"i".repeat(200), &desired_state(&names));
+    let wide = "w".repeat(250);
+    for name in &names {
+        let component = format!(r#"{{"id":"{name}:{wide}","version":"1"}}"#);
+        let action = format!(r#"{{"component":{component},"status":"UPDATING","progress":50,"message":"{wide}"}}"#);
+        let payload = format!(r#"{{"status":"IDENTIFYING","message":"{wide}","actions":[{action}]}}"#);
+        world.agent_says(name, format!(r#"{{"activityId":"{}","payload":{payload}}}"#, "i".repeat(200)));
+    }
+    let (answer, status) = world.asks(r#"{"command":"status","columns":80,"rows":24,"json":true}"#);
+    assert!(status.is_empty() && answer["data"]["domains"].as_array().map(Vec::len) == Some(64), "{answer}");
+    assert_eq!(answer["data"]["activity"]["agents"].as_array().map(Vec::len), Some(64), "{answer}");
+    let (_, status) = world.asks(r#"{"command":"status","columns":80,"rows":24}"#);
+    println!("{} bytes, {} ms at 115,200 baud", status.len(), status.len() * 1000 / BYTES_A_SECOND);
+    assert!(status.lines().count() == 64 + 7 && status.lines().all(|line| line.chars().count() < 80), "{status}");
+    assert!(status.len() < BYTES_A_SECOND / 2, "{} bytes", status.len());
+    let (_, watch) = world.asks(r#"{"command":"watch","columns":80,"rows":24}"#);
+    assert!(watch.lines().count() < 24 && watch.lines().all(|line| line.chars().count() < 80), "{watch}");
+    assert!(watch.ends_with("\n... and 43 more\n") && watch.len() < BYTES_A_SECOND / 4, "{watch}");
+    let (_, whole) = world.asks(r#"{"command":"watch","columns":80,"rows":0}"#);
+    assert_eq!(whole.lines().count(), 65, "{whole}");
 }
 
 #[test]

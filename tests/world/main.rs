@@ -31,6 +31,7 @@ mod heap;
 mod journal;
 mod kind;
 mod late;
+mod many;
 mod model;
 mod power;
 mod random;

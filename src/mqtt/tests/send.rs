@@ -293,7 +293,9 @@ fn room_is_made_from_the_newest_class_then_from_details_then_none_is_left() {
     peer.publish(NEWEST, &big).unwrap();
     peer.publish(Class::Newest(2), &big).unwrap();
     peer.publish(KEEP, &big).unwrap();
-    // 360 of 384 KiB are used.
+    peer.publish(KEEP, &big).unwrap();
+    peer.publish(KEEP, &big).unwrap();
+    // 480,000 of 524,288 bytes are used.
     assert!(peer.session.has_room(120_000, 1));
     peer.publish(KEEP, &big).unwrap(); // in place of the first `NEWEST`
     assert!(!peer.session.has_room(120_000, 1) && peer.session.has_room(60_000, 1));
@@ -302,11 +304,11 @@ fn room_is_made_from_the_newest_class_then_from_details_then_none_is_left() {
     assert_eq!(peer.publish(NEWEST, &big), Err(PublishError::Full), "details only go for what must be kept");
     peer.session.publish(peer.now, with_detail).unwrap(); // in place of a detail
     peer.publish(KEEP, &big).unwrap(); // and of the next
-    let twice = format!("{big}{big}{big}");
-    assert_eq!(peer.publish(KEEP, &twice), Err(PublishError::Full));
+    let thrice = format!("{big}{big}{big}");
+    assert_eq!(peer.publish(KEEP, &thrice), Err(PublishError::Full));
     let begun = format!("!{big}");
     let sent = bodies(&peer.sent());
-    assert_eq!(sent, [&begun, "!", "!", &big, &big, &big, &begun, &big]);
+    assert_eq!(sent, [&begun, "!", "!", &big, &big, &big, &big, &big, &begun, &big]);
 }
 
 #[test]

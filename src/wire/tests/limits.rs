@@ -13,10 +13,10 @@ fn refusal(payload: &str) -> String {
 }
 
 #[test]
-fn sixteen_domains_pass_and_seventeen_do_not() {
+fn sixty_four_domains_pass_and_sixty_five_do_not() {
     let domains = |n| format!(r#"{{"domains":[{}]}}"#, list(n, |i| format!(r#"{{"id":"d{i}"}}"#)));
-    assert_eq!(desired_state_of(message(&domains(16)).as_bytes()).unwrap().domains(), 16);
-    assert_eq!(refusal(&domains(17)), "payload has more than 16 domains (byte 252)");
+    assert_eq!(desired_state_of(message(&domains(64)).as_bytes()).unwrap().domains(), 64);
+    assert_eq!(refusal(&domains(65)), "payload has more than 64 domains (byte 876)");
 }
 
 #[test]

@@ -62,8 +62,13 @@ impl Course {
         self.want_at_console(&wish);
     }
 
-    /// Whatever was lost on the way before: the manager takes the next.
+    /// Whatever was lost on the way before: the manager takes the next, if it can save it.
     pub(super) fn takes_the_next(&mut self) {
+        if let Some(disk) = &mut self.world.disk {
+            disk.fails = None;
+            // Time for another try.
+            self.world.run_for(600_000);
+        }
         let before = self.world.accepted.borrow().len();
         self.reboot_fails();
         let (activity, timestamp) = (self.next_activity(), Some(self.world.wall()));
