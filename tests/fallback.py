@@ -6,7 +6,8 @@ manager when a certain one comes by, before it is passed on. So a case is a cour
 versions, in turn), a shape (what the activity comes to) and a moment (the number of the
 packet, from the desired state on). After a kill the next version starts with the same
 state folder, and the last one has to bring the activity to its right end, or, where
-0.1.0 reads what it does not know, to none; then it has to take the next activity.
+0.1.0 reads what it does not know, to none; then it has to take the next activity. One
+that went before it, and has ended, must not come to another end.
 """
 
 import argparse
@@ -63,6 +64,10 @@ class Relay:
         with self.lock:
             self.passed, self.moment, self.awaited = 0 if counts_at_once else None, moment, None
             self.cut = None
+
+    def next_turn(self):
+        """What was connected before has no say any more."""
+        with self.lock:
             self.turn += 1
 
     def accept(self):
@@ -219,7 +224,8 @@ class World:
         return process
 
     def start(self, version, moment, is_first):
-        self.relay.arm(moment, counts_at_once=not is_first)
+        self.relay.next_turn()
+        self.relay.arm(None if is_first else moment, counts_at_once=not is_first)
         # Only now: until then a thread of the relay may still kill the one before.
         self.is_killed = False
         self.dead.clear()
@@ -230,6 +236,12 @@ class World:
             self.manager = self.run("manager", program)
         if is_first:
             wait("the manager knows the agents", lambda: self.is_ready(self.status()))
+            # An activity before it: what was saved of that must not come back.
+            self.apply("zero", "1")
+            self.await_end("zero")
+            wait("the activity before it is over", self.is_idle)
+            time.sleep(0.1)
+            self.relay.arm(moment, counts_at_once=False)
 
     def kill(self):
         with self.turn:
@@ -252,6 +264,10 @@ class World:
     def is_ready(self, status):
         domains = status.get("domains", [])
         return status.get("connection", {}).get("connected") and domains and all(d["inventoryKnown"] for d in domains)
+
+    def is_idle(self):
+        status = self.status()
+        return status.get("connection", {}).get("connected") and "activity" not in status
 
     def hear(self, _client, _data, message):
         self.heard = time.monotonic()
@@ -281,8 +297,7 @@ class World:
             now = time.monotonic()
             if now - max(self.heard, begun) > QUIET_S and now - asked > 0.3:
                 asked = now
-                status = self.status()
-                if status.get("connection", {}).get("connected") and "activity" not in status:
+                if self.is_idle():
                     return
             time.sleep(0.01)
         raise Fault(f"{activity} has no end within {PATIENCE_S} s")
@@ -321,7 +336,6 @@ class Case:
     faults: list = dataclasses.field(default_factory=list)
     errors: list = dataclasses.field(default_factory=list)
     cut: str = ""
-    took: float = 0
     report: str = ""
 
     def name(self):
@@ -333,9 +347,7 @@ class Case:
 
     def play(self, programs):
         """Plays it, and says at once if anything is wrong."""
-        start = time.monotonic()
         self.attempt(programs)
-        self.took = time.monotonic() - start
         if self.faults:
             with tempfile.NamedTemporaryFile("w", prefix="um-fallback-", suffix=".log", delete=False) as file:
                 file.write(self.report)
@@ -382,15 +394,23 @@ class Case:
 
     def judge(self, world):
         right = SHAPES[self.shape]
-        world.apply("two", "3")
-        world.await_end("two")
+        wait("the activity is over", world.is_idle)
+        # While it tells the end of the first one again, another one is refused.
+        for activity in ("two", "three", "four"):
+            world.apply(activity, "3")
+            world.await_end(activity)
+            if not any("in progress" in words for _, words in world.ends(activity)):
+                break
+            time.sleep(QUIET_S)
         # What would still come of the first one.
         time.sleep(0.2)
         # An end may come again, but no other one.
-        ends, next_ends = set(world.ends("one")), set(world.ends("two"))
+        ends, next_ends = set(world.ends("one")), set(world.ends(activity))
         self.outcome = "none" if not ends else "right" if ends == {right} else "wrong"
         if self.outcome == "wrong" or self.outcome == "none" and not COURSES[self.course]:
             self.faults.append(f"the end is {ends or 'none'}, not {right}")
+        if set(world.ends("zero")) != {right}:
+            self.faults.append(f"the activity before has the ends {world.ends('zero')}, not {right}")
         if next_ends != {right}:
             self.faults.append(f"the next activity's end is {next_ends or 'none'}, not {right}")
         if world.manager.poll() is not None:

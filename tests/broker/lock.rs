@@ -1,5 +1,6 @@
 //! Two managers with one state folder.
 
+use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -46,4 +47,21 @@ fn a_second_manager_with_the_same_state_folder_ends_at_once_and_names_the_first(
     check(&mut first);
     assert_eq!(first.terminate().0, Some(0));
     assert!(!state.join("pid").exists());
+}
+
+#[test]
+fn a_state_folder_that_vanished_is_locked_again() {
+    let broker = Broker::prepare(free_port("127.0.0.1"), "");
+    let first = start(&broker);
+    let state = first.folder.file("state");
+    std::fs::remove_dir_all(&state).unwrap();
+    // Something to save: the console needs no broker.
+    let mut console = UnixStream::connect(first.folder.file("console.sock")).unwrap();
+    let payload = json!({ "domains": [{ "id": "containers", "components": [{ "id": "app", "version": "1" }] }] });
+    let request = json!({ "command": "apply", "activityId": "one", "timestamp": 1, "payload": payload });
+    writeln!(console, "{request}").unwrap();
+    wait_until("the folder is made again and locked", PATIENCE, || state.join("pid").exists());
+    let (code, words, _) = first.rival();
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains(&format!("another manager, process {};", first.id())), "{words}");
 }
