@@ -256,6 +256,11 @@ impl Actions {
         DomainSet::first(DOMAINS_MAX).iter().flat_map(|domain| self.all.iter().filter(move |a| a.domain == domain))
     }
 
+    /// Those of a domain, as they first came.
+    pub fn of(&self, domain: DomainIx) -> impl Iterator<Item = &KnownAction> {
+        self.all.iter().filter(move |action| action.domain == domain)
+    }
+
     /// All, as they first came.
     pub fn in_order_of_arrival(&self) -> &[KnownAction] {
         &self.all

@@ -33,7 +33,7 @@ mod resume_tests;
 mod running;
 mod synchronised;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use campaign::Campaign;
 pub use effect::{Effect, Effects};

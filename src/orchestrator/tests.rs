@@ -12,7 +12,7 @@ use crate::model::{
     ActionStatus, ActivityKey, Cause, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reason, Run, Status,
 };
 
-pub(super) const SETTINGS: Settings = Settings {
+pub(crate) const SETTINGS: Settings = Settings {
     phase_timeout_ms: 600_000,
     resume_after_ms: 60_000,
     read_timeouts_ms: [20_000; DOMAINS_MAX],

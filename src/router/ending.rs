@@ -1,4 +1,4 @@
-//! The good-bye: the last report is acknowledged, the subscriptions are ended if
+//! The good-bye: what is being saved is saved, the last report is acknowledged, the subscriptions are ended if
 //! the session is clean, then DISCONNECT. Each step has its own short limit, so
 //! that a broker that is gone holds nothing up.
 
@@ -33,9 +33,10 @@ impl Ending {
         }
     }
 
-    pub(super) fn begin(&mut self, now: Tick, connected: bool) {
+    /// `is_busy`: there is something to be said to the broker, or to be saved.
+    pub(super) fn begin(&mut self, now: Tick, is_busy: bool) {
         *self = match self {
-            Ending::No if connected => Ending::Draining(now.after(DRAIN_MS)),
+            Ending::No if is_busy => Ending::Draining(now.after(DRAIN_MS)),
             _ => Ending::Over,
         };
     }
@@ -46,8 +47,9 @@ impl Ending {
         }
     }
 
+    /// The link is gone: what is being saved may still take its time.
     pub(super) fn handle_link_down(&mut self) {
-        if !self.is_no() {
+        if !self.is_no() && !matches!(self, Ending::Draining(_)) {
             *self = Ending::Over;
         }
     }
@@ -56,10 +58,10 @@ impl Ending {
 impl Router {
     pub(super) fn advance_ending(&mut self, now: Now) {
         match self.ending {
-            Ending::Draining(until)
-                if self.session.unacknowledged() == 0 && !self.store.is_saving() || until <= now.tick =>
-            {
-                if self.clean_session {
+            Ending::Draining(until) if !self.is_draining() || until <= now.tick => {
+                if !self.session.is_connected() {
+                    self.ending = Ending::Over;
+                } else if self.clean_session {
                     self.unsubscribe(now);
                     self.ending = Ending::Unsubscribing(now.tick.after(UNSUBSCRIBE_MS));
                 } else {
@@ -71,6 +73,11 @@ impl Router {
             Ending::Disconnecting(until) if until <= now.tick => self.ending = Ending::Over,
             _ => {}
         }
+    }
+
+    /// Whether a report waits for the broker, or something is being saved.
+    fn is_draining(&self) -> bool {
+        self.session.is_connected() && self.session.unacknowledged() > 0 || self.store.is_writing()
     }
 
     fn leave(&mut self, now: Now) {

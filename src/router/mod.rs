@@ -163,6 +163,7 @@ impl Router {
         self.session.handle_link_down(now.tick);
         self.handle_events(now);
         self.ending.handle_link_down();
+        self.advance_ending(now);
     }
 
     /// Where to read into; empty: do not read now.
@@ -250,7 +251,7 @@ impl Router {
             self.end_activity(now);
             self.publish_status(now, false);
         }
-        self.ending.begin(now.tick, self.session.is_connected());
+        self.ending.begin(now.tick, self.session.is_connected() || self.store.is_writing());
         self.advance_ending(now);
     }
 

@@ -8,7 +8,7 @@ use super::Router;
 use crate::model::time::Now;
 use crate::model::{Cause, DomainIx, Run, Status};
 use crate::mqtt::{Ack, Class};
-use crate::orchestrator::Event;
+use crate::orchestrator::{Campaign, Event};
 use crate::store::journal::Kind;
 use crate::store::reports::Report;
 use crate::store::state::Beside;
@@ -49,6 +49,11 @@ impl Router {
         let identity = self.identity();
         let Router { kept, .. } = self;
         self.store.poll_write(now, &content!(self, question), &mut || kept.take_draft(identity.as_deref()))
+    }
+
+    /// The running activity or the last one, for those who look on.
+    pub fn campaign(&self) -> Option<&Campaign> {
+        self.orchestrator.campaign()
     }
 
     /// Why what changes cannot be saved at this moment; none if it can.

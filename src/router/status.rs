@@ -50,7 +50,11 @@ impl Router {
             out.write_str("the owner's consent to ")?;
         }
         let phase = campaign.asking.unwrap_or(campaign.phase);
-        out.write_str(phase.name())
+        out.write_str(phase.name())?;
+        match self.failure() {
+            Some(why) => write!(out, ", not saved: {why}"),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn publish_status(&mut self, now: Now, online: bool) {

@@ -140,7 +140,7 @@ fn draft(kind: Kind) -> Draft {
     match kind {
         Kind::State => Draft::new(kind, 4096, |out| {
             state::encode(&campaign(), &names(), &BESIDE, out);
-            state::encode_along(&campaign(), &names(), 5, out);
+            state::encode_along(&campaign(), 5, out);
         }),
         Kind::Document => document::encode(PAYLOAD.as_bytes(), b""),
         Kind::Actions => actions::encode(&campaign(), &names(), b""),

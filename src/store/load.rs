@@ -1,6 +1,6 @@
 //! What a start finds. Whatever can be read counts, whatever else cannot.
 
-use super::format::{fields, Fields, Flaw, Kind, STATE};
+use super::format::{fields, open, Fields, Flaw, Kind, Record, STATE};
 use super::journal::{Journal, Past};
 use super::reports::Report;
 use super::session::Session;
@@ -28,6 +28,11 @@ impl Found {
     fn of(&self, kind: Kind) -> slots::Found<'_> {
         let [a, b] = &self.0[kind.place()];
         slots::look(a.as_deref().unwrap_or_default(), b.as_deref().unwrap_or_default(), kind)
+    }
+
+    /// The records of a kind that are whole.
+    fn records(&self, kind: Kind) -> impl Iterator<Item = Record<'_>> {
+        self.0[kind.place()].iter().filter_map(move |slot| open(slot.as_deref().ok()?, kind).ok())
     }
 
     /// The fields of the newest record of a kind.
@@ -115,8 +120,9 @@ impl Store {
             self.states.must_be_alone = true;
             return own;
         }
-        let carried = [Kind::Document, Kind::Actions, Kind::History].into_iter().filter_map(|kind| {
-            let (tag, content) = fields(found.fields(kind)).next()?;
+        let kinds = [Kind::Document, Kind::Actions, Kind::History].into_iter();
+        let carried = kinds.flat_map(|kind| found.records(kind)).filter_map(|record| {
+            let (tag, content) = fields(record.fields).next()?;
             (tag == STATE).then(|| state::decode(content, names)).flatten()
         });
         let all = own.into_iter().chain(carried);

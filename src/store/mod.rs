@@ -231,6 +231,11 @@ impl Store {
         self.is_on && self.failing.is_none() && (is_behind || self.held.has_effects())
     }
 
+    /// Whether something is being written, or is to be tried at once.
+    pub fn is_writing(&self) -> bool {
+        self.job.is_some() || self.is_saving() || self.failing.as_ref().is_some_and(Failing::is_hurried)
+    }
+
     /// Whether decisions wait for a save.
     pub fn has_held(&self) -> bool {
         self.held.has_effects()

@@ -83,6 +83,10 @@ impl Failing {
         self.is_hurried = true;
     }
 
+    pub(super) fn is_hurried(&self) -> bool {
+        self.is_hurried
+    }
+
     fn is_due(&self, now: Tick) -> bool {
         self.is_hurried || self.due.is_some_and(|due| due <= now)
     }
@@ -173,7 +177,7 @@ impl Store {
         *version = version.wrapping_add(1);
         let mut out = Fields::new(scratch);
         out.extend(latest);
-        state::encode_along(campaign, content.names, *version, &mut out);
+        state::encode_along(campaign, *version, &mut out);
         let state = out.written();
         let has_room = |kind: &Kind| match kind {
             Kind::Document => document::size(content.payload) + FIELD + state.len() <= SAVED_RECORD_MAX,

@@ -51,7 +51,8 @@ mod tag {
     pub const RUN: u8 = 23;
     /// Counts up with each state that is written, in whatever record.
     pub const VERSION: u8 = 24;
-    /// A domain's actions: its name, then identifier, status and progress of each.
+    /// A domain's actions: which of the domains above it is, then identifier, status and
+    /// progress of each.
     pub const PROGRESS: u8 = 25;
 }
 
@@ -110,21 +111,19 @@ pub fn encode(campaign: &Campaign, names: &[std::string::String], beside: &Besid
 
 /// Writes what goes with a state, though a change of it alone is not worth a save: which
 /// version of it this is, and how far the actions are, as many as there is room for.
-pub fn encode_along(campaign: &Campaign, names: &[std::string::String], version: u32, out: &mut Fields<'_>) {
+pub fn encode_along(campaign: &Campaign, version: u32, out: &mut Fields<'_>) {
     out.put(tag::VERSION, &[&version.to_le_bytes()]);
     let mut room = SAVED_PROGRESS_MAX;
-    for (place, name) in names.iter().enumerate().take(DOMAINS_MAX) {
+    for (nth, domain) in campaign.participants().iter().enumerate() {
         let mut content = heapless::Vec::<u8, SAVED_PROGRESS_MAX>::new();
-        let of_domain = campaign.actions.iter().filter(|action| action.domain.place() == place);
-        for action in of_domain {
+        for action in campaign.actions.of(domain) {
             let id = action.id().as_json().as_bytes();
-            let head = if content.is_empty() { FIELD + 1 + name.len() } else { 0 };
+            let head = if content.is_empty() { FIELD + 1 } else { 0 };
             let Some(left) = room.checked_sub(head + 2 + id.len() + 2) else { continue };
             room = left;
             if content.is_empty() {
                 // There is room for all that is put into it here and below.
-                let _ = content.push(name.len() as u8);
-                let _ = content.extend_from_slice(name.as_bytes());
+                let _ = content.push(nth as u8);
             }
             let _ = content.extend_from_slice(&(id.len() as u16).to_le_bytes());
             let _ = content.extend_from_slice(id);
@@ -321,7 +320,13 @@ impl Reader<'_> {
                 let pairs = content.chunks_exact(2).take(ACTIONS_MAX);
                 progress.places = pairs.map(|pair| (ActionStatus::of_code(pair[0]), pair[1].min(100))).collect();
             }
-            tag::PROGRESS => drop(progress.take(content, self.names)),
+            tag::PROGRESS => {
+                let nth = usize::from(*content.first()?);
+                let name = self.parts.get(nth).map(|part| part.name.as_bytes());
+                if let Some(domain) = name.and_then(|name| place_of(name, self.names)) {
+                    let _ = progress.take(domain, &content[1..]);
+                }
+            }
             tag::REBOOT => {
                 beside.reboot = Reboot::of_code(*content.first()?).unwrap_or_default();
                 beside.boot = content.get(1..17)?.try_into().ok()?;
@@ -336,11 +341,7 @@ impl Reader<'_> {
 
 impl Progress {
     /// Takes in that of a domain's actions.
-    fn take(&mut self, content: &[u8], names: &[std::string::String]) -> Option<()> {
-        let (len, rest) = content.split_first()?;
-        let name = rest.get(..usize::from(*len))?;
-        let domain = place_of(name, names)?;
-        let mut rest = rest.get(name.len()..)?;
+    fn take(&mut self, domain: DomainIx, mut rest: &[u8]) -> Option<()> {
         while let [low, high, after @ ..] = rest {
             let len = usize::from(u16::from_le_bytes([*low, *high]));
             let id = Text::parse(core::str::from_utf8(after.get(..len)?).ok()?)?;
@@ -500,7 +501,7 @@ mod tests {
         let mut slot = vec![0; SLOT];
         let mut out = Fields::new(&mut slot);
         encode(campaign, names, beside, &mut out);
-        encode_along(campaign, names, 8, &mut out);
+        encode_along(campaign, 8, &mut out);
         let len = out.total().unwrap();
         let total = seal(&mut slot, Kind::State, 1, len).unwrap();
         slot.truncate(total);

@@ -333,6 +333,12 @@ impl Disk {
         self.newest.map_or(0, |(_, _, len)| len)
     }
 
+    /// What is on the disk, to look at.
+    pub fn found(&self) -> Found {
+        let read = |kind: Kind, slot: Slot| self.files.read(&slot.name(kind)).unwrap_or_default();
+        Found(Kind::ALL.map(|kind| Slot::ALL.map(|slot| Ok(read(kind, slot)))))
+    }
+
     /// What a start finds.
     pub fn load(&mut self) -> Found {
         Shell(self.files.clone()).load()

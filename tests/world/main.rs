@@ -11,6 +11,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod acked;
 mod actors;
 mod better;
 mod broker;

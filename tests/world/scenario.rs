@@ -414,7 +414,11 @@ impl World {
             }
             let sent = self.out[..n].to_vec();
             for packet in self.broker.packets(&sent) {
+                let taken = self.broker.taken.len();
                 self.broker.handle(self.now, packet);
+                if self.broker.taken.len() > taken {
+                    heap::of_world(|| self.nothing_is_acknowledged_whose_save_is_lost());
+                }
                 if self.pass(Moment::Sent) {
                     return true;
                 }

@@ -123,7 +123,7 @@ impl Course {
         let beside = Beside { reboot: self.orchestrator.reboot(), ..Beside::default() };
         let write = |out: &mut Fields<'_>| {
             state::encode(self.campaign(), &names, &beside, out);
-            state::encode_along(self.campaign(), &names, 1, out);
+            state::encode_along(self.campaign(), 1, out);
         };
         let state = Draft::new(Kind::State, HEADER + SAVED_STATE_MAX, write).unwrap();
         let actions = actions::encode(self.campaign(), &names, b"").unwrap();

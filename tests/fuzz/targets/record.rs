@@ -77,7 +77,7 @@ fn assert_state(fields: &[u8], names: &[String]) {
         let state::Saved { campaign, beside, .. } = saved;
         written(Draft::new(Kind::State, HEADER + SAVED_STATE_MAX, |out| {
             state::encode(campaign, names, beside, out);
-            state::encode_along(campaign, names, 7, out);
+            state::encode_along(campaign, 7, out);
         }))
     };
     let again = state::decode(&write(&first), names).expect("what was written is read");
