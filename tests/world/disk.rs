@@ -90,6 +90,8 @@ pub struct Disk {
     pub fails: Option<(usize, &'static str)>,
     /// Whether one has failed.
     pub has_failed: bool,
+    /// What was saved was lost once.
+    was_lost: bool,
     /// Bytes that were written, and syncs.
     pub written: usize,
     pub syncs: usize,
@@ -294,9 +296,9 @@ impl Disk {
         self.files.0.borrow().operations
     }
 
-    /// Whether anything does not work.
+    /// Whether anything does not work, or what was saved was lost once.
     pub fn is_unsound(&self) -> bool {
-        self.fails.is_some() || !self.files.0.borrow().faults.is_empty()
+        self.fails.is_some() || self.was_lost || !self.files.0.borrow().faults.is_empty()
     }
 
     /// This does not work from now on.
@@ -312,6 +314,7 @@ impl Disk {
 
     /// The folder is gone, with all that was in it.
     pub fn vanish(&mut self) {
+        self.was_lost = true;
         let mut files = self.files.0.borrow_mut();
         files.all.clear();
         files.has_vanished = true;

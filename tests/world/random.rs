@@ -107,8 +107,6 @@ struct Course {
     wishes: Wishes,
     /// The edge does not say who the twin is.
     is_edge_silent: bool,
-    /// What was saved was lost once.
-    has_vanished: bool,
     reboots_failed: usize,
 }
 
@@ -139,7 +137,6 @@ impl Course {
             domains,
             wishes: Wishes::default(),
             is_edge_silent: false,
-            has_vanished: false,
             reboots_failed: 0,
         };
         course.set_up_disk();
@@ -183,10 +180,7 @@ impl Course {
             5..=6 => disk.add(Fault::Once(None)),
             7 => disk.add(Fault::ReadOnly),
             // What was saved is lost until it is written anew.
-            8 if self.world.power.cuts.is_empty() => {
-                self.has_vanished = true;
-                disk.vanish();
-            }
+            8 if self.world.power.cuts.is_empty() => disk.vanish(),
             _ => disk.fails = Some((disk.operations(), "Input/output error (os error 5)")),
         }
     }
@@ -213,8 +207,7 @@ impl Course {
 
     /// A cut past a write that failed may lose what was not saved: not in these worlds.
     fn power_cut(&mut self) {
-        let is_unsound = |disk: &Disk| disk.is_unsound() || self.has_vanished;
-        if self.world.disk.as_ref().map_or(true, is_unsound) || self.world.is_off() || self.world.is_unsaved() {
+        if self.world.disk.as_ref().map_or(true, Disk::is_unsound) || self.world.is_off() || self.world.is_unsaved() {
             return;
         }
         let part = self.random.below(1_000) as usize;
