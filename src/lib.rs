@@ -4,28 +4,36 @@
 //! # The way of a message
 //!
 //! ```text
-//! socket -> mqtt -> wire (decode) -> orchestrator -> wire (encode) -> mqtt -> socket
-//!   shell            router: Event       or inventory     router: Effect        shell
+//! socket -> mqtt -> wire (decode) -> orchestrator -> store -> wire (encode) -> mqtt -> socket
+//!   shell            router: Event   or inventory      ^       router: Effect        shell
+//!                                                      v
+//!                                                    shell -> disk
 //! ```
 //!
-//! Bytes come in at [`shell`], which owns the socket, the clocks and the signals.
-//! [`mqtt`] makes packets of them, [`wire`] messages, [`router`] events. The
+//! Bytes come in at [`shell`], which owns the socket, the files, the clocks and the
+//! signals. [`mqtt`] makes packets of them, [`wire`] messages, [`router`] events. The
 //! [`orchestrator`] decides about the activity, [`inventory`] about the current
-//! state. What they want done goes the same way back. Time is an argument all the
-//! way: only the shell reads a clock, and only the shell awaits.
+//! state. What they decide goes the same way back; [`store`] holds back what depends on a
+//! state that is not saved yet. Time is an argument all the way: only the shell reads a
+//! clock, and only the shell awaits.
+//!
+//! At a start the way is shorter: `shell` reads the files, `store` decodes them, and the
+//! orchestrator takes the activity up with [`orchestrator::Event::Boot`].
 //!
 //! # Where to change what
 //!
 //! | change | place |
 //! | --- | --- |
+//! | a phase, command, status, reason or limit: its name, its code on disk, its meaning | [`model`], one table each |
 //! | the course of an activity | [`orchestrator`]; its rules stand again in [`orchestrator::check`] |
 //! | when inventories are asked for and reported | [`inventory`] |
-//! | how something is spelled in a message or topic | [`wire`] |
+//! | how a message or a topic is spelled | [`wire`] |
 //! | delivery, reconnection, keep-alive | [`mqtt`] |
+//! | what is saved, when and in which format, retries, what waits for a save | [`store`] |
 //! | which event a message is, which message an effect is, log lines | [`router`] |
 //! | what is said of a desired state before it is applied | [`validate`] |
-//! | what the console shows, and the process that asks for it | [`console`], [`journal`] |
-//! | sockets, signals, the process | [`shell`] |
+//! | what the console shows, and the process that asks for it | [`console`]; what has happened: [`store::journal`] |
+//! | sockets, files, signals, the process | [`shell`] |
 //! | how an agent in Rust is written | `agent`, with the feature of that name |
 //! | how a domain is served by an executable | `exec`, with the feature of that name |
 //! | a key, a flag, a default | [`config`] |
@@ -33,12 +41,17 @@
 //!
 //! # Invariants
 //!
-//! - `orchestrator`, `inventory`, `wire` and `mqtt` make no system call, read no
-//!   clock and log nothing. They allocate only when they are made, apart from what
-//!   the MQTT codec needs for each packet that comes in.
-//! - Nothing outside `wire` knows how a status, a command or a topic is spelled.
+//! - `model`, `orchestrator`, `inventory`, `store`, `wire` and `mqtt` make no system call
+//!   and read no clock. All but `store` log nothing, and allocate only when they are made,
+//!   apart from what the MQTT codec needs for each packet that comes in.
+//! - A status, a command or a reason has one name and one code, in `model`. Nothing outside
+//!   `wire` knows how a topic is spelled.
 //! - Nothing outside `mqtt::codec` names the MQTT library.
 //! - Nothing grows past [`limits`].
+//! - No message leaves and none is acknowledged before the state that it depends on is
+//!   saved, except while writing fails. `store` alone sees to that.
+//! - [`model::Run`] says which activity something belongs to, [`model::ActivityKey`] whether
+//!   two desired states are the same. There is no other identity.
 //! - An activity that was accepted gets one final status, and nothing is commanded
 //!   after it.
 //! - What a document is encoded from does not change while it is being sent.

@@ -229,3 +229,78 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::{seal, Draft, HEADER};
+    use super::*;
+    use crate::model::text::Text;
+    use crate::model::time::Tick;
+    use crate::model::{ActivityKey, DomainIx};
+    use crate::orchestrator::event::{DesiredState, Part};
+
+    const NOW: Now = Now { tick: Tick(1), wall: 1_700_000_000_000 };
+
+    fn names() -> Vec<String> {
+        vec!["containers".to_owned()]
+    }
+
+    fn key() -> ActivityKey<'static> {
+        ActivityKey { activity: Text::parse("a-1").unwrap(), timestamp: 5, crc: 77 }
+    }
+
+    /// The only activity, as it identifies or as it has ended.
+    fn campaign(outcome: Option<Status>) -> Campaign {
+        let mut campaign = Campaign::new();
+        let parts = [Part { id: Text::parse("containers").unwrap(), domain: DomainIx::new(0) }];
+        campaign.begin(&DesiredState { key: key(), run: Run(1), parts: &parts });
+        campaign.outcome = outcome;
+        campaign
+    }
+
+    /// Puts the record into the first slot of its kind.
+    fn put(found: &mut Found, draft: Option<Draft>) {
+        let Draft { kind, mut bytes } = draft.unwrap();
+        let fields = bytes.len() - HEADER;
+        seal(&mut bytes, kind, 1, fields).unwrap();
+        found.0[kind.place()][0] = Ok(bytes);
+    }
+
+    /// What a start finds with this state.
+    fn found(campaign: &Campaign) -> Found {
+        let mut found = Found::default();
+        let state = Draft::new(Kind::State, 4096, |out| {
+            state::encode(campaign, &names(), &Beside::default(), out);
+            state::encode_along(campaign, 1, out);
+        });
+        put(&mut found, state);
+        found
+    }
+
+    fn load(found: &Found) -> (Store, Option<Saved>) {
+        let mut store = Store::new(true);
+        let loaded = store.load(NOW, found, &names(), [7; 16]);
+        (store, loaded.saved)
+    }
+
+    #[test]
+    fn an_old_state_that_comes_back_commands_nothing_for_a_finished_activity() {
+        let mut found = found(&campaign(None));
+        assert!(load(&found).1.unwrap().campaign.is_running());
+        let (ended, _) = load(&self::found(&campaign(Some(Status::Incomplete))));
+        put(&mut found, history::encode(&ended.journal, &names(), b""));
+        let (store, saved) = load(&found);
+        let campaign = saved.unwrap().campaign;
+        assert!(!campaign.is_running());
+        assert_eq!(campaign.outcome, Some(Status::Incomplete));
+        assert_eq!(store.journal.past().count(), 1);
+    }
+
+    #[test]
+    fn an_end_that_was_saved_is_known_as_finished_though_the_history_was_not() {
+        let (store, _) = load(&found(&campaign(Some(Status::Completed))));
+        assert!(store.journal.contains(key()));
+        assert_eq!(store.journal.outcome_of(Run(1)), Some(Status::Completed));
+        assert_eq!(store.next_run(), Run(2));
+    }
+}

@@ -1,5 +1,5 @@
-//! What is saved, when, in which format, and whether it has worked: one owner of all of
-//! it. It makes no system call: it hands out writes and takes their results.
+//! What is saved, when, in which format, and whether it has worked: the one owner of all
+//! of it. The store makes no system call: it hands out writes and takes their results.
 //!
 //! # Save before act
 //!
@@ -9,13 +9,19 @@
 //!   poll_write -> Job -> the shell writes -> handle_written ─┴─> out
 //! ```
 //!
-//! Whether something has changed is seen by the state itself: it is encoded after each
-//! event and compared with what was saved. A job takes it as it is when the job begins, so
-//! it covers all that was held before, and what comes in one turn of the loop shares one.
-//! Acknowledgements of messages wait like effects. Timers and notices never do.
+//! After each event the store encodes the activity's state and compares it with the one
+//! that it saved last. If they differ, effects and acknowledgements wait; timers and notices
+//! never do. A job saves the state as it is when the job begins, and lets out all that was
+//! held by then. So the results of one turn of the loop share a save.
 //!
-//! If a write fails, what waits goes out, and the write is tried again: after a pause that
-//! grows, at each further change and at the end, until it works.
+//! # When writing fails
+//!
+//! After the first failed write the store lets out what waits, and holds nothing back until
+//! a write has worked again. It tries again after a pause that grows, at each further
+//! change, and at the end of the process. [`Store::is_unsaved`] says whether the state on
+//! the disk is an older one at this moment. While that is the state of an unfinished
+//! activity, [`Store::obstacle`] says why no other one may begin: after a restart the old
+//! state would come back over that of the newer activity.
 //!
 //! # Slots
 //!
@@ -32,11 +38,21 @@
 //! A slot is overwritten in place and then synced: on flash that is the cheapest
 //! durable write, for it changes neither a directory nor a file's length.
 //!
-//! The desired state's document, its actions and the history are written once for an
-//! activity, the state at each step of its course. A state that changes together with one
-//! of these goes into its record, so that one sync is enough; which one is the newest is
-//! said by its version. Of an activity that has ended the state is overwritten by the next
-//! one's; a final report that the broker has not acknowledged by then is saved before that.
+//! # Records
+//!
+//! | kind | holds | written |
+//! | --- | --- | --- |
+//! | [`state`] | where the activity and each of its domains is | at each step |
+//! | [`document`] | its desired state | once, when it begins |
+//! | [`actions`] | its actions' components | once, when all domains have identified |
+//! | [`history`] | the last activities and events | once, when it ends |
+//! | [`reports`] | final reports of earlier activities that the broker has not acknowledged | before the next activity's state replaces the one that they follow from |
+//! | [`session`] | client ID, subscriptions, the twin's identity | when they change |
+//!
+//! A state that changes together with document, actions or history goes into that record,
+//! so that one sync is enough; the newest of all states is told by its version. Records
+//! name domains and components, and never say their places: the configuration may be
+//! another one at the next start.
 
 pub mod actions;
 pub mod document;

@@ -240,6 +240,22 @@ fn a_redelivered_desired_state_is_ignored_and_one_with_another_timestamp_applied
 }
 
 #[test]
+fn a_redelivery_is_ignored_while_another_activity_runs() {
+    let mut world =
+        World::plain(&["one", "two"]).joined_by(Obedient::new("one")).joined_by(Obedient::paced("two", 1_000));
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    assert_eq!(world.story("a-1"), DONE);
+    world.backend_applies("a-2", &desired_state(&["two"]));
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    world.backend_applies("a-3", &desired_state(&["one"]));
+    assert_eq!(world.story("a-3"), ["IDENTIFICATION_FAILED"]);
+    world.run_for(600_000);
+    for activity in ["a-1", "a-2"] {
+        assert_eq!(world.story(activity), DONE);
+    }
+}
+
+#[test]
 fn running_is_told_at_most_once_in_an_interval_and_only_if_something_changed() {
     let mut world = both_identified(r#""reportFeedbackInterval": "10s""#);
     let running = |world: &World| -> Vec<u64> {

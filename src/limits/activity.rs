@@ -1,0 +1,61 @@
+//! The course of an activity.
+
+use super::{DOMAINS_MAX, HELD_MAX};
+
+/// Components in one desired state, all domains together.
+pub const COMPONENTS_MAX: usize = 256;
+
+/// Actions of one activity, all domains together.
+pub const ACTIONS_MAX: usize = 256;
+
+/// Bytes of an action's component object as it stands in the message.
+pub const ACTION_COMPONENT_MAX: usize = 384;
+
+/// Bytes of an action's message, escaped as in JSON. The rest is cut off.
+pub const ACTION_MESSAGE_MAX: usize = 512;
+
+/// Bytes of an action as it is kept: its texts, and where what stands in them.
+pub const ACTION_BYTES: usize = ACTION_COMPONENT_MAX + ACTION_MESSAGE_MAX + 32;
+
+/// Bytes of a domain's own words about its failure, escaped. The rest is cut off.
+pub const REASON_MAX: usize = 512;
+
+/// Bytes of a domain's part in the activity: three reasons, where it is, and what it may
+/// still answer.
+pub const PART_BYTES: usize = 3 * (REASON_MAX + 24) + 256;
+
+/// `UPDATE`s sent again in one activity to a domain that went back to downloading.
+pub const UPDATE_REPEATS_MAX: u8 = 2;
+
+/// How often an activity is taken up while a domain owes something, without any feedback
+/// in between: a record that ends the process each time must not do so for ever.
+pub const STARTS_MAX: u8 = 10;
+
+/// How often a domain is started over in one phase of the others. An agent that has not
+/// answered the desired state by then does not answer it at all.
+pub const REPAIRS_MAX: u8 = 3;
+
+/// Milliseconds after a connection in which the broker delivers what it has kept, before
+/// anybody is judged by what is missing.
+pub const SETTLE_MS: u64 = 5_000;
+
+/// Messages that a domain may still answer. The queue of an agent that answers nothing in
+/// a phase is the longest: a command, three repairs with a repeat after each, the second
+/// `UPDATE`, and `ROLLBACK` and `CLEANUP` twice. Past it the oldest is forgotten.
+pub const ORDERS_MAX: usize = 12;
+
+/// Effects of one event: for each domain two messages and a notice, and some; or
+/// all that waited for a save.
+pub const EFFECTS_MAX: usize = 4 * DOMAINS_MAX + 32 + HELD_MAX;
+
+/// Bytes of an effect that waits, or that one event has.
+pub const EFFECT_BYTES: usize = 16;
+
+/// Milliseconds that the broker has to take the final status before a reboot, if
+/// that status is saved.
+pub const REBOOT_DELIVERY_MS: u64 = 60_000;
+
+const _: () = {
+    assert!(ORDERS_MAX >= 1 + 2 * REPAIRS_MAX as usize + 1 + 2 * 2);
+    assert!(EFFECTS_MAX >= HELD_MAX + 4 * DOMAINS_MAX + 16);
+};

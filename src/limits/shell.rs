@@ -1,0 +1,41 @@
+//! The process: what it waits for, TLS, a reboot.
+
+use super::{ACTIVITY_ID_MAX, CONSOLE_CLIENTS_MAX, WRITE_CHUNK};
+
+/// Descriptors that the loop waits for: signals, the console's socket and its clients,
+/// and the link, which may be waited for in both directions.
+pub const WAITING_MAX: usize = 2 + CONSOLE_CLIENTS_MAX + 2;
+
+/// Bytes of the line about the running activity that the service manager shows:
+/// an activity's identifier and some words. The rest is cut off.
+pub const ACTIVITY_TOLD_MAX: usize = ACTIVITY_ID_MAX + 64;
+
+/// Bytes of the file with the authorities to trust. Debian's with all that there
+/// are takes 220 KB.
+pub const TLS_CA_FILE_MAX: usize = 512 * 1024;
+
+/// Bytes of the file with our certificate, and of that with its key. What TLS
+/// allows to be shown is less.
+pub const TLS_OWN_FILE_MAX: usize = 64 * 1024;
+
+/// Bytes that wait encrypted for the socket, but for a record's head and tail.
+pub const TLS_OUT_MAX: usize = WRITE_CHUNK;
+
+/// Names in a broker's certificate that are told if none of them is the broker's; the
+/// rest is counted, so that the line fits the log.
+pub const TLS_NAMES_TOLD_MAX: usize = 8;
+
+/// Milliseconds that a reboot command has to bring the host down.
+pub const REBOOT_COMMAND_MS: u64 = 60_000;
+
+/// Milliseconds that `sync` may take before a reboot goes on without it.
+pub const REBOOT_SYNC_MS: u64 = 10_000;
+
+/// Milliseconds that the kernel has for its sync and for its remount.
+pub const REBOOT_PAUSE_MS: u64 = 1000;
+
+/// Milliseconds after which a reboot that was triggered has failed.
+pub const REBOOT_FAILED_MS: u64 = 5000;
+
+/// Milliseconds between two looks whether a reboot command or `sync` is over.
+pub const REBOOT_LOOK_MS: u64 = 100;

@@ -1,0 +1,202 @@
+//! How far an activity is, as it is saved.
+//!
+//! What stands in it is named, never numbered by its place: the configuration may have
+//! changed since. Times are not saved: waits begin anew. Of actions the state holds
+//! status and progress; their components stand in a record of their own, which is
+//! written once.
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use super::format::{checksum, Fields, FIELD};
+use crate::limits::{ORDERS_MAX, SAVED_PROGRESS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
+use crate::model::text::Text;
+use crate::model::{ActionStatus, Command, Phase, Reason, Reboot};
+use crate::orchestrator::domain::Domain;
+use crate::orchestrator::repair::Obligation;
+use crate::orchestrator::Campaign;
+pub use read::{decode, decode_key, Progress, Saved};
+
+/// Tags of a state's fields. A number is never given another meaning.
+mod tag {
+    pub const ACTIVITY: u8 = 1;
+    pub const TIMESTAMP: u8 = 2;
+    pub const CRC: u8 = 3;
+    pub const PHASE: u8 = 4;
+    pub const ASKING: u8 = 5;
+    pub const OUTCOME: u8 = 6;
+    pub const CAUSE: u8 = 7;
+    pub const DOMAIN: u8 = 8;
+    pub const FAILURE: u8 = 9;
+    pub const CLEANUP: u8 = 10;
+    pub const UNSERVED: u8 = 11;
+    /// Status and progress of actions by their places. 0.1.0 wrote that.
+    pub const PLACES: u8 = 12;
+    pub const REBOOT: u8 = 13;
+    pub const DELIVERED: u8 = 14;
+    // 15: how often 0.1.0 took it up in one phase. Not read any more.
+    pub const QUESTION: u8 = 16;
+    /// Checksum of activity, timestamp and CRC, which stand before it.
+    pub const KEY: u8 = 17;
+    /// What the domain before it may still answer.
+    pub const OBLIGATION: u8 = 18;
+    /// A failure of the domain before it that does not count yet.
+    pub const KEPT: u8 = 19;
+    pub const APPROVED: u8 = 20;
+    pub const STARTS: u8 = 21;
+    /// The limit in the reason before it, by its code.
+    pub const LIMIT: u8 = 22;
+    /// Which activity it is. 0.1.0 knows nothing of that.
+    pub const RUN: u8 = 23;
+    /// Counts up with each state that is written, in whatever record.
+    pub const VERSION: u8 = 24;
+    /// A domain's actions: which of the domains above it is, then identifier, status and
+    /// progress of each.
+    pub const PROGRESS: u8 = 25;
+}
+
+/// What is saved beside the campaign.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Beside {
+    /// How far the reboot is.
+    pub reboot: Reboot,
+    /// Which boot of the host it was, `/proc/sys/kernel/random/boot_id`; zeros if
+    /// there is none.
+    pub boot: [u8; 16],
+    /// The phase that the owner is asked about, and the question's UUID.
+    pub question: Option<(Phase, [u8; 16])>,
+}
+
+/// Writes all of the state that is worth a save when it changes; `names` are the domains
+/// in the order of the configuration.
+pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut Fields<'_>) {
+    out.put(tag::ACTIVITY, &[campaign.activity.as_bytes()]);
+    out.put(tag::TIMESTAMP, &[&campaign.timestamp.to_le_bytes()]);
+    out.put(tag::CRC, &[&campaign.crc.to_le_bytes()]);
+    out.put(tag::KEY, &[&key(campaign).to_le_bytes()]);
+    out.put(tag::RUN, &[&campaign.run.0.to_le_bytes()]);
+    out.put(tag::PHASE, &[&[campaign.phase.code()]]);
+    if let Some(phase) = campaign.asking {
+        out.put(tag::ASKING, &[&[phase.code()]]);
+    }
+    if let Some(phase) = campaign.approved {
+        out.put(tag::APPROVED, &[&[phase.code()]]);
+    }
+    if let Some(status) = campaign.outcome {
+        out.put(tag::OUTCOME, &[&[status.code()]]);
+    }
+    if let Some(cause) = campaign.cause {
+        out.put(tag::CAUSE, &[&[cause.code()], &campaign.waited_ms.to_le_bytes()]);
+    }
+    let words_max = words_max(campaign);
+    for (domain, name) in campaign.domains.iter().zip(names) {
+        if let Some(domain) = domain {
+            encode_domain(domain, name, words_max, out);
+        }
+    }
+    for gone in &campaign.gone {
+        encode_domain(&gone.part, &gone.name, words_max, out);
+    }
+    for name in campaign.unserved.iter() {
+        out.put(tag::UNSERVED, &[name.as_bytes()]);
+    }
+    out.put(tag::REBOOT, &[&[beside.reboot.code()], &beside.boot]);
+    out.put(tag::DELIVERED, &[&[u8::from(campaign.is_delivered)]]);
+    out.put(tag::STARTS, &[&[campaign.starts]]);
+    if let Some((phase, id)) = &beside.question {
+        out.put(tag::QUESTION, &[&[phase.code()], id]);
+    }
+}
+
+/// Writes what goes with a state, though a change of it alone is not worth a save: which
+/// version of it this is, and how far the actions are, as many as there is room for.
+pub fn encode_along(campaign: &Campaign, version: u32, out: &mut Fields<'_>) {
+    out.put(tag::VERSION, &[&version.to_le_bytes()]);
+    let mut room = SAVED_PROGRESS_MAX;
+    for (nth, domain) in campaign.participants().iter().enumerate() {
+        let mut content = heapless::Vec::<u8, SAVED_PROGRESS_MAX>::new();
+        for action in campaign.actions.of(domain) {
+            let id = action.id().as_json().as_bytes();
+            let head = if content.is_empty() { FIELD + 1 } else { 0 };
+            let Some(left) = room.checked_sub(head + 2 + id.len() + 2) else { continue };
+            room = left;
+            if content.is_empty() {
+                // There is room for all that is put into it here and below.
+                let _ = content.push(nth as u8);
+            }
+            let _ = content.extend_from_slice(&(id.len() as u16).to_le_bytes());
+            let _ = content.extend_from_slice(id);
+            let _ = content.extend_from_slice(&[action.status.map_or(0, ActionStatus::code), action.progress]);
+        }
+        if !content.is_empty() && out.has_room(content.len()) {
+            out.put(tag::PROGRESS, &[&content]);
+        }
+    }
+}
+
+/// Bytes that each domain's words may have.
+fn words_max(campaign: &Campaign) -> usize {
+    let parts = campaign.domains.iter().flatten().chain(campaign.gone.iter().map(|gone| &gone.part));
+    let reasons = parts.flat_map(|domain| [&domain.failure, &domain.cleanup, &domain.obligation.kept]);
+    let speaking = reasons.filter(|reason| matches!(reason, Some(Reason::Words(_)))).count();
+    SAVED_WORDS_MAX.min(SAVED_WORDS_ALL / speaking.max(1))
+}
+
+/// By which the activity in a damaged state is known to be whole.
+fn key(campaign: &Campaign) -> u32 {
+    let pieces = [campaign.activity.as_bytes(), &campaign.timestamp.to_le_bytes(), &campaign.crc.to_le_bytes()];
+    checksum(&pieces)
+}
+
+fn encode_domain(domain: &Domain, name: &str, words_max: usize, out: &mut Fields<'_>) {
+    let (state, phase) = (domain.state.code(), domain.state.phase().map_or(0, Phase::code));
+    out.put(tag::DOMAIN, &[&[state, phase, u8::from(domain.fell_back), domain.repeats], name.as_bytes()]);
+    encode_reason(tag::FAILURE, domain.failure.as_ref(), words_max, out);
+    encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), words_max, out);
+    if has_more_than_owed(domain) {
+        encode_obligation(&domain.obligation, out);
+    }
+    encode_reason(tag::KEPT, domain.obligation.kept.as_ref(), words_max, out);
+}
+
+/// Whether the domain's obligation says more than where it is: most do not.
+fn has_more_than_owed(domain: &Domain) -> bool {
+    let Obligation { course, queue, repairs, is_remembered, is_turning, .. } = &domain.obligation;
+    (*course, *repairs, *is_remembered, *is_turning) != (0, 0, false, false)
+        || *queue != Domain::owing(domain.state).obligation.queue
+}
+
+/// Course, repairs and flags, then command and course of each message.
+fn encode_obligation(obligation: &Obligation, out: &mut Fields<'_>) {
+    let flags = u8::from(obligation.is_remembered) | u8::from(obligation.is_turning) << 1;
+    let mut content = heapless::Vec::<u8, { 3 + 2 * ORDERS_MAX }>::new();
+    // There is room for the whole queue.
+    let _ = content.extend_from_slice(&[obligation.course, obligation.repairs, flags]);
+    for order in obligation.queue.iter() {
+        let _ = content.extend_from_slice(&[order.command.map_or(0, Command::code), order.course]);
+    }
+    out.put(tag::OBLIGATION, &[&content]);
+}
+
+fn encode_reason(tag: u8, reason: Option<&Reason>, words_max: usize, out: &mut Fields<'_>) {
+    let kind = reason.map_or(0, |reason| reason.kind().code());
+    match reason {
+        None => {}
+        Some(Reason::Words(words)) => {
+            let words = Text::from_checked(words).cut(words_max);
+            out.put(tag, &[&[kind], words.as_json().as_bytes()]);
+        }
+        Some(Reason::Status(status)) => out.put(tag, &[&[kind, status.code()]]),
+        Some(Reason::Silent(command, ms)) => {
+            out.put(tag, &[&[kind, command.map_or(0, Command::code)], &ms.to_le_bytes()])
+        }
+        Some(Reason::Lost(times)) => out.put(tag, &[&[kind, *times]]),
+        Some(Reason::Limit(limit)) => {
+            // The first version knows it by its words.
+            let max = (limit.bound() as u64).to_le_bytes();
+            out.put(tag, &[&[kind], &max, limit.name().as_bytes()]);
+            out.put(tag::LIMIT, &[&[limit.code()]]);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What is written is read again, also by another configuration.
+
+use heapless::String;
+
+use super::*;
+use crate::limits::{ACTIONS_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_STATE_MAX};
+use crate::model::{ActivityKey, Cause, DomainIx, Limit, Run, Status};
+use crate::orchestrator::campaign::Gone;
+use crate::orchestrator::domain::State;
+use crate::orchestrator::event::{Action, DesiredState, Part};
+use crate::store::format::{open, seal, Kind, HEADER};
+
+const SLOT: usize = 2 * SAVED_STATE_MAX;
+
+fn names() -> Vec<std::string::String> {
+    ["containers", "self-update", "idle"].map(str::to_owned).to_vec()
+}
+
+/// A campaign with something in every field.
+fn campaign() -> Campaign {
+    let mut campaign = Campaign::new();
+    let id = |raw| Text::parse(raw).unwrap();
+    let part = |raw, place| Part { id: id(raw), domain: DomainIx::new(place) };
+    let parts = [part("containers", 0), part("self-update", 1), part("nobody", 99)];
+    let key = ActivityKey { activity: id("a-\\u00e9"), timestamp: -5, crc: 77 };
+    campaign.begin(&DesiredState { key, run: Run(3), parts: &parts });
+    campaign.phase = Phase::Update;
+    campaign.asking = Some(Phase::Activate);
+    campaign.outcome = Some(Status::Incomplete);
+    (campaign.cause, campaign.waited_ms) = (Some(Cause::ConsentLate), 1_800_000);
+    let first = campaign.domain_mut(DomainIx::new(0).unwrap()).unwrap();
+    first.state = State::Done;
+    first.failure = Some(Reason::Silent(Some(Command::Update), 600_000));
+    first.cleanup = Some(Reason::Status(Status::CleanupFailure));
+    let second = campaign.domain_mut(DomainIx::new(1).unwrap()).unwrap();
+    *second = Domain { fell_back: true, repeats: 2, ..Domain::owing(State::Working(Phase::Update)) };
+    second.failure = Some(Reason::Words(String::try_from(r#"no \"space\""#).unwrap()));
+    let component = r#"{"id":"x"}"#;
+    let action = |status, progress| Action { id: id("x"), component, status, progress, message: Text::default() };
+    let domain = DomainIx::new(0).unwrap();
+    campaign.actions.merge(domain, &action(Some(ActionStatus::Removing), 40)).unwrap();
+    campaign
+}
+
+fn written(campaign: &Campaign, names: &[std::string::String], beside: &Beside) -> Vec<u8> {
+    let mut slot = vec![0; SLOT];
+    let mut out = Fields::new(&mut slot);
+    encode(campaign, names, beside, &mut out);
+    encode_along(campaign, 8, &mut out);
+    let len = out.total().unwrap();
+    let total = seal(&mut slot, Kind::State, 1, len).unwrap();
+    slot.truncate(total);
+    slot
+}
+
+fn resumed(slot: &[u8], names: &[std::string::String]) -> Option<Saved> {
+    decode(&slot[HEADER..], names)
+}
+
+#[test]
+fn what_is_saved_comes_back() {
+    let (before, beside) =
+        (campaign(), Beside { reboot: Reboot::Waiting, boot: [7; 16], question: Some((Phase::Activate, [9; 16])) });
+    let slot = written(&before, &names(), &beside);
+    assert!(open(&slot, Kind::State).is_ok());
+    let Saved { campaign: mut after, beside: found, progress, version } = resumed(&slot, &names()).unwrap();
+    assert_eq!((found, version), (beside, Some(8)));
+    after.actions = before.actions.clone();
+    after.actions.resume(&mut |_, _| Some((None, 0)));
+    progress.apply(&mut after);
+    assert_eq!(format!("{after:?}"), format!("{:?}", before.clone()));
+}
+
+#[test]
+fn actions_are_found_by_name_and_those_of_which_nothing_is_known_are_left_out() {
+    let mut before = campaign();
+    let domain = DomainIx::new(1).unwrap();
+    for n in 0..ACTIONS_MAX - 1 {
+        let raw = format!("component-{n}");
+        let component = format!(r#"{{"id":"{raw}"}}"#);
+        let (id, progress) = (Text::parse(&raw).unwrap(), (n % 100) as u8);
+        let action = Action { id, component: &component, status: None, progress, message: Text::EMPTY };
+        before.actions.merge(domain, &action).unwrap();
+    }
+    let slot = written(&before, &names(), &Beside::default());
+    let mut after = before.clone();
+    resumed(&slot, &names()).unwrap().progress.apply(&mut after);
+    assert!((50..ACTIONS_MAX).contains(&after.actions.len()), "{}", after.actions.len());
+    for action in after.actions.iter().filter(|action| action.domain == domain) {
+        let n: usize = action.id().as_json()["component-".len()..].parse().unwrap();
+        assert_eq!(usize::from(action.progress), n % 100);
+    }
+}
+
+#[test]
+fn domains_are_found_by_name_when_the_configuration_has_changed() {
+    let slot = written(&campaign(), &names(), &Beside::default());
+    let other = ["new", "self-update"].map(str::to_owned);
+    let after = resumed(&slot, &other).unwrap().campaign;
+    assert!(after.domains[0].is_none());
+    assert_eq!(after.domains[1], campaign().domains[1]);
+    // Whatever is not configured any more is kept, and comes back with its name.
+    let gone = Gone { name: String::try_from("containers").unwrap(), part: campaign().domains[0].clone().unwrap() };
+    assert_eq!(after.gone, [gone]);
+    assert!(after.has_failed());
+    let again = resumed(&written(&after, &other, &Beside::default()), &names()).unwrap().campaign;
+    assert_eq!((again.domains, again.gone), (campaign().domains, Vec::new()));
+}
+
+#[test]
+fn what_a_newer_version_adds_is_skipped() {
+    let mut slot = vec![0; SLOT];
+    let mut out = Fields::new(&mut slot);
+    out.put(250, &[&[1; 300]]);
+    encode(&campaign(), &names(), &Beside::default(), &mut out);
+    out.put(251, &[]);
+    assert_eq!(resumed(&slot, &names()).unwrap().campaign.domains, campaign().domains);
+}
+
+#[test]
+fn no_bytes_do_harm() {
+    let slot = written(&campaign(), &names(), &Beside::default());
+    for at in HEADER..slot.len() {
+        let _ = resumed(&slot[..at], &names());
+        for flip in 0..8 {
+            let mut other = slot.clone();
+            other[at] ^= 1 << flip;
+            let _ = resumed(&other, &names());
+        }
+    }
+}
+
+#[test]
+fn of_a_damaged_state_it_is_known_whose_it_was_or_nothing() {
+    let slot = written(&campaign(), &names(), &Beside::default());
+    let mut known = 0;
+    for at in 0..slot.len() {
+        for flip in 0..8 {
+            let (mut other, mut found) = (slot.clone(), Campaign::new());
+            other[at] ^= 1 << flip;
+            if decode_key(&other, &mut found) {
+                known += 1;
+                assert_eq!((&*found.activity, found.timestamp, found.crc), ("a-\\u00e9", -5, 77));
+            }
+        }
+    }
+    let key_len = 4 * 3 + 8 + 8 + 4 + 4;
+    assert_eq!(known, 8 * (slot.len() - key_len));
+}
+
+#[test]
+fn a_state_with_sixteen_domains_failed_stays_within_its_budget() {
+    let names: Vec<_> = (0..16).map(|n| format!("{n:0>32}")).collect();
+    let parts: Vec<_> = names
+        .iter()
+        .enumerate()
+        .map(|(place, name)| Part { id: Text::parse(name).unwrap(), domain: DomainIx::new(place) })
+        .collect();
+    let mut campaign = Campaign::new();
+    let activity = Text::parse("3f2504e0-4f89-41d3-9a0c-0305e82c3301").unwrap();
+    campaign.begin(&DesiredState { key: ActivityKey { activity, timestamp: 1, crc: 1 }, run: Run(1), parts: &parts });
+    for part in campaign.domains.iter_mut().flatten() {
+        part.failure = Some(Reason::Words(String::try_from("w".repeat(512).as_str()).unwrap()));
+    }
+    let len = written(&campaign, &names, &Beside::default()).len();
+    assert!(len <= 2048, "{len} bytes");
+}
+
+#[test]
+fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
+    let names: Vec<_> = (0..DOMAINS_MAX).map(|n| format!("{n:0>DOMAIN_ID_MAX$}")).collect();
+    let activity = "a".repeat(ACTIVITY_ID_MAX);
+    let words = |n: usize| Some(Reason::Words(String::try_from("w".repeat(n).as_str()).unwrap()));
+    let mut lens = Vec::new();
+    let silent = Some(Reason::Silent(Some(Command::Update), u64::MAX));
+    for reason in [words(512), silent, Some(Reason::Limit(Limit::Component))] {
+        let mut campaign = campaign();
+        campaign.reset();
+        campaign.activity = String::try_from(activity.as_str()).unwrap();
+        (campaign.asking, campaign.approved) = (Some(Phase::Activate), Some(Phase::Activate));
+        (campaign.outcome, campaign.cause) = (Some(Status::Incomplete), Some(Cause::ConsentLate));
+        for place in 0..DOMAINS_MAX {
+            let mut part = Domain::owing(State::Working(Phase::Update));
+            (part.failure, part.cleanup) = (reason.clone(), reason.clone());
+            part.obligation.kept = reason.clone();
+            (part.obligation.course, part.obligation.is_remembered) = (9, true);
+            (0..ORDERS_MAX).for_each(|_| part.obligation.queue.push(Some(Command::Update), 9));
+            campaign.domains[place] = Some(part);
+        }
+        for n in 0..ACTIONS_MAX {
+            let (id, component) = (format!("{n}"), format!(r#"{{"id":"{n}"}}"#));
+            let (id, message) = (Text::parse(&id).unwrap(), Text::default());
+            let action = Action { id, component: &component, status: None, progress: 1, message };
+            campaign.actions.merge(DomainIx::new(0).unwrap(), &action).unwrap();
+        }
+        let beside = Beside { reboot: Reboot::Waiting, boot: [7; 16], question: Some((Phase::Activate, [9; 16])) };
+        let slot = written(&campaign, &names, &beside);
+        let after = resumed(&slot, &names).unwrap().campaign;
+        assert_eq!(after.domains.iter().flatten().count(), DOMAINS_MAX);
+        lens.push(slot.len());
+    }
+    println!("{lens:?} bytes");
+    let most = lens.into_iter().max().unwrap();
+    assert!(most <= SAVED_STATE_MAX, "{most} bytes");
+}
