@@ -1,6 +1,7 @@
-//! The good-bye: the last report is acknowledged, the subscriptions are ended if
-//! the session is clean, then DISCONNECT. Each step has its own short limit, so
-//! that a broker that is gone holds nothing up.
+//! The good-bye: the last report is acknowledged and what is to be saved is saved, the
+//! subscriptions are ended if the session is clean, then DISCONNECT. Each step has its own
+//! short limit, so that a broker that is gone holds nothing up. Without a broker only the
+//! save is waited for.
 
 use super::Router;
 use crate::limits::{DRAIN_MS, UNSUBSCRIBE_MS};
@@ -33,9 +34,9 @@ impl Ending {
         }
     }
 
-    pub(super) fn begin(&mut self, now: Tick, connected: bool) {
+    pub(super) fn begin(&mut self, now: Tick, has_to_wait: bool) {
         *self = match self {
-            Ending::No if connected => Ending::Draining(now.after(DRAIN_MS)),
+            Ending::No if has_to_wait => Ending::Draining(now.after(DRAIN_MS)),
             _ => Ending::Over,
         };
     }
@@ -55,11 +56,13 @@ impl Ending {
 
 impl Router {
     pub(super) fn advance_ending(&mut self, now: Now) {
+        let is_connected = self.session.is_connected();
+        let is_drained = !self.store.is_trying() && (self.session.unacknowledged() == 0 || !is_connected);
         match self.ending {
-            Ending::Draining(until)
-                if self.session.unacknowledged() == 0 && !self.store.is_saving() || until <= now.tick =>
-            {
-                if self.clean_session {
+            Ending::Draining(until) if is_drained || until <= now.tick => {
+                if !is_connected {
+                    self.ending = Ending::Over;
+                } else if self.clean_session {
                     self.unsubscribe(now);
                     self.ending = Ending::Unsubscribing(now.tick.after(UNSUBSCRIBE_MS));
                 } else {

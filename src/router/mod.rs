@@ -162,7 +162,9 @@ impl Router {
     pub fn handle_link_down(&mut self, now: Now) {
         self.session.handle_link_down(now.tick);
         self.handle_events(now);
-        self.ending.handle_link_down();
+        if !self.store.is_trying() {
+            self.ending.handle_link_down();
+        }
     }
 
     /// Where to read into; empty: do not read now.
@@ -250,7 +252,7 @@ impl Router {
             self.end_activity(now);
             self.publish_status(now, false);
         }
-        self.ending.begin(now.tick, self.session.is_connected());
+        self.ending.begin(now.tick, self.session.is_connected() || self.store.is_trying());
         self.advance_ending(now);
     }
 

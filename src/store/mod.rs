@@ -231,6 +231,11 @@ impl Store {
         self.is_on && self.failing.is_none() && (is_behind || self.held.has_effects())
     }
 
+    /// Whether a save runs or is about to, also one that is tried again.
+    pub fn is_trying(&self) -> bool {
+        self.is_saving() || self.failing.as_ref().is_some_and(|failing| self.job.is_some() || failing.is_hurried())
+    }
+
     /// Whether decisions wait for a save.
     pub fn has_held(&self) -> bool {
         self.held.has_effects()

@@ -83,6 +83,10 @@ impl Failing {
         self.is_hurried = true;
     }
 
+    pub(super) fn is_hurried(&self) -> bool {
+        self.is_hurried
+    }
+
     fn is_due(&self, now: Tick) -> bool {
         self.is_hurried || self.due.is_some_and(|due| due <= now)
     }
