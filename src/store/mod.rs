@@ -15,7 +15,8 @@
 //! Acknowledgements of messages wait like effects. Timers and notices never do.
 //!
 //! If a write fails, what waits goes out, and the write is tried again: after a pause that
-//! grows, at each further change and at the end, until it works.
+//! grows, at each further change and at the end, until it works. Perhaps just one slot
+//! cannot be written, so the next try puts the state elsewhere.
 //!
 //! # Slots
 //!
@@ -109,6 +110,8 @@ struct States {
     version: u32,
     /// The newest record of the state is one of 0.1.0, beside which no other place counts.
     must_be_alone: bool,
+    /// A record of its own could not be written: it goes with another one.
+    goes_along: bool,
     /// Whose the state on the disk is, and whether it is one of a running activity.
     on_disk: Option<(Run, bool)>,
 }
@@ -152,6 +155,7 @@ impl Store {
             scratch: vec![0; size].into(),
             version: 0,
             must_be_alone: false,
+            goes_along: false,
             on_disk: None,
         };
         Store {
@@ -186,6 +190,7 @@ impl Store {
     /// It was accepted.
     pub fn accept(&mut self) {
         self.run = self.run.next();
+        self.states.goes_along = false;
     }
 
     /// Looks at how things are after an event, and takes what has to wait for a save out of
