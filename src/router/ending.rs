@@ -1,6 +1,7 @@
-//! The good-bye: what is being saved is saved, the last report is acknowledged, the subscriptions are ended if
-//! the session is clean, then DISCONNECT. Each step has its own short limit, so
-//! that a broker that is gone holds nothing up.
+//! The good-bye: the last report is acknowledged and what is to be saved is saved, the
+//! subscriptions are ended if the session is clean, then DISCONNECT. Each step has its own
+//! short limit, so that a broker that is gone holds nothing up. Without a broker only the
+//! save is waited for.
 
 use super::Router;
 use crate::limits::{DRAIN_MS, UNSUBSCRIBE_MS};

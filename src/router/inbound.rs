@@ -195,6 +195,8 @@ impl Router {
             }
             Refusal::Unsaved => {
                 let why = self.store.obstacle().unwrap_or_default().to_owned();
+                // The next one is taken if the disk works again by then.
+                self.store.hurry();
                 self.refusals.note(bytes);
                 self.refuse(now, activity, &|out| write!(out, "the end of {last} cannot be saved: {}", Escaped(&why)));
             }

@@ -103,10 +103,11 @@ impl Router {
         self.orchestrator.campaign().filter(|campaign| campaign.is_running()).map(|campaign| campaign.run)
     }
 
-    /// The process is told to end: what is saved goes on at the next start.
+    /// The process is told to end: what is saved goes on at the next start. What could not
+    /// be saved is tried once more; `handle_written` ends it if that fails too.
     pub(super) fn end_activity(&mut self, now: Now) {
         self.store.hurry();
-        if self.running().is_some_and(|run| !self.store.keeps(run)) {
+        if !self.store.is_writing() && self.running().is_some_and(|run| !self.store.keeps(run)) {
             let _ = self.decide(now, Event::Terminate);
         }
     }

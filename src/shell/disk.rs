@@ -37,11 +37,12 @@ pub trait Folder {
     /// The system's.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
-    /// Makes the folder itself if it is not there, readable by nobody else.
+    /// Makes the folder itself if it is not there, readable by nobody else, and returns
+    /// whether it was missing.
     ///
     /// # Errors
     /// The system's.
-    fn make(&self) -> io::Result<()>;
+    fn make(&self) -> io::Result<bool>;
 }
 
 /// Where records are saved.
@@ -106,16 +107,21 @@ impl<F: Folder> Disk<F> {
         match self.0.write(&name, &write.bytes) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => match self.0.make() {
-                Ok(()) => Err(("the folder had vanished and is made again".to_owned(), true)),
+                Ok(true) => Err(("the folder had vanished and is made again".to_owned(), true)),
+                // A link that leads nowhere.
+                Ok(false) => self.replace(write, &name, &error),
                 Err(error) => Err((error.to_string(), false)),
             },
-            Err(error) if is_in_the_way(&error) => {
-                log::warn!("{name}: {error}");
-                self.move_aside(write.kind, &name);
-                self.0.write(&name, &write.bytes).map_err(|error| (error.to_string(), false))
-            }
+            Err(error) if is_in_the_way(&error) => self.replace(write, &name, &error),
             Err(error) => Err((error.to_string(), false)),
         }
+    }
+
+    /// Moves aside what could not be written because of `error`, and writes a new file.
+    fn replace(&self, write: &Write, name: &str, error: &io::Error) -> Result<(), (String, bool)> {
+        log::warn!("{name}: {error}");
+        self.move_aside(write.kind, name);
+        self.0.write(name, &write.bytes).map_err(|error| (error.to_string(), false))
     }
 }
 
@@ -217,12 +223,14 @@ impl Folder for StateDir {
         fs::rename(self.path.join(from), self.path.join(to))
     }
 
-    fn make(&self) -> io::Result<()> {
+    fn make(&self) -> io::Result<bool> {
+        let is_missing = !self.path.exists();
         DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         // One that was made anew may have another manager by now.
         let kept = lock.as_mut().map_or(Ok(()), Lock::renew);
-        kept.map_err(|held| io::Error::new(ErrorKind::AlreadyExists, held.to_string()))
+        kept.map_err(|held| io::Error::new(ErrorKind::AlreadyExists, held.to_string()))?;
+        Ok(is_missing)
     }
 }
 
@@ -318,6 +326,16 @@ mod tests {
         assert!(failure.is_gone && failure.done == 0, "{failure:?}");
         assert_eq!(disk.run(&job), Ok(()));
         assert_eq!(read(&disk, Slot::A), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_no_folder_that_vanished() {
+        let place = Place::new("link");
+        let disk = place.disk();
+        disk.write(&write(Slot::A, 1)).unwrap();
+        std::os::unix::fs::symlink(place.file("nowhere/state.b"), place.file("state.b")).unwrap();
+        assert_eq!(disk.run(&Job { writes: vec![write(Slot::B, 2)] }), Ok(()));
+        assert_eq!(read(&disk, Slot::B), Ok(write(Slot::B, 2).bytes));
     }
 
     #[test]

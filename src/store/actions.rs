@@ -31,8 +31,8 @@ pub fn encode(campaign: &Campaign, names: &[String], state: &[u8]) -> Option<Dra
     })
 }
 
-/// Puts the actions into the campaign if they are its own.
-pub fn decode(bytes: &[u8], names: &[String], campaign: &mut Campaign) {
+/// Puts the actions into the campaign if they are its own, and returns whether they are.
+pub fn decode(bytes: &[u8], names: &[String], campaign: &mut Campaign) -> bool {
     let mut is_of = false;
     for (tag, content) in fields(bytes) {
         match tag {
@@ -45,6 +45,7 @@ pub fn decode(bytes: &[u8], names: &[String], campaign: &mut Campaign) {
             _ => {}
         }
     }
+    is_of
 }
 
 fn decode_one(content: &[u8], names: &[String], campaign: &mut Campaign) -> Option<()> {

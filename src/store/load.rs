@@ -87,6 +87,8 @@ impl Store {
         history::decode(found.fields(Kind::History), names, &mut self.journal);
         self.run = self.journal.past().map(|past| past.run).max().unwrap_or_default();
         self.of.history = self.journal.past().next_back().map(|past| past.run).unwrap_or_default();
+        let reports = reports::decode(found.fields(Kind::Reports));
+        self.run = reports.iter().filter_map(|report| report.run).max().unwrap_or_default().max(self.run);
         let state = self.newest_state(found, names);
         let beside = state.as_ref().map_or(Beside::default(), |state| state.beside);
         let campaign = match state {
@@ -95,7 +97,7 @@ impl Store {
         };
         let mut payload = Vec::new();
         document::decode(found.fields(Kind::Document), &mut payload);
-        let reports = self.load_reports(found, campaign.as_ref().map(|campaign| campaign.run));
+        let reports = self.load_reports(reports, campaign.as_ref().map(|campaign| campaign.run));
         if let Some(campaign) = &campaign {
             self.remember(now, campaign, beside.reboot);
         }
@@ -145,11 +147,11 @@ impl Store {
             campaign.run = self.run;
             self.journal.identify(campaign.key(), campaign.run);
         }
-        actions::decode(found.fields(Kind::Actions), names, &mut campaign);
+        let has_actions = actions::decode(found.fields(Kind::Actions), names, &mut campaign);
         progress.apply(&mut campaign);
         self.adopt_loaded(&campaign, names, &beside);
         self.of.document = campaign.run;
-        self.of.actions = campaign.run;
+        self.of.actions = if has_actions { campaign.run } else { Run::NONE };
         self.states.on_disk = Some((campaign.run, campaign.is_running()));
         if let (true, Some(outcome)) = (campaign.is_running(), self.journal.outcome_of(campaign.run)) {
             campaign.outcome = Some(outcome);
@@ -190,11 +192,9 @@ impl Store {
 
     /// The final reports of earlier activities, but not that of the campaign itself: it is
     /// told with it.
-    fn load_reports(&mut self, found: &Found, own: Option<Run>) -> Vec<(Run, Report)> {
-        let mut reports = reports::decode(found.fields(Kind::Reports));
-        self.run = reports.iter().filter_map(|report| report.run).max().unwrap_or_default().max(self.run);
+    fn load_reports(&mut self, reports: Vec<Report>, own: Option<Run>) -> Vec<(Run, Report)> {
         let mut all = Vec::with_capacity(reports.len());
-        for report in reports.drain(..) {
+        for report in reports {
             let run = report.run.unwrap_or_else(|| {
                 self.run = self.run.next();
                 self.run

@@ -18,7 +18,8 @@
 //!
 //! After the first failed write the store lets out what waits, and holds nothing back until
 //! a write has worked again. It tries again after a pause that grows, at each further
-//! change, and at the end of the process. [`Store::is_unsaved`] says whether the state on
+//! change, and at the end of the process. Perhaps just one slot cannot be written, so the
+//! next try puts the state elsewhere. [`Store::is_unsaved`] says whether the state on
 //! the disk is an older one at this moment. While that is the state of an unfinished
 //! activity, [`Store::obstacle`] says why no other one may begin: after a restart the old
 //! state would come back over that of the newer activity.
@@ -125,6 +126,8 @@ struct States {
     version: u32,
     /// The newest record of the state is one of 0.1.0, beside which no other place counts.
     must_be_alone: bool,
+    /// A record of its own could not be written: it goes with another one.
+    goes_along: bool,
     /// Whose the state on the disk is, and whether it is one of a running activity.
     on_disk: Option<(Run, bool)>,
 }
@@ -168,6 +171,7 @@ impl Store {
             scratch: vec![0; size].into(),
             version: 0,
             must_be_alone: false,
+            goes_along: false,
             on_disk: None,
         };
         Store {
@@ -202,6 +206,7 @@ impl Store {
     /// It was accepted.
     pub fn accept(&mut self) {
         self.run = self.run.next();
+        self.states.goes_along = false;
     }
 
     /// Looks at how things are after an event, and takes what has to wait for a save out of

@@ -159,7 +159,11 @@ impl Store {
         drafts: &mut Vec<Draft>,
     ) {
         let run = campaign.run;
-        drafts.extend(self.draft_reports(content, job));
+        let reports = self.draft_reports(content, job);
+        // That they are delivered must not hold up the rest.
+        let is_last = self.failing.is_some() && job.reports.is_empty();
+        let (first, last) = if is_last { (None, reports) } else { (reports, None) };
+        drafts.extend(first);
         let ended = self.last_ended();
         let mut kinds = heapless::Vec::<Kind, 3>::new();
         let mut add = |kind, of: &mut Run, run: Run, is_due: bool| {
@@ -169,34 +173,68 @@ impl Store {
                 let _ = kinds.push(kind);
             }
         };
+        let is_identified = campaign.phase != Phase::Identify;
         add(Kind::Document, &mut job.of.document, run, true);
-        add(Kind::Actions, &mut job.of.actions, run, campaign.phase != Phase::Identify);
+        add(Kind::Actions, &mut job.of.actions, run, is_identified);
         add(Kind::History, &mut job.of.history, ended, true);
+        if kinds.is_empty() && self.states.goes_along {
+            let _ = kinds.push(if is_identified { Kind::Actions } else { Kind::Document });
+        }
+        job.state_in = Some(self.draft_state(campaign, content, &kinds, drafts));
+        job.state = Some((run, campaign.is_running()));
+        drafts.extend(last);
+    }
 
-        let States { latest, scratch, version, must_be_alone, .. } = &mut self.states;
+    /// Records of these kinds and the activity's state, in one of them or in its own; which
+    /// one that is. After a failure the state stands as far in front as it can: what comes
+    /// behind it may be what cannot be written.
+    fn draft_state(
+        &mut self,
+        campaign: &Campaign,
+        content: &Content<'_>,
+        kinds: &[Kind],
+        drafts: &mut Vec<Draft>,
+    ) -> Kind {
+        let States { latest, scratch, version, must_be_alone, goes_along, .. } = &mut self.states;
         *version = version.wrapping_add(1);
         let mut out = Fields::new(scratch);
         out.extend(latest);
         state::encode_along(campaign, *version, &mut out);
         let state = out.written();
-        let has_room = |kind: &Kind| match kind {
+        let can_carry = |kind: &Kind| match kind {
             Kind::Document => document::size(content.payload) + FIELD + state.len() <= SAVED_RECORD_MAX,
-            _ => true,
+            _ => self.failing.is_none() || *goes_along,
         };
-        let carrier = kinds.last().copied().filter(|kind| !*must_be_alone && has_room(kind));
-        for kind in kinds {
+        let carrier = kinds.last().copied().filter(|kind| !*must_be_alone && can_carry(kind));
+        let mut alone = carrier.is_none().then(|| Draft::of_fields(Kind::State, state));
+        for kind in kinds.iter().copied() {
             let state = if carrier == Some(kind) { state } else { &[] };
+            if self.failing.is_some() && kind != Kind::Document {
+                drafts.extend(alone.take());
+            }
             drafts.extend(match kind {
                 Kind::Document => document::encode(content.payload, state),
                 Kind::Actions => actions::encode(campaign, content.names, state),
                 _ => history::encode(&self.journal, content.names, state),
             });
         }
-        if carrier.is_none() {
-            drafts.push(Draft::of_fields(Kind::State, state));
+        drafts.extend(alone);
+        carrier.unwrap_or(Kind::State)
+    }
+
+    /// A record could not be written. Should it be just that slot, the next try does
+    /// without it as far as that loses nothing.
+    fn avoid(&mut self, kind: Kind) {
+        match kind {
+            Kind::State => self.states.goes_along = true,
+            // The document in the other slot is of no use to an activity that has ended.
+            Kind::Document if !self.states.on_disk.is_some_and(|(_, is_running)| is_running) => {
+                let (slot, _) = &mut self.places[kind.place()];
+                *slot = slot.other();
+            }
+            Kind::Document | Kind::Actions | Kind::History => self.states.goes_along = false,
+            Kind::Reports | Kind::Session => {}
         }
-        job.state = Some((run, campaign.is_running()));
-        job.state_in = carrier.or(Some(Kind::State));
     }
 
     /// The last activity that has ended.
@@ -257,6 +295,7 @@ impl Store {
                 Written { is_session_lost: true, is_gone: true, ..none }
             }
             Err(failure) => {
+                job.kinds.get(done).copied().into_iter().for_each(|kind| self.avoid(kind));
                 let pause_ms = self
                     .failing
                     .as_ref()
@@ -297,6 +336,7 @@ impl Store {
         self.states.saved.clear();
         self.states.on_disk = None;
         self.states.must_be_alone = false;
+        self.states.goes_along = false;
     }
 
     /// By what it is known that all of now is saved.

@@ -206,7 +206,7 @@ fn after_a_failed_write_nothing_waits_and_it_is_tried_again_later_and_later() {
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
     assert_eq!(saver.say(0, Status::Identified).len(), 3, "nor does what follows");
-    assert_eq!(saver.kinds(), [Kind::Document, Kind::Actions], "a change is tried at once");
+    assert_eq!(saver.kinds(), [Kind::Document, Kind::State, Kind::Actions], "a change is tried at once");
     saver.end(Ok(()));
     assert_eq!((saver.store.failure(), saver.store.is_unsaved()), (None, false));
     assert_eq!(saver.say(0, Status::DownloadSuccess), [], "it is saved before it is done again");

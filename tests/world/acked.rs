@@ -51,7 +51,8 @@ impl World {
         let seen = Seen::new(0, From::Others, place, bytes, false);
         let is_desired = place == "deviceupdate/desiredstate";
         let agent = self.config.agents.iter().position(|agent| *place == topic(&agent.domain, "desiredstatefeedback"));
-        if !is_desired && agent.is_none() {
+        let is_answer = agent.is_some() && Phase::ALL.into_iter().any(|phase| phase.success().name() == seen.status());
+        if !is_desired && !is_answer {
             return;
         }
         let known = Known::of(self, &disk.found());

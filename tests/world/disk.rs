@@ -191,15 +191,16 @@ impl Folder for State {
         if files.faults.iter().any(|fault| matches!(fault, Fault::ReadOnly)) {
             return Err(Error::from_raw_os_error(libc::EROFS));
         }
+        let before = files.faults.len();
         files.faults.retain(|fault| !matches!(fault, Fault::Folder(kind, slot) if slot.name(*kind) == from));
-        let bytes = files.all.remove(from).ok_or(ErrorKind::NotFound)?;
+        let folder = (files.faults.len() < before).then(Vec::new);
+        let bytes = files.all.remove(from).or(folder).ok_or(ErrorKind::NotFound)?;
         files.all.insert(to.to_owned(), bytes);
         Ok(())
     }
 
-    fn make(&self) -> IoResult<()> {
-        self.0.borrow_mut().has_vanished = false;
-        Ok(())
+    fn make(&self) -> IoResult<bool> {
+        Ok(core::mem::take(&mut self.0.borrow_mut().has_vanished))
     }
 }
 
@@ -322,13 +323,24 @@ impl Disk {
 
     /// The last byte of this kind's newest record is another one from now on.
     pub fn damage(&mut self, kind: Kind) {
-        let mut files = self.files.0.borrow_mut();
+        if let Some((slot, len)) = self.newest_of(kind) {
+            let mut files = self.files.0.borrow_mut();
+            files.all.entry(slot.name(kind)).and_modify(|bytes| bytes[len - 1] ^= 0x55);
+        }
+    }
+
+    /// The files of these kinds are gone.
+    pub fn remove(&mut self, kinds: &[Kind]) {
+        let is_gone = |name: &str| kinds.iter().any(|kind| Slot::ALL.iter().any(|slot| slot.name(*kind) == name));
+        self.files.0.borrow_mut().all.retain(|name, _| !is_gone(name));
+    }
+
+    /// Where this kind's newest record is, and its bytes.
+    pub fn newest_of(&self, kind: Kind) -> Option<(Slot, usize)> {
+        let files = self.files.0.borrow();
         let bytes = |slot: Slot| files.all.get(&slot.name(kind)).cloned().unwrap_or_default();
         let (a, b) = (bytes(Slot::A), bytes(Slot::B));
-        if let Some((slot, record)) = look(&a, &b, kind).newest {
-            let last = HEADER + record.fields.len() - 1;
-            files.all.entry(slot.name(kind)).and_modify(|bytes| bytes[last] ^= 0x55);
-        }
+        look(&a, &b, kind).newest.map(|(slot, record)| (slot, HEADER + record.fields.len()))
     }
 
     /// Bytes of the record that was written last.

@@ -25,6 +25,7 @@ mod cuts;
 mod disk;
 mod erratic;
 mod every_agent;
+mod faults;
 mod flash;
 mod forward;
 mod frugal;
