@@ -47,9 +47,12 @@ impl Ending {
         }
     }
 
-    pub(super) fn handle_link_down(&mut self) {
-        if !self.is_no() {
-            *self = Ending::Over;
+    /// The link is lost; `is_saving`: a save is still waited for.
+    pub(super) fn handle_link_down(&mut self, is_saving: bool) {
+        match self {
+            Ending::No => {}
+            Ending::Draining(_) if is_saving => {}
+            _ => *self = Ending::Over,
         }
     }
 }

@@ -162,9 +162,7 @@ impl Router {
     pub fn handle_link_down(&mut self, now: Now) {
         self.session.handle_link_down(now.tick);
         self.handle_events(now);
-        if !self.store.is_trying() {
-            self.ending.handle_link_down();
-        }
+        self.ending.handle_link_down(self.store.is_trying());
     }
 
     /// Where to read into; empty: do not read now.
