@@ -48,10 +48,12 @@ impl Ending {
         }
     }
 
-    /// The link is gone: what is being saved may still take its time.
-    pub(super) fn handle_link_down(&mut self) {
-        if !self.is_no() && !matches!(self, Ending::Draining(_)) {
-            *self = Ending::Over;
+    /// The link is lost; `is_saving`: a save is still waited for.
+    pub(super) fn handle_link_down(&mut self, is_saving: bool) {
+        match self {
+            Ending::No => {}
+            Ending::Draining(_) if is_saving => {}
+            _ => *self = Ending::Over,
         }
     }
 }

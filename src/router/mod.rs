@@ -162,8 +162,7 @@ impl Router {
     pub fn handle_link_down(&mut self, now: Now) {
         self.session.handle_link_down(now.tick);
         self.handle_events(now);
-        self.ending.handle_link_down();
-        self.advance_ending(now);
+        self.ending.handle_link_down(self.store.is_writing());
     }
 
     /// Where to read into; empty: do not read now.

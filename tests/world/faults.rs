@@ -205,6 +205,25 @@ fn a_manager_that_ends_without_a_broker_tries_once_more() {
 }
 
 #[test]
+fn a_manager_that_ends_waits_for_a_disk_that_hangs_a_second_at_most() {
+    for has_broker in [false, true] {
+        let mut world = paced();
+        fills_the_disk(&mut world);
+        applies(&mut world, "a-1");
+        world.run_for(3 * PACE_MS);
+        if !has_broker {
+            world.broker_goes();
+        }
+        world.slow_disk(600_000);
+        world.terminate();
+        world.run_for(900);
+        assert!(!world.is_ended());
+        world.run_for(200);
+        assert!(world.is_ended());
+    }
+}
+
+#[test]
 fn a_manager_that_ends_tells_the_end_of_an_activity_that_it_could_not_save() {
     let mut world = paced();
     fills_the_disk(&mut world);

@@ -169,6 +169,7 @@ impl Course {
         }
         self.world.expects_error("the activity could not be saved and goes on in memory");
         self.world.expects_error("cannot be moved aside");
+        self.world.expects_error("Input/output error (os error 5)");
     }
 
     /// Something becomes of the disk.
@@ -218,9 +219,23 @@ impl Course {
         if self.random.percent(15) && !self.is_calm() {
             self.change_domains();
         }
+        self.hide_a_slot();
         self.world.power_cut(Outage { fate, down_ms, boots, agents_too });
         self.is_edge_silent = self.random.percent(15);
         self.edge_says("name");
+    }
+
+    /// The next start cannot read one of the slots, but not the newest: from an older state
+    /// it would do again what was saved, and without the document know nothing of it.
+    fn hide_a_slot(&mut self) {
+        if self.is_calm() || !self.random.percent(8) {
+            return;
+        }
+        let (kind, slot) = (self.random.of(&KINDS), self.random.of(&Slot::ALL));
+        let Some(disk) = &mut self.world.disk else { return };
+        if disk.newest_of(kind).map_or(true, |(newest, _)| newest != slot) {
+            disk.add(Fault::Read(kind, slot));
+        }
     }
 
     /// The next start has another configuration.

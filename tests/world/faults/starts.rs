@@ -102,6 +102,24 @@ fn a_folder_that_vanishes_takes_no_end_that_waits_for_the_broker() {
     assert_eq!(ends_since(&world, cut), ["a-1 COMPLETED", "a-2 COMPLETED", "a-3 COMPLETED"]);
 }
 
+#[test]
+fn a_folder_that_vanishes_while_nothing_can_be_written_is_made_again() {
+    let (mut world, _) = updating();
+    world.expects_error("could not be saved");
+    disk(&mut world).add(Fault::Once(None));
+    // A change whose write fails; before the next try there is no folder.
+    await_command(&mut world, "ACTIVATE");
+    assert!(world.is_unsaved());
+    disk(&mut world).vanish();
+    world.run_for(2_000);
+    assert!(!world.is_unsaved() && world.logged(&["what was saved is gone, it is written anew"]));
+    world.power_cut(KILL);
+    world.run_for(600_000);
+    assert_eq!(world.commands("one"), ALL);
+    assert_end(&world, "a-1", "COMPLETED", "");
+    assert_over_for_good(&mut world);
+}
+
 // The configuration changes
 
 #[test]
