@@ -12,6 +12,10 @@ use crate::model::{Cause, Phase, Reboot, Run, Status};
 use crate::orchestrator::resume::Saved;
 use crate::orchestrator::Campaign;
 
+/// Versions that are skipped if a slot cannot be read: it may hold a newer one, which must
+/// not come back when it can be read again. An activity of 64 domains writes some hundred.
+const VERSIONS_SKIPPED: u32 = 1 << 16;
+
 /// The two slots of each kind as they were read: their bytes, none if there is no such
 /// file, or why it cannot be read.
 #[derive(Debug)]
@@ -51,6 +55,11 @@ impl Found {
             let bad = flaws.filter(move |(slot, flaw)| is_read(slot) && flaw.is_some_and(|flaw| flaw != Flaw::Empty));
             bad.filter_map(move |(slot, flaw)| Some((kind, slot, flaw?, is_lost)))
         })
+    }
+
+    /// Whether a slot cannot be read, and may hold what is newer than all else.
+    fn has_unreadable(&self) -> bool {
+        self.0.iter().flatten().any(Result::is_err)
     }
 
     /// The session that was saved.
@@ -116,23 +125,25 @@ impl Store {
 
     /// The state that was written last: in a record of its own, or with another one.
     fn newest_state(&mut self, found: &Found, names: &[String]) -> Option<state::Saved> {
-        let own = state::decode(found.fields(Kind::State), names);
-        if own.as_ref().is_some_and(|own| own.version.is_none()) {
+        let own = found.fields(Kind::State);
+        if state::version(own).is_none() && !own.is_empty() {
             // 0.1.0 wrote it, which knows of no other place: what else there is is older.
             self.states.must_be_alone = true;
-            return own;
+            return state::decode(own, names);
         }
         let kinds = [Kind::Document, Kind::Actions, Kind::History].into_iter();
         let carried = kinds.flat_map(|kind| found.records(kind)).filter_map(|record| {
             let (tag, content) = fields(record.fields).next()?;
-            (tag == STATE).then(|| state::decode(content, names)).flatten()
+            (tag == STATE).then_some(content)
         });
-        let all = own.into_iter().chain(carried);
-        let newest = all.reduce(|a, b| match (a.version, b.version) {
-            (Some(of_a), Some(of_b)) if slots::is_newer(of_b, of_a) => b,
-            _ => a,
-        });
-        self.states.version = newest.as_ref().and_then(|state| state.version).unwrap_or(0);
+        let mut all: Vec<(u32, &[u8])> =
+            core::iter::once(own).chain(carried).filter_map(|state| Some((state::version(state)?, state))).collect();
+        // Of two that are alike the one in its own record counts.
+        all.sort_by_key(|(version, _)| core::cmp::Reverse(*version));
+        let newest = all.into_iter().find_map(|(_, state)| state::decode(state, names));
+        let version = newest.as_ref().and_then(|state| state.version).unwrap_or(0);
+        let skipped = if found.has_unreadable() { VERSIONS_SKIPPED } else { 0 };
+        self.states.version = version.saturating_add(skipped);
         newest
     }
 

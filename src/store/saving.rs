@@ -196,7 +196,7 @@ impl Store {
         drafts: &mut Vec<Draft>,
     ) -> Kind {
         let States { latest, scratch, version, must_be_alone, goes_along, .. } = &mut self.states;
-        *version = version.wrapping_add(1);
+        *version = version.saturating_add(1);
         let mut out = Fields::new(scratch);
         out.extend(latest);
         state::encode_along(campaign, *version, &mut out);

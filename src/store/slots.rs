@@ -68,7 +68,7 @@ pub fn look<'a>(a: &'a [u8], b: &'a [u8], kind: Kind) -> Found<'a> {
 }
 
 /// Whether `a` follows `b`, though the number may have wrapped in between.
-pub(super) fn is_newer(a: u32, b: u32) -> bool {
+fn is_newer(a: u32, b: u32) -> bool {
     a.wrapping_sub(b) as i32 > 0
 }
 

@@ -16,7 +16,7 @@ use crate::model::{ActionStatus, Command, Phase, Reason, Reboot};
 use crate::orchestrator::domain::Domain;
 use crate::orchestrator::repair::Obligation;
 use crate::orchestrator::Campaign;
-pub use read::{decode, decode_key, Progress, Saved};
+pub use read::{decode, decode_key, version, Progress, Saved};
 
 /// Tags of a state's fields. A number is never given another meaning.
 mod tag {

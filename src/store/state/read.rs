@@ -43,6 +43,12 @@ struct Known {
     percent: u8,
 }
 
+/// Which of the states that were written these are the fields of; none if 0.1.0 wrote it.
+pub fn version(bytes: &[u8]) -> Option<u32> {
+    let (_, version) = fields(bytes).find(|(tag, _)| *tag == tag::VERSION)?;
+    Some(u32::from_le_bytes(version.try_into().ok()?))
+}
+
 /// What the fields of a state say. None if they name no activity.
 pub fn decode(bytes: &[u8], names: &[std::string::String]) -> Option<Saved> {
     let saved =
