@@ -71,7 +71,7 @@ impl World {
         }
         // The answer has led the domain on, and a start would wait for it once more.
         let was = working(then, domain).filter(|(phase, _)| seen.status() == phase.success().name());
-        let is_lost = was.is_some_and(|was| working(now, domain).map_or(true, |is| is != was));
+        let is_lost = was.is_some_and(|was| working(now, domain) != Some(was));
         assert!(!is_lost, "{activity}: {} of {place} is acknowledged, and not saved", seen.status());
     }
 }

@@ -93,7 +93,8 @@ impl Reader<'_> {
             tag::APPROVED => campaign.approved = Phase::of_code(*content.first()?),
             tag::OUTCOME => campaign.outcome = Status::of_code(*content.first()?),
             tag::CAUSE => {
-                campaign.cause = Cause::of_code(*content.first()?);
+                // One that is not known is one all the same: the activity must not end well.
+                campaign.cause = Cause::of_code(*content.first()?).or(Some(Cause::Unreadable));
                 campaign.waited_ms = u64::from_le_bytes(content.get(1..9)?.try_into().ok()?);
             }
             tag::UNSERVED => drop(campaign.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),

@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::{json, Value};
-use update_manager::model::Command;
 use update_manager::model::text::Text;
+use update_manager::model::Command;
 use update_manager::wire::things::encode::{self, Answer};
 use update_manager::wire::things::{Identity, Operation, Reply, RequestTopic};
 use update_manager_fuzz::broker::covers;

@@ -6,14 +6,18 @@ use std::sync::LazyLock;
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
-use update_manager::model::{ActionStatus, ActivityKey, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reboot, Run, Status};
+use update_manager::model::text::Text;
+use update_manager::model::time::Tick;
+use update_manager::model::{
+    ActionStatus, ActivityKey, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reboot, Run, Status,
+};
 use update_manager::orchestrator::check::Check;
 use update_manager::orchestrator::effect::TimerKind;
 use update_manager::orchestrator::event::{Action, DesiredState, Feedback, Part};
 use update_manager::orchestrator::resume::Saved;
-use update_manager::orchestrator::{Effect, Effects, Event, Link, Orchestrator, Rejected, Settings, Synchronised, WaitingOn};
-use update_manager::model::text::Text;
-use update_manager::model::time::Tick;
+use update_manager::orchestrator::{
+    Effect, Effects, Event, Link, Orchestrator, Rejected, Settings, Synchronised, WaitingOn,
+};
 
 static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| (0..DOMAINS_MAX).map(|n| format!("d{n}")).collect());
 
@@ -172,7 +176,10 @@ fn settings(plan: &Plan) -> Settings {
         feedback_interval_ms: delay(2, plan.delays.feedback.into()),
         consent: consent.map(|(_, phase)| phase).collect::<PhaseSet>(),
         consent_timeout_ms: delay(3, plan.delays.consent.into()),
-        reboot_required: (0..DOMAINS_MAX).filter(|bit| plan.reboot_required >> bit & 1 == 1).map(at).collect::<DomainSet>(),
+        reboot_required: (0..DOMAINS_MAX)
+            .filter(|bit| plan.reboot_required >> bit & 1 == 1)
+            .map(at)
+            .collect::<DomainSet>(),
         reboot_enabled: plan.reboot_enabled,
         reboot_after_ms: delay(4, plan.delays.reboot.into()),
         is_saved: false,
@@ -326,8 +333,7 @@ impl Course {
             }
             Err(rejected) => assert!(matches!(
                 (rejected, was_running),
-                (Rejected::Busy | Rejected::SameActivity, true)
-                    | (Rejected::RebootPending, false)
+                (Rejected::Busy | Rejected::SameActivity, true) | (Rejected::RebootPending, false)
             )),
         }
         // One that runs is never begun a second time.

@@ -5,18 +5,18 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use update_manager::store::journal::Journal;
 use update_manager::limits::{REPORTS_MAX, SAVED_STATE_MAX, SAVED_WORDS_MAX};
-use update_manager::mqtt::Waiting;
+use update_manager::model::text::Text;
 use update_manager::model::time::{Now, Tick};
 use update_manager::model::{Reason, Run};
+use update_manager::mqtt::Waiting;
 use update_manager::orchestrator::Campaign;
 use update_manager::store::format::{fields, open, seal, Draft, Kind, HEADER};
+use update_manager::store::journal::Journal;
+use update_manager::store::reports::Report;
 use update_manager::store::slots::{look, Slot};
 use update_manager::store::state;
-use update_manager::store::reports::Report;
 use update_manager::store::{actions, document, history, reports, session, Found, Store};
-use update_manager::model::text::Text;
 
 /// Where a record's frame names its kind.
 const KIND: usize = 4;

@@ -9,8 +9,8 @@ use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
 use mqttbytes::v4::Packet;
 use update_manager::limits::{INBOUND_MAX, PAYLOAD_IN_MAX, READ_CHUNK, SKIP_CHUNK, TOPIC_IN_MAX};
-use update_manager::mqtt::{Ack, Class, Document, Documents, Event, LinkWish, Message, Options, Reason, Session};
 use update_manager::model::time::Tick;
+use update_manager::mqtt::{Ack, Class, Document, Documents, Event, LinkWish, Message, Options, Reason, Session};
 use update_manager_fuzz::broker::{connack, packets, publish, small, suback};
 
 #[derive(Arbitrary, Debug)]
