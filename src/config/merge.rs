@@ -177,6 +177,9 @@ fn resolve_duration(names: Names<'_>, slot: &mut Slot, warnings: &mut Warnings) 
     ms
 }
 
+/// The phases before which an owner may be asked.
+const ASKED: [Phase; 3] = [Phase::Download, Phase::Update, Phase::Activate];
+
 struct Resolving<'a> {
     values: &'a mut Values,
     warnings: &'a mut Warnings,
@@ -238,19 +241,16 @@ impl Resolving<'_> {
         let slot = self.values.get_mut(id);
         let given = slot.text.to_ascii_lowercase();
         for name in given.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            match name {
-                "download" => set.insert(Phase::Download),
-                "update" => set.insert(Phase::Update),
-                "activate" => set.insert(Phase::Activate),
-                _ => {
+            match ASKED.into_iter().find(|phase| phase.name().eq_ignore_ascii_case(name)) {
+                Some(phase) => set.insert(phase),
+                None => {
                     let reason = format!("{:?} is none of download, update, activate; it is ignored", shown(name));
                     self.warnings.of_key(Self::names(id), slot.source, reason);
                 }
             }
         }
-        let names = [(Phase::Download, "download"), (Phase::Update, "update"), (Phase::Activate, "activate")];
-        let in_effect: Vec<&str> =
-            names.iter().filter(|(phase, _)| set.contains(*phase)).map(|(_, name)| *name).collect();
+        let in_effect = ASKED.into_iter().filter(|phase| set.contains(*phase));
+        let in_effect: Vec<String> = in_effect.map(|phase| phase.name().to_ascii_lowercase()).collect();
         slot.text = in_effect.join(",");
         set
     }

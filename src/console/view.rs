@@ -7,7 +7,7 @@ use super::page::{Json, Page, Span};
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
 use crate::model::time::{Now, Tick};
-use crate::model::{DomainIx, Reboot, Status};
+use crate::model::{Command, DomainIx, Reboot, Status};
 use crate::mqtt;
 use crate::orchestrator::campaign::{Campaign, KnownAction};
 use crate::orchestrator::domain::{Domain, State};
@@ -188,8 +188,8 @@ impl fmt::Display for Progress<'_> {
         match self.0.state {
             State::Working(phase) => f.write_str(phase.name()),
             State::Ready(phase) => write!(f, "{} done", phase.name()),
-            State::RollingBack(_) => f.write_str("ROLLBACK"),
-            State::CleaningUp(_) => write!(f, "CLEANUP{failed}"),
+            State::RollingBack(_) => f.write_str(Command::Rollback.name()),
+            State::CleaningUp(_) => write!(f, "{}{failed}", Command::Cleanup.name()),
             State::Done => f.write_str(if failed.is_empty() { "done" } else { "failed" }),
         }
     }

@@ -133,18 +133,7 @@ pub(super) fn actions(plan: &[Planned]) -> Vec<Action> {
     plan.iter().filter(plan::is_change).map(|planned| planned.action.clone()).collect()
 }
 
-/// That a command goes on, succeeded, failed.
-pub(super) fn statuses(command: Command) -> [Status; 3] {
-    match command {
-        Command::Download => [Status::Downloading, Status::DownloadSuccess, Status::DownloadFailure],
-        Command::Update => [Status::Updating, Status::UpdateSuccess, Status::UpdateFailure],
-        Command::Activate => [Status::Activating, Status::ActivationSuccess, Status::ActivationFailure],
-        Command::Rollback => [Status::Rollback, Status::RollbackSuccess, Status::RollbackFailure],
-        Command::Cleanup => [Status::Cleanup, Status::CleanupSuccess, Status::CleanupFailure],
-    }
-}
-
-/// The same of a component; none if the command is not about components.
+/// That a component of it goes on, succeeded, failed; none if the command is not about components.
 fn of_actions(command: Command) -> Option<[ActionStatus; 3]> {
     use ActionStatus::*;
     match command {

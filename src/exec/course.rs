@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::activity::{actions, feedback, of_change, say, statuses};
+use super::activity::{actions, feedback, of_change, say};
 use super::activity::{Activity, Effect, End, Outcome, Said, Step};
 use super::plan::{self, Installed, Planned};
 use super::told::Told;
@@ -113,12 +113,12 @@ impl Course {
             return;
         };
         if activity.running == Some(command) {
-            let status = statuses(command)[0];
+            let status = command.working();
             return out.push(say(id, status, "", actions(&activity.plan)));
         }
         match &activity.last {
             Some((last, is_done, words)) if *last == command && activity.running.is_none() => {
-                let status = statuses(command)[if *is_done { 1 } else { 2 }];
+                let status = if *is_done { command.success() } else { command.failure() };
                 return out.push(say(id, status, words, actions(&activity.plan)));
             }
             _ => {}
@@ -168,7 +168,7 @@ impl Course {
             self.todo.push_back(Step::Undo);
         }
         self.todo.push_back(Step::Phase(command));
-        out.push(say(&activity.id, statuses(command)[0], "", actions(&activity.plan)));
+        out.push(say(&activity.id, command.working(), "", actions(&activity.plan)));
     }
 
     /// Begins what is to be done next, if nothing runs.
@@ -225,7 +225,7 @@ impl Course {
             return Some(feedback(id, Status::Identifying, "", Vec::new()));
         }
         let activity = self.activity.as_ref()?;
-        Some(feedback(&activity.id, statuses(activity.running?)[0], self.words(), actions(&activity.plan)))
+        Some(feedback(&activity.id, activity.running?.working(), self.words(), actions(&activity.plan)))
     }
 
     /// The program's call has ended.
@@ -351,7 +351,7 @@ impl Course {
             activity.failure = words.clone();
         }
         activity.running = None;
-        let status = statuses(command)[if is_done { 1 } else { 2 }];
+        let status = if is_done { command.success() } else { command.failure() };
         out.push(Effect::Save);
         out.push(say(&activity.id, status, &words, actions(&activity.plan)));
         activity.last = Some((command, is_done, words));

@@ -1,6 +1,7 @@
 //! The words that all parts of the program share: what goes over the wire, to disk and to
 //! the console means the same everywhere. Nothing here knows how a peer behaves.
 
+mod checksum;
 mod domains;
 mod identity;
 mod phase;
@@ -10,6 +11,7 @@ pub(crate) mod table;
 pub mod text;
 pub mod time;
 
+pub use checksum::{checksum, Digest};
 pub use domains::{DomainIx, DomainSet, PerDomain};
 pub use identity::{ActivityKey, Run};
 pub use phase::{ActionStatus, Command, Phase, PhaseSet, Status};

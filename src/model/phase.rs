@@ -112,12 +112,33 @@ impl Phase {
 
     /// The status with which an agent says that it succeeded.
     pub fn success(self) -> Status {
+        self.command().map_or(Status::Identified, Command::success)
+    }
+}
+
+impl Command {
+    /// The status with which an agent says that it is at it.
+    pub fn working(self) -> Status {
+        self.statuses()[0]
+    }
+
+    /// The status with which it says that it succeeded.
+    pub fn success(self) -> Status {
+        self.statuses()[1]
+    }
+
+    /// The status with which it says that it failed.
+    pub fn failure(self) -> Status {
+        self.statuses()[2]
+    }
+
+    fn statuses(self) -> [Status; 3] {
         match self {
-            Phase::Identify => Status::Identified,
-            Phase::Download => Status::DownloadSuccess,
-            Phase::Update => Status::UpdateSuccess,
-            Phase::Activate => Status::ActivationSuccess,
-            Phase::Cleanup => Status::CleanupSuccess,
+            Command::Download => [Status::Downloading, Status::DownloadSuccess, Status::DownloadFailure],
+            Command::Update => [Status::Updating, Status::UpdateSuccess, Status::UpdateFailure],
+            Command::Activate => [Status::Activating, Status::ActivationSuccess, Status::ActivationFailure],
+            Command::Rollback => [Status::Rollback, Status::RollbackSuccess, Status::RollbackFailure],
+            Command::Cleanup => [Status::Cleanup, Status::CleanupSuccess, Status::CleanupFailure],
         }
     }
 }
@@ -125,38 +146,27 @@ impl Phase {
 impl Status {
     /// Whether it ends in `_FAILURE` or `_FAILED`.
     pub fn is_failure(self) -> bool {
-        matches!(
-            self,
-            Status::IdentificationFailed
-                | Status::DownloadFailure
-                | Status::UpdateFailure
-                | Status::ActivationFailure
-                | Status::RollbackFailure
-                | Status::CleanupFailure
-        )
+        self == Status::IdentificationFailed || Command::ALL.into_iter().any(|command| command.failure() == self)
     }
-}
 
-impl Status {
+    /// The command that it is about, if it is about one.
+    fn command(self) -> Option<Command> {
+        Command::ALL.into_iter().find(|command| command.statuses().contains(&self))
+    }
+
     /// The phase that it names; none of a rollback, a clean-up, or the whole activity.
     pub fn phase(self) -> Option<Phase> {
-        match self {
-            Status::Identifying | Status::Identified | Status::IdentificationFailed => Some(Phase::Identify),
-            Status::Downloading | Status::DownloadSuccess | Status::DownloadFailure => Some(Phase::Download),
-            Status::Updating | Status::UpdateSuccess | Status::UpdateFailure => Some(Phase::Update),
-            Status::Activating | Status::ActivationSuccess | Status::ActivationFailure => Some(Phase::Activate),
-            _ => None,
+        if let Status::Identifying | Status::Identified | Status::IdentificationFailed = self {
+            return Some(Phase::Identify);
         }
+        let forward = [Phase::Download, Phase::Update, Phase::Activate].into_iter();
+        self.command().and_then(|command| forward.clone().find(|phase| phase.command() == Some(command)))
     }
 
     /// What it answers if it is a success or a failure, `Some(None)` for the desired
     /// state; none if it names no phase.
     pub fn answers(self) -> Option<Option<Command>> {
-        match self {
-            Status::Rollback | Status::RollbackSuccess | Status::RollbackFailure => Some(Some(Command::Rollback)),
-            Status::Cleanup | Status::CleanupSuccess | Status::CleanupFailure => Some(Some(Command::Cleanup)),
-            _ => self.phase().map(Phase::command),
-        }
+        self.command().map(Some).or_else(|| self.phase().map(Phase::command))
     }
 }
 

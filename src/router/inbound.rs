@@ -9,7 +9,7 @@ use crate::inventory;
 use crate::limits::{ACTIONS_MAX, ANSWER_ROOM, ANSWER_ROOM_MESSAGES, DOMAINS_MAX, REPORTS_MAX};
 use crate::model::text::{Escaped, Text};
 use crate::model::time::Now;
-use crate::model::{ActivityKey, DomainIx};
+use crate::model::{checksum, ActivityKey, DomainIx};
 use crate::mqtt::Publish;
 use crate::orchestrator::event::{DesiredState, Feedback, Part};
 use crate::orchestrator::{Event, Rejected};
@@ -351,15 +351,8 @@ impl From<Rejected> for Refusal {
 /// request may have other headers.
 fn key_of<'a>(envelope: &Envelope<'a>, bytes: &[u8]) -> Option<ActivityKey<'a>> {
     let span = envelope.payload()?;
-    let crc = checksum(bytes.get(span.start as usize..span.end())?);
+    let crc = checksum(&[bytes.get(span.start as usize..span.end())?]);
     Some(ActivityKey { activity: envelope.activity, timestamp: envelope.timestamp, crc })
-}
-
-pub(super) static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-
-/// By which a redelivered desired state is known.
-pub(super) fn checksum(content: &[u8]) -> u32 {
-    CRC.checksum(content)
 }
 
 /// Shown text as the content of a JSON string.

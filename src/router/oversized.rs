@@ -3,10 +3,11 @@
 
 use core::fmt::Write;
 
-use super::inbound::{Origin, CRC};
+use super::inbound::Origin;
 use super::Router;
 use crate::limits::PAYLOAD_IN_MAX;
 use crate::model::time::Now;
+use crate::model::Digest;
 use crate::mqtt::Ack;
 use crate::wire::topic::Incoming;
 use crate::wire::ActivityIdFinder;
@@ -15,12 +16,12 @@ use crate::wire::ActivityIdFinder;
 pub(super) struct Skimmed {
     finder: ActivityIdFinder,
     /// By which the message is known if it is delivered once more.
-    sum: crc::Digest<'static, u32>,
+    sum: Digest,
 }
 
 impl Default for Skimmed {
     fn default() -> Skimmed {
-        Skimmed { finder: ActivityIdFinder::new(), sum: CRC.digest() }
+        Skimmed { finder: ActivityIdFinder::new(), sum: Digest::default() }
     }
 }
 
@@ -49,7 +50,7 @@ impl Router {
         counters.messages = counters.messages.saturating_add(1);
         counters.oversized = counters.oversized.saturating_add(1);
         let Skimmed { finder, sum } = skimmed;
-        let sum = sum.finalize();
+        let sum = sum.finish();
         if self.refusals.has_sum(sum, dup) {
             return log::info!("{topic}: a message of {len} bytes comes once more and is ignored, it was refused");
         }

@@ -6,6 +6,7 @@
 use heapless::HistoryBuffer;
 
 use crate::limits::REFUSALS_MAX;
+use crate::model::checksum;
 
 /// The last ones, by a checksum of the whole message.
 #[derive(Clone, Debug, Default)]
@@ -14,11 +15,11 @@ pub(super) struct Refusals(HistoryBuffer<u32, REFUSALS_MAX>);
 impl Refusals {
     /// Whether a message that the broker says it delivers once more was refused.
     pub(super) fn has(&self, message: &[u8], is_repeat: bool) -> bool {
-        is_repeat && self.has_sum(super::inbound::checksum(message), is_repeat)
+        is_repeat && self.has_sum(checksum(&[message]), is_repeat)
     }
 
     pub(super) fn note(&mut self, message: &[u8]) {
-        self.note_sum(super::inbound::checksum(message));
+        self.note_sum(checksum(&[message]));
     }
 
     /// The same as `has`, of a message of which there is only the checksum.

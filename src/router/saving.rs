@@ -6,7 +6,7 @@ use core::fmt;
 use super::outbound::message_to;
 use super::Router;
 use crate::model::time::Now;
-use crate::model::{Cause, DomainIx, Run, Status};
+use crate::model::{checksum, Cause, DomainIx, Run, Status};
 use crate::mqtt::{Ack, Class};
 use crate::orchestrator::{Campaign, Event};
 use crate::store::journal::Kind;
@@ -165,7 +165,7 @@ impl Router {
         let Ok(envelope) = Envelope::decode(&message) else { return false };
         let Some(span) = envelope.payload() else { return false };
         let Ok(state) = desired_state::decode(&envelope) else { return false };
-        if super::inbound::checksum(&message[span.start as usize..span.end()]) != crc {
+        if checksum(&[&message[span.start as usize..span.end()]]) != crc {
             return false;
         }
         let place = |id: crate::model::text::Text<'_>| self.domains.iter().position(|name| id.eq_str(name));

@@ -12,6 +12,7 @@
 
 use core::fmt;
 
+use crate::model::checksum;
 use crate::model::table::table;
 
 /// Bytes of the frame before the fields.
@@ -24,7 +25,6 @@ pub const FIELD: usize = 3;
 pub const VERSION: u8 = 1;
 
 const MAGIC: [u8; 4] = *b"UMrc";
-const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
 table! {
     /// What a record holds, and what its slots are called.
@@ -133,13 +133,6 @@ pub fn open(slot: &[u8], kind: Kind) -> Result<Record<'_>, Flaw> {
 
 fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
-
-/// CRC-32 of the pieces, one after the other.
-pub(super) fn checksum(pieces: &[&[u8]]) -> u32 {
-    let mut digest = CRC.digest();
-    pieces.iter().for_each(|piece| digest.update(piece));
-    digest.finalize()
 }
 
 /// Writes fields one after the other.

@@ -9,10 +9,10 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use super::format::{checksum, Fields, FIELD};
+use super::format::{Fields, FIELD};
 use crate::limits::{ORDERS_MAX, SAVED_PROGRESS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
 use crate::model::text::Text;
-use crate::model::{ActionStatus, Command, Phase, Reason, Reboot};
+use crate::model::{checksum, ActionStatus, Command, Phase, Reason, Reboot};
 use crate::orchestrator::domain::Domain;
 use crate::orchestrator::repair::Obligation;
 use crate::orchestrator::Campaign;
