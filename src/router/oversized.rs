@@ -13,16 +13,11 @@ use crate::wire::topic::Incoming;
 use crate::wire::ActivityIdFinder;
 
 /// What is known of a message whose parts go by.
+#[derive(Default)]
 pub(super) struct Skimmed {
     finder: ActivityIdFinder,
     /// By which the message is known if it is delivered once more.
     sum: Digest,
-}
-
-impl Default for Skimmed {
-    fn default() -> Skimmed {
-        Skimmed { finder: ActivityIdFinder::new(), sum: Digest::default() }
-    }
 }
 
 impl Skimmed {

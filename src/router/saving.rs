@@ -78,6 +78,9 @@ impl Router {
         let why = why.unwrap_or_default();
         match written.is_failing {
             None if written.is_gone => log::warn!("what was saved is gone, it is written anew: {why}"),
+            None if !why.is_empty() && self.store.failure().is_none() => {
+                log::warn!("what is saved beside the activity cannot be written: {why}");
+            }
             None => {}
             Some(true) => {
                 log::error!("the activity could not be saved and goes on in memory: {why}");

@@ -249,7 +249,7 @@ impl Store {
     /// Whether what was decided waits for a save.
     pub fn is_saving(&self) -> bool {
         let is_behind = self.job.as_ref().is_some_and(Running::has_state) || self.is_changed();
-        self.is_on && self.failing.is_none() && (is_behind || self.held.has_effects())
+        self.is_on && !self.is_failing() && (is_behind || self.held.has_effects())
     }
 
     /// Whether something is being written, or is to be tried at once.
@@ -273,19 +273,25 @@ impl Store {
         self.held.drop_acknowledgements();
     }
 
+    /// Whether the activity's state could not be written when that was last tried: what is
+    /// saved beside it holds nothing up.
+    fn is_failing(&self) -> bool {
+        self.failing.as_ref().is_some_and(Failing::has_state)
+    }
+
     /// Why what changes cannot be saved at this moment; none if it can.
     pub fn failure(&self) -> Option<&str> {
-        self.failing.as_ref().map(Failing::why)
+        self.failing.as_ref().filter(|failing| failing.has_state()).map(Failing::why)
     }
 
     /// Whether what the activity has come to is not saved, since that fails.
     pub fn is_unsaved(&self) -> bool {
-        self.failing.is_some() && self.is_changed()
+        self.is_failing() && self.is_changed()
     }
 
     /// Whether this activity goes on at the next start: it is on the disk, or will be.
     pub fn keeps(&self, run: Run) -> bool {
-        self.is_on && (self.failing.is_none() || self.states.on_disk == Some((run, true)))
+        self.is_on && (!self.is_failing() || self.states.on_disk == Some((run, true)))
     }
 
     /// Why no other activity may begin: the state of an unfinished one is on the disk, and

@@ -68,9 +68,15 @@ pub(super) struct Failing {
     /// It is tried again at once, since something has changed.
     is_hurried: bool,
     pause_ms: u64,
+    /// The activity's state was among what could not be written.
+    has_state: bool,
 }
 
 impl Failing {
+    pub(super) fn has_state(&self) -> bool {
+        self.has_state
+    }
+
     pub(super) fn why(&self) -> &str {
         &self.why
     }
@@ -279,7 +285,7 @@ impl Store {
         let none = Written { is_failing: None, is_session_lost: false, is_gone: false };
         let Some(job) = self.job.take() else { return none };
         self.done = self.begun;
-        let was_failing = self.failing.is_some();
+        let was_failing = self.is_failing();
         let done = result.as_ref().map_or_else(|failure| failure.done, |()| job.kinds.len());
         self.note_written(&job, done);
         let is_session_lost = job.kinds.iter().skip(done).any(|kind| *kind == Kind::Session);
@@ -296,16 +302,24 @@ impl Store {
             }
             Err(failure) => {
                 job.kinds.get(done).copied().into_iter().for_each(|kind| self.avoid(kind));
-                let pause_ms = self
-                    .failing
-                    .as_ref()
-                    .map_or(SAVE_RETRY_MIN_MS, |failing| (failing.pause_ms * 2).min(SAVE_RETRY_MAX_MS));
-                let due = Some(now.tick.after(pause_ms));
-                self.failing = Some(Failing { why: failure.why, due, is_hurried: false, pause_ms });
-                self.held.release(true, out, acknowledge);
-                Written { is_failing: (!was_failing).then_some(true), is_session_lost, ..none }
+                let has_state = job.has_state() || was_failing;
+                self.fail(now, failure.why, has_state);
+                if has_state {
+                    self.held.release(true, out, acknowledge);
+                }
+                let is_new = has_state && !was_failing;
+                Written { is_failing: is_new.then_some(true), is_session_lost, ..none }
             }
         }
+    }
+
+    /// What was not written is tried again: at once if the state has changed meanwhile that
+    /// was not a part of it, otherwise after a pause.
+    fn fail(&mut self, now: Now, why: String, has_state: bool) {
+        let before = self.failing.as_ref().map(|failing| failing.pause_ms);
+        let pause_ms = before.map_or(SAVE_RETRY_MIN_MS, |before| (before * 2).min(SAVE_RETRY_MAX_MS));
+        let is_hurried = !has_state && self.is_changed();
+        self.failing = Some(Failing { why, due: Some(now.tick.after(pause_ms)), is_hurried, pause_ms, has_state });
     }
 
     /// So many of the job's records are on the disk.
@@ -350,7 +364,7 @@ impl Store {
 
     /// Whether that is saved, or cannot be at this moment.
     pub fn is_done(&self, ticket: Ticket) -> bool {
-        self.failing.is_some() || self.done >= ticket.0
+        self.is_failing() || self.done >= ticket.0
     }
 
     /// Whatever waits to be written is tried at once.

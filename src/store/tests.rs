@@ -98,10 +98,15 @@ impl Saver {
     }
 
     fn poll(&mut self) -> Option<Job> {
+        self.poll_with(None)
+    }
+
+    fn poll_with(&mut self, session: Option<format::Draft>) -> Option<Job> {
+        let mut session = session;
         let beside = Beside { reboot: self.orchestrator.reboot(), ..Beside::default() };
         let campaign = self.orchestrator.campaign();
         let content = Content { campaign, names: &self.names, beside, payload: b"{}", session: &self.session };
-        self.store.poll_write(self.now, &content, &mut || None)
+        self.store.poll_write(self.now, &content, &mut || session.take())
     }
 
     /// The kinds that are to be written now.
@@ -230,6 +235,18 @@ fn no_other_activity_begins_while_an_unfinished_one_cannot_be_replaced_on_the_di
     saver.store.hurry();
     saver.save();
     assert_eq!(saver.store.obstacle(), None);
+}
+
+#[test]
+fn what_is_saved_beside_the_activity_holds_nothing_up_and_lets_nothing_out() {
+    let mut saver = Saver::new();
+    let draft = session::encode("um", false, ["a/b"].into_iter(), None);
+    assert_eq!(saver.poll_with(draft).unwrap().writes[0].kind, Kind::Session);
+    assert_eq!(saver.apply("a-1", 1), []);
+    assert_eq!(saver.end(Err(failure("no space"))), [], "what was decided meanwhile is saved first");
+    assert_eq!((saver.store.failure(), saver.store.is_saving()), (None, true));
+    assert_eq!(saver.save().len(), 2);
+    assert!(saver.store.poll_timeout().is_none());
 }
 
 #[test]
