@@ -67,7 +67,7 @@ impl Synchronised {
     /// `COMPLETED` ends the domain's part at any time.
     fn complete(&mut self, domain: DomainIx, state: State, feedback: &Feedback<'_>, out: &mut Effects) {
         let has_actions = self.campaign.actions.count(domain) > 0;
-        let is_forward = matches!(state, State::Working(_) | State::Ready(_));
+        let is_forward = state.is_forward();
         let is_restart = self.campaign.domain(domain).is_some_and(|part| is_forward && part.obligation.has_repair());
         let is_first = state == State::Working(Phase::Identify) && !has_actions;
         // The self-update agent takes no further desired state before that.

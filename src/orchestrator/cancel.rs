@@ -16,7 +16,7 @@ impl Synchronised {
             return Err(Rejected::NotRunning);
         }
         let is_ending = self.campaign.cause.is_some();
-        if is_ending || self.campaign.domains_in(|s| matches!(s, State::Working(_) | State::Ready(_))).is_empty() {
+        if is_ending || self.campaign.domains_in(State::is_forward).is_empty() {
             return Err(Rejected::Ending);
         }
         if self.campaign.phase == Phase::Activate && !force {

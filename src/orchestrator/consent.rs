@@ -6,7 +6,7 @@ use super::synchronised::Synchronised;
 use super::Rejected;
 use crate::model::text::Text;
 use crate::model::time::Tick;
-use crate::model::{Cause, Command, Phase};
+use crate::model::{Cause, Command, DomainIx, Phase};
 
 impl Synchronised {
     /// Whether the owner is to be asked before this phase, and has not consented yet.
@@ -55,19 +55,24 @@ impl Synchronised {
     pub(super) fn turn_back(&mut self, now: Tick, cause: Cause, out: &mut Effects) {
         self.close_consent(out);
         self.campaign.cause = Some(cause);
-        let phase = self.campaign.phase;
+        let has_begun = self.campaign.phase != Phase::Identify;
         self.campaign.phase = Phase::Cleanup;
-        for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_) | State::Ready(_))).iter() {
-            if phase == Phase::Identify {
-                out.push(Effect::Send(domain, Command::Cleanup));
-                self.end(domain);
-            } else if self.is_waited_for(domain) {
-                if let Some(part) = self.campaign.domain_mut(domain) {
-                    part.obligation.is_turning = true;
-                }
-            } else {
-                self.roll_back(now, domain, out);
+        for domain in self.campaign.domains_in(State::is_forward).iter() {
+            self.turn_back_one(now, domain, has_begun, out);
+        }
+    }
+
+    /// The same of one domain; `has_begun`: there is something to be undone.
+    pub(super) fn turn_back_one(&mut self, now: Tick, domain: DomainIx, has_begun: bool, out: &mut Effects) {
+        if !has_begun {
+            out.push(Effect::Send(domain, Command::Cleanup));
+            self.end(domain);
+        } else if self.is_waited_for(domain) {
+            if let Some(part) = self.campaign.domain_mut(domain) {
+                part.obligation.is_turning = true;
             }
+        } else {
+            self.roll_back(now, domain, out);
         }
     }
 }

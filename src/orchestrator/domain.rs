@@ -70,6 +70,11 @@ impl State {
         }
     }
 
+    /// Whether it is led forward.
+    pub fn is_forward(self) -> bool {
+        matches!(self, State::Working(_) | State::Ready(_))
+    }
+
     /// The phase that it is about, if it is about one.
     pub fn phase(self) -> Option<Phase> {
         match self {

@@ -8,7 +8,7 @@ use super::effect::{Effect, Effects};
 use super::synchronised::Synchronised;
 use crate::limits::STARTS_MAX;
 use crate::model::time::Tick;
-use crate::model::{Cause, Reason, Reboot, Status};
+use crate::model::{Cause, Phase, Reason, Reboot, Status};
 
 /// A campaign as it was saved.
 #[derive(Debug)]
@@ -48,10 +48,34 @@ impl Synchronised {
         if self.campaign.starts > STARTS_MAX {
             self.give_up(now, out);
         }
+        self.catch_up(now, out);
         if !self.campaign.gone.is_empty() {
             // The others may have waited for a domain that is not configured any more.
-            self.campaign.cause = self.campaign.participants().is_empty().then_some(Cause::NoSupportedDomain);
+            if self.campaign.participants().is_empty() {
+                self.campaign.cause.get_or_insert(Cause::NoSupportedDomain);
+            }
             self.advance(now, out);
+        }
+    }
+
+    /// A domain that was not configured for a while is led to where the others are by now,
+    /// or turned back as they were.
+    fn catch_up(&mut self, now: Tick, out: &mut Effects) {
+        let is_turned_back = self.campaign.cause.is_some();
+        let phase = self.campaign.phase;
+        for domain in self.campaign.domains_in(State::is_forward).iter() {
+            let Some(part) = self.campaign.domain(domain) else { continue };
+            match part.state {
+                State::Working(_) | State::Ready(_) if is_turned_back && !part.obligation.is_turning => {
+                    let has_begun = part.state != State::Working(Phase::Identify);
+                    self.turn_back_one(now, domain, has_begun, out);
+                }
+                State::Ready(left) if left < phase => match left.next() {
+                    Some(next) if next != Phase::Cleanup => self.oblige(now, domain, next, out),
+                    _ => self.clean_up(now, domain, out),
+                },
+                _ => {}
+            }
         }
     }
 

@@ -149,6 +149,63 @@ fn a_domain_that_is_gone_for_one_start_is_led_on() {
     }
 }
 
+/// An activity of `one`, which has downloaded, and of `two`, which has not, when `one` is
+/// not configured any more.
+fn with_one_gone() -> World {
+    let mut world = World::saved(&configuration(&TWO, KEPT))
+        .joined_by(Obedient::new("one"))
+        .joined_by(Obedient::paced("two", PACE_MS));
+    world.run_for(1_000);
+    world.backend_applies("a-1", &desired_state(&TWO));
+    await_command(&mut world, "DOWNLOAD");
+    world.run_for(PACE_MS / 2);
+    world.config = parse(&configuration(&["two"], KEPT));
+    world.power_cut(KILL);
+    world
+}
+
+/// Waits until `two` has got this command.
+fn await_two(world: &mut World, command: &str) {
+    for _ in 0..6_000 {
+        if world.commands("two").iter().any(|one| one == command) {
+            return;
+        }
+        world.run_for(100);
+    }
+    panic!("no {command}");
+}
+
+/// `one` is configured again.
+fn with_one_again(world: &mut World) {
+    world.config = parse(&configuration(&TWO, KEPT));
+    world.power_cut(KILL);
+    world.run_for(600_000);
+}
+
+#[test]
+fn a_domain_that_comes_back_when_the_others_are_further_is_led_to_them() {
+    let mut world = with_one_gone();
+    await_two(&mut world, "ACTIVATE");
+    assert_eq!(world.commands("one"), ["DOWNLOAD"]);
+    with_one_again(&mut world);
+    assert_eq!(world.commands("one"), ALL);
+    assert_end(&world, "a-1", "COMPLETED", "");
+    assert_over_for_good(&mut world);
+}
+
+#[test]
+fn a_domain_that_comes_back_after_its_activity_was_cancelled_is_turned_back_as_well() {
+    let mut world = with_one_gone();
+    world.run_for(PACE_MS / 4);
+    let (_, text) = world.asks_unless_busy(r#"{"command":"cancel"}"#, true).unwrap();
+    assert!(text.contains("cancelled"), "{text}");
+    await_two(&mut world, "ROLLBACK");
+    with_one_again(&mut world);
+    assert_eq!(world.commands("one"), ["DOWNLOAD", "ROLLBACK", "CLEANUP"]);
+    assert_end(&world, "a-1", "INCOMPLETE", "cancelled at the console");
+    assert_over_for_good(&mut world);
+}
+
 // Identity
 
 /// All records of these kinds are damaged.
