@@ -69,9 +69,11 @@ impl World {
         if !is_of(now) || !is_of(then) {
             return;
         }
-        // The answer has led the domain on, and a start would wait for it once more.
+        // The answer has led the domain on, and a start would wait for it once more. What has
+        // started over meanwhile has not been led on by it.
+        let course = now.domain(domain).map(|part| part.obligation.course);
         let was = working(then, domain).filter(|(phase, _)| seen.status() == phase.success().name());
-        let is_lost = was.is_some_and(|was| working(now, domain) != Some(was));
+        let is_lost = was.is_some_and(|was| course == Some(was.1) && working(now, domain) != Some(was));
         assert!(!is_lost, "{activity}: {} of {place} is acknowledged, and not saved", seen.status());
     }
 }
