@@ -17,6 +17,10 @@ pub const SAVE_RETRY_MIN_MS: u64 = 1_000;
 /// does not is not worn out.
 pub const SAVE_RETRY_MAX_MS: u64 = 300_000;
 
+/// Versions that are skipped if a slot cannot be read: it may hold a newer one, which must
+/// not come back when it can be read again. An activity of 64 domains writes some hundred.
+pub const VERSIONS_SKIPPED: u32 = 1 << 16;
+
 /// Finished activities that are remembered, to tell a redelivery from a new one.
 pub const FINISHED_MAX: usize = 32;
 

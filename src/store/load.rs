@@ -7,14 +7,11 @@ use super::session::Session;
 use super::slots::{self, Slot};
 use super::state::{self, Beside};
 use super::{actions, document, history, reports, session, States, Store};
+use crate::limits::VERSIONS_SKIPPED;
 use crate::model::time::Now;
 use crate::model::{Cause, Phase, Reboot, Run, Status};
 use crate::orchestrator::resume::Saved;
 use crate::orchestrator::Campaign;
-
-/// Versions that are skipped if a slot cannot be read: it may hold a newer one, which must
-/// not come back when it can be read again. An activity of 64 domains writes some hundred.
-const VERSIONS_SKIPPED: u32 = 1 << 16;
 
 /// The two slots of each kind as they were read: their bytes, none if there is no such
 /// file, or why it cannot be read.
