@@ -21,6 +21,10 @@ pub const SAVE_RETRY_MAX_MS: u64 = 300_000;
 /// not come back when it can be read again. An activity of 64 domains writes some hundred.
 pub const VERSIONS_SKIPPED: u32 = 1 << 16;
 
+/// Activities that are counted: one a millisecond for thousands of years. A saved number
+/// beyond it is damage.
+pub const RUN_MAX: u64 = 1 << 48;
+
 /// Finished activities that are remembered, to tell a redelivery from a new one.
 pub const FINISHED_MAX: usize = 32;
 

@@ -4,6 +4,7 @@
 use core::fmt;
 
 use super::text::Text;
+use crate::limits::RUN_MAX;
 
 /// The content of a desired state: two with the same key are the same one, delivered or
 /// sent again.
@@ -28,12 +29,32 @@ impl Run {
 
     /// The one that follows.
     pub fn next(self) -> Run {
-        Run(self.0.wrapping_add(1))
+        Run(self.0.saturating_add(1))
+    }
+
+    /// As it was saved: eight bytes, the least significant one first. None if they are not
+    /// eight, or say a number that no manager gets to: none would follow it.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Run> {
+        let run = u64::from_le_bytes(bytes.try_into().ok()?);
+        (run <= RUN_MAX).then_some(Run(run))
     }
 }
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saved_run_is_one_that_another_can_follow() {
+        let read = |run: u64| Run::of_bytes(&run.to_le_bytes());
+        assert_eq!([read(0), read(RUN_MAX)], [Some(Run(0)), Some(Run(RUN_MAX))]);
+        assert_eq!([read(RUN_MAX + 1), read(u64::MAX)], [None, None]);
+        assert_eq!([Run::of_bytes(&[1; 7]), Run::of_bytes(&[])], [None, None]);
     }
 }

@@ -107,7 +107,7 @@ fn decode_more(content: &[u8], past: &mut Past) -> Option<()> {
 }
 
 fn decode_run(content: &[u8], past: &mut Past) -> Option<()> {
-    past.run = Run(u64::from_le_bytes(content.get(..8)?.try_into().ok()?));
+    past.run = Run::of_bytes(content.get(..8)?)?;
     past.is_untold = content.get(8) == Some(&1);
     Some(())
 }

@@ -67,7 +67,7 @@ pub fn decode(bytes: &[u8]) -> Vec<Report> {
         }
         let Some(report) = reports.last_mut() else { continue };
         if tag == RUN {
-            report.run = content.try_into().ok().map(|run| Run(u64::from_le_bytes(run)));
+            report.run = Run::of_bytes(content);
         }
         match (tag, core::str::from_utf8(content)) {
             (TOPIC, Ok(topic)) => report.topic = topic.to_owned(),

@@ -87,7 +87,7 @@ impl Reader<'_> {
             tag::ACTIVITY => campaign.activity = text(content)?,
             tag::TIMESTAMP => campaign.timestamp = i64::from_le_bytes(content.try_into().ok()?),
             tag::CRC => campaign.crc = u32::from_le_bytes(content.try_into().ok()?),
-            tag::RUN => campaign.run = Run(u64::from_le_bytes(content.try_into().ok()?)),
+            tag::RUN => campaign.run = Run::of_bytes(content)?,
             tag::PHASE => campaign.phase = Phase::of_code(*content.first()?)?,
             tag::ASKING => campaign.asking = Phase::of_code(*content.first()?),
             tag::APPROVED => campaign.approved = Phase::of_code(*content.first()?),
