@@ -6,11 +6,11 @@
 use std::error::Error;
 
 use update_manager::config::{self, Order};
+use update_manager::engine::domain::State;
+use update_manager::engine::effect::TimerKind;
+use update_manager::engine::{Campaign, Effect, Effects, Event, Orchestrator, Rejected, WaitingOn};
 use update_manager::model::time::Tick;
 use update_manager::model::{DomainIx, Phase, Reason, Status};
-use update_manager::orchestrator::domain::State;
-use update_manager::orchestrator::effect::TimerKind;
-use update_manager::orchestrator::{Campaign, Effect, Effects, Event, Orchestrator, Rejected, WaitingOn};
 use update_manager::{logging, shell};
 
 fn main() -> Result<(), Box<dyn Error>> {

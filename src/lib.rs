@@ -4,33 +4,33 @@
 //! # The way of a message
 //!
 //! ```text
-//! socket -> mqtt -> wire (decode) -> orchestrator -> store -> wire (encode) -> mqtt -> socket
-//!   shell            router: Event   or inventory      ^       router: Effect        shell
+//! socket -> mqtt -> wire (decode) -> engine -> store -> wire (encode) -> mqtt -> socket
+//!   shell            manager: Event   or inventory      ^       manager: Effect        shell
 //!                                                      v
 //!                                                    shell -> disk
 //! ```
 //!
 //! Bytes come in at [`shell`], which owns the socket, the files, the clocks and the
-//! signals. [`mqtt`] makes packets of them, [`wire`] messages, [`router`] events. The
-//! [`orchestrator`] decides about the activity, [`inventory`] about the current
+//! signals. [`mqtt`] makes packets of them, [`wire`] messages, [`manager`] events. The
+//! [`engine`] decides about the activity, [`inventory`] about the current
 //! state. What they decide goes the same way back; [`store`] holds back what depends on a
 //! state that is not saved yet. Time is an argument all the way: only the shell reads a
 //! clock, and only the shell awaits.
 //!
 //! At a start the way is shorter: `shell` reads the files, `store` decodes them, and the
-//! orchestrator takes the activity up with [`orchestrator::Event::Boot`].
+//! engine takes the activity up with [`engine::Event::Boot`].
 //!
 //! # Where to change what
 //!
 //! | change | place |
 //! | --- | --- |
 //! | a phase, command, status, reason or limit: its name, its code on disk, its meaning | [`model`], one table each |
-//! | the course of an activity | [`orchestrator`]; its rules stand again in [`orchestrator::check`] |
+//! | the course of an activity | [`engine`]; its rules stand again in [`engine::check`] |
 //! | when inventories are asked for and reported | [`inventory`] |
 //! | how a message or a topic is spelled | [`wire`] |
 //! | delivery, reconnection, keep-alive | [`mqtt`] |
 //! | what is saved, when and in which format, retries, what waits for a save | [`store`] |
-//! | which event a message is, which message an effect is, log lines | [`router`] |
+//! | which event a message is, which message an effect is, log lines | [`manager`] |
 //! | what is said of a desired state before it is applied | [`validate`] |
 //! | what the console shows, and the process that asks for it | [`console`]; what has happened: [`store::journal`] |
 //! | sockets, files, signals, the process | [`shell`] |
@@ -41,7 +41,7 @@
 //!
 //! # Invariants
 //!
-//! - `model`, `orchestrator`, `inventory`, `store`, `wire` and `mqtt` make no system call
+//! - `model`, `engine`, `inventory`, `store`, `wire` and `mqtt` make no system call
 //!   and read no clock. All but `store` log nothing, and allocate only when they are made,
 //!   apart from what the MQTT codec needs for each packet that comes in.
 //! - A status, a command or a reason has one name and one code, in `model`. Nothing outside
@@ -64,10 +64,10 @@ pub mod wire;
 
 pub mod inventory;
 
-pub mod orchestrator;
+pub mod engine;
 pub mod store;
 
-pub mod router;
+pub mod manager;
 
 pub mod config;
 pub mod console;

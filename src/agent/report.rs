@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use crate::engine::event;
 use crate::model::text::{Escaped, Text};
 use crate::model::{ActionStatus, Status};
-use crate::orchestrator::event;
 use crate::wire::agent::{software_type_name, Object, SoftwareType};
 use crate::wire::malformed::Key;
 use crate::wire::{feedback, inventory as wire};

@@ -4,10 +4,10 @@ use core::fmt::{self, Write};
 
 use super::page::{Json, Page, Span, When};
 use super::view::{Progress, Said, View};
+use crate::engine::domain::{Domain, State};
+use crate::engine::obligation::InDoubt;
 use crate::model::text::Text;
 use crate::model::{DomainIx, Reboot};
-use crate::orchestrator::domain::{Domain, State};
-use crate::orchestrator::repair::InDoubt;
 
 /// Column of what follows a line's name.
 const COLUMN: usize = 11;

@@ -4,15 +4,15 @@
 use core::fmt::{self, Write};
 
 use super::page::{Json, Page, Span};
+use crate::engine::campaign::{Campaign, KnownAction};
+use crate::engine::domain::{Domain, State};
+use crate::engine::obligation::InDoubt;
+use crate::engine::WaitingOn;
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
 use crate::model::time::{Now, Tick};
 use crate::model::{Command, DomainIx, Reboot, Status};
 use crate::mqtt;
-use crate::orchestrator::campaign::{Campaign, KnownAction};
-use crate::orchestrator::domain::{Domain, State};
-use crate::orchestrator::repair::InDoubt;
-use crate::orchestrator::WaitingOn;
 use crate::store::journal::Journal;
 
 /// What the system around the manager knows.

@@ -6,10 +6,10 @@ use super::history;
 use super::page::{Json, Page, Span};
 use super::status::encode_activity;
 use super::view::{is_over, View};
+use crate::engine::campaign::{Campaign, KnownAction};
 use crate::exit;
 use crate::model::text::Text;
 use crate::model::{ActionStatus, Status};
-use crate::orchestrator::campaign::{Campaign, KnownAction};
 use crate::store::journal::Past;
 use crate::wire::feedback::component_version;
 

@@ -1,4 +1,4 @@
-//! An activity in one process, with the real orchestrator and the domains' programs,
+//! An activity in one process, with the real engine and the domains' programs,
 //! without a broker: for the bench, the factory and the rescue system.
 //!
 //! Who calls it consents, and reboots the host if that is needed.
@@ -17,14 +17,14 @@ use super::worker::Worker;
 use crate::agent::{part, write_feedback, Action, Request};
 use crate::config::commands::Apply;
 use crate::config::Config;
+use crate::engine::effect::Notice;
+use crate::engine::event::{DesiredState, Part};
+use crate::engine::{Effect, Effects, Engine, Event, Orchestrator, Settings};
 use crate::limits::{ACTIONS_MAX, EXEC_PROGRESS_MS};
+use crate::manager::{message, Timers};
 use crate::model::text::{Escaped, Text};
 use crate::model::{ActivityKey, Run};
 use crate::model::{DomainIx, PhaseSet, Status};
-use crate::orchestrator::effect::Notice;
-use crate::orchestrator::event::{DesiredState, Part};
-use crate::orchestrator::{Effect, Effects, Event, Orchestrator, Settings, Synchronised};
-use crate::router::{message, Timers};
 use crate::shell::clock::Clock;
 use crate::shell::signal::{Signal, Signals};
 use crate::shell::{invalid, settings};
@@ -70,7 +70,7 @@ pub fn apply(document: &[u8], options: &Apply, config: &Config) -> io::Result<u8
     let bench = Bench {
         workers: workers.collect::<io::Result<_>>()?,
         names: domains.iter().map(|domain| String::from(*domain)).collect(),
-        course: Synchronised::new(settings),
+        course: Engine::new(settings),
         timers: Timers::default(),
         clock,
         signals,
@@ -120,7 +120,7 @@ impl Asked {
 struct Bench {
     workers: Vec<Worker>,
     names: Vec<String>,
-    course: Synchronised,
+    course: Engine,
     timers: Timers,
     clock: Clock,
     signals: Signals,
@@ -212,7 +212,7 @@ impl Bench {
         self.workers[domain.place()].handle(request, Instant::now());
     }
 
-    /// Hands a worker's report to the orchestrator, as it would come over MQTT.
+    /// Hands a worker's report to the engine, as it would come over MQTT.
     fn take(&mut self, place: usize, said: Said) {
         let (Said::Feedback { activity, status, message, actions }, Some(domain)) = (said, DomainIx::new(place)) else {
             return;
@@ -228,7 +228,7 @@ impl Bench {
         let Ok(envelope) = Envelope::decode(payload.as_bytes()) else { return };
         let Ok(head) = feedback::decode(&envelope, &mut read) else { return };
         let escaped = self.asked.escaped.clone();
-        let event = crate::orchestrator::event::Feedback {
+        let event = crate::engine::event::Feedback {
             activity: Text::from_checked(&escaped),
             status: head.status,
             message: head.message,
@@ -313,7 +313,7 @@ impl Bench {
     }
 }
 
-fn view(action: &crate::orchestrator::campaign::KnownAction) -> ActionView<'_> {
+fn view(action: &crate::engine::campaign::KnownAction) -> ActionView<'_> {
     let message = action.message();
     ActionView {
         component: action.component(),

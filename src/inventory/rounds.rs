@@ -1,5 +1,5 @@
 //! Asking the agents for their inventories, and the moments at which the
-//! aggregate is reported. Pure, like the orchestrator.
+//! aggregate is reported. Pure, like the engine.
 
 use core::fmt::Write;
 

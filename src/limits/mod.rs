@@ -11,8 +11,8 @@ mod console;
 #[cfg(feature = "exec")]
 mod exec;
 mod inventory;
+mod manager;
 mod mqtt;
-mod router;
 mod saving;
 mod shell;
 mod wire;
@@ -25,8 +25,8 @@ pub use console::*;
 #[cfg(feature = "exec")]
 pub use exec::*;
 pub use inventory::*;
+pub use manager::*;
 pub use mqtt::*;
-pub use router::*;
 pub use saving::*;
 pub use shell::*;
 pub use wire::*;

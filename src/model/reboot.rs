@@ -3,7 +3,7 @@
 use super::table::table;
 
 table! {
-    /// How far the reboot is. What it does stands in `orchestrator::reboot`.
+    /// How far the reboot is. What it does stands in `engine::reboot`.
     #[derive(Default)]
     pub enum Reboot {
         /// None is due.

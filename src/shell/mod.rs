@@ -26,12 +26,12 @@ use std::task::{Context, Poll};
 
 use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
 use crate::console::view::Host;
+use crate::engine::{Engine, Orchestrator, Settings};
 use crate::limits::DOMAINS_MAX;
+use crate::manager::{will, Manager};
 use crate::model::time::{Now, Tick};
 use crate::model::{DomainIx, DomainSet};
 use crate::mqtt::{LinkWish, Options, Reason};
-use crate::orchestrator::{Orchestrator, Settings, Synchronised};
-use crate::router::{will, Router};
 use crate::store::{Failure, Found};
 use clock::Clock;
 use console::Console;
@@ -61,7 +61,7 @@ pub fn run(loaded: &Configuration) -> io::Result<()> {
     }
     let is_lasting = folder.as_ref().is_some_and(Opened::is_lasting);
     let shown = || show::check_config(loaded, is_lasting).0;
-    let synchronised = Synchronised::new(settings(config, folder.is_some()));
+    let synchronised = Engine::new(settings(config, folder.is_some()));
     serve(config, &shown, Box::new(synchronised), folder)
 }
 
@@ -78,7 +78,7 @@ impl Opened {
     }
 }
 
-/// What the orchestrator needs to know of the configuration, and whether
+/// What the engine needs to know of the configuration, and whether
 /// activities are saved.
 pub fn settings(config: &Config, is_saved: bool) -> Settings {
     let mut read_timeouts_ms = [0; DOMAINS_MAX];
@@ -156,15 +156,15 @@ fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_with(config: &Config, orchestrator: Box<dyn Orchestrator>) -> io::Result<()> {
-    serve(config, &String::new, orchestrator, None)
+pub fn run_with(config: &Config, engine: Box<dyn Orchestrator>) -> io::Result<()> {
+    serve(config, &String::new, engine, None)
 }
 
 /// `shown` is the configuration as it is shown to people.
 fn serve(
     config: &Config,
     shown: &dyn Fn() -> String,
-    orchestrator: Box<dyn Orchestrator>,
+    engine: Box<dyn Orchestrator>,
     folder: Option<Opened>,
 ) -> io::Result<()> {
     link::check(&config.connection).map_err(invalid)?;
@@ -175,9 +175,9 @@ fn serve(
     let is_lasting = folder.as_ref().is_some_and(Opened::is_lasting);
     let (options, is_new) = own_options(config, found.as_ref(), is_lasting);
     options.check().map_err(invalid)?;
-    let mut router = Router::new(config, options, orchestrator, folder.is_some(), clock.now()).map_err(invalid)?;
+    let mut manager = Manager::new(config, options, engine, folder.is_some(), clock.now()).map_err(invalid)?;
     if let Some(found) = found {
-        router.resume(clock.now(), clock::boot(), &found, is_new);
+        manager.resume(clock.now(), clock::boot(), &found, is_new);
     }
     let mut pump = Pump {
         disk: folder.map(|folder| folder.disk),
@@ -186,7 +186,7 @@ fn serve(
         shown,
         console,
         link_error: String::new(),
-        router,
+        manager,
         clock,
         signals,
         transport: Transport::new(),
@@ -241,14 +241,14 @@ pub(crate) fn options(connection: &Connection) -> Options {
 /// A save that runs.
 type Saving = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
 
-/// Moves bytes and time between the system and the router.
+/// Moves bytes and time between the system and the manager.
 struct Pump<'a> {
     config: &'a Config,
     shown: &'a dyn Fn() -> String,
     console: Option<Console>,
     /// Why the last attempt to connect failed.
     link_error: String,
-    router: Router,
+    manager: Manager,
     disk: Option<Disk<StateDir>>,
     saving: Option<Saving>,
     clock: Clock,
@@ -261,18 +261,18 @@ struct Pump<'a> {
 
 impl Pump<'_> {
     async fn serve(&mut self) {
-        while !self.router.is_ended() {
+        while !self.manager.is_ended() {
             let now = self.clock.now();
             self.notify.handle_timeout(now.tick);
             self.transport.handle_timeout(now.tick);
-            if self.router.poll_timeout().is_some_and(|due| due <= now.tick) {
-                self.router.handle_timeout(now);
+            if self.manager.poll_timeout().is_some_and(|due| due <= now.tick) {
+                self.manager.handle_timeout(now);
             }
             let more = self.exchange(now) | self.serve_console(now) | self.drive_reboot(now);
             self.begin_save();
-            if !(self.follow_wish(now) || more || self.router.is_ended()) {
-                self.transport.settle(now.tick, self.router.is_settled(), self.router.is_awaiting());
-                self.notify.tell(|line| self.router.write_activity(line));
+            if !(self.follow_wish(now) || more || self.manager.is_ended()) {
+                self.transport.settle(now.tick, self.manager.is_settled(), self.manager.is_awaiting());
+                self.notify.tell(|line| self.manager.write_activity(line));
                 let after_ms = self.poll_timeout().map(|due| due.since(now.tick));
                 let is_elsewhere = self.saving.is_some() || self.transport.is_opening();
                 if is_elsewhere || self.sleep(after_ms).is_err() {
@@ -292,35 +292,35 @@ impl Pump<'_> {
             link_error: &self.link_error,
             configuration: self.shown,
         };
-        let router = &mut self.router;
-        console.serve(now.tick, &mut |line, answer| router.handle_console(now, &host, line, answer))
+        let manager = &mut self.manager;
+        console.serve(now.tick, &mut |line, answer| manager.handle_console(now, &host, line, answer))
     }
 
     /// Begins a save, one at a time, on a thread that may wait for the flash.
     fn begin_save(&mut self) {
         let (Some(disk), None) = (&self.disk, &self.saving) else { return };
-        if let Some(job) = self.router.poll_write(self.clock.now()) {
+        if let Some(job) = self.manager.poll_write(self.clock.now()) {
             let disk = disk.clone();
             self.saving = Some(Box::pin(smol::unblock(move || disk.run(&job))));
         }
     }
 
-    /// Begins the reboot that the router wants, and takes its next step; whether the
-    /// router has something to do again.
+    /// Begins the reboot that the manager wants, and takes its next step; whether the
+    /// manager has something to do again.
     fn drive_reboot(&mut self, now: Now) -> bool {
-        if self.router.poll_reboot() {
+        if self.manager.poll_reboot() {
             log::warn!("rebooting the host");
             self.rebooter.begin(now.tick);
         }
         let Some(Outcome::Failed(why)) = self.rebooter.handle_timeout(now.tick) else { return false };
         log::error!("the reboot failed: {why}");
-        self.router.handle_reboot_failed(now);
+        self.manager.handle_reboot_failed(now);
         true
     }
 
     /// Opens or closes the transport as the session wants; whether it was closed.
     fn follow_wish(&mut self, now: Now) -> bool {
-        match self.router.poll_link(now) {
+        match self.manager.poll_link(now) {
             LinkWish::Open => self.transport.open(Link::open(self.config.connection.clone())),
             LinkWish::Wait(_) | LinkWish::Keep => {}
             LinkWish::Close(reason) => {
@@ -337,14 +337,14 @@ impl Pump<'_> {
 
     fn close(&mut self, now: Now) {
         self.transport.close();
-        self.router.handle_link_down(now);
+        self.manager.handle_link_down(now);
     }
 
     /// Reads, handles and writes what is there; whether there may be more.
     fn exchange(&mut self, now: Now) -> bool {
         let result = self.receive(now).and_then(|received| {
             let sent = self.send(now)?;
-            Ok(received && self.transport.is_readable() || sent && self.router.is_behind())
+            Ok(received && self.transport.is_readable() || sent && self.manager.is_behind())
         });
         match result {
             Ok(more) => more,
@@ -357,23 +357,23 @@ impl Pump<'_> {
     }
 
     fn receive(&mut self, now: Now) -> io::Result<bool> {
-        let n = self.transport.read(self.router.receive_buffer())?;
+        let n = self.transport.read(self.manager.receive_buffer())?;
         if n > 0 {
-            self.router.handle_received(now, n);
+            self.manager.handle_received(now, n);
         }
-        Ok(self.router.handle_events(now) || n > 0)
+        Ok(self.manager.handle_events(now) || n > 0)
     }
 
     fn send(&mut self, now: Now) -> io::Result<bool> {
-        let Pump { transport, router, .. } = self;
-        transport.write(|bytes| router.poll_transmit(now, bytes))
+        let Pump { transport, manager, .. } = self;
+        transport.write(|bytes| manager.poll_transmit(now, bytes))
     }
 
     /// When there is something to be done at the latest, whatever happens.
     fn poll_timeout(&self) -> Option<Tick> {
         let console = self.console.as_ref().and_then(Console::poll_timeout);
-        let (router, transport) = (self.router.poll_timeout(), self.transport.poll_timeout());
-        Tick::earliest(&[router, transport, self.rebooter.poll_timeout(), self.notify.poll_timeout(), console])
+        let (manager, transport) = (self.manager.poll_timeout(), self.transport.poll_timeout());
+        Tick::earliest(&[manager, transport, self.rebooter.poll_timeout(), self.notify.poll_timeout(), console])
     }
 
     /// Until something has happened or so many milliseconds are over, in this thread,
@@ -423,7 +423,7 @@ impl Pump<'_> {
         }
         if let Some(Poll::Ready(result)) = self.saving.as_mut().map(|saving| saving.as_mut().poll(cx)) {
             self.saving = None;
-            self.router.handle_written(self.clock.now(), result);
+            self.manager.handle_written(self.clock.now(), result);
             wake = Poll::Ready(());
         }
         if self.console.as_mut().is_some_and(|console| console.poll_wake(cx, is_woken).is_ready()) {
@@ -443,7 +443,7 @@ impl Pump<'_> {
         match signal {
             Signal::End => {
                 self.notify.stopping();
-                self.router.handle_terminate(self.clock.now());
+                self.manager.handle_terminate(self.clock.now());
             }
             Signal::Reopen => crate::logging::reopen(),
         }
@@ -453,7 +453,7 @@ impl Pump<'_> {
         match result {
             Ok(()) => {
                 self.link_error = String::new();
-                self.router.handle_link_up(self.clock.now());
+                self.manager.handle_link_up(self.clock.now());
             }
             Err(error) => {
                 log::warn!("cannot connect to {}: {error}", self.config.connection.broker);

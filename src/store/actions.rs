@@ -2,11 +2,11 @@
 //! domains have identified. Their status and progress stand in the state.
 
 use super::format::{fields, Draft, Fields, Kind};
+use crate::engine::event::Action;
+use crate::engine::Campaign;
 use crate::limits::SAVED_ACTIONS_MAX;
 use crate::model::text::Text;
 use crate::model::DomainIx;
-use crate::orchestrator::event::Action;
-use crate::orchestrator::Campaign;
 use crate::wire::feedback::component_id;
 
 /// Timestamp and checksum of the desired state, by which 0.1.0 knows whose they are.

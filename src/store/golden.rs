@@ -9,12 +9,12 @@ use super::format::{fields, open, seal, Draft, Fields, Kind, HEADER};
 use super::journal::{self, Detail, Event, Journal, Past};
 use super::state::Beside;
 use super::{actions, document, history, reports, session, state};
+use crate::engine::domain::{Domain, State};
+use crate::engine::event::{Action, DesiredState, Part};
+use crate::engine::Campaign;
 use crate::model::text::Text;
 use crate::model::{ActionStatus, ActivityKey, Cause, Command, DomainIx, Phase, Reason, Reboot, Run, Status};
 use crate::mqtt::Waiting;
-use crate::orchestrator::domain::{Domain, State};
-use crate::orchestrator::event::{Action, DesiredState, Part};
-use crate::orchestrator::Campaign;
 
 /// The first version, whose records know nothing of obligations.
 const FIRST: &str = "0.1.0";

@@ -1,10 +1,10 @@
 //! What waits for a save: what was decided, and the acknowledgements of the messages that
 //! brought it about.
 
+use crate::engine::{Effect, Effects};
 use crate::limits::{HELD_MAX, INBOUND_MAX};
 use crate::model::{Command, DomainIx, Status};
 use crate::mqtt::Ack;
-use crate::orchestrator::{Effect, Effects};
 
 /// What waits, in order. Its place is allocated once.
 #[derive(Debug)]

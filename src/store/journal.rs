@@ -9,7 +9,7 @@ use crate::model::text::Text;
 use crate::model::time::{Now, Tick};
 use crate::model::{ActivityKey, DomainIx, Phase, Reboot, Run, Status};
 
-use crate::orchestrator::Campaign;
+use crate::engine::Campaign;
 
 table! {
     /// What kind of event it was, in words; a phase or an outcome follows if the event has one.

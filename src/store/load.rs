@@ -7,11 +7,11 @@ use super::session::Session;
 use super::slots::{self, Slot};
 use super::state::{self, Beside};
 use super::{actions, document, history, reports, session, States, Store};
+use crate::engine::resume::Saved;
+use crate::engine::Campaign;
 use crate::limits::VERSIONS_SKIPPED;
 use crate::model::time::Now;
 use crate::model::{Cause, Phase, Reboot, Run, Status};
-use crate::orchestrator::resume::Saved;
-use crate::orchestrator::Campaign;
 
 /// The two slots of each kind as they were read: their bytes, none if there is no such
 /// file, or why it cannot be read.
@@ -242,10 +242,10 @@ impl Store {
 mod tests {
     use super::super::format::{seal, Draft, HEADER};
     use super::*;
+    use crate::engine::event::{DesiredState, Part};
     use crate::model::text::Text;
     use crate::model::time::Tick;
     use crate::model::{ActivityKey, DomainIx};
-    use crate::orchestrator::event::{DesiredState, Part};
 
     const NOW: Now = Now { tick: Tick(1), wall: 1_700_000_000_000 };
 

@@ -4,7 +4,7 @@
 //! # Save before act
 //!
 //! ```text
-//!   event -> orchestrator -> effects ────────────────────────> out, if nothing changed
+//!   event -> engine -> effects ────────────────────────> out, if nothing changed
 //!                               └─ the state changed: held ──┐
 //!   poll_write -> Job -> the shell writes -> handle_written ─┴─> out
 //! ```
@@ -72,11 +72,11 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
+use crate::engine::{Campaign, Effects};
 use crate::limits::{REPORTS_MAX, SAVED_STATE_MAX};
 use crate::model::time::Tick;
 use crate::model::Run;
 use crate::mqtt::{Ack, Session};
-use crate::orchestrator::{Campaign, Effects};
 use format::{Fields, Kind, HEADER};
 use held::Held;
 use journal::Journal;

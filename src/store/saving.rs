@@ -3,11 +3,11 @@
 use super::format::{seal, Draft, Fields, Kind, FIELD, HEADER};
 use super::slots::Slot;
 use super::{actions, document, history, reports, state, Content, Of, States, Store, Ticket};
+use crate::engine::{Campaign, Effects};
 use crate::limits::{REPORTS_MAX, SAVED_RECORD_MAX, SAVE_RETRY_MAX_MS, SAVE_RETRY_MIN_MS};
 use crate::model::time::{Now, Tick};
 use crate::model::{Phase, Run};
 use crate::mqtt::Ack;
-use crate::orchestrator::{Campaign, Effects};
 
 /// A record to be written into a slot.
 #[derive(Clone, Debug)]

@@ -1,20 +1,20 @@
 //! What waits for what, which record holds what, and what a start makes of it: the real
-//! orchestrator, the real store, and slots in memory.
+//! engine, the real store, and slots in memory.
 
 use super::format::{fields, open, seal, HEADER, STATE};
 use super::*;
+use crate::engine::effect::TimerKind;
+use crate::engine::event::{Action, DesiredState, Feedback, Part};
+use crate::engine::tests::SETTINGS;
+use crate::engine::{Effect, Engine, Event, Link, Orchestrator};
 use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::{ActivityKey, Command, DomainIx, Phase, Status};
 use crate::mqtt::Options;
-use crate::orchestrator::effect::TimerKind;
-use crate::orchestrator::event::{Action, DesiredState, Feedback, Part};
-use crate::orchestrator::tests::SETTINGS;
-use crate::orchestrator::{Effect, Event, Link, Orchestrator, Synchronised};
 
 /// A manager's middle: what decides, what saves, and what was written.
 struct Saver {
-    orchestrator: Synchronised,
+    engine: Engine,
     store: Store,
     session: Box<Session>,
     names: Vec<String>,
@@ -40,7 +40,7 @@ fn lasting(effects: &Effects) -> Vec<Effect> {
 impl Saver {
     fn new() -> Saver {
         let mut saver = Saver {
-            orchestrator: Synchronised::new(SETTINGS),
+            engine: Engine::new(SETTINGS),
             store: Store::new(true),
             session: Session::new(Options::new("um")),
             names: ["one", "two"].map(str::to_owned).to_vec(),
@@ -62,8 +62,8 @@ impl Saver {
     /// Hands an event in; what is to be done at once.
     fn handle(&mut self, event: Event<'_>) -> Vec<Effect> {
         let mut effects = Effects::new();
-        self.orchestrator.handle(self.now.tick, event, &mut effects).unwrap();
-        let (campaign, reboot) = (self.orchestrator.campaign(), self.orchestrator.reboot());
+        self.engine.handle(self.now.tick, event, &mut effects).unwrap();
+        let (campaign, reboot) = (self.engine.campaign(), self.engine.reboot());
         if let Some(campaign) = campaign {
             self.store.journal.look(self.now, campaign, reboot, &String::new);
         }
@@ -83,7 +83,7 @@ impl Saver {
     }
 
     fn say(&mut self, domain: usize, status: Status) -> Vec<Effect> {
-        let activity = self.orchestrator.campaign().unwrap().activity.clone();
+        let activity = self.engine.campaign().unwrap().activity.clone();
         let (id, component, message) = (Text::from_checked("x"), r#"{"id":"x"}"#, Text::EMPTY);
         let action = Action { id, component, status: None, progress: 0, message };
         let feedback = Feedback {
@@ -103,8 +103,8 @@ impl Saver {
 
     fn poll_with(&mut self, session: Option<format::Draft>) -> Option<Job> {
         let mut session = session;
-        let beside = Beside { reboot: self.orchestrator.reboot(), ..Beside::default() };
-        let campaign = self.orchestrator.campaign();
+        let beside = Beside { reboot: self.engine.reboot(), ..Beside::default() };
+        let campaign = self.engine.campaign();
         let content = Content { campaign, names: &self.names, beside, payload: b"{}", session: &self.session };
         self.store.poll_write(self.now, &content, &mut || session.take())
     }
@@ -230,7 +230,7 @@ fn no_other_activity_begins_while_an_unfinished_one_cannot_be_replaced_on_the_di
     saver.kinds();
     saver.end(Err(failure("no space")));
     assert_eq!(saver.store.obstacle(), Some("no space"));
-    let run = saver.orchestrator.campaign().unwrap().run;
+    let run = saver.engine.campaign().unwrap().run;
     assert!(saver.store.keeps(run) && !saver.store.keeps(run.next()));
     saver.store.hurry();
     saver.save();
@@ -293,7 +293,7 @@ fn each_step_is_one_write_and_a_start_finds_the_newest_state_wherever_it_is() {
         for status in steps.into_iter().chain([Status::CleanupSuccess]) {
             kinds.extend(saver.kinds());
             saver.end(Ok(()));
-            let now = saver.orchestrator.campaign().unwrap();
+            let now = saver.engine.campaign().unwrap();
             let found = saver.restarted().1.saved.unwrap();
             assert_eq!((&found.campaign.activity, found.campaign.phase), (&now.activity, now.phase));
             let states =

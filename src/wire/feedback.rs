@@ -9,10 +9,10 @@ use super::envelope::Envelope;
 use super::malformed::{Key, Malformed, What};
 use super::node::{self, Node};
 use super::status;
+use crate::engine::event::Action;
 use crate::limits::{ACTIONS_MAX, ACTION_COMPONENT_MAX};
 use crate::model::text::Text;
 use crate::model::{Limit, Status};
-use crate::orchestrator::event::Action;
 
 /// A feedback apart from its actions.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,10 @@
 //! Whatever the manager has acknowledged it still knows when it starts from what is on the
 //! disk at that very moment.
 
+use update_manager::engine::domain::State;
+use update_manager::engine::Campaign;
 use update_manager::model::time::{Now, Tick};
 use update_manager::model::{DomainIx, Phase};
-use update_manager::orchestrator::domain::State;
-use update_manager::orchestrator::Campaign;
 use update_manager::store::{Found, Store};
 
 use crate::scenario::World;
@@ -57,11 +57,11 @@ impl World {
         }
         let known = Known::of(self, &disk.found());
         let activity = seen.activity();
-        if is_desired && self.router.campaign().is_some_and(|campaign| campaign.activity.as_str() == activity) {
+        if is_desired && self.manager.campaign().is_some_and(|campaign| campaign.activity.as_str() == activity) {
             assert!(known.has_accepted(activity), "{activity} is acknowledged, and not saved");
         }
         let (Some(domain), Some(now), Some(then)) =
-            (agent.and_then(DomainIx::new), self.router.campaign(), &known.campaign)
+            (agent.and_then(DomainIx::new), self.manager.campaign(), &known.campaign)
         else {
             return;
         };

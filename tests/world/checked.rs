@@ -1,15 +1,13 @@
-//! The real orchestrator, checked after each step.
+//! The real engine, checked after each step.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use update_manager::engine::check::Check;
+use update_manager::engine::obligation::InDoubt;
+use update_manager::engine::{Campaign, Effects, Engine, Event, Orchestrator, Rejected, Settings, WaitingOn};
 use update_manager::model::time::Tick;
 use update_manager::model::{DomainIx, Reboot};
-use update_manager::orchestrator::check::Check;
-use update_manager::orchestrator::repair::InDoubt;
-use update_manager::orchestrator::{
-    Campaign, Effects, Event, Orchestrator, Rejected, Settings, Synchronised, WaitingOn,
-};
 
 use crate::heap;
 
@@ -18,14 +16,14 @@ pub type Accepted = Rc<RefCell<Vec<String>>>;
 
 /// Ends the case when a rule is broken.
 pub struct Checked {
-    inner: Synchronised,
+    inner: Engine,
     check: Check,
     accepted: Accepted,
 }
 
 impl Checked {
     pub fn new(settings: Settings, accepted: Accepted) -> Checked {
-        Checked { inner: Synchronised::new(settings), check: Check::new(true), accepted }
+        Checked { inner: Engine::new(settings), check: Check::new(true), accepted }
     }
 }
 

@@ -36,7 +36,7 @@ impl World {
         let mut answer = String::new();
         // What it says is saved first.
         let mut tries = 0;
-        while !self.router.handle_console(self.clock(), &host, request.as_bytes(), &mut answer) {
+        while !self.manager.handle_console(self.clock(), &host, request.as_bytes(), &mut answer) {
             tries += 1;
             if tries > 20_000 {
                 return None;

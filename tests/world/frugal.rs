@@ -1,20 +1,20 @@
 //! Who takes nothing from the heap, and who gives it back.
 
 use heapless::{String, Vec};
+use update_manager::engine::obligation::InDoubt;
+use update_manager::engine::{Campaign, Effects, Event, Orchestrator, Rejected, WaitingOn};
 use update_manager::inventory::inventories::Inventories;
 use update_manager::limits::{ACTIONS_MAX, COMPONENTS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::Tick;
 use update_manager::model::{Command, DomainIx, Status};
-use update_manager::orchestrator::repair::InDoubt;
-use update_manager::orchestrator::{Campaign, Effects, Event, Orchestrator, Rejected, WaitingOn};
 use update_manager::wire::{desired_state, encode, feedback, inventory as wire_inventory, Envelope};
 
 use crate::actors::{desired_state as desired, inventory, Obedient, Owner};
 use crate::heap;
 use crate::scenario::World;
 
-/// An orchestrator that must not take anything from the heap, but for the start
+/// An engine that must not take anything from the heap, but for the start
 /// with what was saved.
 pub struct Frugal<O>(pub O);
 
@@ -22,7 +22,7 @@ impl<O: Orchestrator> Orchestrator for Frugal<O> {
     fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
         match event {
             Event::Boot(_) => self.0.handle(now, event, out),
-            _ => heap::untouched("the orchestrator", || self.0.handle(now, event, out)),
+            _ => heap::untouched("the engine", || self.0.handle(now, event, out)),
         }
     }
 
@@ -44,7 +44,7 @@ impl<O: Orchestrator> Orchestrator for Frugal<O> {
 }
 
 #[test]
-#[should_panic = "the orchestrator takes memory from the heap"]
+#[should_panic = "the engine takes memory from the heap"]
 fn an_orchestrator_that_takes_memory_is_found_out() {
     struct Greedy(std::vec::Vec<Tick>);
     impl Orchestrator for Greedy {

@@ -1,6 +1,6 @@
 //! The simulated world: the whole manager but for its shell, against a broker in
 //! bytes, in virtual time, without a thread, a socket or a sleep. The agents, the
-//! backend and the owner live inside it. After each of its steps the orchestrator
+//! backend and the owner live inside it. After each of its steps the engine
 //! is checked, and after each case the messages that went over the wire.
 //!
 //! `every_agent`, `containers` and `self_update` play what agents in the field send

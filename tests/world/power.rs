@@ -1,7 +1,7 @@
 //! The power that is cut, and the disk that outlives it.
 
+use update_manager::manager::Manager;
 use update_manager::model::time::{Now, Tick};
-use update_manager::router::Router;
 
 use crate::disk::{Disk, Fate, Step};
 use crate::heap;
@@ -107,9 +107,9 @@ impl World {
         let found = disk.load();
         self.power.off_until = None;
         let now = Now { tick: Tick(START + self.now), wall: (EPOCH + self.now).saturating_add_signed(self.wall_ms) };
-        self.router = self.start(now);
+        self.manager = self.start(now);
         let boot = [self.power.boot; 16];
-        self.router.resume(now, boot, &found, false);
+        self.manager.resume(now, boot, &found, false);
         true
     }
 
@@ -131,7 +131,7 @@ impl World {
             let now =
                 Now { tick: Tick(START + self.now), wall: (EPOCH + self.now).saturating_add_signed(self.wall_ms) };
             let before = heap::so_far();
-            if let Some(job) = heap::of_manager(|| self.router.poll_write(now)) {
+            if let Some(job) = heap::of_manager(|| self.manager.poll_write(now)) {
                 // What is saved goes to another thread: two lists, and each record.
                 assert!(heap::so_far().calls - before.calls <= 2 + job.writes.len() as u64);
                 disk.begin(self.now, job);
@@ -145,14 +145,14 @@ impl World {
         };
         if let Some(result) = done {
             let now = self.clock();
-            heap::of_manager(|| self.router.handle_written(now, result));
-            let fails = self.router.failure().is_some();
-            self.power.is_unsaved = fails || self.power.is_unsaved && !self.router.is_saved();
+            heap::of_manager(|| self.manager.handle_written(now, result));
+            let fails = self.manager.failure().is_some();
+            self.power.is_unsaved = fails || self.power.is_unsaved && !self.manager.is_saved();
         }
         true
     }
 
-    fn start(&self, now: Now) -> Router {
-        crate::settings::router(&self.config, &self.accepted, self.disk.is_some(), now)
+    fn start(&self, now: Now) -> Manager {
+        crate::settings::manager(&self.config, &self.accepted, self.disk.is_some(), now)
     }
 }

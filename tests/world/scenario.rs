@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use log::Level;
 use update_manager::config::Config;
+use update_manager::manager::Manager;
 use update_manager::model::time::{Now, Tick};
 use update_manager::mqtt::{LinkWish, Reason};
-use update_manager::router::Router;
 
 use crate::actors::{Actor, Nobody, Said};
 use crate::broker::Broker;
@@ -19,7 +19,7 @@ use crate::journal;
 use crate::power::{Moment, Power};
 use crate::seen::{topic, From};
 pub use crate::settings::configuration;
-use crate::settings::{parse, resume_after_ms, router};
+use crate::settings::{manager, parse, resume_after_ms};
 use crate::wire;
 
 /// The wall clock when the world begins.
@@ -64,7 +64,7 @@ pub struct World {
     /// Where activities are saved; none: they are not.
     pub disk: Option<Disk>,
     pub power: Power,
-    pub(crate) router: Router,
+    pub(crate) manager: Manager,
     pub(crate) now: u64,
     is_up: bool,
     actors: Vec<Box<dyn Actor>>,
@@ -107,7 +107,7 @@ impl World {
         let resume_after_ms = resume_after_ms(text, config.phase_timeout_ms);
         let accepted: Accepted = Rc::new(RefCell::new(Vec::new()));
         let now = Now { tick: Tick(START), wall: EPOCH };
-        let router = router(&config, &accepted, disk.is_some(), now);
+        let manager = manager(&config, &accepted, disk.is_some(), now);
         World {
             config,
             broker: Broker::new(),
@@ -122,7 +122,7 @@ impl World {
             losses: 0,
             disk,
             power: Power::default(),
-            router,
+            manager,
             now: 0,
             is_up: false,
             actors: Vec::new(),
@@ -169,7 +169,7 @@ impl World {
         loop {
             self.settle();
             let planned = self.agenda.first_key_value().map(|((at, _), _)| *at);
-            let due = self.router.poll_timeout().map(|tick| tick.0 - START).filter(|_| !self.is_off());
+            let due = self.manager.poll_timeout().map(|tick| tick.0 - START).filter(|_| !self.is_off());
             let write = self.disk.as_ref().and_then(Disk::poll_timeout);
             match [planned, due, write, self.power.off_until].into_iter().flatten().min().filter(|at| *at <= end) {
                 Some(at) => self.now = self.now.max(at),
@@ -260,24 +260,24 @@ impl World {
     /// The process is told to end.
     pub fn terminate(&mut self) {
         let now = self.clock();
-        self.router.handle_terminate(now);
+        self.manager.handle_terminate(now);
         self.settle();
     }
 
     /// The reboot that was triggered did not come to pass.
     pub fn reboot_fails(&mut self) {
         let now = self.clock();
-        self.router.handle_reboot_failed(now);
+        self.manager.handle_reboot_failed(now);
         self.settle();
     }
 
     /// Whether an activity runs, its end is not told yet, or somebody is about to say something.
     pub fn is_busy(&self) -> bool {
-        self.router.is_busy() || !self.agenda.is_empty()
+        self.manager.is_busy() || !self.agenda.is_empty()
     }
 
     pub fn is_ended(&self) -> bool {
-        self.router.is_ended()
+        self.manager.is_ended()
     }
 
     /// Does all that there is to do at this moment.
@@ -291,14 +291,14 @@ impl World {
                 }
             }
             let now = self.clock();
-            let is_due = self.router.poll_timeout().is_some_and(|due| due <= now.tick);
+            let is_due = self.manager.poll_timeout().is_some_and(|due| due <= now.tick);
             if is_due {
-                heap::of_manager(|| self.router.handle_timeout(now));
+                heap::of_manager(|| self.manager.handle_timeout(now));
                 if self.pass(Moment::Timer) {
                     continue;
                 }
             }
-            if self.router.poll_reboot() {
+            if self.manager.poll_reboot() {
                 self.reboots.push(self.now);
             }
             if self.drive_disk() {
@@ -315,14 +315,14 @@ impl World {
 
     fn follow_wish(&mut self) -> bool {
         let now = self.clock();
-        match self.router.poll_link(now) {
+        match self.manager.poll_link(now) {
             LinkWish::Open if self.broker.reachable => {
                 self.is_up = true;
-                heap::of_manager(|| self.router.handle_link_up(now));
+                heap::of_manager(|| self.manager.handle_link_up(now));
                 true
             }
             LinkWish::Open => {
-                self.router.handle_link_down(now);
+                self.manager.handle_link_down(now);
                 true
             }
             LinkWish::Close(_) if !self.is_up => false,
@@ -344,7 +344,7 @@ impl World {
             self.losses += 1;
             self.broker.handle_link_down();
             let now = self.clock();
-            heap::of_manager(|| self.router.handle_link_down(now));
+            heap::of_manager(|| self.manager.handle_link_down(now));
         }
     }
 
@@ -399,16 +399,16 @@ impl World {
         while self.read(now) {
             moved = true;
             // Of pieces as many as make a packet: each alone changes nothing.
-            if heap::of_manager(|| self.router.handle_events(now)) || self.read_max >= PIECE {
+            if heap::of_manager(|| self.manager.handle_events(now)) || self.read_max >= PIECE {
                 break;
             }
         }
-        moved |= heap::of_manager(|| self.router.handle_events(now));
+        moved |= heap::of_manager(|| self.manager.handle_events(now));
         if moved && self.pass(Moment::Received) {
             return true;
         }
         while self.is_up {
-            let n = heap::of_manager(|| self.router.poll_transmit(now, &mut self.out));
+            let n = heap::of_manager(|| self.manager.poll_transmit(now, &mut self.out));
             if n == 0 {
                 break;
             }
@@ -433,11 +433,11 @@ impl World {
         if !self.is_up {
             return false;
         }
-        let room = heap::of_manager(|| self.router.receive_buffer());
+        let room = heap::of_manager(|| self.manager.receive_buffer());
         let packet = if self.disk.is_some() { self.broker.packet() } else { usize::MAX };
         let len = room.len().min(self.read_max).min(packet);
         let read = self.broker.read(&mut room[..len]);
-        heap::of_manager(|| self.router.handle_received(now, read));
+        heap::of_manager(|| self.manager.handle_received(now, read));
         read > 0
     }
 

@@ -1,20 +1,20 @@
-//! The orchestrator in every state that it can reach, with the rules checked on
+//! The engine in every state that it can reach, with the rules checked on
 //! each step: breadth first, every event in every state. `tests/sim --states` goes
 //! through all that three domains can reach, the gate's unit tests through fewer.
 
 use std::collections::{HashSet, VecDeque};
 
+use update_manager::engine::check::Check;
+use update_manager::engine::domain::{Domain, State};
+use update_manager::engine::effect::{Effect, Notice, TimerKind};
+use update_manager::engine::event::{Action, DesiredState, Feedback, Part};
+use update_manager::engine::obligation::Order;
+use update_manager::engine::resume::Saved;
+use update_manager::engine::{Campaign, Effects, Engine, Event, Link, Orchestrator, Rejected, Settings};
 use update_manager::limits::{DOMAINS_MAX, SAVED_STATE_MAX, STARTS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::Tick;
 use update_manager::model::{ActionStatus, ActivityKey, Cause, DomainIx, DomainSet, Phase, PhaseSet, Run, Status};
-use update_manager::orchestrator::check::Check;
-use update_manager::orchestrator::domain::{Domain, State};
-use update_manager::orchestrator::effect::{Effect, Notice, TimerKind};
-use update_manager::orchestrator::event::{Action, DesiredState, Feedback, Part};
-use update_manager::orchestrator::repair::Order;
-use update_manager::orchestrator::resume::Saved;
-use update_manager::orchestrator::{Campaign, Effects, Event, Link, Orchestrator, Rejected, Settings, Synchronised};
 use update_manager::store::actions;
 use update_manager::store::format::{Draft, Fields, Kind, HEADER};
 use update_manager::store::state::{self, Beside};
@@ -54,10 +54,10 @@ fn text(raw: &str) -> Text<'_> {
     Text::parse(raw).unwrap()
 }
 
-/// An orchestrator under check.
+/// An engine under check.
 #[derive(Clone)]
 struct Course {
-    orchestrator: Synchronised,
+    engine: Engine,
     check: Check,
     out: Effects,
     /// It goes on with each timeout, past all of them.
@@ -67,8 +67,8 @@ struct Course {
 impl Course {
     /// Of so many domains, all of them identifying.
     fn new(settings: Settings, domains: usize) -> Course {
-        let (orchestrator, check) = (Synchronised::new(settings), Check::new(true));
-        let mut course = Course { orchestrator, check, out: Effects::new(), now: Tick(0) };
+        let (engine, check) = (Engine::new(settings), Check::new(true));
+        let mut course = Course { engine, check, out: Effects::new(), now: Tick(0) };
         course.handle(Event::Link(Link::Subscribed)).unwrap();
         course.apply("a-1", domains).unwrap();
         course
@@ -82,8 +82,8 @@ impl Course {
 
     fn handle(&mut self, event: Event<'_>) -> Result<(), Rejected> {
         self.out.clear();
-        let result = self.orchestrator.handle(self.now, event, &mut self.out);
-        if let Err(rule) = self.check.step(&event, result, &self.out, self.orchestrator.campaign()) {
+        let result = self.engine.handle(self.now, event, &mut self.out);
+        if let Err(rule) = self.check.step(&event, result, &self.out, self.engine.campaign()) {
             panic!("broken: {rule}\nafter {event:?}: {result:?} {:?}\n{:?}", self.out, self.campaign());
         }
         result
@@ -109,7 +109,7 @@ impl Course {
     }
 
     fn campaign(&self) -> &Campaign {
-        self.orchestrator.campaign().unwrap()
+        self.engine.campaign().unwrap()
     }
 
     /// What a process does that starts with what was saved of this, until it has a link.
@@ -120,7 +120,7 @@ impl Course {
     /// The same after so many starts without a word.
     fn boot_after(&mut self, starts: u8, has_booted: bool) {
         let names = NAMES.map(str::to_owned);
-        let beside = Beside { reboot: self.orchestrator.reboot(), ..Beside::default() };
+        let beside = Beside { reboot: self.engine.reboot(), ..Beside::default() };
         let write = |out: &mut Fields<'_>| {
             state::encode(self.campaign(), &names, &beside, out);
             state::encode_along(self.campaign(), 1, out);
@@ -133,7 +133,7 @@ impl Course {
         progress.apply(&mut campaign);
         campaign.starts = starts;
         let saved = Saved { campaign, reboot: beside.reboot, has_booted };
-        self.orchestrator = Synchronised::new(self.orchestrator.settings());
+        self.engine = Engine::new(self.engine.settings());
         self.handle(Event::Boot(&saved)).unwrap();
         if self.check.is_running() {
             self.link(false);

@@ -10,12 +10,12 @@ mod read;
 mod tests;
 
 use super::format::{Fields, FIELD};
+use crate::engine::domain::Domain;
+use crate::engine::obligation::Obligation;
+use crate::engine::Campaign;
 use crate::limits::{ORDERS_MAX, SAVED_PROGRESS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
 use crate::model::text::Text;
 use crate::model::{checksum, ActionStatus, Command, Phase, Reason, Reboot};
-use crate::orchestrator::domain::Domain;
-use crate::orchestrator::repair::Obligation;
-use crate::orchestrator::Campaign;
 pub use read::{decode, decode_key, version, Progress, Saved};
 
 /// Tags of a state's fields. A number is never given another meaning.

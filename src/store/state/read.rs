@@ -3,13 +3,13 @@
 use heapless::String;
 
 use super::{key, tag, Beside};
+use crate::engine::campaign::Gone;
+use crate::engine::domain::{Domain, State};
+use crate::engine::obligation::Obligation;
+use crate::engine::Campaign;
 use crate::limits::{ACTIONS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX};
 use crate::model::text::Text;
 use crate::model::{ActionStatus, Cause, Command, DomainIx, Limit, Phase, Reason, ReasonKind, Reboot, Run, Status};
-use crate::orchestrator::campaign::Gone;
-use crate::orchestrator::domain::{Domain, State};
-use crate::orchestrator::repair::Obligation;
-use crate::orchestrator::Campaign;
 use crate::store::format::{fields, HEADER, STATE};
 
 /// A state that was saved.

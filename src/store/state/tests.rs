@@ -3,11 +3,11 @@
 use heapless::String;
 
 use super::*;
+use crate::engine::campaign::Gone;
+use crate::engine::domain::State;
+use crate::engine::event::{Action, DesiredState, Part};
 use crate::limits::{ACTIONS_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_STATE_MAX};
 use crate::model::{ActivityKey, Cause, DomainIx, Limit, Run, Status};
-use crate::orchestrator::campaign::Gone;
-use crate::orchestrator::domain::State;
-use crate::orchestrator::event::{Action, DesiredState, Part};
 use crate::store::format::{open, seal, Kind, HEADER};
 
 const SLOT: usize = 2 * SAVED_STATE_MAX;

@@ -6,8 +6,8 @@ use std::vec::Vec;
 
 use super::things::Identity;
 use super::{desired_state, encode, feedback, inventory, Envelope, Malformed};
+use crate::engine::event::Action;
 use crate::model::text::Text;
-use crate::orchestrator::event::Action;
 
 mod agreement;
 mod consent;

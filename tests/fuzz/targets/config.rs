@@ -15,7 +15,7 @@ use update_manager::config::show::check_config;
 use update_manager::config::{load, unusable, Error, Loaded, Order};
 use update_manager::limits::{CONFIG_WARNINGS_MAX, DOMAINS_MAX, KEEP_ALIVE_MS_MAX};
 use update_manager::mqtt::Options;
-use update_manager::router::will;
+use update_manager::manager::will;
 use update_manager::wire::topic::Topics;
 use update_manager_fuzz::{pieces, SEPARATOR};
 
@@ -72,7 +72,7 @@ fn assert_loaded(loaded: &Loaded) {
     assert!(config.connection.keep_alive_ms <= KEEP_ALIVE_MS_MAX);
     let domains: Vec<&str> = config.agents.iter().map(|agent| agent.domain.as_str()).collect();
     if let Err(error) = Topics::new(&config.domain, &domains) {
-        panic!("taken, though the router refuses it: {error}");
+        panic!("taken, though the manager refuses it: {error}");
     }
     let connection = &config.connection;
     // Without one the shell makes it.

@@ -10,7 +10,7 @@ use update_manager::model::text::Text;
 use update_manager::model::time::{Now, Tick};
 use update_manager::model::{Reason, Run};
 use update_manager::mqtt::Waiting;
-use update_manager::orchestrator::Campaign;
+use update_manager::engine::Campaign;
 use update_manager::store::format::{fields, open, seal, Draft, Kind, HEADER};
 use update_manager::store::journal::Journal;
 use update_manager::store::reports::Report;

@@ -1,0 +1,164 @@
+//! What a domain's feedback means for it: an answer to what it owes, progress, or nothing
+//! (protocol.md, "The activity" 5). What may belong to an earlier message is judged in
+//! `repair`.
+
+use super::course::Engine;
+use super::domain::State;
+use super::effect::{Effect, Effects, Notice};
+use super::event::Feedback;
+use crate::limits::UPDATE_REPEATS_MAX;
+use crate::model::time::Tick;
+use crate::model::{Command, DomainIx, Phase, Reason, Status};
+
+impl Engine {
+    /// What the status means for the domain.
+    pub(super) fn answer(
+        &mut self,
+        now: Tick,
+        domain: DomainIx,
+        state: State,
+        feedback: &Feedback<'_>,
+        out: &mut Effects,
+    ) {
+        let status = feedback.status;
+        match (state, status) {
+            (_, Status::Completed) => self.complete(domain, state, feedback, out),
+            (_, Status::Incomplete) => self.answer_incomplete(domain, feedback, out),
+            (_, Status::IncompleteInconsistent | Status::Superseded | Status::Unknown) => {
+                out.push(Effect::Notice(Notice::Ignored(domain, status)));
+            }
+            (State::Working(phase), _) if status == phase.success() => {
+                self.take(domain, phase.command());
+                self.leave(now, domain, phase, out);
+            }
+            (_, Status::Identified) => self.start_over(now, domain, feedback, out),
+            (State::Working(phase), _) if status.is_failure() => self.judge(now, domain, phase, feedback, out),
+            (State::Working(Phase::Update), Status::Downloading | Status::DownloadSuccess) => {
+                self.fall_back(domain, feedback, out);
+            }
+            (State::Ready(_), Status::IdentificationFailed) => self.lose_plan(now, domain, feedback, out),
+            (State::RollingBack(_), Status::RollbackSuccess) => {
+                self.take(domain, Some(Command::Rollback));
+                self.clean_up(now, domain, out);
+            }
+            (State::RollingBack(_), _) if status.is_failure() => {
+                match self.is_answered(domain, Command::Rollback, status) {
+                    true => self.clean_up(now, domain, out),
+                    false => out.push(Effect::Notice(Notice::Ignored(domain, status))),
+                }
+            }
+            (State::CleaningUp(_), Status::CleanupSuccess) => self.end(domain),
+            (State::CleaningUp(_), _) if status.is_failure() => {
+                match self.is_answered(domain, Command::Cleanup, status) {
+                    true => self.end_cleanup(domain, Reason::of(status, feedback.message), out),
+                    false => out.push(Effect::Notice(Notice::Ignored(domain, status))),
+                }
+            }
+            _ if is_answer(status) => {
+                if let Some(command) = status.answers() {
+                    self.take(domain, command);
+                }
+                out.push(Effect::Notice(Notice::Ignored(domain, status)));
+            }
+            _ => {}
+        }
+    }
+
+    /// `COMPLETED` ends the domain's part at any time.
+    fn complete(&mut self, domain: DomainIx, state: State, feedback: &Feedback<'_>, out: &mut Effects) {
+        let has_actions = self.campaign.actions.count(domain) > 0;
+        let is_forward = state.is_forward();
+        let is_restart = self.campaign.domain(domain).is_some_and(|part| is_forward && part.obligation.has_repair());
+        let is_first = state == State::Working(Phase::Identify) && !has_actions;
+        // The self-update agent takes no further desired state before that.
+        if is_first || is_restart && feedback.actions.is_empty() {
+            out.push(Effect::Send(domain, Command::Cleanup));
+        }
+        self.end(domain);
+    }
+
+    fn answer_incomplete(&mut self, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) {
+        let Some(part) = self.campaign.domain(domain) else { return };
+        if self.is_counted(part) {
+            return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
+        }
+        // One that was turned back ends so, and has not failed.
+        if self.campaign.cause.is_none() {
+            self.fail(domain, Reason::of(feedback.status, feedback.message), out);
+        }
+        self.end(domain);
+    }
+
+    /// The domain was started over while it waited for the others, and cannot identify.
+    fn lose_plan(&mut self, now: Tick, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) {
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        if !part.obligation.has_repair() {
+            return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
+        }
+        part.obligation.queue.take(None);
+        self.fail(domain, Reason::of(feedback.status, feedback.message), out);
+        self.drop_out(now, domain, out);
+    }
+
+    /// A success takes what it answers from what the domain may still answer.
+    fn take(&mut self, domain: DomainIx, command: Option<Command>) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.obligation.queue.take(command);
+        }
+    }
+
+    /// The domain has left this phase well: it goes on by itself to the phase of the
+    /// others, and waits for them there.
+    fn leave(&mut self, now: Tick, domain: DomainIx, phase: Phase, out: &mut Effects) {
+        let target = self.campaign.phase;
+        let is_idle = phase == Phase::Identify && self.campaign.actions.count(domain) == 0;
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        let next = phase.next().filter(|next| *next <= target);
+        match next {
+            _ if part.obligation.is_turning => self.roll_back(now, domain, out),
+            _ if is_idle => self.end(domain),
+            Some(next) => self.oblige(now, domain, next, out),
+            None => {
+                part.state = State::Ready(phase);
+                part.obligation.answered();
+            }
+        }
+    }
+
+    /// The self-update agent may download again during `UPDATE` and then waits for
+    /// a second one (agents.md).
+    fn fall_back(&mut self, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) {
+        let status = feedback.status;
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        if status == Status::Downloading {
+            // What the broker delivers once more may be of the download before.
+            part.fell_back |= !feedback.is_repeat;
+        } else if part.obligation.queue.take(Some(Command::Download)).is_some() {
+            // It answers a `DOWNLOAD` that was sent twice.
+            part.fell_back = false;
+            out.push(Effect::Notice(Notice::Ignored(domain, status)));
+        } else if part.fell_back && part.repeats < UPDATE_REPEATS_MAX {
+            part.fell_back = false;
+            part.repeats += 1;
+            part.obligation.queue.forget(Command::Update);
+            self.send(domain, Some(Command::Update), out);
+        } else {
+            out.push(Effect::Notice(Notice::Ignored(domain, status)));
+        }
+    }
+}
+
+/// Whether a status claims the end of something, so that it is worth a log line
+/// when it means nothing.
+fn is_answer(status: Status) -> bool {
+    status.is_failure()
+        || matches!(
+            status,
+            Status::Identified
+                | Status::DownloadSuccess
+                | Status::UpdateSuccess
+                | Status::ActivationSuccess
+                | Status::RollbackSuccess
+                | Status::CleanupSuccess
+        )
+}

@@ -1,0 +1,340 @@
+//! What holds of every course of an activity, whatever comes in. Every test calls
+//! it after every step; it stands apart from the machine and trusts only events
+//! and effects.
+
+use super::campaign::Campaign;
+use super::domain::{Domain, State};
+use super::effect::{Effect, Effects, Notice, TimerKind};
+use super::event::{Event, Link};
+use super::resume::Saved;
+use super::Rejected;
+use crate::limits::DOMAINS_MAX;
+use crate::model::{Command, DomainIx, DomainSet, Phase, PhaseSet, Status};
+
+/// Follows an engine and says when it breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Check {
+    /// Whether the domains are to go through each phase together.
+    synchronised: bool,
+    running: bool,
+    begun: bool,
+    participants: DomainSet,
+    /// The furthest phase that has begun: a domain may be led back to it alone.
+    reached: Phase,
+    /// What each domain owes an answer to.
+    owes: [Option<Phase>; DOMAINS_MAX],
+    failed: DomainSet,
+    /// What each domain was told in its course.
+    courses: [Course; DOMAINS_MAX],
+    /// Agents can be heard on this link.
+    is_hearing: bool,
+    told: Option<Status>,
+    /// The owner's answer is awaited.
+    asking: bool,
+    /// The host was rebooted for this activity.
+    has_rebooted: bool,
+    timers: [bool; TimerKind::ALL.len()],
+}
+
+impl Check {
+    /// For an engine whose domains go through each phase together, or not.
+    pub fn new(synchronised: bool) -> Check {
+        Check {
+            synchronised,
+            running: false,
+            begun: false,
+            participants: DomainSet::EMPTY,
+            reached: Phase::Identify,
+            owes: [None; DOMAINS_MAX],
+            failed: DomainSet::EMPTY,
+            courses: [Course::default(); DOMAINS_MAX],
+            is_hearing: false,
+            told: None,
+            asking: false,
+            has_rebooted: false,
+            timers: [false; TimerKind::ALL.len()],
+        }
+    }
+
+    /// Whether an activity runs.
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// Takes one step in: the event, the answer and the effects, and the campaign
+    /// after it.
+    ///
+    /// # Errors
+    /// The rule that was broken.
+    pub fn step(
+        &mut self,
+        event: &Event<'_>,
+        result: Result<(), Rejected>,
+        out: &Effects,
+        campaign: Option<&Campaign>,
+    ) -> Result<(), &'static str> {
+        if result.is_err() {
+            rule(out.is_empty(), "nothing is done about what is rejected")?;
+        } else {
+            self.take_in(event)?;
+        }
+        out.iter().try_for_each(|effect| self.effect(effect, matches!(event, Event::Terminate)))?;
+        if let Some(campaign) = campaign {
+            rule(campaign.is_running() == self.running, "an activity ends with its final status")?;
+            let known = campaign.actions.iter().all(|action| self.participants.contains(action.domain));
+            rule(known, "actions are those of domains that take part")?;
+        }
+        let moving = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Consent, TimerKind::Repair];
+        let mut moving = moving.into_iter();
+        let armed = moving.any(|kind| self.timers[kind as usize]);
+        let waits = !self.is_hearing;
+        rule(!self.running || armed || waits, "a running activity has a timer that moves it on, or waits for a link")
+    }
+
+    fn take_in(&mut self, event: &Event<'_>) -> Result<(), &'static str> {
+        match event {
+            Event::DesiredState(desired) => {
+                rule(!self.running, "one activity at a time")?;
+                *self = Check { timers: self.timers, is_hearing: self.is_hearing, ..Check::new(self.synchronised) };
+                self.participants = desired.parts.iter().filter_map(|part| part.domain).collect();
+                self.running = true;
+                self.begun = true;
+            }
+            Event::Feedback(domain, feedback) => {
+                let owed = &mut self.owes[domain.place()];
+                let is_answer = owed.is_some_and(|phase| feedback.status == phase.success());
+                if is_answer || feedback.status == Status::Completed || feedback.status == Status::Incomplete {
+                    *owed = None;
+                }
+                self.courses[domain.place()].hear(feedback.status);
+            }
+            Event::Timeout(kind) => self.timers[*kind as usize] = false,
+            Event::ConsentReply(..) => rule(self.asking, "an answer counts for the question that is open")?,
+            Event::Link(link) => {
+                self.is_hearing = match link {
+                    Link::Down | Link::Fresh { .. } => false,
+                    Link::Kept | Link::Subscribed => true,
+                };
+            }
+            Event::Boot(saved) => self.take_up(saved),
+            Event::Unsaved(_)
+            | Event::Settled
+            | Event::Delivered
+            | Event::RebootFailed
+            | Event::Hello(_)
+            | Event::HoldReboot(_)
+            | Event::Terminate => {}
+            Event::Cancel(_) => rule(self.running, "only a running activity is cancelled")?,
+        }
+        Ok(())
+    }
+
+    /// A saved activity is as far as the record says.
+    fn take_up(&mut self, saved: &Saved) {
+        let campaign = &saved.campaign;
+        let outcome = campaign.outcome;
+        *self = Check::new(self.synchronised);
+        self.begun = true;
+        self.running = outcome.is_none();
+        self.reached = campaign.phase;
+        self.participants = campaign.participants();
+        // What it was told last may be told again.
+        self.told = (outcome.is_some() || campaign.is_identified()).then_some(Status::Identifying);
+        for domain in self.participants.iter() {
+            let Some(part) = campaign.domain(domain) else { continue };
+            self.owes[domain.place()] = match part.state {
+                _ if outcome.is_some() => None,
+                State::Working(phase) => Some(phase),
+                State::RollingBack(_) | State::CleaningUp(_) => Some(Phase::Cleanup),
+                State::Ready(_) | State::Done => None,
+            };
+            self.courses[domain.place()] = Course::of(part, campaign.phase);
+            if part.failure.is_some() {
+                self.failed.insert(domain);
+            }
+        }
+        // The end of an activity that had ended is told once more if need be.
+        if let (false, Some(outcome)) = (self.running, outcome) {
+            self.running = !campaign.is_delivered;
+            if campaign.is_delivered {
+                self.told = Some(outcome);
+            }
+        }
+    }
+
+    fn effect(&mut self, effect: &Effect, terminated: bool) -> Result<(), &'static str> {
+        match *effect {
+            Effect::Report(status) => self.report(status, terminated),
+            Effect::Forward(domain) => self.forward(domain),
+            Effect::Send(domain, command) => self.command(domain, command),
+            Effect::SetTimer(kind, _) => {
+                self.timers[kind as usize] = true;
+                Ok(())
+            }
+            Effect::StopTimer(kind) => {
+                self.timers[kind as usize] = false;
+                Ok(())
+            }
+            Effect::AskConsent(_) => {
+                rule(self.running && !self.asking, "one question at a time")?;
+                self.asking = true;
+                Ok(())
+            }
+            Effect::CloseConsent => {
+                rule(self.asking, "only an open question is closed")?;
+                self.asking = false;
+                Ok(())
+            }
+            Effect::AwaitDelivery => rule(!self.running, "only an end is waited for to be delivered"),
+            Effect::Reboot => {
+                let completed = self.told == Some(Status::Completed) && !self.running;
+                rule(completed, "the host is rebooted only after an activity that completed")?;
+                rule(!self.has_rebooted, "one reboot for an activity")?;
+                self.has_rebooted = true;
+                Ok(())
+            }
+            Effect::ReportInventory => rule(!self.running, "the inventory is reported after the end"),
+            Effect::Notice(Notice::Failed(domain)) => {
+                self.failed.insert(domain);
+                self.owes[domain.place()] = None;
+                Ok(())
+            }
+            Effect::Notice(_) => Ok(()),
+        }
+    }
+
+    fn report(&mut self, status: Status, terminated: bool) -> Result<(), &'static str> {
+        rule(self.begun, "nothing is reported before the first activity")?;
+        rule(self.running, "nothing is reported after the final status")?;
+        let in_order = match status {
+            Status::Identifying => self.told.is_none(),
+            Status::Identified => self.told == Some(Status::Identifying),
+            Status::Running => matches!(self.told, Some(Status::Identified | Status::Running)),
+            Status::IdentificationFailed => self.told == Some(Status::Identifying),
+            Status::Completed => self.failed.is_empty(),
+            Status::Incomplete => true,
+            _ => false,
+        };
+        rule(in_order, "the statuses come in the order of the protocol")?;
+        self.told = Some(status);
+        if matches!(status, Status::IdentificationFailed | Status::Completed | Status::Incomplete) {
+            let left = |phase: &Phase| *phase == Phase::Cleanup;
+            let all_left = self.owes.iter().flatten().all(left);
+            rule(terminated || all_left, "an activity ends when every domain has left its phase")?;
+            rule(!self.asking, "no question outlives its activity")?;
+            self.running = false;
+        }
+        Ok(())
+    }
+
+    fn forward(&mut self, domain: DomainIx) -> Result<(), &'static str> {
+        rule(self.running, "nothing is forwarded after the final status")?;
+        rule(self.participants.contains(domain), "only domains that take part are spoken to")?;
+        rule(!self.failed.contains(domain), "a domain that failed is not started over")?;
+        let owed = &mut self.owes[domain.place()];
+        let course = &mut self.courses[domain.place()];
+        let is_first = course.states == 0;
+        let is_forward = owed.is_some_and(|phase| phase != Phase::Cleanup);
+        rule(is_first || is_forward, "only a domain that owes an answer is started over")?;
+        if is_first {
+            *owed = Some(Phase::Identify);
+        }
+        course.begin();
+        Ok(())
+    }
+
+    fn command(&mut self, domain: DomainIx, command: Command) -> Result<(), &'static str> {
+        rule(self.running, "nothing is commanded after the final status")?;
+        rule(self.participants.contains(domain), "only domains that take part are spoken to")?;
+        let phase = command_phase(command);
+        if phase != Phase::Cleanup {
+            let is_led = phase <= self.reached;
+            rule(is_led || !self.asking, "no phase begins before the owner has answered")?;
+            rule(!self.failed.contains(domain), "a domain that failed is only cleaned up")?;
+            let behind = self.owes.iter().flatten().any(|owed| *owed < phase);
+            self.courses[domain.place()].send(command, self.owes[domain.place()] == Some(phase))?;
+            rule(!self.synchronised || is_led || !behind, "no phase begins before every domain has left the last")?;
+            self.reached = self.reached.max(phase);
+        }
+        self.owes[domain.place()] = Some(phase);
+        Ok(())
+    }
+}
+
+/// What a domain was told in its course.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Course {
+    /// Desired states that it was sent and has not answered, and those that it was sent.
+    open: u8,
+    states: u8,
+    /// Commands that lead forward, a bit for each.
+    sent: PhaseSet,
+    /// One of them may be repeated: the domain was started over and has not answered.
+    may_repeat: bool,
+    /// It has gone back to downloading since the last `UPDATE`.
+    fell_back: bool,
+}
+
+impl Course {
+    /// That of a domain as it was saved.
+    fn of(part: &Domain, reached: Phase) -> Course {
+        let obligation = &part.obligation;
+        let open = obligation.queue.iter().filter(|order| order.command.is_none()).count() as u8;
+        let last = match part.state {
+            State::Working(phase) | State::Ready(phase) => phase,
+            State::RollingBack(_) | State::CleaningUp(_) | State::Done => reached,
+        };
+        let forward = [Phase::Download, Phase::Update, Phase::Activate].into_iter();
+        let sent = forward.filter(|phase| *phase <= last).collect();
+        let may_repeat = obligation.has_repair();
+        Course { open, states: obligation.course.saturating_add(1), sent, may_repeat, fell_back: part.fell_back }
+    }
+
+    /// The domain gets the desired state.
+    fn begin(&mut self) {
+        self.may_repeat = self.states > 0;
+        self.open = self.open.saturating_add(1);
+        self.states = self.states.saturating_add(1);
+    }
+
+    fn hear(&mut self, status: Status) {
+        match status {
+            Status::Identified if self.open > 0 => {
+                *self = Course { open: self.open - 1, states: self.states, ..Course::default() };
+            }
+            Status::Downloading => self.fell_back = true,
+            _ => {}
+        }
+    }
+
+    /// A command that leads forward goes out; whether the domain owes it already.
+    fn send(&mut self, command: Command, is_owed: bool) -> Result<(), &'static str> {
+        let phase = command_phase(command);
+        if !self.sent.contains(phase) {
+            self.sent.insert(phase);
+            self.fell_back &= command != Command::Update;
+        } else if !(is_owed && core::mem::take(&mut self.may_repeat)) {
+            let is_second = command == Command::Update && core::mem::take(&mut self.fell_back);
+            rule(is_second, "no command that leads forward goes out twice in a course")?;
+        }
+        Ok(())
+    }
+}
+
+/// The phase that a command starts; that of a rollback is the last.
+fn command_phase(command: Command) -> Phase {
+    match command {
+        Command::Download => Phase::Download,
+        Command::Update => Phase::Update,
+        Command::Activate => Phase::Activate,
+        Command::Cleanup | Command::Rollback => Phase::Cleanup,
+    }
+}
+
+fn rule(holds: bool, what: &'static str) -> Result<(), &'static str> {
+    if holds {
+        Ok(())
+    } else {
+        Err(what)
+    }
+}

@@ -1,0 +1,136 @@
+//! What the engine wants done.
+
+use core::mem::size_of;
+
+use super::obligation::Doubt;
+use crate::limits::{EFFECTS_MAX, EFFECT_BYTES};
+use crate::model::time::Tick;
+use crate::model::{Command, DomainIx, Phase, Status};
+
+/// Something to be done, in the order given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Report this status of the campaign to the backend.
+    Report(Status),
+    /// Give the domain its part of the desired state.
+    Forward(DomainIx),
+    /// Give the domain a command.
+    Send(DomainIx, Command),
+    /// Ask the owner whether this phase may begin.
+    AskConsent(Phase),
+    /// The question is closed: answered, late or needless.
+    CloseConsent,
+    /// Hand in `Delivered` when the broker has acknowledged every report, and
+    /// `Settled` when it has the current state too.
+    AwaitDelivery,
+    /// Reboot the host.
+    Reboot,
+    /// Report the current state of the device, with the campaign's activity.
+    ReportInventory,
+    /// Hand in `Timeout` at this point in time; takes the place of an earlier one.
+    SetTimer(TimerKind, Tick),
+    /// Forget about this timer.
+    StopTimer(TimerKind),
+    /// Tell the one who reads the log.
+    Notice(Notice),
+}
+
+const _: () = assert!(size_of::<Effect>() <= EFFECT_BYTES);
+
+/// The timers of an activity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum TimerKind {
+    /// A phase takes too long.
+    Phase,
+    /// A domain is silent while it cleans up or rolls back.
+    Cleanup,
+    /// The next `RUNNING` may be reported.
+    Feedback,
+    /// The owner does not answer.
+    Consent,
+    /// The host is to be rebooted.
+    Reboot,
+    /// A domain in doubt is to be started over, or what follows that is due.
+    Repair,
+}
+
+impl TimerKind {
+    /// All kinds.
+    pub const ALL: [TimerKind; 6] = [
+        TimerKind::Phase,
+        TimerKind::Cleanup,
+        TimerKind::Feedback,
+        TimerKind::Consent,
+        TimerKind::Reboot,
+        TimerKind::Repair,
+    ];
+}
+
+/// Worth a log line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// A status that means nothing at this moment.
+    Ignored(DomainIx, Status),
+    /// What was said to the domain, or what it said, may be lost.
+    Doubted(DomainIx, Doubt),
+    /// The domain gets the desired state again.
+    Repaired(DomainIx),
+    /// The domain has started over and is led to the phase of the others.
+    StartedOver(DomainIx),
+    /// The domain gets this command once more.
+    Repeated(DomainIx, Command),
+    /// A failure that counts only if the domain does not start over.
+    FailureKept(DomainIx, Status),
+    /// Actions past a limit were dropped.
+    ActionsDropped(DomainIx),
+    /// The domain has failed; its reason is in the campaign.
+    Failed(DomainIx),
+    /// The domain has not ended its clean-up.
+    NotCleanedUp(DomainIx),
+    /// The activity needs a reboot, and reboots are turned off.
+    RebootDisabled,
+}
+
+/// Effects of one event, in order. Made once and used again for each event.
+#[derive(Clone, Debug)]
+pub struct Effects(Vec<Effect>);
+
+impl Default for Effects {
+    fn default() -> Effects {
+        Effects::new()
+    }
+}
+
+impl Effects {
+    /// None. Allocates the place of `EFFECTS_MAX`, once.
+    pub fn new() -> Effects {
+        Effects(Vec::with_capacity(EFFECTS_MAX))
+    }
+
+    /// Adds one at the end.
+    ///
+    /// # Panics
+    /// Past `EFFECTS_MAX`, which no event reaches: an invariant of our own.
+    pub fn push(&mut self, effect: Effect) {
+        assert!(self.0.len() < EFFECTS_MAX, "more than {EFFECTS_MAX} effects of one event");
+        self.0.push(effect);
+    }
+
+    /// Takes those out of which `keeps` is not true.
+    pub fn retain(&mut self, keeps: impl FnMut(&Effect) -> bool) {
+        self.0.retain(keeps);
+    }
+
+    /// Takes them all out.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl core::ops::Deref for Effects {
+    type Target = [Effect];
+
+    fn deref(&self) -> &[Effect] {
+        &self.0
+    }
+}

@@ -1,0 +1,113 @@
+//! What the engine is told.
+
+use super::effect::TimerKind;
+use super::resume::Saved;
+use crate::model::text::Text;
+use crate::model::{ActionStatus, ActivityKey, DomainIx, DomainSet, Limit, Run, Status};
+
+/// Something that happened. Borrowed from the message that brought it.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The process has started, and an activity was saved.
+    Boot(&'a Saved),
+    /// The backend wants the device to become this.
+    DesiredState(DesiredState<'a>),
+    /// An agent says how far it is.
+    Feedback(DomainIx, Feedback<'a>),
+    /// An agent says that it is connected: it may have started anew.
+    Hello(DomainIx),
+    /// The owner answers: the activity, and whether the phase may begin.
+    ConsentReply(Text<'a>, bool),
+    /// The link to the broker has changed.
+    Link(Link),
+    /// Whether what is decided cannot be saved from now on, or can again.
+    Unsaved(bool),
+    /// What `AwaitDelivery` asked for: every report is at the broker.
+    Delivered,
+    /// And the inventory too.
+    Settled,
+    /// The reboot was tried, and the host is still up.
+    RebootFailed,
+    /// A timer ran off that was set with `SetTimer` and not stopped since.
+    Timeout(TimerKind),
+    /// The running activity is to be given up; whether also while the new is being
+    /// put into use.
+    Cancel(bool),
+    /// A reboot that is due is held (true) or released (false).
+    HoldReboot(bool),
+    /// The process is told to end.
+    Terminate,
+}
+
+/// What has become of the link to the broker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Link {
+    /// It is lost.
+    Down,
+    /// The broker has accepted us and has kept our session: our subscriptions hold, and
+    /// what was said to us meanwhile comes now.
+    Kept,
+    /// The broker has accepted us and knows nothing of an earlier session: what was said
+    /// to us meanwhile is lost.
+    Fresh {
+        /// Domains with a message of ours that is still to be sent for the first time.
+        unsent: DomainSet,
+        /// Domains with a message of ours that was sent in the session that is lost, and
+        /// that is not sent again: nobody knows whether it arrived.
+        dropped: DomainSet,
+    },
+    /// Our subscriptions hold: agents can be heard.
+    Subscribed,
+}
+
+/// A desired state, as far as its course depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct DesiredState<'a> {
+    /// Its content; the activity is not empty.
+    pub key: ActivityKey<'a>,
+    /// Which activity it becomes if it is accepted.
+    pub run: Run,
+    /// Its domains, in its order, each named once; at most `DOMAINS_MAX`.
+    pub parts: &'a [Part<'a>],
+}
+
+/// A domain that a desired state names.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// As it is named, at most `DOMAIN_ID_MAX` bytes.
+    pub id: Text<'a>,
+    /// The configured domain; none if no agent serves it.
+    pub domain: Option<DomainIx>,
+}
+
+/// An agent's feedback.
+#[derive(Clone, Copy, Debug)]
+pub struct Feedback<'a> {
+    /// The activity that it says it belongs to; may be empty.
+    pub activity: Text<'a>,
+    /// Its status.
+    pub status: Status,
+    /// The agent's words; may be empty.
+    pub message: Text<'a>,
+    /// Actions that it lists: all, those that changed, or none.
+    pub actions: &'a [Action<'a>],
+    /// It may have come before: the broker says that it delivers it once more.
+    pub is_repeat: bool,
+    /// The limit that it passes; what is past it is not in `actions`.
+    pub past_limit: Option<Limit>,
+}
+
+/// The planned change of one component, in a feedback.
+#[derive(Clone, Copy, Debug)]
+pub struct Action<'a> {
+    /// Identifier of the component; not empty.
+    pub id: Text<'a>,
+    /// The whole component object as it stands in the message.
+    pub component: &'a str,
+    /// None if it is not known or absent.
+    pub status: Option<ActionStatus>,
+    /// Percent, 0 to 100.
+    pub progress: u8,
+    /// The agent's words; may be empty.
+    pub message: Text<'a>,
+}

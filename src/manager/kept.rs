@@ -1,0 +1,351 @@
+//! Subscriptions that the broker keeps with the session. It keeps them over a restart of
+//! the manager, whose configuration may be another one then: a domain is gone, the
+//! backend speaks on other topics, a question is not open any more. So the filters that
+//! the broker may have are saved, and those that are not wanted any more are taken back.
+
+use crate::limits::{FILTERS_MAX, TAKEN_BACK_BYTES};
+use crate::model::time::Now;
+use crate::mqtt::Options;
+use crate::store::format::Draft;
+use crate::store::session;
+use crate::wire::things::Identity;
+use crate::wire::topic::{Incoming, Topics};
+use std::rc::Rc;
+
+use super::Manager;
+
+/// A filter that the broker may have in our session.
+struct Filter {
+    text: String,
+    /// Whether it may have it now; otherwise it may again soon.
+    is_live: bool,
+    /// Whether an UNSUBSCRIBE with it is not answered yet.
+    is_leaving: bool,
+}
+
+/// What is known of the subscriptions in our session.
+pub(super) struct Kept {
+    client_id: String,
+    /// Whether the client ID was made at random and saved.
+    is_random: bool,
+    /// The broker forgets them with the link, so there is nothing to save.
+    is_clean: bool,
+    /// At most `FILTERS_MAX`; those that were subscribed to last are at the end.
+    filters: Vec<Filter>,
+    /// That of the owner's consent, if the owner may be asked by it. It comes and goes with
+    /// each question: to save it once for all spares the flash.
+    consent: Option<String>,
+    /// Whether the list has changed since it was last saved.
+    is_changed: bool,
+    /// Whether the broker has accepted us.
+    is_known: bool,
+    /// The UNSUBSCRIBE that is not answered yet; 0: none. There is never more than one.
+    request: u16,
+}
+
+impl Kept {
+    /// Of a session in which nothing is subscribed to. `consent`: the owner may be asked
+    /// on plain topics.
+    pub(super) fn new(options: &Options, topics: &Topics, consent: bool) -> Kept {
+        let mut kept = Kept {
+            client_id: options.client_id.clone(),
+            is_random: false,
+            is_clean: options.clean_session,
+            filters: Vec::new(),
+            consent: consent.then(|| topics.incoming(Incoming::OwnerConsentFeedback).as_str().to_owned()),
+            is_changed: false,
+            is_known: false,
+            request: 0,
+        };
+        kept.add_consent();
+        kept
+    }
+
+    /// Takes up what was saved, if it is of this session.
+    pub(super) fn load(&mut self, saved: session::Session) {
+        if !self.is_of(&saved) {
+            return;
+        }
+        self.is_random = saved.is_random;
+        // The broker drops a session that was kept when a clean one begins [MQTT-3.1.2-6].
+        self.is_changed = self.is_clean && !saved.filters.is_empty();
+        if !self.is_clean {
+            let live = |text| Filter { text, is_live: true, is_leaving: false };
+            self.filters = saved.filters.into_iter().map(live).collect();
+            self.add_consent();
+        }
+    }
+
+    /// Whether what was saved is of this session.
+    fn is_of(&self, saved: &session::Session) -> bool {
+        saved.client_id == self.client_id
+    }
+
+    fn add_consent(&mut self) {
+        let Some(topic) = &self.consent else { return };
+        if !self.filters.iter().any(|filter| filter.text == *topic) {
+            let text = topic.clone();
+            self.push(Filter { text, is_live: false, is_leaving: false });
+        }
+    }
+
+    fn push(&mut self, filter: Filter) {
+        if self.filters.len() >= FILTERS_MAX {
+            self.filters.remove(0);
+        }
+        self.filters.push(filter);
+        self.is_changed |= !self.is_clean;
+    }
+
+    /// A filter is subscribed to.
+    fn note(&mut self, text: &str) {
+        match self.filters.iter().position(|filter| filter.text == text) {
+            Some(place) => {
+                let filter = self.filters.remove(place);
+                self.filters.push(Filter { is_live: true, is_leaving: false, ..filter });
+            }
+            None => self.push(Filter { text: text.to_owned(), is_live: true, is_leaving: false }),
+        }
+    }
+
+    /// The broker has none of them any more; those that are not `expected` again are
+    /// forgotten.
+    fn handle_session_lost(&mut self, expected: impl Fn(&str) -> bool) {
+        self.filters.iter_mut().for_each(|filter| filter.is_live = false);
+        self.forget(|filter| !expected(&filter.text));
+    }
+
+    /// Forgets these, but for the consent's.
+    fn forget(&mut self, which: impl Fn(&Filter) -> bool) {
+        let (before, consent) = (self.filters.len(), self.consent.as_deref());
+        self.filters.retain(|filter| !which(filter) || consent == Some(&filter.text));
+        self.is_changed |= !self.is_clean && self.filters.len() < before;
+    }
+
+    /// The record of it all, if it has changed and counts past the link. Of `identity` it
+    /// is said who we are.
+    pub(super) fn take_draft(&mut self, identity: Option<&Identity>) -> Option<Draft> {
+        if !self.is_changed || !self.is_known {
+            return None;
+        }
+        let filters = self.filters.iter().filter(|_| !self.is_clean).map(|filter| filter.text.as_str());
+        let thing = identity.filter(|_| !self.is_clean).map(|identity| (identity.device_id(), identity.tenant_id()));
+        let draft = session::encode(&self.client_id, self.is_random, filters, thing);
+        self.is_changed = false;
+        draft
+    }
+
+    /// What was to be saved is not on the disk.
+    pub(super) fn note_unsaved(&mut self) {
+        self.is_changed = true;
+    }
+
+    /// The UNSUBSCRIBE that was under way is answered.
+    fn handle_unsubscribed(&mut self) {
+        self.request = 0;
+        self.forget(|filter| filter.is_leaving);
+        for filter in self.filters.iter_mut().filter(|filter| filter.is_leaving) {
+            (filter.is_live, filter.is_leaving) = (false, false);
+        }
+    }
+}
+
+impl Manager {
+    /// Takes up what was saved of the session, or begins to save it if the client ID was
+    /// made just now. Who we were counts until the edge says otherwise: requests that the
+    /// broker has kept come before that.
+    pub(super) fn resume_session(&mut self, saved: session::Session, is_new: bool) {
+        let identity = saved.thing.as_ref().and_then(|(thing, tenant)| Identity::of(thing, tenant));
+        if let Some(twin) = self.twin.as_mut().filter(|_| !self.clean_session && self.kept.is_of(&saved)) {
+            twin.identity = identity.map(Rc::new);
+        }
+        self.kept.load(saved);
+        if is_new {
+            (self.kept.is_random, self.kept.is_changed, self.kept.is_known) = (true, true, true);
+        }
+    }
+
+    /// We are another thing than was saved.
+    pub(super) fn note_identity(&mut self) {
+        self.kept.is_changed |= !self.kept.is_clean;
+    }
+
+    /// Subscribes, and remembers that; returns what the answer is known by.
+    pub(super) fn subscribe_to(&mut self, now: Now, filters: &[&str]) -> u16 {
+        let packet = self.session.subscribe(now.tick, filters);
+        if packet != 0 {
+            filters.iter().for_each(|filter| self.kept.note(filter));
+        }
+        packet
+    }
+
+    /// Subscribes to all that is wanted on a new link, and takes back what is not.
+    pub(super) fn renew_subscriptions(&mut self, now: Now, session_present: bool) {
+        let names = self.subscriptions();
+        self.kept.is_known = true;
+        self.kept.request = 0;
+        self.kept.filters.iter_mut().for_each(|filter| filter.is_leaving = false);
+        if !session_present {
+            let is_thing_unknown = self.is_thing_unknown();
+            let is_expected = |filter: &str| names.iter().any(|name| name == filter);
+            self.kept.handle_session_lost(|filter| is_expected(filter) || is_thing_unknown && is_request(filter));
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.subscribing = self.subscribe_to(now, &names);
+        self.take_back(now);
+    }
+
+    /// Whether we are a twin that does not know yet which requests are for it.
+    fn is_thing_unknown(&self) -> bool {
+        self.twin.as_ref().is_some_and(|twin| twin.identity.is_none())
+    }
+
+    /// The filters that we want the broker to have now.
+    fn wanted(&self) -> Vec<String> {
+        let mut wanted = self.subscriptions();
+        if self.question.is_some() && self.twin.is_none() {
+            wanted.push(self.topics.incoming(Incoming::OwnerConsentFeedback).as_str().to_owned());
+        }
+        wanted
+    }
+
+    /// Takes back subscriptions that are not wanted any more, some at a time.
+    pub(super) fn take_back(&mut self, now: Now) {
+        if self.kept.request != 0 || !self.session.is_connected() || !self.ending.is_no() {
+            return;
+        }
+        let (wanted, is_thing_unknown) = (self.wanted(), self.is_thing_unknown());
+        let mut bytes = 0;
+        for filter in self.kept.filters.iter_mut().filter(|filter| filter.is_live) {
+            let text = &filter.text;
+            let is_judged = !(is_thing_unknown && is_request(text));
+            if is_judged && !wanted.contains(text) && bytes + text.len() <= TAKEN_BACK_BYTES {
+                bytes += text.len();
+                filter.is_leaving = true;
+                log::info!("the subscription to {text} is taken back");
+            }
+        }
+        let leaving = self.kept.filters.iter().filter(|filter| filter.is_leaving);
+        let filters: Vec<&str> = leaving.map(|filter| filter.text.as_str()).collect();
+        self.kept.request = self.session.unsubscribe(now.tick, &filters);
+    }
+
+    /// An UNSUBSCRIBE is answered; perhaps it was one with what is not wanted any more.
+    pub(super) fn handle_taken_back(&mut self, now: Now, packet: u16) {
+        if self.kept.request == packet {
+            self.kept.handle_unsubscribed();
+            self.take_back(now);
+        }
+    }
+
+    /// A message that nobody here wants: the broker has a subscription of which we know
+    /// nothing. The topic is taken back, and the filter that a twin had for it. One such
+    /// request is under way at a time, however many of these messages come.
+    pub(super) fn handle_stray(&mut self, now: Now, topic: &str) {
+        log::warn!("a message to {topic} is none of ours");
+        let filter = request_filter(topic);
+        if self.kept.request != 0 || filter.is_some() && self.is_thing_unknown() {
+            return;
+        }
+        let wanted = self.wanted();
+        // A request that cannot be read comes by a filter that is wanted.
+        if filter.as_ref().is_some_and(|filter| wanted.contains(filter)) {
+            return;
+        }
+        let filters: Vec<&str> = [Some(topic), filter.as_deref()].into_iter().flatten().collect();
+        self.kept.request = self.session.unsubscribe(now.tick, &filters);
+        for filter in self.kept.filters.iter_mut().filter(|filter| filters.contains(&filter.text.as_str())) {
+            filter.is_leaving = true;
+        }
+    }
+}
+
+/// Whether requests to a thing come by a filter or a topic.
+fn is_request(filter: &str) -> bool {
+    filter.starts_with("command//") || filter.starts_with("c//")
+}
+
+/// The filter by which a request to a thing came, if the topic is that of one.
+fn request_filter(topic: &str) -> Option<String> {
+    let mut levels = topic.splitn(5, '/');
+    let [root, blank, device, kind] = [levels.next()?, levels.next()?, levels.next()?, levels.next()?];
+    levels.next()?;
+    let is_one = blank.is_empty() && matches!((root, kind), ("command", "req") | ("c", "q"));
+    is_one.then(|| format!("{root}//{device}/{kind}/#"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::format::HEADER;
+
+    fn kept(clean_session: bool, consent: bool) -> Kept {
+        let topics = Topics::new("device", &["one"]).unwrap();
+        Kept::new(&Options { clean_session, ..Options::new("me") }, &topics, consent)
+    }
+
+    fn saved(client_id: &str, filters: &[&str]) -> session::Session {
+        session::decode(&session::encode(client_id, false, filters.iter().copied(), None).unwrap().bytes[HEADER..])
+    }
+
+    fn texts(kept: &Kept) -> Vec<&str> {
+        kept.filters.iter().map(|filter| filter.text.as_str()).collect()
+    }
+
+    #[test]
+    fn the_list_changes_only_when_it_grows_or_shrinks() {
+        let mut kept = kept(false, true);
+        kept.load(saved("me", &["a", "deviceupdate/ownerconsentfeedback", "b"]));
+        assert!(!kept.is_changed);
+        kept.note("a");
+        assert!(!kept.is_changed && texts(&kept) == ["deviceupdate/ownerconsentfeedback", "b", "a"]);
+        kept.filters.iter_mut().take(2).for_each(|filter| filter.is_leaving = true);
+        kept.handle_unsubscribed();
+        assert!(kept.is_changed && texts(&kept) == ["deviceupdate/ownerconsentfeedback", "a"]);
+        kept.is_changed = false;
+        kept.note("deviceupdate/ownerconsentfeedback");
+        assert!(!kept.is_changed && kept.filters.iter().all(|filter| filter.is_live));
+        kept.note("c");
+        assert!(kept.is_changed);
+        kept.is_changed = false;
+        kept.handle_session_lost(|filter| filter == "a");
+        assert!(kept.is_changed && texts(&kept) == ["a", "deviceupdate/ownerconsentfeedback"]);
+    }
+
+    #[test]
+    fn the_list_of_another_session_does_not_count() {
+        let mut kept = kept(false, false);
+        kept.load(saved("other", &["a"]));
+        assert!(texts(&kept).is_empty());
+    }
+
+    #[test]
+    fn of_a_clean_session_nothing_is_left() {
+        let mut kept = kept(true, true);
+        kept.load(saved("me", &[]));
+        kept.note("a");
+        assert!(!kept.is_changed);
+        kept.load(saved("me", &["b"]));
+        assert!(kept.is_changed && !texts(&kept).contains(&"b"));
+    }
+
+    #[test]
+    fn past_the_limit_the_oldest_are_forgotten() {
+        let mut kept = kept(false, false);
+        (0..FILTERS_MAX + 1).for_each(|n| kept.note(&n.to_string()));
+        assert_eq!((texts(&kept).len(), texts(&kept)[0]), (FILTERS_MAX, "1"));
+    }
+
+    #[test]
+    fn requests_are_told_by_their_topics() {
+        for (topic, filter) in [
+            ("command///req/id/apply", Some("command///req/#")),
+            ("c//d:1/q//apply", Some("c//d:1/q/#")),
+            ("command//d/q/id/apply", None),
+            ("command///req", None),
+            ("deviceupdate/desiredstate", None),
+        ] {
+            assert_eq!(request_filter(topic).as_deref(), filter, "{topic}");
+        }
+    }
+}

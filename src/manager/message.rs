@@ -1,0 +1,105 @@
+//! The final message of an activity, in words for people. Written as the content
+//! of a JSON string.
+
+use core::fmt::{self, Write};
+
+use heapless::String;
+
+use crate::engine::domain::State;
+use crate::engine::Campaign;
+use crate::limits::LOGGED_MAX;
+use crate::model::text::{Escaped, Text};
+use crate::model::time::Duration;
+use crate::model::{Cause, Command, Reason};
+
+/// Why an activity did not go as it should: what is to blame besides the domains,
+/// each domain in its own words, that it could not be saved, each domain without an agent.
+/// Nothing if all is well.
+///
+/// # Errors
+/// `out` fails.
+pub(crate) fn write(
+    campaign: &Campaign,
+    domains: &[std::string::String],
+    is_unsaved: bool,
+    out: &mut dyn Write,
+) -> fmt::Result {
+    let mut list = List { out, separator: "" };
+    if let Some(cause) = campaign.cause {
+        list.item(|out| match cause {
+            Cause::ConsentLate => write!(out, "{} {}", cause.name(), Duration(campaign.waited_ms)),
+            _ => out.write_str(cause.name()),
+        })?;
+    }
+    let parts = campaign.domains.iter().zip(domains).filter_map(|(part, name)| Some((part.as_ref()?, name.as_str())));
+    let gone = campaign.gone.iter().map(|gone| (&gone.part, gone.name.as_str()));
+    for (part, name) in parts.chain(gone) {
+        let silent = |reason: &&Reason| part.failure.is_none() || matches!(reason, Reason::Silent(..));
+        for reason in part.failure.iter().chain(part.cleanup.as_ref().filter(silent)) {
+            list.item(|out| {
+                write!(out, "[{}] ", Escaped(name))?;
+                write_reason(reason, out)
+            })?;
+        }
+    }
+    if is_unsaved {
+        list.item(|out| out.write_str("the activity could not be saved"))?;
+    }
+    // That there is none at all is said already.
+    let unserved = campaign.unserved.iter().filter(|_| campaign.cause != Some(Cause::NoSupportedDomain));
+    for name in unserved {
+        list.item(|out| write!(out, "no agent for domain {name}"))?;
+    }
+    let lost = campaign.gone.iter().filter(|gone| gone.part.failure.is_none() && gone.part.state != State::Done);
+    for gone in lost {
+        list.item(|out| write!(out, "no agent for domain {}", Escaped(&gone.name)))?;
+    }
+    Ok(())
+}
+
+/// Why one domain failed.
+///
+/// # Errors
+/// `out` fails.
+pub(super) fn write_reason(reason: &Reason, out: &mut dyn Write) -> fmt::Result {
+    match reason {
+        Reason::Words(words) => out.write_str(words),
+        Reason::Status(status) => out.write_str(status.name()),
+        Reason::Silent(command, ms) => write!(out, "no answer to {} in {}", owed(*command), Duration(*ms)),
+        Reason::Lost(times) => write!(out, "lost after {times} restarts"),
+        Reason::Limit(limit) => write!(out, "more than {} {}", limit.bound(), limit.name()),
+    }
+}
+
+fn owed(command: Option<Command>) -> &'static str {
+    command.map_or("the desired state", Command::name)
+}
+
+struct List<'w> {
+    out: &'w mut dyn Write,
+    separator: &'static str,
+}
+
+impl List<'_> {
+    fn item(&mut self, write: impl Fn(&mut dyn Write) -> fmt::Result) -> fmt::Result {
+        self.out.write_str(self.separator)?;
+        self.separator = "; ";
+        write(self.out)
+    }
+}
+
+/// What `write` writes, for a log line: unescaped, bounded, harmless to a terminal.
+pub(super) fn logged(write: impl Fn(&mut dyn Write) -> fmt::Result) -> impl fmt::Display {
+    let mut text = String::<LOGGED_MAX>::new();
+    // What does not fit is left out of the log.
+    let _ = write(&mut text);
+    Logged(text)
+}
+
+struct Logged(String<LOGGED_MAX>);
+
+impl fmt::Display for Logged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Text::from_checked(&self.0).fmt(f)
+    }
+}
