@@ -283,6 +283,9 @@ fn state_of(part: &Domain) -> (&'static str, &'static str) {
         State::Ready(phase) => ("ready", phase.name()),
         State::RollingBack(_) => ("rollingBack", ""),
         State::CleaningUp(_) => ("cleaningUp", ""),
-        State::Done => ("done", ""),
+        State::New => ("new", ""),
+        State::Failed(phase) => ("failed", phase.name()),
+        State::RolledBack(_) => ("rolledBack", ""),
+        State::Done(_) => ("done", ""),
     }
 }

@@ -190,7 +190,10 @@ impl fmt::Display for Progress<'_> {
             State::Ready(phase) => write!(f, "{} done", phase.name()),
             State::RollingBack(_) => f.write_str(Command::Rollback.name()),
             State::CleaningUp(_) => write!(f, "{}{failed}", Command::Cleanup.name()),
-            State::Done => f.write_str(if failed.is_empty() { "done" } else { "failed" }),
+            State::New => f.write_str("waiting"),
+            State::Failed(_) => f.write_str("failed"),
+            State::RolledBack(_) => f.write_str("rolled back"),
+            State::Done(_) => f.write_str(if failed.is_empty() { "done" } else { "failed" }),
         }
     }
 }

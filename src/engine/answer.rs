@@ -2,10 +2,10 @@
 //! (protocol.md, "The activity" 5). What may belong to an earlier message is judged in
 //! `repair`.
 
-use super::course::Engine;
-use super::domain::State;
+use super::domain::{Ended, Ending, State};
 use super::effect::{Effect, Effects, Notice};
 use super::event::Feedback;
+use super::Engine;
 use crate::limits::UPDATE_REPEATS_MAX;
 use crate::model::time::Tick;
 use crate::model::{Command, DomainIx, Phase, Reason, Status};
@@ -28,7 +28,7 @@ impl Engine {
                 out.push(Effect::Notice(Notice::Ignored(domain, status)));
             }
             (State::Working(phase), _) if status == phase.success() => {
-                self.take(domain, phase.command());
+                self.take_answer(domain, phase.command());
                 self.leave(now, domain, phase, out);
             }
             (_, Status::Identified) => self.start_over(now, domain, feedback, out),
@@ -38,16 +38,16 @@ impl Engine {
             }
             (State::Ready(_), Status::IdentificationFailed) => self.lose_plan(now, domain, feedback, out),
             (State::RollingBack(_), Status::RollbackSuccess) => {
-                self.take(domain, Some(Command::Rollback));
-                self.clean_up(now, domain, out);
+                self.take_answer(domain, Some(Command::Rollback));
+                self.end_rollback(domain, Ending::Ok);
             }
             (State::RollingBack(_), _) if status.is_failure() => {
                 match self.is_answered(domain, Command::Rollback, status) {
-                    true => self.clean_up(now, domain, out),
+                    true => self.end_rollback(domain, Ending::Failed),
                     false => out.push(Effect::Notice(Notice::Ignored(domain, status))),
                 }
             }
-            (State::CleaningUp(_), Status::CleanupSuccess) => self.end(domain),
+            (State::CleaningUp(_), Status::CleanupSuccess) => self.end(domain, Ended::CleanedUp),
             (State::CleaningUp(_), _) if status.is_failure() => {
                 match self.is_answered(domain, Command::Cleanup, status) {
                     true => self.end_cleanup(domain, Reason::of(status, feedback.message), out),
@@ -56,7 +56,7 @@ impl Engine {
             }
             _ if is_answer(status) => {
                 if let Some(command) = status.answers() {
-                    self.take(domain, command);
+                    self.take_answer(domain, command);
                 }
                 out.push(Effect::Notice(Notice::Ignored(domain, status)));
             }
@@ -74,7 +74,7 @@ impl Engine {
         if is_first || is_restart && feedback.actions.is_empty() {
             out.push(Effect::Send(domain, Command::Cleanup));
         }
-        self.end(domain);
+        self.end(domain, Ended::Completed);
     }
 
     fn answer_incomplete(&mut self, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) {
@@ -86,7 +86,7 @@ impl Engine {
         if self.campaign.cause.is_none() {
             self.fail(domain, Reason::of(feedback.status, feedback.message), out);
         }
-        self.end(domain);
+        self.end(domain, Ended::Incomplete);
     }
 
     /// The domain was started over while it waited for the others, and cannot identify.
@@ -101,22 +101,21 @@ impl Engine {
     }
 
     /// A success takes what it answers from what the domain may still answer.
-    fn take(&mut self, domain: DomainIx, command: Option<Command>) {
+    fn take_answer(&mut self, domain: DomainIx, command: Option<Command>) {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.obligation.queue.take(command);
         }
     }
 
-    /// The domain has left this phase well: it goes on by itself to the phase of the
-    /// others, and waits for them there.
+    /// The domain has left this phase well. One that was started over goes on by itself
+    /// to where it was.
     fn leave(&mut self, now: Tick, domain: DomainIx, phase: Phase, out: &mut Effects) {
-        let target = self.campaign.phase;
         let is_idle = phase == Phase::Identify && self.campaign.actions.count(domain) == 0;
         let Some(part) = self.campaign.domain_mut(domain) else { return };
-        let next = phase.next().filter(|next| *next <= target);
+        let next = phase.next().filter(|next| Some(*next) <= part.furthest);
         match next {
             _ if part.obligation.is_turning => self.roll_back(now, domain, out),
-            _ if is_idle => self.end(domain),
+            _ if is_idle => self.end(domain, Ended::Idle),
             Some(next) => self.oblige(now, domain, next, out),
             None => {
                 part.state = State::Ready(phase);

@@ -6,9 +6,10 @@ use heapless::String;
 
 use super::domain::{Domain, State};
 use super::event::{Action, DesiredState};
+use super::group::GroupSet;
 use crate::limits::{
     ACTIONS_MAX, ACTION_BYTES, ACTION_COMPONENT_MAX, ACTION_MESSAGE_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX,
-    PART_BYTES,
+    PART_BYTES, POLICY_NAME_MAX,
 };
 use crate::model::text::Text;
 use crate::model::{ActionStatus, ActivityKey, Cause, DomainIx, DomainSet, Limit, PerDomain, Phase, Run, Status};
@@ -24,8 +25,17 @@ pub struct Campaign {
     pub timestamp: i64,
     /// CRC-32 of the desired state's payload.
     pub crc: u32,
-    /// The phase that the domains are in.
+    /// The policy that leads it.
+    pub policy: String<POLICY_NAME_MAX>,
+    /// What the backend was told last of its beginning: `IDENTIFYING` or `IDENTIFIED`.
+    pub announced: Option<Status>,
+    /// The last phase that any domain was told to begin; the last of all when it is turned
+    /// back.
     pub phase: Phase,
+    /// The groups of which nothing is turned back any more.
+    pub committed: GroupSet,
+    /// The groups that are verified. Not saved: verification begins anew at a start.
+    pub verified: GroupSet,
     /// The phase that waits for the owner's consent.
     pub asking: Option<Phase>,
     /// Its final status, once it has one.
@@ -75,6 +85,10 @@ impl Campaign {
             activity: String::new(),
             timestamp: 0,
             crc: 0,
+            policy: String::new(),
+            announced: None,
+            committed: GroupSet::default(),
+            verified: GroupSet::default(),
             phase: Phase::Identify,
             asking: None,
             outcome: None,
@@ -91,8 +105,7 @@ impl Campaign {
         }
     }
 
-    /// Becomes the activity of this desired state, with every domain that has an
-    /// agent identifying.
+    /// Becomes the activity of this desired state; no domain has been told anything.
     pub fn begin(&mut self, desired: &DesiredState<'_>) {
         self.reset();
         self.run = desired.run;
@@ -101,7 +114,7 @@ impl Campaign {
         self.crc = desired.key.crc;
         for part in desired.parts {
             match part.domain {
-                Some(domain) => self.domains[domain.place()] = Some(Domain::new(State::Working(Phase::Identify))),
+                Some(domain) => self.domains[domain.place()] = Some(Domain::new(State::New)),
                 // As many parts as places: each is named once.
                 None => drop(self.unserved.push(part.id.cut_to())),
             }
@@ -114,6 +127,10 @@ impl Campaign {
         self.activity.clear();
         self.timestamp = 0;
         self.crc = 0;
+        self.policy.clear();
+        self.announced = None;
+        self.committed = GroupSet::default();
+        self.verified = GroupSet::default();
         self.phase = Phase::Identify;
         self.asking = None;
         self.outcome = None;
@@ -139,9 +156,9 @@ impl Campaign {
         self.outcome.is_none()
     }
 
-    /// Whether all domains have identified.
+    /// Whether the backend was told that all domains have identified.
     pub fn is_identified(&self) -> bool {
-        self.phase != Phase::Identify || self.asking.is_some() || self.approved.is_some()
+        self.announced == Some(Status::Identified)
     }
 
     /// Whether `activity` is its identifier.

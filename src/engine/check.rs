@@ -1,6 +1,6 @@
-//! What holds of every course of an activity, whatever comes in. Every test calls
-//! it after every step; it stands apart from the machine and trusts only events
-//! and effects.
+//! What holds of every course of an activity, whatever comes in and whatever policy leads
+//! it. Every test calls it after every step; it stands apart from the machine and trusts
+//! only events and effects. What one policy promises beyond that is that policy's own test.
 
 use super::campaign::Campaign;
 use super::domain::{Domain, State};
@@ -14,17 +14,12 @@ use crate::model::{Command, DomainIx, DomainSet, Phase, PhaseSet, Status};
 /// Follows an engine and says when it breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Check {
-    /// Whether the domains are to go through each phase together.
-    synchronised: bool,
     running: bool,
     begun: bool,
     participants: DomainSet,
-    /// The furthest phase that has begun: a domain may be led back to it alone.
+    /// The furthest phase that has begun: the owner has consented to those before.
     reached: Phase,
-    /// What each domain owes an answer to.
-    owes: [Option<Phase>; DOMAINS_MAX],
-    failed: DomainSet,
-    /// What each domain was told in its course.
+    /// What each domain owes and was told.
     courses: [Course; DOMAINS_MAX],
     /// Agents can be heard on this link.
     is_hearing: bool,
@@ -36,17 +31,20 @@ pub struct Check {
     timers: [bool; TimerKind::ALL.len()],
 }
 
+impl Default for Check {
+    fn default() -> Check {
+        Check::new()
+    }
+}
+
 impl Check {
-    /// For an engine whose domains go through each phase together, or not.
-    pub fn new(synchronised: bool) -> Check {
+    /// Returns a check of an engine that has not seen an activity yet.
+    pub fn new() -> Check {
         Check {
-            synchronised,
             running: false,
             begun: false,
             participants: DomainSet::EMPTY,
             reached: Phase::Identify,
-            owes: [None; DOMAINS_MAX],
-            failed: DomainSet::EMPTY,
             courses: [Course::default(); DOMAINS_MAX],
             is_hearing: false,
             told: None,
@@ -95,17 +93,12 @@ impl Check {
         match event {
             Event::DesiredState(desired) => {
                 rule(!self.running, "one activity at a time")?;
-                *self = Check { timers: self.timers, is_hearing: self.is_hearing, ..Check::new(self.synchronised) };
+                *self = Check { timers: self.timers, is_hearing: self.is_hearing, ..Check::new() };
                 self.participants = desired.parts.iter().filter_map(|part| part.domain).collect();
                 self.running = true;
                 self.begun = true;
             }
             Event::Feedback(domain, feedback) => {
-                let owed = &mut self.owes[domain.place()];
-                let is_answer = owed.is_some_and(|phase| feedback.status == phase.success());
-                if is_answer || feedback.status == Status::Completed || feedback.status == Status::Incomplete {
-                    *owed = None;
-                }
                 self.courses[domain.place()].hear(feedback.status);
             }
             Event::Timeout(kind) => self.timers[*kind as usize] = false,
@@ -133,7 +126,7 @@ impl Check {
     fn take_up(&mut self, saved: &Saved) {
         let campaign = &saved.campaign;
         let outcome = campaign.outcome;
-        *self = Check::new(self.synchronised);
+        *self = Check::new();
         self.begun = true;
         self.running = outcome.is_none();
         self.reached = campaign.phase;
@@ -142,16 +135,11 @@ impl Check {
         self.told = (outcome.is_some() || campaign.is_identified()).then_some(Status::Identifying);
         for domain in self.participants.iter() {
             let Some(part) = campaign.domain(domain) else { continue };
-            self.owes[domain.place()] = match part.state {
-                _ if outcome.is_some() => None,
-                State::Working(phase) => Some(phase),
-                State::RollingBack(_) | State::CleaningUp(_) => Some(Phase::Cleanup),
-                State::Ready(_) | State::Done => None,
+            let course = Course::of(part, campaign.phase);
+            self.courses[domain.place()] = match outcome.is_some() || !saved.is_whole {
+                true => Course { owes: None, ..course },
+                false => course,
             };
-            self.courses[domain.place()] = Course::of(part, campaign.phase);
-            if part.failure.is_some() {
-                self.failed.insert(domain);
-            }
         }
         // The end of an activity that had ended is told once more if need be.
         if let (false, Some(outcome)) = (self.running, outcome) {
@@ -195,10 +183,11 @@ impl Check {
             }
             Effect::ReportInventory => rule(!self.running, "the inventory is reported after the end"),
             Effect::Notice(Notice::Failed(domain)) => {
-                self.failed.insert(domain);
-                self.owes[domain.place()] = None;
+                let course = &mut self.courses[domain.place()];
+                (course.has_failed, course.owes) = (true, None);
                 Ok(())
             }
+            Effect::Notice(Notice::Fault(_)) => rule(false, "the policy takes no step that makes no sense"),
             Effect::Notice(_) => Ok(()),
         }
     }
@@ -211,7 +200,7 @@ impl Check {
             Status::Identified => self.told == Some(Status::Identifying),
             Status::Running => matches!(self.told, Some(Status::Identified | Status::Running)),
             Status::IdentificationFailed => self.told == Some(Status::Identifying),
-            Status::Completed => self.failed.is_empty(),
+            Status::Completed => !self.courses.iter().any(|course| course.has_failed),
             Status::Incomplete => true,
             _ => false,
         };
@@ -219,7 +208,7 @@ impl Check {
         self.told = Some(status);
         if matches!(status, Status::IdentificationFailed | Status::Completed | Status::Incomplete) {
             let left = |phase: &Phase| *phase == Phase::Cleanup;
-            let all_left = self.owes.iter().flatten().all(left);
+            let all_left = self.courses.iter().filter_map(|course| course.owes).all(|phase| left(&phase));
             rule(terminated || all_left, "an activity ends when every domain has left its phase")?;
             rule(!self.asking, "no question outlives its activity")?;
             self.running = false;
@@ -230,14 +219,13 @@ impl Check {
     fn forward(&mut self, domain: DomainIx) -> Result<(), &'static str> {
         rule(self.running, "nothing is forwarded after the final status")?;
         rule(self.participants.contains(domain), "only domains that take part are spoken to")?;
-        rule(!self.failed.contains(domain), "a domain that failed is not started over")?;
-        let owed = &mut self.owes[domain.place()];
         let course = &mut self.courses[domain.place()];
+        rule(!course.has_failed, "a domain that failed is not started over")?;
         let is_first = course.states == 0;
-        let is_forward = owed.is_some_and(|phase| phase != Phase::Cleanup);
+        let is_forward = course.owes.is_some_and(|phase| phase != Phase::Cleanup);
         rule(is_first || is_forward, "only a domain that owes an answer is started over")?;
         if is_first {
-            *owed = Some(Phase::Identify);
+            course.owes = Some(Phase::Identify);
         }
         course.begin();
         Ok(())
@@ -247,23 +235,28 @@ impl Check {
         rule(self.running, "nothing is commanded after the final status")?;
         rule(self.participants.contains(domain), "only domains that take part are spoken to")?;
         let phase = command_phase(command);
+        let course = &mut self.courses[domain.place()];
         if phase != Phase::Cleanup {
-            let is_led = phase <= self.reached;
-            rule(is_led || !self.asking, "no phase begins before the owner has answered")?;
-            rule(!self.failed.contains(domain), "a domain that failed is only cleaned up")?;
-            let behind = self.owes.iter().flatten().any(|owed| *owed < phase);
-            self.courses[domain.place()].send(command, self.owes[domain.place()] == Some(phase))?;
-            rule(!self.synchronised || is_led || !behind, "no phase begins before every domain has left the last")?;
+            rule(phase <= self.reached || !self.asking, "no phase begins before the owner has answered")?;
+            rule(!course.has_failed, "a domain that failed is not led forward")?;
+            rule(!course.is_back, "a domain that is turned back or cleaned up is not led forward")?;
+            course.send(command)?;
             self.reached = self.reached.max(phase);
         }
-        self.owes[domain.place()] = Some(phase);
+        course.is_back |= phase == Phase::Cleanup;
+        course.owes = Some(phase);
         Ok(())
     }
 }
 
-/// What a domain was told in its course.
+/// What a domain owes and was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Course {
+    /// What it owes an answer to.
+    owes: Option<Phase>,
+    has_failed: bool,
+    /// It was told ROLLBACK or CLEANUP.
+    is_back: bool,
     /// Desired states that it was sent and has not answered, and those that it was sent.
     open: u8,
     states: u8,
@@ -280,14 +273,23 @@ impl Course {
     fn of(part: &Domain, reached: Phase) -> Course {
         let obligation = &part.obligation;
         let open = obligation.queue.iter().filter(|order| order.command.is_none()).count() as u8;
-        let last = match part.state {
-            State::Working(phase) | State::Ready(phase) => phase,
-            State::RollingBack(_) | State::CleaningUp(_) | State::Done => reached,
-        };
+        let last = part.state.phase().unwrap_or(reached);
         let forward = [Phase::Download, Phase::Update, Phase::Activate].into_iter();
-        let sent = forward.filter(|phase| *phase <= last).collect();
-        let may_repeat = obligation.has_repair();
-        Course { open, states: obligation.course.saturating_add(1), sent, may_repeat, fell_back: part.fell_back }
+        let owes = match part.state {
+            State::Working(phase) => Some(phase),
+            State::RollingBack(_) | State::CleaningUp(_) => Some(Phase::Cleanup),
+            _ => None,
+        };
+        Course {
+            owes,
+            has_failed: part.failure.is_some(),
+            is_back: matches!(part.state, State::RollingBack(_) | State::RolledBack(_) | State::CleaningUp(_)),
+            open,
+            states: if part.state == State::New { 0 } else { obligation.course.saturating_add(1) },
+            sent: forward.filter(|phase| *phase <= last && part.state != State::New).collect(),
+            may_repeat: obligation.has_repair(),
+            fell_back: part.fell_back,
+        }
     }
 
     /// The domain gets the desired state.
@@ -298,18 +300,24 @@ impl Course {
     }
 
     fn hear(&mut self, status: Status) {
+        let is_answer = self.owes.is_some_and(|phase| status == phase.success());
+        if is_answer || status == Status::Completed || status == Status::Incomplete {
+            self.owes = None;
+        }
         match status {
             Status::Identified if self.open > 0 => {
-                *self = Course { open: self.open - 1, states: self.states, ..Course::default() };
+                let Course { owes, has_failed, is_back, open, states, .. } = *self;
+                *self = Course { owes, has_failed, is_back, open: open - 1, states, ..Course::default() };
             }
             Status::Downloading => self.fell_back = true,
             _ => {}
         }
     }
 
-    /// A command that leads forward goes out; whether the domain owes it already.
-    fn send(&mut self, command: Command, is_owed: bool) -> Result<(), &'static str> {
+    /// A command that leads forward goes out.
+    fn send(&mut self, command: Command) -> Result<(), &'static str> {
         let phase = command_phase(command);
+        let is_owed = self.owes == Some(phase);
         if !self.sent.contains(phase) {
             self.sent.insert(phase);
             self.fell_back &= command != Command::Update;

@@ -3,6 +3,7 @@
 use core::mem::size_of;
 
 use super::obligation::Doubt;
+use super::policy::Fault;
 use crate::limits::{EFFECTS_MAX, EFFECT_BYTES};
 use crate::model::time::Tick;
 use crate::model::{Command, DomainIx, Phase, Status};
@@ -87,6 +88,8 @@ pub enum Notice {
     Failed(DomainIx),
     /// The domain has not ended its clean-up.
     NotCleanedUp(DomainIx),
+    /// The policy wanted a step that makes no sense: nothing has come of it.
+    Fault(Fault),
     /// The activity needs a reboot, and reboots are turned off.
     RebootDisabled,
 }

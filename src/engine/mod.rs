@@ -1,71 +1,227 @@
-//! Decides what is done next. Pure: no I/O, no clock, no log, and no allocation
-//! past its construction. Time comes in as an argument, everything to be done
-//! goes out as a value.
+//! The course of an activity. Pure: no I/O, no clock, no log, and no allocation past its
+//! construction. Time comes in as an argument, everything to be done goes out as a value.
 //!
 //! ```text
-//!   DesiredState            all left it well            all left it well
-//!  ────────────> Identify ────────────────> Download ────────────> ... Cleanup
-//!                   │ any failed               │ a domain failed          │ all
-//!                   v                          v                          v ended
-//!        IDENTIFICATION_FAILED       CLEANUP to it, others go on   COMPLETED or
-//!                                                                  INCOMPLETE
+//!           Event                    Step                       Effect
+//!   agent ────────> one domain's    <────── policy: which      ───────> store,
+//!   owner           part: feedback,         domain may be told          then out
+//!   clock           answer, timeouts        what next
+//!                        │            View     ^  gates, invariants
+//!                        └─────────────────────┘
 //! ```
 //!
-//! Where configured, the owner is asked before a phase begins. A refusal turns all
-//! domains back: ROLLBACK, then CLEANUP, then INCOMPLETE.
+//! The [`Engine`] knows how one domain is led through its part; a [`policy::Policy`] says
+//! which domain may be told what next. After each event the engine asks it for one step
+//! after another until it waits.
 //!
-//! [`Orchestrator`] is the boundary: whoever wants another course of an activity
-//! implements it and hands it to the daemon. [`Engine`] is ours.
+//! | what | where |
+//! | --- | --- |
+//! | the activity and its domains as they are saved | [`campaign`], [`domain`], [`group`] |
+//! | whether a desired state becomes the next activity | `redelivery` |
+//! | what an agent says | `feedback`, `answer` |
+//! | what a domain owes, and what is done when it may be lost | [`obligation`] |
+//! | what may hold a phase, a commit or the reboot back | `gates` |
+//! | which step the policy takes, and whether it makes sense | [`policy`], `step`, `lead` |
+//! | clocks; `RUNNING`; the reboot | `timeouts`; `running`; [`reboot`] |
+//! | the end; giving up; a start with a saved activity | `end`; `give_up`; [`resume`] |
+//! | what holds of every course, whatever comes in | [`check`] |
+//!
+//! Deliberately absent: any rule about which domain goes first, topics and messages, and
+//! when something is saved (`store` holds the effects back until it is).
 
 mod answer;
 pub mod campaign;
-mod cancel;
 pub mod check;
-mod consent;
-mod course;
 pub mod domain;
 pub mod effect;
+mod end;
 pub mod event;
+mod feedback;
+mod gates;
+mod give_up;
+pub mod group;
+mod lead;
 pub mod obligation;
+mod observer;
+pub mod policy;
 pub mod reboot;
+mod redelivery;
 pub mod resume;
 #[cfg(test)]
 mod resume_tests;
 mod running;
+mod settings;
+mod step;
 #[cfg(test)]
 pub(crate) mod tests;
+mod timeouts;
 
 pub use campaign::Campaign;
-pub use course::{Engine, Settings};
 pub use effect::{Effect, Effects};
 pub use event::{Event, Link};
+pub use observer::Observer;
+pub use policy::Policies;
+pub use settings::Settings;
+
+use std::rc::Rc;
 
 use crate::model::time::Tick;
 use crate::model::{DomainIx, DomainSet, Phase, Reboot};
+use domain::State;
+use obligation::{Doubt, Hearing, InDoubt};
+use observer::Observers;
+use running::Running;
+use timeouts::Armed;
 
-/// The course of an activity.
-pub trait Orchestrator {
-    /// Takes one event in and adds to `out` what is to be done about it, in order.
-    /// The effects are carried out before the next event is handed in.
+/// Leads one activity at a time.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    settings: Settings,
+    policies: Policies,
+    /// The running activity or the last one; without meaning while `begun` is false.
+    campaign: Campaign,
+    begun: bool,
+    running: Running,
+    reboot: Reboot,
+    /// What is decided cannot be saved at this moment.
+    is_unsaved: bool,
+    hearing: Hearing,
+    armed: Armed,
+    observers: Observers,
+}
+
+impl Engine {
+    /// Returns an engine that has not seen an activity yet.
+    pub fn new(settings: Settings, policies: Policies) -> Engine {
+        Engine {
+            settings,
+            policies,
+            campaign: Campaign::new(),
+            begun: false,
+            running: Running::new(settings.feedback_interval_ms),
+            reboot: Reboot::None,
+            is_unsaved: false,
+            hearing: Hearing::default(),
+            armed: Armed::default(),
+            observers: Observers::default(),
+        }
+    }
+
+    /// Has somebody look on.
+    pub fn observe(&mut self, observer: Rc<dyn Observer>) {
+        self.observers.0 = Some(observer);
+    }
+
+    /// Takes one event in and adds to `out` what is to be done about it, in order. The
+    /// effects are carried out before the next event is handed in.
     ///
     /// # Errors
     /// The event makes no sense at this moment; nothing has changed.
-    fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected>;
-
-    /// The running activity, or the last one; none before the first.
-    fn campaign(&self) -> Option<&Campaign>;
-
-    /// Why the running activity is not done yet.
-    fn waiting_on(&self) -> WaitingOn;
-
-    /// How far the reboot is.
-    fn reboot(&self) -> Reboot {
-        Reboot::None
+    pub fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
+        let observer = self.observers.0.clone();
+        if let Some(observer) = &observer {
+            observer.before(&event);
+        }
+        let result = self.handle_event(now, event, out);
+        if result.is_ok() {
+            self.follow(now, out);
+            self.arm(out);
+        }
+        if let Some(observer) = &observer {
+            observer.after(&event, result, out, self.campaign());
+        }
+        result
     }
 
-    /// What is known of a domain in doubt; none if it is in none.
-    fn in_doubt(&self, _domain: DomainIx) -> Option<obligation::InDoubt> {
-        None
+    /// Returns the running activity, or the last one; none before the first.
+    pub fn campaign(&self) -> Option<&Campaign> {
+        self.begun.then_some(&self.campaign)
+    }
+
+    /// Returns why the running activity is not done yet.
+    pub fn waiting_on(&self) -> WaitingOn {
+        let owes = |state: State| state.owed().is_some();
+        if !self.is_running() {
+            return match self.reboot {
+                Reboot::None => WaitingOn::Nothing,
+                Reboot::Delivering => WaitingOn::Link,
+                Reboot::Waiting | Reboot::Held | Reboot::Triggered => WaitingOn::Reboot,
+            };
+        }
+        match self.campaign.asking {
+            Some(phase) => WaitingOn::Consent(phase),
+            None => WaitingOn::Agents(self.campaign.domains_in(owes)),
+        }
+    }
+
+    /// Returns how far the reboot is.
+    pub fn reboot(&self) -> Reboot {
+        self.reboot
+    }
+
+    /// Returns what is known of a domain in doubt; none if it is in none.
+    pub fn in_doubt(&self, domain: DomainIx) -> Option<InDoubt> {
+        self.in_doubt_of(domain)
+    }
+
+    /// Returns how long things are waited for.
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Returns the policies that it has.
+    pub fn policies(&self) -> Policies {
+        self.policies.clone()
+    }
+
+    fn is_running(&self) -> bool {
+        self.begun && self.campaign.is_running()
+    }
+
+    fn handle_event(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
+        match event {
+            Event::DesiredState(desired) => self.handle_desired_state(&desired, out),
+            Event::Feedback(domain, feedback) => self.handle_feedback(now, domain, &feedback, out),
+            Event::Hello(domain) => {
+                self.cast(now, domain, Doubt::Hello, out);
+                Ok(())
+            }
+            Event::ConsentReply(activity, approved) => self.handle_consent_reply(activity, approved, out),
+            Event::Timeout(kind) => {
+                self.handle_timeout(now, kind, out);
+                Ok(())
+            }
+            Event::Terminate => {
+                self.handle_terminate(out);
+                Ok(())
+            }
+            Event::Cancel(force) => self.handle_cancel(force, out),
+            Event::HoldReboot(hold) => self.handle_hold(now, hold, out),
+            Event::Boot(saved) => {
+                self.handle_boot(now, saved, out);
+                Ok(())
+            }
+            Event::Delivered => {
+                self.campaign.is_delivered = !self.is_running();
+                Ok(())
+            }
+            Event::Settled => {
+                self.reboot.handle_settled(now, self.settings.reboot_after_ms, out);
+                Ok(())
+            }
+            Event::Unsaved(is_unsaved) => {
+                self.is_unsaved = is_unsaved;
+                Ok(())
+            }
+            Event::RebootFailed => {
+                self.reboot.handle_failed();
+                Ok(())
+            }
+            Event::Link(link) => {
+                self.handle_link(now, link, out);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -111,6 +267,4 @@ pub enum Rejected {
     Ending,
     /// There is no reboot that could be held or released.
     NoReboot,
-    /// This orchestration cannot do that.
-    Unsupported,
 }

@@ -2,7 +2,6 @@
 //! a while for people, then it is triggered, once.
 
 use super::effect::{Effect, Effects, TimerKind};
-use super::Rejected;
 use crate::limits::REBOOT_DELIVERY_MS;
 use crate::model::time::Tick;
 use crate::model::Reboot;
@@ -33,37 +32,6 @@ impl Reboot {
             }
             _ => {}
         }
-    }
-
-    /// It waits until it is released.
-    pub(super) fn hold(&mut self, out: &mut Effects) -> Result<(), Rejected> {
-        match self {
-            Reboot::Delivering | Reboot::Waiting => {
-                *self = Reboot::Held;
-                out.push(Effect::StopTimer(TimerKind::Reboot));
-                Ok(())
-            }
-            Reboot::Held => Ok(()),
-            Reboot::None | Reboot::Triggered => Err(Rejected::NoReboot),
-        }
-    }
-
-    /// It goes on with its whole delay, so that there is time to leave.
-    pub(super) fn release(
-        &mut self,
-        now: Tick,
-        is_delivered: bool,
-        after_ms: u64,
-        out: &mut Effects,
-    ) -> Result<(), Rejected> {
-        if *self != Reboot::Held {
-            return Err(Rejected::NoReboot);
-        }
-        self.begin(now, out);
-        if is_delivered {
-            self.handle_settled(now, after_ms, out);
-        }
-        Ok(())
     }
 
     /// The host is still up: it is not tried again.

@@ -3,12 +3,12 @@
 //! (`repair`).
 
 use super::campaign::Campaign;
-use super::course::Engine;
-use super::domain::{State, Wait};
+use super::domain::{Ended, State};
 use super::effect::{Effect, Effects};
+use super::Engine;
 use crate::limits::STARTS_MAX;
 use crate::model::time::Tick;
-use crate::model::{Cause, Phase, Reason, Reboot, Status};
+use crate::model::{Cause, Reason, Reboot, Status};
 
 /// A campaign as it was saved.
 #[derive(Debug)]
@@ -19,6 +19,9 @@ pub struct Saved {
     pub reboot: Reboot,
     /// Whether the host has booted since.
     pub has_booted: bool,
+    /// Whether all of it can be read, its desired state too: otherwise a running activity
+    /// ends.
+    pub is_whole: bool,
 }
 
 impl Engine {
@@ -27,6 +30,11 @@ impl Engine {
         self.campaign.clone_from(&saved.campaign);
         self.campaign.is_taken_up = true;
         self.begun = true;
+        if self.campaign.is_running() && !saved.is_whole {
+            // What is left of it does not suffice to go on: that it has ended is told.
+            self.campaign.cause = Some(Cause::Unreadable);
+            self.campaign.outcome = Some(Status::Incomplete);
+        }
         if !self.campaign.is_running() {
             return self.resume_end(now, saved, out);
         }
@@ -34,48 +42,25 @@ impl Engine {
             self.campaign.starts = self.campaign.starts.saturating_add(1);
         }
         // What was saved may not have been told.
-        match self.campaign.is_identified() {
-            false => out.push(Effect::Report(Status::Identifying)),
-            true => {
-                out.push(Effect::Report(Status::Identified));
-                self.running.begin(now, out);
-            }
+        if let Some(status) = self.campaign.announced {
+            out.push(Effect::Report(status));
+        }
+        if self.campaign.announced == Some(Status::Identified) {
+            self.running.begin(now, out);
+        }
+        if self.policies.find(&self.campaign.policy).is_none() {
+            self.campaign.asking = None;
+            self.give_up(Cause::NoPolicy, out);
         }
         if let Some(phase) = self.campaign.asking.take() {
             self.ask(now, phase, out);
         }
         self.doubt_all(now, saved.has_booted, out);
         if self.campaign.starts > STARTS_MAX {
-            self.give_up(now, out);
+            self.lose(now, out);
         }
-        self.catch_up(now, out);
-        if !self.campaign.gone.is_empty() {
-            // The others may have waited for a domain that is not configured any more.
-            if self.campaign.participants().is_empty() {
-                self.campaign.cause.get_or_insert(Cause::NoSupportedDomain);
-            }
-            self.advance(now, out);
-        }
-    }
-
-    /// A domain that was not configured for a while is led to where the others are by now,
-    /// or turned back as they were.
-    fn catch_up(&mut self, now: Tick, out: &mut Effects) {
-        let is_turned_back = self.campaign.cause.is_some();
-        let phase = self.campaign.phase;
-        for domain in self.campaign.domains_in(State::is_forward).iter() {
-            let Some(part) = self.campaign.domain(domain) else { continue };
-            match part.state {
-                State::Working(_) | State::Ready(_) if is_turned_back && !part.obligation.is_turning => {
-                    let has_begun = part.state != State::Working(Phase::Identify);
-                    self.turn_back_one(now, domain, has_begun, out);
-                }
-                State::Ready(left) if left < phase => match left.next() {
-                    Some(next) if next != Phase::Cleanup => self.oblige(now, domain, next, out),
-                    _ => self.clean_up(now, domain, out),
-                },
-                _ => {}
-            }
+        if self.campaign.participants().is_empty() {
+            self.campaign.cause.get_or_insert(Cause::NoSupportedDomain);
         }
     }
 
@@ -107,32 +92,16 @@ impl Engine {
 
     /// It was taken up so often that something must be wrong with it. Nobody is waited
     /// for whom the start before gave up already.
-    fn give_up(&mut self, now: Tick, out: &mut Effects) {
+    fn lose(&mut self, now: Tick, out: &mut Effects) {
         for domain in self.campaign.participants().iter() {
             match self.campaign.domain(domain).map(|part| part.state) {
                 Some(State::Working(_)) => {
                     self.fail(domain, Reason::Lost(STARTS_MAX), out);
                     self.drop_out(now, domain, out);
                 }
-                Some(State::RollingBack(_) | State::CleaningUp(_)) => self.end(domain),
+                Some(State::RollingBack(_) | State::CleaningUp(_)) => self.end(domain, Ended::CleanedUp),
                 _ => {}
             }
         }
-        self.advance(now, out);
-    }
-
-    /// The wait for a rollback or clean-up that begins now: its clock does not run
-    /// before agents can be heard.
-    pub(super) fn first_wait(&self, now: Tick) -> Wait {
-        match self.has_heard() {
-            true => self.settings.wait(now),
-            false => Wait::STOPPED,
-        }
-    }
-}
-
-impl super::Settings {
-    pub(super) fn wait(&self, now: Tick) -> Wait {
-        Wait { quiet: now.after(self.cleanup_timeout_ms), end: now.after(self.phase_timeout_ms) }
     }
 }

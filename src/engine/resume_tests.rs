@@ -8,7 +8,7 @@ use super::*;
 use crate::model::{Phase, Reason, Reboot, Status};
 
 fn saved(before: &Course, reboot: Reboot, has_booted: bool) -> Saved {
-    Saved { campaign: before.campaign().clone(), reboot, has_booted }
+    Saved { campaign: before.campaign().clone(), reboot, has_booted, is_whole: true }
 }
 
 /// A process that starts with what another one had saved, not yet linked.

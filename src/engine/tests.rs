@@ -61,7 +61,12 @@ impl Course {
 
     /// One without a link.
     pub(super) fn offline(settings: Settings) -> Course {
-        Course { engine: Engine::new(settings), check: Check::new(true), now: Tick(0), out: Effects::new() }
+        Course {
+            engine: Engine::new(settings, Policies::default()),
+            check: Check::new(),
+            now: Tick(0),
+            out: Effects::new(),
+        }
     }
 
     /// The broker accepts the manager, and then its subscriptions; what was done.

@@ -19,7 +19,7 @@ use crate::config::commands::Apply;
 use crate::config::Config;
 use crate::engine::effect::Notice;
 use crate::engine::event::{DesiredState, Part};
-use crate::engine::{Effect, Effects, Engine, Event, Orchestrator, Settings};
+use crate::engine::{Effect, Effects, Engine, Event, Policies, Settings};
 use crate::limits::{ACTIONS_MAX, EXEC_PROGRESS_MS};
 use crate::manager::{message, Timers};
 use crate::model::text::{Escaped, Text};
@@ -70,7 +70,7 @@ pub fn apply(document: &[u8], options: &Apply, config: &Config) -> io::Result<u8
     let bench = Bench {
         workers: workers.collect::<io::Result<_>>()?,
         names: domains.iter().map(|domain| String::from(*domain)).collect(),
-        course: Engine::new(settings),
+        course: Engine::new(settings, Policies::default()),
         timers: Timers::default(),
         clock,
         signals,

@@ -278,7 +278,6 @@ impl Manager {
                 Rejected::NotAsked => (Text::EMPTY, "no question is open"),
                 Rejected::NoReboot if ask == Ask::Release => (Text::EMPTY, "no reboot is held"),
                 Rejected::NoReboot => (Text::EMPTY, "no reboot is due"),
-                Rejected::Unsupported => (Text::EMPTY, "this orchestration cannot do that"),
                 _ => (Text::EMPTY, "no activity runs"),
             };
             return Err(format!("{activity}{why}"));

@@ -5,7 +5,6 @@ use core::fmt::{self, Write};
 
 use heapless::String;
 
-use crate::engine::domain::State;
 use crate::engine::Campaign;
 use crate::limits::LOGGED_MAX;
 use crate::model::text::{Escaped, Text};
@@ -50,7 +49,7 @@ pub(crate) fn write(
     for name in unserved {
         list.item(|out| write!(out, "no agent for domain {name}"))?;
     }
-    let lost = campaign.gone.iter().filter(|gone| gone.part.failure.is_none() && gone.part.state != State::Done);
+    let lost = campaign.gone.iter().filter(|gone| gone.part.failure.is_none() && !gone.part.state.is_done());
     for gone in lost {
         list.item(|out| write!(out, "no agent for domain {}", Escaped(&gone.name)))?;
     }

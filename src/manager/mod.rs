@@ -21,7 +21,7 @@ mod timers;
 mod twin;
 
 use crate::config::Config;
-use crate::engine::{Effects, Event, Link, Orchestrator, Rejected};
+use crate::engine::{Effects, Engine, Event, Link, Rejected};
 use crate::inventory::inventories::Inventories;
 use crate::inventory::{self, Rounds};
 use crate::model::time::{Now, Tick};
@@ -57,7 +57,7 @@ enum Delivery {
 /// A whole manager but for the system around it.
 pub struct Manager {
     session: Box<Session>,
-    engine: Box<dyn Orchestrator>,
+    engine: Box<Engine>,
     /// What it decides about one event; empty between two.
     effects: Effects,
     timers: Timers,
@@ -106,7 +106,7 @@ impl Manager {
     pub fn new<'c>(
         config: &'c Config,
         options: Options,
-        engine: Box<dyn Orchestrator>,
+        engine: Engine,
         is_saved: bool,
         now: Now,
     ) -> Result<Manager, TopicError<'c>> {
@@ -124,7 +124,7 @@ impl Manager {
             subscribing: 0,
             ordered: DomainSet::EMPTY,
             session: Session::new(options),
-            engine,
+            engine: Box::new(engine),
             effects: Effects::new(),
             timers: Timers::default(),
             rounds: Box::new(Rounds::new(&read_timeouts, config.current_state_delay_ms)),

@@ -232,6 +232,7 @@ impl Manager {
             Notice::ActionsDropped(domain) => {
                 log::warn!("[{}] {activity}: actions past the limit are left out", name(domain));
             }
+            Notice::Fault(fault) => log::error!("{activity}: the policy is at fault: {fault}"),
             Notice::RebootDisabled => log::warn!("{activity}: needs a reboot, and rebootEnabled is false"),
             Notice::Failed(domain) => {
                 if let Some(reason) = part(domain).and_then(|part| part.failure.as_ref()) {

@@ -7,7 +7,7 @@ use super::outbound::message_to;
 use super::Manager;
 use crate::engine::{Campaign, Event};
 use crate::model::time::Now;
-use crate::model::{checksum, Cause, DomainIx, Run, Status};
+use crate::model::{checksum, DomainIx, Run};
 use crate::mqtt::{Ack, Class};
 use crate::store::journal::Kind;
 use crate::store::reports::Report;
@@ -127,11 +127,10 @@ impl Manager {
         }
         let Some(mut saved) = saved else { return };
         let is_whole = self.keep_saved(&payload, saved.campaign.crc);
-        let campaign = &mut saved.campaign;
-        if campaign.is_running() && !is_whole {
+        let campaign = &saved.campaign;
+        if campaign.is_running() && saved.is_whole && !is_whole {
+            saved.is_whole = false;
             log::error!("{}: its desired state cannot be read any more", campaign.activity);
-            campaign.outcome = Some(Status::Incomplete);
-            campaign.cause = Some(Cause::Unreadable);
         }
         if campaign.is_running() || !campaign.is_delivered || saved.reboot.is_pending() {
             log::info!("{}: taken up", campaign.activity);

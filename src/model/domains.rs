@@ -64,6 +64,11 @@ impl DomainSet {
         DomainSet(self.0 & !other.0)
     }
 
+    /// Those of this set that are in `other` too.
+    pub fn and(self, other: DomainSet) -> DomainSet {
+        DomainSet(self.0 & other.0)
+    }
+
     /// The domains in it, in the order of the configuration.
     pub fn iter(mut self) -> impl Iterator<Item = DomainIx> {
         core::iter::from_fn(move || {
@@ -71,6 +76,12 @@ impl DomainSet {
             self.remove(first);
             Some(first)
         })
+    }
+}
+
+impl From<DomainIx> for DomainSet {
+    fn from(domain: DomainIx) -> DomainSet {
+        DomainSet::from_iter([domain])
     }
 }
 

@@ -26,7 +26,7 @@ use std::task::{Context, Poll};
 
 use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
 use crate::console::view::Host;
-use crate::engine::{Engine, Orchestrator, Settings};
+use crate::engine::{Engine, Policies, Settings};
 use crate::limits::DOMAINS_MAX;
 use crate::manager::{will, Manager};
 use crate::model::time::{Now, Tick};
@@ -45,13 +45,21 @@ use timer::Timer;
 use transport::{Transport, Wake};
 use waiting::Waiting;
 
-/// Serves until the process is told to end, with the orchestration that the
-/// protocol describes. The configuration is one that `config` found good.
+/// Serves until the process is told to end, with the policy that the protocol describes.
+/// The configuration is one that `config` found good.
 ///
 /// # Errors
 /// Another manager has the state folder, a file that the connection needs cannot be
 /// used, or the system refuses what the loop itself needs: signals or the reactor.
 pub fn run(loaded: &Configuration) -> io::Result<()> {
+    run_with(loaded, Policies::default())
+}
+
+/// Serves with somebody's own policies, and all that ours have (docs/policies.md).
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(loaded: &Configuration, policies: Policies) -> io::Result<()> {
     let config = &loaded.config;
     let folder = open_folder(config);
     if let Some(folder) = &folder {
@@ -61,8 +69,8 @@ pub fn run(loaded: &Configuration) -> io::Result<()> {
     }
     let is_lasting = folder.as_ref().is_some_and(Opened::is_lasting);
     let shown = || show::check_config(loaded, is_lasting).0;
-    let synchronised = Engine::new(settings(config, folder.is_some()));
-    serve(config, &shown, Box::new(synchronised), folder)
+    let engine = Engine::new(settings(config, folder.is_some()), policies);
+    serve(config, &shown, engine, folder)
 }
 
 /// The folder where activities are saved.
@@ -152,21 +160,8 @@ fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
     agents.filter_map(|(place, _)| DomainIx::new(place)).collect()
 }
 
-/// The same with somebody's own orchestration. Nothing is saved.
-///
-/// # Errors
-/// As [`run`].
-pub fn run_with(config: &Config, engine: Box<dyn Orchestrator>) -> io::Result<()> {
-    serve(config, &String::new, engine, None)
-}
-
 /// `shown` is the configuration as it is shown to people.
-fn serve(
-    config: &Config,
-    shown: &dyn Fn() -> String,
-    engine: Box<dyn Orchestrator>,
-    folder: Option<Opened>,
-) -> io::Result<()> {
+fn serve(config: &Config, shown: &dyn Fn() -> String, engine: Engine, folder: Option<Opened>) -> io::Result<()> {
     link::check(&config.connection).map_err(invalid)?;
     let signals = Signals::block()?;
     let console = open_console(config);

@@ -9,7 +9,7 @@ use super::format::{fields, open, seal, Draft, Fields, Kind, HEADER};
 use super::journal::{self, Detail, Event, Journal, Past};
 use super::state::Beside;
 use super::{actions, document, history, reports, session, state};
-use crate::engine::domain::{Domain, State};
+use crate::engine::domain::{Domain, Ended, State};
 use crate::engine::event::{Action, DesiredState, Part};
 use crate::engine::Campaign;
 use crate::model::text::Text;
@@ -53,13 +53,15 @@ fn first_campaign() -> Campaign {
     let mut campaign = Campaign::new();
     let key = ActivityKey { activity: id("a-1"), timestamp: 1_700_000_000_000, crc: 77 };
     campaign.begin(&DesiredState { key, run: Run::NONE, parts: &parts });
+    campaign.policy.push_str("lockstep").unwrap();
+    campaign.announced = Some(Status::Identified);
     campaign.phase = Phase::Update;
     campaign.asking = Some(Phase::Activate);
     (campaign.cause, campaign.waited_ms) = (Some(Cause::ConsentLate), 1_800_000);
     campaign.domains[0] = Some(Domain {
         failure: Some(Reason::Silent(Some(Command::Update), 600_000)),
         cleanup: Some(Reason::Status(Status::CleanupFailure)),
-        ..Domain::new(State::Done)
+        ..Domain::new(State::Done(Ended::CleanedUp))
     });
     let words = Reason::Words(Short::try_from(r#"no \"space\""#).unwrap());
     campaign.domains[1] = Some(Domain {

@@ -287,7 +287,7 @@ impl Seen {
         let mut domains = [(0, false); DOMAINS_MAX];
         for (code, part) in domains.iter_mut().zip(campaign.domains.iter()) {
             let Some(part) = part else { continue };
-            *code = (part.state.code(), part.failure.is_some());
+            *code = (part.state.code()[0], part.failure.is_some());
         }
         Seen {
             run: campaign.run,

@@ -11,7 +11,7 @@ use crate::engine::resume::Saved;
 use crate::engine::Campaign;
 use crate::limits::VERSIONS_SKIPPED;
 use crate::model::time::Now;
-use crate::model::{Cause, Phase, Reboot, Run, Status};
+use crate::model::{Phase, Reboot, Run};
 
 /// The two slots of each kind as they were read: their bytes, none if there is no such
 /// file, or why it cannot be read.
@@ -97,6 +97,7 @@ impl Store {
         self.run = reports.iter().filter_map(|report| report.run).max().unwrap_or_default().max(self.run);
         let state = self.newest_state(found, names);
         let beside = state.as_ref().map_or(Beside::default(), |state| state.beside);
+        let is_whole = state.is_some();
         let campaign = match state {
             Some(state) => Some(self.take_up(found, names, state)),
             None => self.unreadable(found),
@@ -109,7 +110,7 @@ impl Store {
         }
         let has_booted = beside.boot != boot;
         let is_end = matches!(self.states.on_disk, Some((_, false)));
-        let saved = campaign.map(|campaign| Saved { campaign, reboot: beside.reboot, has_booted });
+        let saved = campaign.map(|campaign| Saved { campaign, reboot: beside.reboot, has_booted, is_whole });
         Loaded { saved, is_end, question: beside.question, payload, reports, session: found.session() }
     }
 
@@ -193,8 +194,6 @@ impl Store {
         self.run = self.run.next();
         campaign.run = self.run;
         (self.of.document, self.of.actions) = (self.run, self.run);
-        campaign.outcome = Some(Status::Incomplete);
-        campaign.cause = Some(Cause::Unreadable);
         Some(campaign)
     }
 
@@ -218,7 +217,7 @@ impl Store {
 
     /// A state that says that its activity has ended is as good as a history that does.
     fn remember(&mut self, now: Now, campaign: &Campaign, reboot: Reboot) {
-        if campaign.is_running() || campaign.cause == Some(Cause::Unreadable) {
+        if campaign.is_running() {
             return;
         }
         self.journal.adopt(campaign, reboot);
@@ -245,7 +244,7 @@ mod tests {
     use crate::engine::event::{DesiredState, Part};
     use crate::model::text::Text;
     use crate::model::time::Tick;
-    use crate::model::{ActivityKey, DomainIx};
+    use crate::model::{ActivityKey, DomainIx, Status};
 
     const NOW: Now = Now { tick: Tick(1), wall: 1_700_000_000_000 };
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::effect::TimerKind;
 use crate::engine::event::{Action, DesiredState, Feedback, Part};
 use crate::engine::tests::SETTINGS;
-use crate::engine::{Effect, Engine, Event, Link, Orchestrator};
+use crate::engine::{Effect, Engine, Event, Link, Policies};
 use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::{ActivityKey, Command, DomainIx, Phase, Status};
@@ -40,7 +40,7 @@ fn lasting(effects: &Effects) -> Vec<Effect> {
 impl Saver {
     fn new() -> Saver {
         let mut saver = Saver {
-            engine: Engine::new(SETTINGS),
+            engine: Engine::new(SETTINGS, Policies::default()),
             store: Store::new(true),
             session: Session::new(Options::new("um")),
             names: ["one", "two"].map(str::to_owned).to_vec(),

@@ -1,59 +1,47 @@
-//! The real engine, checked after each step.
+//! The real engine is checked after each step, and takes nothing from the heap.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use update_manager::engine::check::Check;
-use update_manager::engine::obligation::InDoubt;
-use update_manager::engine::{Campaign, Effects, Engine, Event, Orchestrator, Rejected, Settings, WaitingOn};
-use update_manager::model::time::Tick;
-use update_manager::model::{DomainIx, Reboot};
+use update_manager::engine::{Campaign, Effects, Event, Observer, Rejected};
 
-use crate::heap;
+use crate::heap::{self, Heap};
 
 /// The activities that were accepted, in order.
 pub type Accepted = Rc<RefCell<Vec<String>>>;
 
 /// Ends the case when a rule is broken.
 pub struct Checked {
-    inner: Engine,
-    check: Check,
+    check: RefCell<Check>,
     accepted: Accepted,
+    before: Cell<Heap>,
 }
 
 impl Checked {
-    pub fn new(settings: Settings, accepted: Accepted) -> Checked {
-        Checked { inner: Engine::new(settings), check: Check::new(true), accepted }
+    pub fn new(accepted: Accepted) -> Checked {
+        Checked { check: RefCell::new(Check::new()), accepted, before: Cell::default() }
     }
 }
 
-impl Orchestrator for Checked {
-    fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
-        let result = self.inner.handle(now, event, out);
+impl Observer for Checked {
+    fn before(&self, _: &Event<'_>) {
+        self.before.set(heap::so_far());
+    }
+
+    fn after(&self, event: &Event<'_>, result: Result<(), Rejected>, out: &Effects, campaign: Option<&Campaign>) {
+        // A start with what was saved takes its parts from the heap.
+        if !matches!(event, Event::Boot(_)) {
+            let calls = heap::so_far().calls;
+            assert_eq!(calls, self.before.get().calls, "the engine takes memory from the heap");
+        }
         heap::of_world(|| {
             if let (Event::DesiredState(desired), Ok(())) = (event, result) {
                 self.accepted.borrow_mut().push(desired.key.activity.as_json().to_owned());
             }
-            if let Err(broken) = self.check.step(&event, result, out, self.inner.campaign()) {
+            if let Err(broken) = self.check.borrow_mut().step(event, result, out, campaign) {
                 panic!("broken: {broken}\n  event {event:?}\n  result {result:?}\n  effects {out:?}");
             }
         });
-        result
-    }
-
-    fn campaign(&self) -> Option<&Campaign> {
-        self.inner.campaign()
-    }
-
-    fn waiting_on(&self) -> WaitingOn {
-        self.inner.waiting_on()
-    }
-
-    fn reboot(&self) -> Reboot {
-        self.inner.reboot()
-    }
-
-    fn in_doubt(&self, domain: DomainIx) -> Option<InDoubt> {
-        self.inner.in_doubt(domain)
     }
 }

@@ -1,12 +1,13 @@
 //! Who takes nothing from the heap, and who gives it back.
 
+use std::cell::RefCell;
+
 use heapless::{String, Vec};
-use update_manager::engine::obligation::InDoubt;
-use update_manager::engine::{Campaign, Effects, Event, Orchestrator, Rejected, WaitingOn};
+use update_manager::engine::policy::{Lockstep, Policy, Step, View};
+use update_manager::engine::Policies;
 use update_manager::inventory::inventories::Inventories;
 use update_manager::limits::{ACTIONS_MAX, COMPONENTS_MAX};
 use update_manager::model::text::Text;
-use update_manager::model::time::Tick;
 use update_manager::model::{Command, DomainIx, Status};
 use update_manager::wire::{desired_state, encode, feedback, inventory as wire_inventory, Envelope};
 
@@ -14,52 +15,23 @@ use crate::actors::{desired_state as desired, inventory, Obedient, Owner};
 use crate::heap;
 use crate::scenario::World;
 
-/// An engine that must not take anything from the heap, but for the start
-/// with what was saved.
-pub struct Frugal<O>(pub O);
-
-impl<O: Orchestrator> Orchestrator for Frugal<O> {
-    fn handle(&mut self, now: Tick, event: Event<'_>, out: &mut Effects) -> Result<(), Rejected> {
-        match event {
-            Event::Boot(_) => self.0.handle(now, event, out),
-            _ => heap::untouched("the engine", || self.0.handle(now, event, out)),
-        }
-    }
-
-    fn campaign(&self) -> Option<&Campaign> {
-        self.0.campaign()
-    }
-
-    fn waiting_on(&self) -> WaitingOn {
-        self.0.waiting_on()
-    }
-
-    fn reboot(&self) -> update_manager::model::Reboot {
-        self.0.reboot()
-    }
-
-    fn in_doubt(&self, domain: DomainIx) -> Option<InDoubt> {
-        self.0.in_doubt(domain)
-    }
-}
-
 #[test]
 #[should_panic = "the engine takes memory from the heap"]
-fn an_orchestrator_that_takes_memory_is_found_out() {
-    struct Greedy(std::vec::Vec<Tick>);
-    impl Orchestrator for Greedy {
-        fn handle(&mut self, now: Tick, _: Event<'_>, _: &mut Effects) -> Result<(), Rejected> {
-            self.0.push(now);
-            Ok(())
+fn a_policy_that_takes_memory_is_found_out() {
+    struct Greedy(RefCell<std::vec::Vec<Step>>);
+    impl Policy for Greedy {
+        fn name(&self) -> &'static str {
+            "greedy"
         }
-        fn campaign(&self) -> Option<&Campaign> {
-            None
-        }
-        fn waiting_on(&self) -> WaitingOn {
-            WaitingOn::Nothing
+        fn next(&self, view: &View<'_>) -> Step {
+            let step = Lockstep.next(view);
+            self.0.borrow_mut().push(step);
+            step
         }
     }
-    let _ = Frugal(Greedy(std::vec::Vec::new())).handle(Tick(0), Event::Terminate, &mut Effects::new());
+    let policies = Policies::only(Greedy(RefCell::default()));
+    let mut world = World::led_by(policies, &["one"], "").joined_by(Obedient::paced("one", 500));
+    pass_activity(&mut world, 0);
 }
 
 /// Everybody in one world: agents, an owner who is asked.

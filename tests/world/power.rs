@@ -153,6 +153,6 @@ impl World {
     }
 
     fn start(&self, now: Now) -> Manager {
-        crate::settings::manager(&self.config, &self.accepted, self.disk.is_some(), now)
+        crate::settings::manager(&self.config, &self.accepted, self.policies.clone(), self.disk.is_some(), now)
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use log::Level;
 use update_manager::config::Config;
+use update_manager::engine::Policies;
 use update_manager::manager::Manager;
 use update_manager::model::time::{Now, Tick};
 use update_manager::mqtt::{LinkWish, Reason};
@@ -64,6 +65,8 @@ pub struct World {
     /// Where activities are saved; none: they are not.
     pub disk: Option<Disk>,
     pub power: Power,
+    /// What leads activities.
+    pub(crate) policies: Policies,
     pub(crate) manager: Manager,
     pub(crate) now: u64,
     is_up: bool,
@@ -102,12 +105,24 @@ impl World {
 
     /// The same with a disk, or without one.
     pub fn begin(text: &str, disk: Option<Disk>) -> World {
+        World::begin_led_by(Policies::default(), text, disk)
+    }
+
+    /// The same as `with`, led by these policies.
+    pub fn led_by(policies: Policies, domains: &[&str], more: &str) -> World {
+        let mut world = World::begin_led_by(policies, &configuration(domains, more), None);
+        world.settle();
+        world
+    }
+
+    /// The same as `begin`, led by these policies.
+    pub fn begin_led_by(policies: Policies, text: &str, disk: Option<Disk>) -> World {
         journal::start();
         let config = parse(text);
         let resume_after_ms = resume_after_ms(text, config.phase_timeout_ms);
         let accepted: Accepted = Rc::new(RefCell::new(Vec::new()));
         let now = Now { tick: Tick(START), wall: EPOCH };
-        let manager = manager(&config, &accepted, disk.is_some(), now);
+        let manager = manager(&config, &accepted, policies.clone(), disk.is_some(), now);
         World {
             config,
             broker: Broker::new(),
@@ -122,6 +137,7 @@ impl World {
             losses: 0,
             disk,
             power: Power::default(),
+            policies,
             manager,
             now: 0,
             is_up: false,

@@ -5,19 +5,18 @@ use std::rc::Rc;
 use serde_json::Value;
 use update_manager::config::values::{Values, Warning, Warnings};
 use update_manager::config::{file, merge, Config};
-use update_manager::engine::Orchestrator;
+use update_manager::engine::{Engine, Policies};
 use update_manager::manager::{will, Manager};
 use update_manager::model::time::Now;
 use update_manager::mqtt::Options;
 use update_manager::shell;
 
 use crate::checked::{Accepted, Checked};
-use crate::frugal::Frugal;
 
 /// A manager that has just started, and saves its activities or does not.
-pub fn manager(config: &Config, accepted: &Accepted, is_saved: bool, now: Now) -> Manager {
-    let checked = Checked::new(shell::settings(config, is_saved), Rc::clone(accepted));
-    let engine: Box<dyn Orchestrator> = Box::new(Frugal(checked));
+pub fn manager(config: &Config, accepted: &Accepted, policies: Policies, is_saved: bool, now: Now) -> Manager {
+    let mut engine = Engine::new(shell::settings(config, is_saved), policies);
+    engine.observe(Rc::new(Checked::new(Rc::clone(accepted))));
     let options = options(config, is_saved);
     assert_eq!(options.check(), Ok(()));
     let Ok(manager) = Manager::new(config, options, engine, is_saved, now) else { panic!("topics") };

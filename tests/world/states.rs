@@ -5,12 +5,12 @@
 use std::collections::{HashSet, VecDeque};
 
 use update_manager::engine::check::Check;
-use update_manager::engine::domain::{Domain, State};
+use update_manager::engine::domain::Domain;
 use update_manager::engine::effect::{Effect, Notice, TimerKind};
 use update_manager::engine::event::{Action, DesiredState, Feedback, Part};
 use update_manager::engine::obligation::Order;
 use update_manager::engine::resume::Saved;
-use update_manager::engine::{Campaign, Effects, Engine, Event, Link, Orchestrator, Rejected, Settings};
+use update_manager::engine::{Campaign, Effects, Engine, Event, Link, Policies, Rejected, Settings};
 use update_manager::limits::{DOMAINS_MAX, SAVED_STATE_MAX, STARTS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::Tick;
@@ -67,7 +67,7 @@ struct Course {
 impl Course {
     /// Of so many domains, all of them identifying.
     fn new(settings: Settings, domains: usize) -> Course {
-        let (engine, check) = (Engine::new(settings), Check::new(true));
+        let (engine, check) = (Engine::new(settings, Policies::default()), Check::new());
         let mut course = Course { engine, check, out: Effects::new(), now: Tick(0) };
         course.handle(Event::Link(Link::Subscribed)).unwrap();
         course.apply("a-1", domains).unwrap();
@@ -132,8 +132,8 @@ impl Course {
         actions::decode(&actions.bytes[HEADER..], &names, &mut campaign);
         progress.apply(&mut campaign);
         campaign.starts = starts;
-        let saved = Saved { campaign, reboot: beside.reboot, has_booted };
-        self.engine = Engine::new(self.engine.settings());
+        let saved = Saved { campaign, reboot: beside.reboot, has_booted, is_whole: true };
+        self.engine = Engine::new(self.engine.settings(), self.engine.policies());
         self.handle(Event::Boot(&saved)).unwrap();
         if self.check.is_running() {
             self.link(false);
@@ -167,6 +167,7 @@ struct Key {
     asking: Option<Phase>,
     approved: Option<Phase>,
     outcome: Option<Status>,
+    announced: Option<Status>,
     is_turned_back: bool,
     domains: Vec<DomainKey>,
 }
@@ -174,7 +175,7 @@ struct Key {
 /// The same of a domain.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct DomainKey {
-    state: [u8; 2],
+    state: [u8; 3],
     flags: u16,
     repeats: u8,
     repairs: u8,
@@ -184,13 +185,11 @@ struct DomainKey {
 
 impl DomainKey {
     fn of(part: &Domain, has_actions: bool) -> DomainKey {
-        let state = match part.state {
-            State::Working(phase) => [1, phase as u8],
-            State::Ready(phase) => [2, phase as u8],
-            State::RollingBack(_) => [3, 0],
-            State::CleaningUp(_) => [4, 0],
-            State::Done => [5, 0],
-        };
+        let [state, about] = part.state.code();
+        // How a part ended matters to no policy here.
+        let about = if part.state.is_done() { 0 } else { about };
+        let furthest = part.furthest.filter(|_| !part.state.is_done());
+        let state = [state, about, furthest.map_or(0, Phase::code)];
         let (obligation, times) = (&part.obligation, &part.obligation.times);
         let flags = [
             has_actions,
@@ -228,6 +227,7 @@ impl Key {
             asking: campaign.asking,
             approved: campaign.approved,
             outcome: campaign.outcome,
+            announced: campaign.announced,
             is_turned_back: matches!(campaign.cause, Some(Cause::ConsentDenied | Cause::ConsentLate)),
             domains,
         }

@@ -31,10 +31,10 @@ mod tests;
 pub use owed::{Doubt, InDoubt, Obligation, Suspicion, Times};
 pub use queue::{Order, Queue};
 
-use super::course::Engine;
 use super::domain::{Domain, State};
 use super::effect::{Effect, Effects, Notice};
 use super::event::{Feedback, Link};
+use super::Engine;
 use crate::limits::{REPAIRS_MAX, SETTLE_MS};
 use crate::model::time::Tick;
 use crate::model::{Command, DomainIx, DomainSet, Phase, Reason, Status};
@@ -102,7 +102,7 @@ impl Engine {
         let audible = self.hearing.since.map(|_| now);
         let Some(part) = self.campaign.domain_mut(domain) else { return };
         match part.state {
-            State::Done => {}
+            State::New | State::Failed(_) | State::RolledBack(_) | State::Done(_) => {}
             State::Ready(_) => part.obligation.is_remembered = true,
             State::RollingBack(_) | State::CleaningUp(_) => self.tell_again(now, domain, out),
             State::Working(_) if part.obligation.is_turning => {}
@@ -205,7 +205,6 @@ impl Engine {
                 self.repeat(domain, out);
             }
         }
-        self.advance(now, out);
     }
 
     /// The domain gets the desired state again: it is started over.
@@ -325,7 +324,7 @@ impl Engine {
                 self.oblige(now, domain, Phase::Download, out);
             }
             // Nothing is lost: it has just identified, or nothing leads forward any more.
-            State::Ready(_) | State::RollingBack(_) | State::CleaningUp(_) | State::Done => {}
+            _ => {}
         }
     }
 
@@ -434,6 +433,6 @@ fn start_clock(part: &mut Domain, now: Tick, settings: &super::Settings) {
     match &mut part.state {
         State::Working(_) => part.obligation.times.clock = Some(now.after(settings.phase_timeout_ms)),
         State::RollingBack(wait) | State::CleaningUp(wait) => *wait = settings.wait(now),
-        State::Ready(_) | State::Done => {}
+        _ => {}
     }
 }

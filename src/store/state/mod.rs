@@ -11,11 +11,13 @@ mod tests;
 
 use super::format::{Fields, FIELD};
 use crate::engine::domain::Domain;
+use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
+use crate::engine::policy::{Lockstep, Policy};
 use crate::engine::Campaign;
 use crate::limits::{ORDERS_MAX, SAVED_PROGRESS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
 use crate::model::text::Text;
-use crate::model::{checksum, ActionStatus, Command, Phase, Reason, Reboot};
+use crate::model::{checksum, ActionStatus, Command, Phase, Reason, Reboot, Status};
 pub use read::{decode, decode_key, version, Progress, Saved};
 
 /// Tags of a state's fields. A number is never given another meaning.
@@ -54,6 +56,15 @@ mod tag {
     /// A domain's actions: which of the domains above it is, then identifier, status and
     /// progress of each.
     pub const PROGRESS: u8 = 25;
+    /// The policy that leads it, if it is not `Lockstep`.
+    pub const POLICY: u8 = 26;
+    /// What was announced, if the phase does not tell.
+    pub const ANNOUNCED: u8 = 27;
+    /// The groups that are committed, a bit for each.
+    pub const COMMITTED: u8 = 28;
+    /// The last phase that the domain before it was told to begin, and its group, if the
+    /// domain's state does not tell.
+    pub const COURSE: u8 = 29;
 }
 
 /// What is saved beside the campaign.
@@ -76,12 +87,21 @@ pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut 
     out.put(tag::CRC, &[&campaign.crc.to_le_bytes()]);
     out.put(tag::KEY, &[&key(campaign).to_le_bytes()]);
     out.put(tag::RUN, &[&campaign.run.0.to_le_bytes()]);
+    if campaign.policy != Lockstep.name() {
+        out.put(tag::POLICY, &[campaign.policy.as_bytes()]);
+    }
     out.put(tag::PHASE, &[&[campaign.phase.code()]]);
     if let Some(phase) = campaign.asking {
         out.put(tag::ASKING, &[&[phase.code()]]);
     }
     if let Some(phase) = campaign.approved {
         out.put(tag::APPROVED, &[&[phase.code()]]);
+    }
+    if campaign.announced != read::announced(campaign) {
+        out.put(tag::ANNOUNCED, &[&[campaign.announced.map_or(0, Status::code)]]);
+    }
+    if campaign.committed != GroupSet::default() {
+        out.put(tag::COMMITTED, &[&campaign.committed.bits().to_le_bytes()]);
     }
     if let Some(status) = campaign.outcome {
         out.put(tag::OUTCOME, &[&[status.code()]]);
@@ -92,11 +112,11 @@ pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut 
     let words_max = words_max(campaign);
     for (domain, name) in campaign.domains.iter().zip(names) {
         if let Some(domain) = domain {
-            encode_domain(domain, name, words_max, out);
+            encode_domain(campaign, domain, name, words_max, out);
         }
     }
     for gone in &campaign.gone {
-        encode_domain(&gone.part, &gone.name, words_max, out);
+        encode_domain(campaign, &gone.part, &gone.name, words_max, out);
     }
     for name in campaign.unserved.iter() {
         out.put(tag::UNSERVED, &[name.as_bytes()]);
@@ -149,9 +169,12 @@ fn key(campaign: &Campaign) -> u32 {
     checksum(&pieces)
 }
 
-fn encode_domain(domain: &Domain, name: &str, words_max: usize, out: &mut Fields<'_>) {
-    let (state, phase) = (domain.state.code(), domain.state.phase().map_or(0, Phase::code));
-    out.put(tag::DOMAIN, &[&[state, phase, u8::from(domain.fell_back), domain.repeats], name.as_bytes()]);
+fn encode_domain(campaign: &Campaign, domain: &Domain, name: &str, words_max: usize, out: &mut Fields<'_>) {
+    let repeats = [u8::from(domain.fell_back), domain.repeats];
+    out.put(tag::DOMAIN, &[&domain.state.code(), &repeats, name.as_bytes()]);
+    if (domain.group, domain.furthest) != (Group::default(), read::furthest(campaign, domain.state)) {
+        out.put(tag::COURSE, &[&[domain.furthest.map_or(0, Phase::code), domain.group.number()]]);
+    }
     encode_reason(tag::FAILURE, domain.failure.as_ref(), words_max, out);
     encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), words_max, out);
     if has_more_than_owed(domain) {

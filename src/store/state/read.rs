@@ -5,7 +5,9 @@ use heapless::String;
 use super::{key, tag, Beside};
 use crate::engine::campaign::Gone;
 use crate::engine::domain::{Domain, State};
+use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
+use crate::engine::policy::{Lockstep, Policy};
 use crate::engine::Campaign;
 use crate::limits::{ACTIONS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX};
 use crate::model::text::Text;
@@ -51,11 +53,14 @@ pub fn version(bytes: &[u8]) -> Option<u32> {
 
 /// What the fields of a state say. None if they name no activity.
 pub fn decode(bytes: &[u8], names: &[std::string::String]) -> Option<Saved> {
-    let saved =
+    let mut saved =
         Saved { campaign: Campaign::new(), beside: Beside::default(), progress: Progress::default(), version: None };
-    let mut reader = Reader { names, saved, parts: Vec::new(), reason: tag::FAILURE };
+    // 0.1.0 knows no other.
+    let _ = saved.campaign.policy.push_str(Lockstep.name());
+    let mut reader = Reader { names, saved, parts: Vec::new(), reason: tag::FAILURE, announced: None };
     fields(bytes).try_for_each(|(tag, content)| reader.take(tag, content))?;
-    let Reader { mut saved, parts, .. } = reader;
+    let Reader { mut saved, parts, announced: known, .. } = reader;
+    saved.campaign.announced = known.unwrap_or_else(|| announced(&saved.campaign));
     for part in parts {
         match place_of(part.name.as_bytes(), names) {
             Some(domain) => saved.campaign.domains[domain.place()] = Some(part.part),
@@ -77,6 +82,8 @@ struct Reader<'a> {
     parts: Vec<Gone>,
     /// The tag of the reason that was read last.
     reason: u8,
+    /// What was announced, if the record says so.
+    announced: Option<Option<Status>>,
 }
 
 impl Reader<'_> {
@@ -88,6 +95,9 @@ impl Reader<'_> {
             tag::TIMESTAMP => campaign.timestamp = i64::from_le_bytes(content.try_into().ok()?),
             tag::CRC => campaign.crc = u32::from_le_bytes(content.try_into().ok()?),
             tag::RUN => campaign.run = Run::of_bytes(content)?,
+            tag::POLICY => campaign.policy = String::try_from(core::str::from_utf8(content).ok()?).ok()?,
+            tag::ANNOUNCED => self.announced = Some(Status::of_code(*content.first()?)),
+            tag::COMMITTED => campaign.committed = GroupSet::of_bits(u64::from_le_bytes(content.try_into().ok()?)),
             tag::PHASE => campaign.phase = Phase::of_code(*content.first()?)?,
             tag::ASKING => campaign.asking = Phase::of_code(*content.first()?),
             tag::APPROVED => campaign.approved = Phase::of_code(*content.first()?),
@@ -100,7 +110,7 @@ impl Reader<'_> {
             tag::UNSERVED => drop(campaign.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
             tag::DELIVERED => campaign.is_delivered = content == [1],
             tag::STARTS => campaign.starts = *content.first()?,
-            tag::DOMAIN | tag::OBLIGATION | tag::FAILURE | tag::CLEANUP | tag::KEPT | tag::LIMIT => {
+            tag::DOMAIN | tag::COURSE | tag::OBLIGATION | tag::FAILURE | tag::CLEANUP | tag::KEPT | tag::LIMIT => {
                 return self.take_part(tag, content);
             }
             _ => return self.take_beside(tag, content),
@@ -113,7 +123,8 @@ impl Reader<'_> {
         if tag == tag::DOMAIN {
             let name = core::str::from_utf8(content.get(4..)?).ok()?;
             if self.parts.len() < DOMAINS_MAX {
-                self.parts.push(Gone { name: String::try_from(name).ok()?, part: decode_domain(content)? });
+                let part = decode_domain(content, &self.saved.campaign)?;
+                self.parts.push(Gone { name: String::try_from(name).ok()?, part });
             }
             return Some(());
         }
@@ -122,6 +133,10 @@ impl Reader<'_> {
             tag::OBLIGATION => {
                 let kept = part.obligation.kept.take();
                 part.obligation = Obligation { kept, ..decode_obligation(content)? };
+            }
+            tag::COURSE => {
+                part.furthest = Phase::of_code(*content.first()?);
+                part.group = Group::new(usize::from(*content.get(1)?))?;
             }
             tag::LIMIT => {
                 if let Some(limit) = Limit::of_code(*content.first()?) {
@@ -211,6 +226,22 @@ pub fn decode_key(slot: &[u8], campaign: &mut Campaign) -> bool {
     false
 }
 
+/// What was announced if the record does not say so: 0.1.0 said no more.
+pub(super) fn announced(campaign: &Campaign) -> Option<Status> {
+    let has_begun = campaign.phase != Phase::Identify || campaign.asking.is_some() || campaign.approved.is_some();
+    Some(if has_begun { Status::Identified } else { Status::Identifying })
+}
+
+/// The last phase that a domain in this state was told to begin if the record does not say
+/// so: one that works is led to where all are, since it may have been started over.
+pub(super) fn furthest(campaign: &Campaign, state: State) -> Option<Phase> {
+    let least = Domain::new(state).furthest;
+    match state {
+        State::Working(_) if campaign.phase != Phase::Cleanup => least.max(Some(campaign.phase)),
+        _ => least,
+    }
+}
+
 /// Where the reason with this tag belongs.
 fn reason_of(part: &mut Domain, tag: u8) -> &mut Option<Reason> {
     match tag {
@@ -225,9 +256,10 @@ fn decode_question(content: &[u8]) -> Option<(Phase, [u8; 16])> {
     Some((Phase::of_code(*phase)?, id.try_into().ok()?))
 }
 
-fn decode_domain(content: &[u8]) -> Option<Domain> {
-    let state = State::of_code(content[0], Phase::of_code(content[1]))?;
-    Some(Domain { fell_back: content[2] == 1, repeats: content[3], ..Domain::owing(state) })
+fn decode_domain(content: &[u8], campaign: &Campaign) -> Option<Domain> {
+    let state = State::of_code([content[0], content[1]])?;
+    let furthest = furthest(campaign, state);
+    Some(Domain { furthest, fell_back: content[2] == 1, repeats: content[3], ..Domain::owing(state) })
 }
 
 fn decode_obligation(content: &[u8]) -> Option<Obligation> {

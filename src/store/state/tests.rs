@@ -4,9 +4,9 @@ use heapless::String;
 
 use super::*;
 use crate::engine::campaign::Gone;
-use crate::engine::domain::State;
+use crate::engine::domain::{Ended, State};
 use crate::engine::event::{Action, DesiredState, Part};
-use crate::limits::{ACTIONS_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, SAVED_STATE_MAX};
+use crate::limits::{ACTIONS_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, POLICY_NAME_MAX, SAVED_STATE_MAX};
 use crate::model::{ActivityKey, Cause, DomainIx, Limit, Run, Status};
 use crate::store::format::{open, seal, Kind, HEADER};
 
@@ -24,16 +24,20 @@ fn campaign() -> Campaign {
     let parts = [part("containers", 0), part("self-update", 1), part("nobody", 99)];
     let key = ActivityKey { activity: id("a-\\u00e9"), timestamp: -5, crc: 77 };
     campaign.begin(&DesiredState { key, run: Run(3), parts: &parts });
+    campaign.policy.push_str("by groups").unwrap();
+    campaign.announced = Some(Status::Identifying);
+    campaign.committed.insert(Group::new(7).unwrap());
     campaign.phase = Phase::Update;
     campaign.asking = Some(Phase::Activate);
     campaign.outcome = Some(Status::Incomplete);
     (campaign.cause, campaign.waited_ms) = (Some(Cause::ConsentLate), 1_800_000);
     let first = campaign.domain_mut(DomainIx::new(0).unwrap()).unwrap();
-    first.state = State::Done;
+    first.state = State::Done(Ended::Completed);
     first.failure = Some(Reason::Silent(Some(Command::Update), 600_000));
     first.cleanup = Some(Reason::Status(Status::CleanupFailure));
     let second = campaign.domain_mut(DomainIx::new(1).unwrap()).unwrap();
     *second = Domain { fell_back: true, repeats: 2, ..Domain::owing(State::Working(Phase::Update)) };
+    (second.group, second.furthest) = (Group::new(7).unwrap(), Some(Phase::Activate));
     second.failure = Some(Reason::Words(String::try_from(r#"no \"space\""#).unwrap()));
     let component = r#"{"id":"x"}"#;
     let action = |status, progress| Action { id: id("x"), component, status, progress, message: Text::default() };
@@ -179,8 +183,11 @@ fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
         campaign.activity = String::try_from(activity.as_str()).unwrap();
         (campaign.asking, campaign.approved) = (Some(Phase::Activate), Some(Phase::Activate));
         (campaign.outcome, campaign.cause) = (Some(Status::Incomplete), Some(Cause::ConsentLate));
+        campaign.policy.push_str(&"p".repeat(POLICY_NAME_MAX)).unwrap();
+        campaign.committed.insert(Group::new(DOMAINS_MAX - 1).unwrap());
         for place in 0..DOMAINS_MAX {
             let mut part = Domain::owing(State::Working(Phase::Update));
+            (part.group, part.furthest) = (Group::new(place).unwrap(), Some(Phase::Activate));
             (part.failure, part.cleanup) = (reason.clone(), reason.clone());
             part.obligation.kept = reason.clone();
             (part.obligation.course, part.obligation.is_remembered) = (9, true);

@@ -5,18 +5,16 @@ use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
+use update_manager::engine::check::Check;
+use update_manager::engine::effect::TimerKind;
+use update_manager::engine::event::{Action, DesiredState, Feedback, Part};
+use update_manager::engine::resume::Saved;
+use update_manager::engine::{Effect, Effects, Engine, Event, Link, Policies, Rejected, Settings, WaitingOn};
 use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::Tick;
 use update_manager::model::{
     ActionStatus, ActivityKey, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reboot, Run, Status,
-};
-use update_manager::engine::check::Check;
-use update_manager::engine::effect::TimerKind;
-use update_manager::engine::event::{Action, DesiredState, Feedback, Part};
-use update_manager::engine::resume::Saved;
-use update_manager::engine::{
-    Effect, Effects, Event, Link, Orchestrator, Rejected, Settings, Engine, WaitingOn,
 };
 
 static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| (0..DOMAINS_MAX).map(|n| format!("d{n}")).collect());
@@ -191,8 +189,8 @@ impl Course {
         let settings = settings(plan);
         Course {
             settings,
-            engine: Engine::new(settings),
-            check: Check::new(true),
+            engine: Engine::new(settings, Policies::default()),
+            check: Check::new(),
             now: Tick(u64::from(plan.start)),
             timers: [None; TimerKind::ALL.len()],
             out: Effects::new(),
@@ -301,8 +299,8 @@ impl Course {
         let Some(campaign) = self.engine.campaign().cloned() else { return };
         // The end is told again if nobody is known to have heard it.
         self.begun += usize::from(!campaign.is_running() && !campaign.is_delivered);
-        let saved = Saved { campaign, reboot: self.engine.reboot(), has_booted };
-        self.engine = Engine::new(self.settings);
+        let saved = Saved { campaign, reboot: self.engine.reboot(), has_booted, is_whole: true };
+        self.engine = Engine::new(self.settings, Policies::default());
         self.timers = [None; TimerKind::ALL.len()];
         (self.awaits_delivery, self.rebooted) = (false, false);
         assert_eq!(self.handle(Event::Boot(&saved)), Ok(()));

@@ -12,11 +12,11 @@ use mqttbytes::v4::Packet;
 use serde_json::Value;
 use update_manager::config::{load, Config, Order};
 use update_manager::console::view::Host;
+use update_manager::engine::{Engine, Policies};
 use update_manager::limits::PAYLOAD_IN_MAX;
+use update_manager::manager::{will, Manager};
 use update_manager::model::time::{Now, Tick};
 use update_manager::mqtt::{LinkWish, Options};
-use update_manager::engine::Engine;
-use update_manager::manager::{will, Manager};
 use update_manager::shell;
 use update_manager_fuzz::broker::{connack, covers, packets, publish, small, suback};
 use update_manager_fuzz::{json, log_everything, pieces, was_message_lost};
@@ -127,8 +127,8 @@ impl World {
             ..Options::new("me")
         };
         let now = Now { tick: Tick(1000), wall: 1_700_000_000_000 };
-        let manager =
-            Manager::new(config, options, Box::new(Engine::new(settings)), false, now).expect("good domains");
+        let manager = Manager::new(config, options, Engine::new(settings, Policies::default()), false, now)
+            .expect("good domains");
         let mut world = World {
             config,
             manager,

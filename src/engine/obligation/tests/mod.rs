@@ -7,7 +7,7 @@ use crate::engine::effect::TimerKind;
 use crate::engine::event::{Event, Feedback, Link};
 use crate::engine::resume_tests::{booted, booted_with};
 use crate::engine::tests::{feedback, ix, Course, SETTINGS};
-use crate::engine::{Orchestrator, Settings};
+use crate::engine::Settings;
 use crate::limits::DOMAINS_MAX;
 use crate::model::time::Tick;
 use crate::model::{Command, DomainSet, Phase, Reason, Status};

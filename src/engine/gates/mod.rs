@@ -1,0 +1,58 @@
+//! Gates: what may hold an activity back, between phases only.
+//!
+//! | before | gate |
+//! | --- | --- |
+//! | a command that leads forward | the owner's consent ([`consent`]) |
+//! | the commit of a group | none yet |
+//! | the reboot | somebody at the console ([`hold`]) |
+//!
+//! A step of the policy that meets a gate closes it: it asks the owner, for instance. The
+//! policy sees the domains that wait as held, and leaves them alone. When the gate opens,
+//! the policy is asked again, and its step goes through. Nothing holds ROLLBACK or CLEANUP
+//! back.
+
+mod consent;
+mod hold;
+
+use super::campaign::Campaign;
+use super::effect::Effects;
+use super::group::Group;
+use super::policy::Fault;
+use super::Engine;
+use crate::model::time::Tick;
+use crate::model::Phase;
+
+/// What a gate may hold back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Before {
+    /// The command that begins this phase.
+    Command(Phase),
+    /// The commit of a group.
+    Commit(Group),
+}
+
+/// Returns whether a gate is closed before this.
+pub(super) fn holds(campaign: &Campaign, before: Before) -> bool {
+    match before {
+        Before::Command(phase) => campaign.asking == Some(phase),
+        Before::Commit(_) => false,
+    }
+}
+
+impl Engine {
+    /// Returns whether the way is open; a gate that has to be passed is closed now.
+    ///
+    /// # Errors
+    /// The gate is closed already.
+    pub(super) fn pass(&mut self, now: Tick, before: Before, out: &mut Effects) -> Result<bool, Fault> {
+        if holds(&self.campaign, before) {
+            return Err(Fault::Held);
+        }
+        if let Before::Command(phase) = before {
+            if self.needs_consent(phase) {
+                self.ask(now, phase, out);
+            }
+        }
+        Ok(!holds(&self.campaign, before))
+    }
+}

@@ -1,0 +1,100 @@
+//! How one domain is led: out of a phase that it failed in, back, and to the end of its
+//! part. How it is led on, and led again, stands in `obligation`.
+
+use super::domain::{Ended, Ending, State, Wait};
+use super::effect::{Effect, Effects, Notice};
+use super::obligation::Obligation;
+use super::Engine;
+use crate::model::time::Tick;
+use crate::model::{Command, DomainIx, Phase, Reason};
+
+impl Engine {
+    /// The domain has failed in a phase. One that is to be rolled back is, now that it has
+    /// answered; one that has not identified has no part to end.
+    pub(super) fn drop_out(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        if part.obligation.is_turning {
+            return self.roll_back(now, domain, out);
+        }
+        if !part.has_begun() {
+            return self.end(domain, Ended::Unidentified);
+        }
+        part.state = State::Failed(part.state.phase().unwrap_or(Phase::Download));
+        part.obligation.settle();
+    }
+
+    /// The domain is rolled back: at once, or as soon as it has answered.
+    pub(super) fn turn(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        match self.is_waited_for(domain) {
+            true => {
+                if let Some(part) = self.campaign.domain_mut(domain) {
+                    part.obligation.is_turning = true;
+                }
+            }
+            false => self.roll_back(now, domain, out),
+        }
+    }
+
+    pub(super) fn roll_back(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        self.undo(now, domain, State::RollingBack, Command::Rollback, out);
+    }
+
+    pub(super) fn clean_up(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        self.undo(now, domain, State::CleaningUp, Command::Cleanup, out);
+    }
+
+    fn undo(&mut self, now: Tick, domain: DomainIx, state: fn(Wait) -> State, command: Command, out: &mut Effects) {
+        let wait = self.first_wait(now);
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.state = state(wait);
+            part.obligation.settle();
+            self.send(domain, Some(command), out);
+        }
+    }
+
+    /// The wait for a rollback or clean-up that begins now: its clock does not run
+    /// before agents can be heard.
+    fn first_wait(&self, now: Tick) -> Wait {
+        match self.has_heard() {
+            true => self.settings.wait(now),
+            false => Wait::STOPPED,
+        }
+    }
+
+    /// `ROLLBACK` has ended.
+    pub(super) fn end_rollback(&mut self, domain: DomainIx, ending: Ending) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.state = State::RolledBack(ending);
+        }
+    }
+
+    /// A clean-up that failed or never ended does not undo an update.
+    pub(super) fn end_cleanup(&mut self, domain: DomainIx, reason: Reason, out: &mut Effects) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.cleanup = Some(reason);
+            out.push(Effect::Notice(Notice::NotCleanedUp(domain)));
+        }
+        self.end(domain, Ended::CleanedUp);
+    }
+
+    /// The domain's part has ended.
+    pub(super) fn end(&mut self, domain: DomainIx, ended: Ended) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.state = State::Done(ended);
+            part.obligation = Obligation::default();
+        }
+    }
+
+    pub(super) fn fail(&mut self, domain: DomainIx, reason: Reason, out: &mut Effects) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.failure.get_or_insert(reason);
+            out.push(Effect::Notice(Notice::Failed(domain)));
+        }
+    }
+}
+
+impl super::Settings {
+    pub(super) fn wait(&self, now: Tick) -> Wait {
+        Wait { quiet: now.after(self.cleanup_timeout_ms), end: now.after(self.phase_timeout_ms) }
+    }
+}

@@ -1,0 +1,192 @@
+//! What a policy sees of an activity. It is derived from the campaign alone, and the
+//! campaign is what is saved.
+
+use super::super::campaign::Campaign;
+use super::super::domain::{Domain, Ended, Ending, State};
+use super::super::gates::{self, Before};
+use super::super::group::Group;
+use super::Act;
+use crate::model::{Cause, DomainIx, DomainSet, Phase, Reason, Status};
+
+/// How an activity stands.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    campaign: &'a Campaign,
+}
+
+/// How a domain stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stand {
+    /// It has not been told anything.
+    New,
+    /// A gate holds it back from this: policies leave it alone.
+    Held(Act),
+    /// It has been told to do this and has not answered. One that is started over owes the
+    /// last phase that it was told to begin.
+    Owes(Act),
+    /// It has done this, or failed, or said nothing in time.
+    Did(Act, Ending),
+    /// Its part has ended.
+    Done(Ended),
+}
+
+impl Stand {
+    /// Returns whether it owes an answer.
+    pub fn is_owing(self) -> bool {
+        matches!(self, Stand::Owes(_))
+    }
+
+    /// Returns the phase that it has left well, and may be led on from.
+    pub fn left(self) -> Option<Phase> {
+        match self {
+            Stand::Did(Act::Forward(phase), Ending::Ok) => Some(phase),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it has failed to do what it was led to, or said nothing in time.
+    pub fn has_failed(self) -> bool {
+        matches!(self, Stand::Did(Act::Forward(_), Ending::Failed | Ending::Silent))
+    }
+
+    /// Returns whether its part has ended.
+    pub fn is_done(self) -> bool {
+        matches!(self, Stand::Done(_))
+    }
+}
+
+/// Whether what a group has activated is verified.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Verification {
+    /// It is not.
+    Idle,
+    /// All checks are good.
+    Good,
+}
+
+impl<'a> View<'a> {
+    pub(in super::super) fn new(campaign: &'a Campaign) -> View<'a> {
+        View { campaign }
+    }
+
+    /// Returns the domains that take part, as far as they are configured.
+    pub fn domains(&self) -> DomainSet {
+        self.campaign.participants()
+    }
+
+    /// Returns the domains that stand as asked.
+    pub fn domains_that(&self, wanted: impl Fn(Stand) -> bool) -> DomainSet {
+        self.domains().iter().filter(|domain| self.stand(*domain).is_some_and(&wanted)).collect()
+    }
+
+    /// Returns whether any domain stands as asked.
+    pub fn any(&self, wanted: impl Fn(Stand) -> bool) -> bool {
+        !self.domains_that(wanted).is_empty()
+    }
+
+    /// Returns how a domain stands; none if it takes no part.
+    pub fn stand(&self, domain: DomainIx) -> Option<Stand> {
+        let part = self.campaign.domain(domain)?;
+        Some(match part.state {
+            State::New => Stand::New,
+            State::Working(_) if part.obligation.is_turning => Stand::Owes(Act::Rollback),
+            State::Working(phase) => Stand::Owes(Act::Forward(part.furthest.map_or(phase, |last| last.max(phase)))),
+            State::Ready(phase) => {
+                match phase.next().filter(|next| gates::holds(self.campaign, Before::Command(*next))) {
+                    Some(next) => Stand::Held(Act::Forward(next)),
+                    None => Stand::Did(Act::Forward(phase), Ending::Ok),
+                }
+            }
+            State::Failed(phase) => Stand::Did(Act::Forward(phase), ending_of(part)),
+            State::RollingBack(_) => Stand::Owes(Act::Rollback),
+            State::RolledBack(ending) => Stand::Did(Act::Rollback, ending),
+            State::CleaningUp(_) => Stand::Owes(Act::Cleanup),
+            State::Done(ended) => Stand::Done(ended),
+        })
+    }
+
+    /// Returns the last phase that a domain was told to begin, over all its courses; none
+    /// before the first.
+    pub fn furthest(&self, domain: DomainIx) -> Option<Phase> {
+        self.campaign.domain(domain)?.furthest
+    }
+
+    /// Returns whether a domain was told DOWNLOAD or more, so that there may be something
+    /// to undo.
+    pub fn has_begun(&self, domain: DomainIx) -> bool {
+        self.campaign.domain(domain).is_some_and(Domain::has_begun)
+    }
+
+    /// Returns why a domain failed.
+    pub fn failure(&self, domain: DomainIx) -> Option<&'a Reason> {
+        self.campaign.domain(domain)?.failure.as_ref()
+    }
+
+    /// Returns whether a domain has named actions: otherwise it has nothing to do.
+    pub fn has_actions(&self, domain: DomainIx) -> bool {
+        self.campaign.actions.count(domain) > 0
+    }
+
+    /// Returns whether a domain can become again what it was committed to before. What
+    /// was committed is not kept yet, so none can.
+    pub fn can_restore(&self, _domain: DomainIx) -> bool {
+        false
+    }
+
+    /// Returns the group of a domain that takes part.
+    pub fn group(&self, domain: DomainIx) -> Option<Group> {
+        Some(self.campaign.domain(domain)?.group)
+    }
+
+    /// Returns the domains of a group.
+    pub fn domains_of(&self, group: Group) -> DomainSet {
+        self.domains().iter().filter(|domain| self.group(*domain) == Some(group)).collect()
+    }
+
+    /// Returns the last phase that a domain of the group was told to begin; none before the
+    /// first.
+    pub fn phase(&self, group: Group) -> Option<Phase> {
+        self.domains_of(group).iter().filter_map(|domain| self.furthest(domain)).max()
+    }
+
+    /// Returns whether what a group has activated is verified.
+    pub fn verification(&self, group: Group) -> Verification {
+        match self.campaign.verified.contains(group) {
+            true => Verification::Good,
+            false => Verification::Idle,
+        }
+    }
+
+    /// Returns whether nothing of a group is turned back any more.
+    pub fn is_committed(&self, group: Group) -> bool {
+        self.campaign.committed.contains(group)
+    }
+
+    /// Returns whether a gate holds back the commit of a group.
+    pub fn is_held(&self, group: Group) -> bool {
+        gates::holds(self.campaign, Before::Commit(group))
+    }
+
+    /// Returns what was announced last: `IDENTIFYING` or `IDENTIFIED`.
+    pub fn announced(&self) -> Option<Status> {
+        self.campaign.announced
+    }
+
+    /// Returns why the activity is to be turned back: it was cancelled, or refused.
+    pub fn cause(&self) -> Option<Cause> {
+        self.campaign.cause
+    }
+
+    /// Returns whether any domain has failed, one that is not configured any more included.
+    pub fn has_failed(&self) -> bool {
+        self.campaign.has_failed()
+    }
+}
+
+fn ending_of(part: &Domain) -> Ending {
+    match part.failure {
+        Some(Reason::Silent(..)) => Ending::Silent,
+        _ => Ending::Failed,
+    }
+}
