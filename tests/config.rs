@@ -1,11 +1,11 @@
-//! The real binary's configuration, against the table of configuration.md.
+//! The real binary's configuration, against docs/configuration.md, "All keys".
 
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A key of configuration.md: its three names, its default, another value as it is
+/// A key of docs/configuration.md: its three names, its default, another value as it is
 /// written in the file, as text, and as it is then shown.
 struct Row(&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
 

@@ -42,11 +42,11 @@ NONE_OF_OURS = {"other_thing", "unknown_op"}
 # (schema, the validator's words as a pattern, where it is seen, the reason)
 REFERENCE_DIFFERS = [
     ("report", "^activityId: '' should be non-empty", "s06_unknown",
-     "better.md: an unknown domain is reported without an activity id"),
+     'docs/protocol.md, "The activity", step 1: a report on unknown domains has the activity id'),
     ("twin-report", "^value.activityId: '' should be non-empty", "s24_things_invalid",
-     "better.md: an unknown domain is reported without an activity id"),
+     'docs/protocol.md, "The activity", step 1: a report on unknown domains has the activity id'),
     ("agent-current-state-get", "^activityId: '' should be non-empty", "s24_things_invalid",
-     "protocol.md, current state: agents are asked under an id of our own if the asker's is empty"),
+     'docs/protocol.md, "When the current state is reported": agents are never asked with an empty id'),
 ]
 
 

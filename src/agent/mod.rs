@@ -1,6 +1,6 @@
-//! Writes an update agent in Rust (protocol.md, agents.md): an agent serves one
-//! domain, brings it to the desired state that the manager hands it, phase by phase,
-//! and says how far it is. In the feature `agent`.
+//! Writes an update agent in Rust (docs/agent-api.md): an agent serves one domain,
+//! brings it to the desired state that the manager hands it, phase by phase, and
+//! reports its progress. In the feature `agent`.
 //!
 //! [`Agent`] keeps the link to the broker, reads and checks what comes, and writes
 //! what is reported. The work is the caller's, in its own loop:

@@ -1,5 +1,5 @@
 //! The one table of keys: file, environment, flags, help and `check-config`
-//! all work from it (configuration.md).
+//! all work from it (docs/configuration.md, "All keys").
 
 /// What values a key takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,5 +1,5 @@
 //! The configuration: default, file, environment, flag; the later wins
-//! (configuration.md). Every value remembers where it comes from.
+//! (docs/configuration.md). Every value remembers where it comes from.
 
 pub mod args;
 pub mod broker;

@@ -118,8 +118,8 @@ impl Inventories {
         self.known[domain.place()].map(|known| known.timestamp)
     }
 
-    /// Encodes the payload of the aggregated inventory (protocol.md, "The aggregated
-    /// inventory"), in the order of the configuration. `manager` is the manager's
+    /// Encodes the payload of the aggregated inventory (docs/protocol.md, "The
+    /// aggregated inventory"), in the order of the configuration. `manager` is the manager's
     /// domain, `version` that of the program.
     ///
     /// # Errors

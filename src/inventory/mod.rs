@@ -1,5 +1,5 @@
 //! The device's inventory: what is known of each domain, and when all of it is
-//! reported (protocol.md, "When the current state is reported").
+//! reported (docs/protocol.md, "When the current state is reported").
 
 pub mod inventories;
 mod rounds;

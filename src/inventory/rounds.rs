@@ -60,7 +60,7 @@ impl Rounds {
     }
 
     /// The session is up. `busy` are the domains that take part in the running
-    /// activity: they are not asked (agents.md).
+    /// activity: they are not asked (docs/agents.md, "The self-update agent").
     pub fn handle_link_up(&mut self, now: Now, busy: DomainSet, out: &mut Effects) {
         let mut id = ActivityId::new();
         // Fits: 20 digits at most.

@@ -1,5 +1,5 @@
 //! The phases of an activity, the commands that start them, and the statuses
-//! that are told of them (protocol.md, "Payloads").
+//! that are told of them (docs/protocol.md, "The activity" and "Statuses").
 
 use super::table::table;
 

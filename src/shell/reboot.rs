@@ -1,5 +1,5 @@
 //! Reboots the host in steps between which the loop goes on
-//! (configuration.md, better.md):
+//! (docs/configuration.md, "The reboot"):
 //!
 //! 1. the configured command, if there is one. When it fails, the next step
 //!    follows at once; otherwise when the host is still up after 60 s, whether it

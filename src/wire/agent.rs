@@ -1,4 +1,4 @@
-//! The agents' side of the protocol (protocol.md, "Topics", "Payloads"): what the
+//! The agents' side of the protocol (docs/agent-api.md): what the
 //! manager sends is read, and what an agent reports is written.
 
 use core::fmt::{self, Write};

@@ -1,4 +1,4 @@
-//! The owner's answer (protocol.md, "Payloads"). The question is
+//! The owner's answer (docs/backend-api.md, "The owner's consent"). The question is
 //! [`encode::command`](super::encode::command).
 
 use super::envelope::Envelope;

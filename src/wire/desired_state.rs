@@ -1,4 +1,5 @@
-//! The desired state and its parts (protocol.md, "Payloads", "The activity" 1).
+//! The desired state and its parts (docs/backend-api.md, "The desired state";
+//! docs/protocol.md, "The activity", step 1).
 
 use core::fmt::{self, Write};
 

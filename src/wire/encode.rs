@@ -1,4 +1,4 @@
-//! What is sent (protocol.md): each function writes one piece, so that a document
+//! What is sent (docs/protocol.md, "Envelope" and "Payloads"): each function writes one piece, so that a document
 //! can be sent in chunks, counted before it is written, and never is held whole.
 
 use core::fmt::{self, Write};

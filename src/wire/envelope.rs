@@ -1,4 +1,4 @@
-//! The envelope of every message (protocol.md, "Envelope").
+//! The envelope of every message (docs/protocol.md, "Envelope").
 
 use super::malformed::{Key, Malformed, What};
 use super::node::{self, Node};
@@ -18,7 +18,7 @@ pub struct Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     /// Decodes a whole message. Its timestamp has to be written as an integer,
-    /// as the reference wants it too: `1.0` and `1e3` are malformed.
+    /// as Eclipse Kanto's Update Manager wants it too: `1.0` and `1e3` are malformed.
     ///
     /// # Errors
     /// It is no JSON, not an object, or a key of the envelope has a wrong type,
@@ -29,7 +29,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Decodes the object that has the envelope's keys, with its payload under
-    /// `key`: in twin mode that is what the payload is (things.md, 4).
+    /// `key`: in twin mode that is what the payload is (docs/twin-api.md, "Requests").
     ///
     /// # Errors
     /// As of [`decode`](Envelope::decode).

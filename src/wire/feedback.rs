@@ -1,4 +1,4 @@
-//! An agent's feedback (protocol.md, "Payloads"; agents.md).
+//! An agent's feedback (docs/agent-api.md, "Feedback"; docs/agents.md, "Every agent").
 
 use core::fmt::{self, Write};
 

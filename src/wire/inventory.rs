@@ -1,4 +1,5 @@
-//! A domain's inventory (protocol.md, "Payloads", "The aggregated inventory").
+//! A domain's inventory (docs/agent-api.md, "The inventory"; docs/protocol.md, "The
+//! aggregated inventory").
 
 use core::fmt::{self, Write};
 

@@ -9,7 +9,7 @@ use crate::model::text::Text;
 
 macro_rules! keys {
     ($($key:ident = $name:literal,)*) => {
-        /// A key of the protocol (protocol.md, "Payloads"; things.md).
+        /// A key of the protocol (docs/protocol.md, "Payloads"; docs/twin-api.md).
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[allow(missing_docs)]
         pub enum Key { $($key,)* }

@@ -1,4 +1,4 @@
-//! Bytes <-> domain types, borrowed (protocol.md, things.md). No decisions, no heap, no
+//! Bytes <-> domain types, borrowed (docs/protocol.md, docs/twin-api.md). No decisions, no heap, no
 //! recursion: a message is first checked in full, then walked through, and what
 //! is only passed on stays as it came.
 

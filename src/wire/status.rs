@@ -1,5 +1,5 @@
 //! What peers make of statuses: other spellings of agents, and what backends know
-//! (protocol.md, "Payloads").
+//! (docs/protocol.md, "Statuses").
 
 use core::fmt;
 
@@ -40,8 +40,8 @@ pub fn action_status_for_backend(status: ActionStatus) -> ActionStatus {
     }
 }
 
-/// The manager's own status (configuration.md, `statusTopic`); `counts` are seconds
-/// since the start, connections after the first, and messages refused.
+/// The manager's own status (docs/backend-api.md, "The manager's own status"); `counts` are
+/// seconds since the start, connections after the first, and messages refused.
 ///
 /// # Errors
 /// `out` fails.

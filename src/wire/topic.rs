@@ -1,4 +1,4 @@
-//! Topics (protocol.md, "Topics").
+//! Topics (docs/protocol.md, "Topics").
 
 use core::fmt;
 

@@ -1,4 +1,4 @@
-//! What every message has in common (protocol.md, "Envelope" and "Topics").
+//! What every message has in common (docs/protocol.md, "Envelope" and "Topics").
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -195,7 +195,7 @@ impl Actor for Obedient {
         self.say(activity, wall, statuses)
     }
 
-    /// Every agent tells its inventory when it connects (agents.md).
+    /// Every agent tells its inventory when it connects (docs/agents.md, "Every agent").
     fn handle_crash(&mut self, wall: u64) -> Vec<Said> {
         if self.is_forgetful {
             self.activity.clear();

@@ -1,5 +1,5 @@
-//! Where the reference falls short (better.md): the course of an activity and what
-//! the backend is told.
+//! What is better than in Eclipse Kanto's Update Manager (docs/replacing-kanto.md, "What is
+//! better"): the course of an activity and what the backend is told.
 
 use crate::actors::{desired_state, Obedient};
 use crate::scenario::{configuration, World};

@@ -1,4 +1,4 @@
-//! Agents as strict as those in the field (field.md): the containers agent, which
+//! Agents as strict as those in the field (docs/agents.md): the containers agent, which
 //! takes each command once and works through its messages one after the other, and
 //! the self-update agent, which ignores what is out of turn. Both keep all in memory.
 //!

@@ -1,4 +1,4 @@
-//! The owner's consent in plain mode (protocol.md, "The activity", 6; better.md).
+//! The owner's consent in plain mode (docs/protocol.md, "The activity", step 6).
 
 use crate::actors::{desired_state, Obedient};
 use crate::scenario::World;

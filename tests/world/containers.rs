@@ -1,4 +1,4 @@
-//! The containers agent (agents.md): what it really sends, line by line.
+//! The containers agent (docs/agents.md, "The containers agent"): what it really sends.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What every agent may send (agents.md, "Every agent"), line by line.
+//! What every agent may send (docs/agents.md, "Every agent").
 
 use crate::actors::{desired_state, inventory};
 use crate::scenario::World;

@@ -4,7 +4,7 @@
 //! is checked, and after each case the messages that went over the wire.
 //!
 //! `every_agent`, `containers` and `self_update` play what agents in the field send
-//! (agents.md), each line of it as a test. `repair` and `late` play what the manager
+//! (docs/agents.md). `repair` and `late` play what the manager
 //! does when something may have been lost, rule by rule; `courses` and `stern` lead the
 //! agents of `cast`, as strict as those in the field, through whole activities in which
 //! something is lost. `forward` checks in every world that no command goes out twice.

@@ -1,4 +1,4 @@
-//! What must come of an activity, written from protocol.md ("The activity") alone:
+//! What must come of an activity, written from docs/protocol.md, "The activity", alone:
 //! it knows who does what, and nothing of the manager.
 
 use std::collections::BTreeMap;

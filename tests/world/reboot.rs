@@ -1,4 +1,4 @@
-//! The reboot after an activity that needs it (better.md).
+//! The reboot after an activity that needs it (docs/protocol.md, "The reboot").
 
 use crate::actors::{desired_state, Obedient};
 use crate::scenario::World;

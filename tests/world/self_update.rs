@@ -1,4 +1,4 @@
-//! The self-update agent (agents.md): what it really sends, line by line.
+//! The self-update agent (docs/agents.md, "The self-update agent"): what it really sends.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The current state (protocol.md, "When the current state is reported"; better.md).
+//! The current state (docs/protocol.md, "When the current state is reported").
 
 use serde_json::Value;
 

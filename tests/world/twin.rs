@@ -1,4 +1,4 @@
-//! The digital twin (things.md).
+//! The digital twin (docs/twin-api.md).
 
 use serde_json::{json, Value};
 

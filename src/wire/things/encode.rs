@@ -1,5 +1,5 @@
-//! What is told to the twin and answered (things.md, 3, 5 to 7), key by key as the
-//! reference has it. As in [`wire::encode`](super::super::encode) each function
+//! What is told to the twin and answered (docs/twin-api.md), key by key as Eclipse
+//! Kanto's Update Manager has it. As in [`wire::encode`](super::super::encode) each function
 //! writes one piece.
 
 use core::fmt::{self, Write};

@@ -1,4 +1,4 @@
-//! Who we are, as the connector says (things.md, 1).
+//! Who we are, as the connector says (docs/twin-api.md, "Who the device is").
 
 use heapless::String;
 

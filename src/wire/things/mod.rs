@@ -1,4 +1,4 @@
-//! The digital twin (things.md): who we are, what is asked of us, and what is
+//! The digital twin (docs/twin-api.md): who we are, what is asked of us, and what is
 //! told. Bytes <-> domain types, as in the rest of `wire`; what a request holds is
 //! decoded by the code that decodes it in plain mode.
 

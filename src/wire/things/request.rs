@@ -1,4 +1,4 @@
-//! What is asked of us (things.md, 4 and 5).
+//! What is asked of us (docs/twin-api.md, "Requests" and "Answers").
 
 use super::super::consent::{self, ConsentReply};
 use super::super::desired_state::{self, DesiredState};

@@ -1,4 +1,4 @@
-//! Topics towards the connector (things.md, 1 to 6).
+//! Topics towards the connector (docs/twin-api.md, "Topics").
 
 use core::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! The answer of the edge: who we are (things.md, 1).
+//! The answer of the edge: who we are (docs/twin-api.md, "Who the device is").
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

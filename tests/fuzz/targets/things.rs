@@ -1,4 +1,4 @@
-//! Requests to the twin (things.md, 4 and 5): the first line is the topic, the rest
+//! Requests to the twin (docs/twin-api.md, "Requests"): the first line is the topic, the rest
 //! the message. Each message is read as every operation.
 #![no_main]
 
