@@ -338,49 +338,75 @@ def schemas():
     return {name: jsonschema.Draft202012Validator(schema, registry=registry) for name, schema in console.items()}
 
 
+class Hostile:
+    """Clients of the console that send too much, too little or without an end, until told to stop."""
+
+    def __init__(self, socket_path):
+        self.socket_path = socket_path
+        self.is_over = threading.Event()
+        self.idle = []
+        acts = [
+            lambda client: client.sendall(b"x" * 1_000_000),
+            lambda client: client.sendall(b"x" * 1_000_000 + b"\n"),
+            lambda client: client.sendall(b'{"command":"sta' + b" " * 200_000),
+            lambda client: client.sendall(b"\n" * 10_000),
+            lambda client: client.sendall(bytes(range(256)) * 100),
+            self.asks_and_never_reads,
+            self.asks_and_reads,
+        ]
+        self.threads = [threading.Thread(target=self.again_and_again, args=(act,)) for act in acts]
+
+    def connected(self):
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(0.5)
+        client.connect(str(self.socket_path))
+        return client
+
+    def again_and_again(self, act):
+        while not self.is_over.is_set():
+            try:
+                with self.connected() as client:
+                    act(client)
+            except OSError:
+                pass
+
+    def asks_and_never_reads(self, client):
+        while not self.is_over.is_set():
+            client.sendall(b'{"command":"report","json":true}\n')
+
+    def asks_and_reads(self, client):
+        client.settimeout(5)
+        while not self.is_over.is_set():
+            client.sendall(b'{"command":"status"}\n')
+            client.recv(65536)
+
+    def start(self):
+        """All of them, and a hundred who say nothing."""
+        for thread in self.threads:
+            thread.start()
+        for _ in range(100):
+            try:
+                self.idle.append(self.connected())
+            except OSError:
+                pass
+
+    def stop(self):
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join()
+        for client in self.idle:
+            client.close()
+
+
 def hostile(target):
     """What clients of the console do to the manager changes nothing for an activity."""
     world = World(target, True)
-    held = []
-    stop = threading.Event()
+    clients = Hostile(world.folder / "console.sock")
 
     def memory():
         status = pathlib.Path(f"/proc/{world.processes[-1].pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
 
-    def connected():
-        client = socket.socket(socket.AF_UNIX)
-        client.settimeout(0.5)
-        client.connect(str(world.folder / "console.sock"))
-        return client
-
-    def again_and_again(act):
-        while not stop.is_set():
-            try:
-                with connected() as client:
-                    act(client)
-            except OSError:
-                pass
-
-    def asks_and_never_reads(client):
-        while not stop.is_set():
-            client.sendall(b'{"command":"report","json":true}\n')
-
-    def asks_and_reads(client):
-        client.settimeout(5)
-        while not stop.is_set():
-            client.sendall(b'{"command":"status"}\n')
-            client.recv(65536)
-
-    acts = [
-        lambda client: client.sendall(b"x" * 1_000_000),
-        lambda client: client.sendall(b"x" * 1_000_000 + b"\n"),
-        lambda client: client.sendall(b'{"command":"sta' + b" " * 200_000),
-        lambda client: client.sendall(b"\n" * 10_000),
-        lambda client: client.sendall(bytes(range(256)) * 100),
-        asks_and_never_reads,
-        asks_and_reads,
-    ]
     try:
         for domain in ("containers", "self-update"):
             world.runs(f"agent-{domain}", [
@@ -391,14 +417,7 @@ def hostile(target):
             for domain in ("containers", "self-update")]}))
         before = memory()
         most = before
-        threads = [threading.Thread(target=again_and_again, args=(act,)) for act in acts]
-        for thread in threads:
-            thread.start()
-        for _ in range(100):
-            try:
-                held.append(connected())
-            except OSError:
-                pass
+        clients.start()
         backend = subprocess.Popen([
             str(target / "examples/backend"), "--broker", f"127.0.0.1:{world.port}", "--activity", "demo",
             "--timeout", str(2 * PATIENCE_S), str(world.folder / "ds.json")], stdout=subprocess.PIPE, text=True)
@@ -406,18 +425,14 @@ def hostile(target):
             most = max(most, memory())
             time.sleep(0.02)
         assert backend.returncode == 0, f"the activity does not complete: {backend.stdout.read()}"
-        stop.set()
-        for thread in threads:
-            thread.join()
-        for client in held:
-            client.close()
+        clients.stop()
         # Half lines are given up after 10 s.
         world.waits("the console answers again", lambda: "COMPLETED" in world.shown("history"))
         print(f"hostile: {before} KiB before, {most} at most, {memory()} after")
         assert most - before < 4096, "clients cost memory"
         assert memory() - before < 1024, "clients leave memory behind"
     finally:
-        stop.set()
+        clients.is_over.set()
         world.ends()
 
 

@@ -7,8 +7,9 @@ use super::broker::{parse_address, without_user_info};
 use super::duration::{parse_duration_ms, BadDuration};
 use super::keys::{AgentId, Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Names, Slot, Source, Values, Warnings};
-use super::{Agent, Broker, Config, Connection, Log};
+use super::{Agent, Broker, Config, Connection};
 use crate::limits::{CONFIG_DOMAINS_MAX, CONFIG_VALUE_MAX, DOMAINS_MAX, KEEP_ALIVE_MS_MAX};
+use crate::logging;
 use crate::model::time::Duration;
 use crate::model::{Phase, PhaseSet};
 use crate::wire::topic::Topics;
@@ -66,7 +67,7 @@ pub fn resolve(values: &mut Values, warnings: &mut Warnings) -> Result<Config, S
     check_texts(values)?;
     let mut all = Resolving { values, warnings };
     Ok(Config {
-        log: Log {
+        log: logging::Settings {
             level: all.level(),
             file: all.text(Id::LogFile),
             file_size_mb: all.number(Id::LogFileSize),

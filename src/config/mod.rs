@@ -13,14 +13,13 @@ pub mod show;
 pub mod unusable;
 pub mod values;
 
-use log::LevelFilter;
-
 #[cfg(feature = "agent")]
 pub(crate) use broker::parse_address;
 pub use broker::Broker;
 pub use unusable::unusable;
 pub use values::Warning;
 
+use crate::logging;
 use crate::model::PhaseSet;
 use args::{Action, Arguments};
 use values::{Values, Warnings};
@@ -29,7 +28,7 @@ use values::{Values, Warnings};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
     /// The log.
-    pub log: Log,
+    pub log: logging::Settings,
     /// The link to the broker.
     pub connection: Connection,
     /// The manager's own domain.
@@ -68,21 +67,6 @@ pub struct Config {
     pub console_group: String,
     /// Whether the console may do more than look.
     pub console_control: bool,
-}
-
-/// The log.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Log {
-    /// What is logged.
-    pub level: LevelFilter,
-    /// Path of the log file; standard error if empty.
-    pub file: String,
-    /// Size at which a new file is begun, in megabytes.
-    pub file_size_mb: u32,
-    /// Old files that are kept.
-    pub file_count: u32,
-    /// How long old files are kept, in days.
-    pub file_max_age_days: u32,
 }
 
 /// The link to the broker.

@@ -1,5 +1,7 @@
 use std::ffi::OsString;
 
+use log::LevelFilter;
+
 use super::values::{Values, Warnings};
 use super::*;
 use crate::model::Phase;

@@ -1,5 +1,5 @@
 //! What a domain's feedback means for it: an answer to what it owes, progress, or nothing
-//! (protocol.md, "The activity" 5). What may belong to an earlier message is judged in
+//! (docs/protocol.md, "The activity", step 5). What may belong to an earlier message is judged in
 //! `repair`.
 
 use super::domain::{Ended, Ending, State};
@@ -125,7 +125,7 @@ impl Engine {
     }
 
     /// The self-update agent may download again during `UPDATE` and then waits for
-    /// a second one (agents.md).
+    /// a second one (docs/agents.md, "The self-update agent").
     fn fall_back(&mut self, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) {
         let status = feedback.status;
         let Some(part) = self.campaign.domain_mut(domain) else { return };

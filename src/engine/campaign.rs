@@ -297,7 +297,7 @@ impl Actions {
 
     /// Takes an action in as an agent reported it: in the place of the one with
     /// the same component identifier, else as a new one. A status that is not
-    /// known keeps the last one (agents.md). Says whether anything changed.
+    /// known keeps the last one (docs/agents.md, "Every agent"). Says whether anything changed.
     ///
     /// # Errors
     /// It does not fit; nothing has changed.

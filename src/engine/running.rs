@@ -1,5 +1,5 @@
 //! When `RUNNING` is reported: the first at once, then at the end of an interval
-//! in which the actions have changed (protocol.md, "The activity").
+//! in which the actions have changed (docs/protocol.md, "RUNNING").
 
 use super::effect::{Effect, Effects, TimerKind};
 use crate::model::time::Tick;

@@ -10,7 +10,7 @@ use super::standalone::apply;
 use super::worker::{Limits, Worker};
 use crate::config::commands::{Agent, Apply};
 use crate::config::duration::parse_duration_ms;
-use crate::config::{self, Loaded, Log};
+use crate::config::{self, Loaded};
 use crate::shell::signal::Signals;
 use crate::validate::read;
 use crate::{exit, logging};
@@ -34,7 +34,7 @@ pub fn run(options: &Agent, loaded: &Loaded) -> u8 {
         return complain(line, exit::FAILED);
     }
     // The file is the manager's.
-    logging::start(&Log { file: String::new(), ..config.log.clone() });
+    logging::start(&logging::Settings { file: String::new(), ..config.log.clone() });
     let mut connection = config.connection.clone();
     // The manager has that one, and the broker ends the session of one of two.
     if !connection.client_id.is_empty() {
@@ -59,7 +59,7 @@ pub fn standalone(options: &Apply, loaded: &Loaded) -> u8 {
     }
     // What is told of an activity is printed anyway.
     let level = Some(loaded.config.log.level).filter(|level| *level != LevelFilter::Info).unwrap_or(LevelFilter::Warn);
-    logging::start(&Log { file: String::new(), level, ..loaded.config.log.clone() });
+    logging::start(&logging::Settings { file: String::new(), level, ..loaded.config.log.clone() });
     match read(&options.file) {
         Ok(document) => match apply(&document, options, &loaded.config) {
             Ok(code) => code,

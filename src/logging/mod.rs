@@ -11,9 +11,8 @@ use std::io::{self, Write as _};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use heapless::String;
+use log::LevelFilter;
 
-use crate::config::Log;
 use crate::limits::LOG_LINE_MAX;
 use crate::model::time::{Now, Tick};
 use file::{Limits, LogFile};
@@ -21,19 +20,34 @@ use file::{Limits, LogFile};
 /// What stands for what was cut off.
 const CUT: &str = "...";
 
+/// What is logged, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// What is logged.
+    pub level: LevelFilter,
+    /// Path of the log file; standard error if empty.
+    pub file: String,
+    /// Size at which a new file is begun, in megabytes.
+    pub file_size_mb: u32,
+    /// Old files that are kept.
+    pub file_count: u32,
+    /// How long old files are kept, in days.
+    pub file_max_age_days: u32,
+}
+
 /// Logs from now on, what is at least of the configured level, to the configured
 /// file or else to standard error. `RUST_LOG` is not looked at. A line that cannot
 /// be written to the file goes to standard error; one that cannot be written there
 /// is lost, and nothing else. Does nothing if a logger is already set.
-pub fn start(config: &Log) {
+pub fn start(settings: &Settings) {
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(config.level).format(|out, record| {
+    builder.filter_level(settings.level).format(|out, record| {
         let mut line = Line::new();
         write_line(&mut line, wall_ms(), record.level(), record.args());
         out.write_all(line.as_bytes())
     });
-    if !config.file.is_empty() {
-        FILE.get_or_init(|| SharedFile::open(config));
+    if !settings.file.is_empty() {
+        FILE.get_or_init(|| SharedFile::open(settings));
         builder.target(env_logger::Target::Pipe(Box::new(ToFile)));
     }
     let _ = builder.try_init();
@@ -55,10 +69,10 @@ struct SharedFile {
 }
 
 impl SharedFile {
-    fn open(config: &Log) -> SharedFile {
-        let limits = Limits::new(config.file_size_mb, config.file_count, config.file_max_age_days);
+    fn open(settings: &Settings) -> SharedFile {
+        let limits = Limits::new(settings.file_size_mb, settings.file_count, settings.file_max_age_days);
         let now = Now { tick: Tick(0), wall: wall_ms() };
-        let file = LogFile::new(&config.file, limits, now, &mut io::stderr());
+        let file = LogFile::new(&settings.file, limits, now, &mut io::stderr());
         SharedFile { start: Instant::now(), file: Mutex::new(file) }
     }
 
@@ -89,7 +103,7 @@ fn wall_ms() -> u64 {
 }
 
 /// A line with its line feed.
-type Line = String<LINE_BYTES>;
+type Line = heapless::String<LINE_BYTES>;
 
 /// The head is 31 bytes; then the text, what stands for the rest, and a line feed.
 const LINE_BYTES: usize = LOG_LINE_MAX + 31 + CUT.len() + 1;
@@ -179,7 +193,7 @@ impl fmt::Write for Printing<'_> {
             // Also what reorders or breaks lines in a terminal or viewer.
             let plain = !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             let mut bytes = [0; 4];
-            let mut escaped: String<10> = String::new();
+            let mut escaped: heapless::String<10> = heapless::String::new();
             let piece = match c {
                 _ if plain => &*c.encode_utf8(&mut bytes),
                 '\n' => "\\n",

@@ -20,6 +20,8 @@ pub(super) struct Inbound {
     /// Bytes of room for the next read: more after one that needed all its room.
     chunk: usize,
     skip: Option<Skip>,
+    /// Whether all that is complete was taken.
+    is_drained: bool,
 }
 
 /// A PUBLISH past our limits whose payload goes by.
@@ -47,7 +49,8 @@ pub(super) struct Part {
 
 impl Inbound {
     pub fn new() -> Inbound {
-        Inbound { bytes: BytesMut::with_capacity(RECEIVE_BUFFER), filled: 0, chunk: READ_FIRST, skip: None }
+        let bytes = BytesMut::with_capacity(RECEIVE_BUFFER);
+        Inbound { bytes, filled: 0, chunk: READ_FIRST, skip: None, is_drained: true }
     }
 
     /// Drops everything.
@@ -55,6 +58,12 @@ impl Inbound {
         self.bytes.clear();
         self.filled = 0;
         self.skip = None;
+        self.is_drained = true;
+    }
+
+    /// Whether all that is complete was taken.
+    pub fn is_drained(&self) -> bool {
+        self.is_drained
     }
 
     /// Room for the next read, at most `READ_CHUNK` bytes; less at the buffer's end.
@@ -85,11 +94,14 @@ impl Inbound {
         assert!(n <= self.bytes.len() - self.filled, "no more can be received than there was room for");
         self.chunk = if n < self.chunk { READ_FIRST } else { READ_CHUNK };
         self.filled += n;
+        self.is_drained = false;
     }
 
     /// What stands at the front; not while a payload is skipped.
-    pub fn front(&self) -> Result<Front, Malformed> {
-        codec::measure(&self.bytes[..self.filled])
+    pub fn front(&mut self) -> Result<Front, Malformed> {
+        let front = codec::measure(&self.bytes[..self.filled])?;
+        self.is_drained |= matches!(front, Front::Short);
+        Ok(front)
     }
 
     /// Whether a packet has begun, or a payload is skipped.
@@ -121,6 +133,7 @@ impl Inbound {
         let skip = self.skip.as_mut()?;
         let len = skip.left.min(SKIP_CHUNK);
         if self.filled < len {
+            self.is_drained = true;
             return None;
         }
         skip.left -= len;

@@ -1,6 +1,6 @@
-//! When the broker is pinged, and when it is tried again.
+//! When the broker is pinged.
 
-use crate::limits::{BACKOFF_MAX_MS, BACKOFF_MIN_MS, PING_ANSWER_MAX_MS};
+use crate::limits::PING_ANSWER_MAX_MS;
 use crate::model::time::Tick;
 
 /// Pings: a PINGREQ when nothing was sent for the keep-alive (3.1.2.10).
@@ -92,56 +92,9 @@ impl KeepAlive {
     }
 }
 
-/// Waits between attempts: doubling, each between half and all of its length,
-/// so that devices which lost the same broker don't come back at one time.
-pub(super) struct Backoff {
-    wait_ms: u64,
-    random: u64,
-}
-
-impl Backoff {
-    pub fn new(seed: u64) -> Backoff {
-        // Spread, since xorshift stays near zero for long with a small seed, and at zero for ever.
-        let random = (seed ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9) | 1;
-        Backoff { wait_ms: BACKOFF_MIN_MS, random }
-    }
-
-    /// Milliseconds to wait before the next attempt.
-    pub fn next_ms(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        let half = self.wait_ms / 2;
-        let wait = half + self.random % (half + 1);
-        self.wait_ms = (self.wait_ms * 2).min(BACKOFF_MAX_MS);
-        wait
-    }
-
-    pub fn reset(&mut self) {
-        self.wait_ms = BACKOFF_MIN_MS;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn waits_double_from_one_to_thirty_seconds_with_jitter() {
-        for seed in 0..200 {
-            let mut backoff = Backoff::new(seed);
-            for most in [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000] {
-                let wait = backoff.next_ms();
-                assert!((most / 2..=most).contains(&wait), "{wait} of {most}");
-            }
-            backoff.reset();
-            assert!(backoff.next_ms() <= 1_000);
-        }
-        let mut first: Vec<u64> = (0..200).map(|seed| Backoff::new(seed).next_ms()).collect();
-        first.sort_unstable();
-        first.dedup();
-        assert!(first.len() > 100, "devices must not come back at one time");
-    }
 
     #[test]
     fn a_dead_link_is_found_before_one_and_a_half_keep_alives() {

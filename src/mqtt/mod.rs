@@ -43,10 +43,13 @@
 //!   what is received lies in one buffer.
 
 mod acks;
+mod attention;
 mod codec;
+mod control;
 mod event;
 mod inbound;
 mod keepalive;
+mod links;
 mod message;
 mod options;
 mod outbound;

@@ -21,7 +21,7 @@ impl Session {
     /// since there is no link, or [`poll_event`](Self::poll_event) has not
     /// returned `None` yet, or only because acknowledgements are missing.
     pub fn receive_buffer(&mut self) -> &mut [u8] {
-        if self.is_receiving() && self.is_drained {
+        if self.is_receiving() && self.inbound.is_drained() {
             self.inbound.room()
         } else {
             &mut []
@@ -36,7 +36,6 @@ impl Session {
         if n > 0 && self.is_receiving() {
             self.inbound.handle_received(n);
             self.keep_alive.handle_received(now);
-            self.is_drained = false;
         }
     }
 
@@ -48,7 +47,7 @@ impl Session {
     /// broker's counts as late meanwhile.
     pub fn poll_event(&mut self, now: Tick) -> Option<Event> {
         loop {
-            if let Some(reason) = self.lost.take() {
+            if let Some(reason) = self.links.poll_lost() {
                 return Some(Event::Lost(reason));
             }
             if !self.is_receiving() {
@@ -64,7 +63,7 @@ impl Session {
     }
 
     fn is_receiving(&self) -> bool {
-        matches!(self.link, Link::Connecting { .. } | Link::Up { .. } | Link::Leaving { .. })
+        matches!(self.link, Link::Connecting { .. } | Link::Up | Link::Leaving { .. })
     }
 
     fn step(&mut self, now: Tick) -> Result<Step, Reason> {
@@ -72,13 +71,10 @@ impl Session {
             return Ok(self.skip_on());
         }
         match self.inbound.front()? {
-            Front::Short => {
-                self.is_drained = true;
-                Ok(Step::Idle)
-            }
+            Front::Short => Ok(Step::Idle),
             Front::Whole(whole) => {
                 self.check_greeted(&whole)?;
-                let no_room = whole.is_pubrel() && !self.has_control_room();
+                let no_room = whole.is_pubrel() && !self.control.has_room();
                 if self.must_wait(now, no_room || whole.is_acknowledged && self.acks.is_full()) {
                     return Ok(Step::Idle);
                 }
@@ -110,10 +106,7 @@ impl Session {
 
     /// Notes whether the next packet has to wait.
     fn must_wait(&mut self, now: Tick, is_blocked: bool) -> bool {
-        if self.is_blocked && !is_blocked {
-            self.attentive = now;
-        }
-        self.is_blocked = is_blocked;
+        self.attention.set_blocked(now, is_blocked);
         is_blocked
     }
 
@@ -131,13 +124,12 @@ impl Session {
             Packet::PubAck(id) => self.outbound.handle_ack(id),
             Packet::PubRel(id) => {
                 self.acks.release(id)?;
-                codec::write_pubcomp(id, &mut self.control);
+                self.control.complete(id);
             }
             Packet::SubAck { id, filters, refused } => {
                 // An answer to nothing, or to something else, is let pass.
-                let place = self.requests.iter().position(|r| r.id == id && r.filters > 0);
-                let Some(place) = place else { return Ok(Step::Again) };
-                if self.requests.remove(place).filters != filters {
+                let Some(asked) = self.control.handle_suback(id) else { return Ok(Step::Again) };
+                if asked != filters {
                     return Err(Malformed { packet: "SUBACK", what: "wrong number of return codes" }.into());
                 }
                 return Ok(Step::Event(if refused.is_empty() {
@@ -147,10 +139,9 @@ impl Session {
                 }));
             }
             Packet::UnsubAck(id) => {
-                let place = self.requests.iter().position(|r| r.id == id && r.filters == 0);
-                let Some(place) = place else { return Ok(Step::Again) };
-                self.requests.remove(place);
-                return Ok(Step::Event(Event::Unsubscribed { packet: id }));
+                if self.control.handle_unsuback(id) {
+                    return Ok(Step::Event(Event::Unsubscribed { packet: id }));
+                }
             }
             Packet::PingResp => self.keep_alive.handle_pingresp(),
             Packet::Stray => {}
@@ -167,9 +158,8 @@ impl Session {
             self.acks.forget();
             self.outbound.handle_session_lost();
         }
-        self.link = Link::Up { since: now };
-        self.since = Some(now);
-        self.connections = self.connections.saturating_add(1);
+        self.link = Link::Up;
+        self.links.handle_accepted(now);
         Ok(Step::Event(Event::Connected { session_present }))
     }
 
@@ -179,10 +169,7 @@ impl Session {
     }
 
     fn skip_on(&mut self) -> Step {
-        let Some(part) = self.inbound.poll_part() else {
-            self.is_drained = true;
-            return Step::Idle;
-        };
+        let Some(part) = self.inbound.poll_part() else { return Step::Idle };
         if part.is_repeat {
             if part.is_last {
                 self.acks.repeat(part.id);

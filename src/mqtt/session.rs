@@ -1,22 +1,18 @@
 //! The session: the link's life, what is sent, and deadlines. What is received
 //! is in `receive`.
 
-use bytes::{Buf, BytesMut};
-
 use super::acks::{Ack, Acks};
-use super::codec;
+use super::attention::Attention;
+use super::control::Control;
 use super::event::{LinkWish, Status};
 use super::inbound::Inbound;
-use super::keepalive::{Backoff, KeepAlive};
+use super::keepalive::KeepAlive;
+use super::links::Links;
 use super::message::{Document, Documents, Message, PublishError, Waiting};
 use super::options::Options;
 use super::outbound::{DocumentChanged, Outbound};
 use super::reason::Reason;
-use crate::limits::{CONTROL_BYTES, LINK_STEADY_MS, REQUESTS_MAX};
 use crate::model::time::Tick;
-
-/// Bytes of PUBACK, PUBREC and PUBCOMP, the longest of the small packets.
-const SMALL_PACKET: usize = 4;
 
 /// Where the link is in its life.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -27,53 +23,33 @@ pub(super) enum Link {
     Opening { deadline: Option<Tick> },
     /// CONNECT is sent, or about to be.
     Connecting { deadline: Option<Tick> },
-    /// The broker accepted us at this time.
-    Up { since: Tick },
+    /// The broker accepted us.
+    Up,
     /// DISCONNECT is to be sent, or is being handed out.
-    Leaving { since: Tick, is_said: bool },
+    Leaving { is_said: bool },
     /// The caller is to end it.
     Closing(Reason),
     /// `disconnect` was called and there is no link.
     Ended,
 }
 
-/// A SUBSCRIBE or UNSUBSCRIBE that waits for its answer.
-pub(super) struct Request {
-    pub id: u16,
-    /// How many filters a SUBSCRIBE has; 0: an UNSUBSCRIBE.
-    pub filters: usize,
-    /// When it was handed out.
-    pub sent: Option<Tick>,
-}
-
 /// An MQTT 3.1.1 client session; see the [module](super) for how to drive it.
 pub struct Session {
     pub(super) options: Options,
-    pub(super) link: Link,
-    /// A loss that the caller was not told of yet.
-    pub(super) lost: Option<Reason>,
-    pub(super) inbound: Inbound,
-    /// Whether all that is complete in `inbound` was taken.
-    pub(super) is_drained: bool,
-    /// Whether the next packet waits for acknowledgements of the caller's.
-    pub(super) is_blocked: bool,
-    pub(super) acks: Acks,
+    last_id: u16,
+    pub(super) links: Links,
     pub(super) outbound: Outbound,
-    /// Packets other than PUBLISH, to be handed out.
-    pub(super) control: BytesMut,
+    /// The ids of QoS 2 in it outlive the link, what we owe does not.
+    pub(super) acks: Acks,
+
+    // Of the present link alone.
+    pub(super) link: Link,
+    pub(super) inbound: Inbound,
+    pub(super) attention: Attention,
+    pub(super) control: Control,
+    pub(super) keep_alive: KeepAlive,
     /// What was handed out last may have had no room for acknowledgements.
     was_full: bool,
-    pub(super) requests: Vec<Request>,
-    pub(super) keep_alive: KeepAlive,
-    /// From when on we read what comes: answers that were due before may still
-    /// be unread.
-    pub(super) attentive: Tick,
-    last_id: u16,
-    backoff: Backoff,
-    /// When the broker last accepted us, or we last lost it.
-    pub(super) since: Option<Tick>,
-    pub(super) connections: u32,
-    last: Option<Reason>,
 }
 
 impl Session {
@@ -82,23 +58,16 @@ impl Session {
     /// [`Options::check`].
     pub fn new(options: Options) -> Box<Session> {
         Box::new(Session {
-            link: Link::Down { retry_at: Tick(0) },
-            lost: None,
-            inbound: Inbound::new(),
-            is_drained: true,
-            is_blocked: false,
-            acks: Acks::new(),
-            outbound: Outbound::new(options.clean_session),
-            control: BytesMut::new(),
-            was_full: false,
-            requests: Vec::new(),
-            keep_alive: KeepAlive::new(options.keep_alive_s),
-            attentive: Tick(0),
             last_id: 0,
-            backoff: Backoff::new(options.seed),
-            since: None,
-            connections: 0,
-            last: None,
+            links: Links::new(options.seed),
+            outbound: Outbound::new(options.clean_session),
+            acks: Acks::new(),
+            link: Link::Down { retry_at: Tick(0) },
+            inbound: Inbound::new(),
+            attention: Attention::new(),
+            control: Control::new(),
+            keep_alive: KeepAlive::new(options.keep_alive_s),
+            was_full: false,
             options,
         })
     }
@@ -113,7 +82,7 @@ impl Session {
             Link::Down { retry_at } => LinkWish::Wait(retry_at),
             Link::Closing(reason) => LinkWish::Close(reason),
             Link::Ended => LinkWish::Close(Reason::Disconnected),
-            Link::Opening { .. } | Link::Connecting { .. } | Link::Up { .. } | Link::Leaving { .. } => LinkWish::Keep,
+            Link::Opening { .. } | Link::Connecting { .. } | Link::Up | Link::Leaving { .. } => LinkWish::Keep,
         }
     }
 
@@ -123,8 +92,8 @@ impl Session {
         if let Link::Opening { .. } = self.link {
             self.link = Link::Connecting { deadline: deadline(now, self.options.connect_timeout_ms) };
             self.keep_alive.handle_link_up(now);
-            self.attentive = now;
-            codec::write_connect(&self.options, &mut self.control);
+            self.attention.renew(now);
+            self.control.connect(&self.options);
         }
     }
 
@@ -135,13 +104,13 @@ impl Session {
         match self.link {
             Link::Down { .. } | Link::Ended => return,
             Link::Opening { .. } => self.fail(now, Reason::Unreachable),
-            Link::Connecting { .. } | Link::Up { .. } => self.fail(now, Reason::Closed),
+            Link::Connecting { .. } | Link::Up => self.fail(now, Reason::Closed),
             Link::Leaving { .. } => self.fail(now, Reason::Disconnected),
             Link::Closing(_) => {}
         }
         self.link = match self.link {
             Link::Closing(Reason::Disconnected) => Link::Ended,
-            _ => Link::Down { retry_at: now.after(self.backoff.next_ms()) },
+            _ => Link::Down { retry_at: self.links.next_attempt(now) },
         };
     }
 
@@ -151,7 +120,7 @@ impl Session {
     /// [`unacknowledged`](Self::unacknowledged) is 0 first.
     pub fn disconnect(&mut self, now: Tick) {
         match self.link {
-            Link::Up { since } => self.link = Link::Leaving { since, is_said: false },
+            Link::Up => self.link = Link::Leaving { is_said: false },
             Link::Opening { .. } | Link::Connecting { .. } => self.fail(now, Reason::Disconnected),
             Link::Closing(_) => self.link = Link::Closing(Reason::Disconnected),
             Link::Down { .. } => self.link = Link::Ended,
@@ -161,29 +130,23 @@ impl Session {
 
     /// The link is of no use any more.
     pub(super) fn fail(&mut self, now: Tick, reason: Reason) {
-        if let Link::Up { since } | Link::Leaving { since, .. } = self.link {
-            self.lost = Some(reason);
-            self.since = Some(now);
-            if now.since(since) >= LINK_STEADY_MS {
-                self.backoff.reset();
-            }
+        match self.link {
+            Link::Up | Link::Leaving { .. } => self.links.handle_lost(now, reason),
+            _ => self.links.handle_failed(reason),
         }
-        self.last = Some(reason);
         // However it ends while we leave, there is no next link.
         let is_leaving = matches!(self.link, Link::Leaving { .. });
         self.link = Link::Closing(if is_leaving { Reason::Disconnected } else { reason });
         self.outbound.handle_loss();
         self.acks.handle_loss();
         self.inbound.clear();
-        self.is_drained = true;
-        self.is_blocked = false;
-        self.control.clear();
-        self.requests.clear();
+        self.attention.handle_loss();
+        self.control.handle_loss();
     }
 
     /// Whether the broker has accepted us on the present link.
     pub fn is_connected(&self) -> bool {
-        matches!(self.link, Link::Up { .. })
+        self.link == Link::Up
     }
 
     /// Messages to the broker that it has not acknowledged.
@@ -193,20 +156,20 @@ impl Session {
 
     /// Whether the broker has accepted us and answered all subscriptions.
     pub fn is_settled(&self) -> bool {
-        self.is_connected() && self.requests.is_empty()
+        self.is_connected() && !self.control.is_awaiting()
     }
 
     /// Whether anything is to come from the broker by itself: an acknowledgement, an
     /// answer, the rest of a packet.
     pub fn is_awaiting(&self) -> bool {
-        let is_asking = self.unacknowledged() > 0 || !self.requests.is_empty() || self.keep_alive.is_awaiting();
+        let is_asking = self.unacknowledged() > 0 || self.control.is_awaiting() || self.keep_alive.is_awaiting();
         is_asking || self.inbound.is_mid_packet()
     }
 
     /// Whether events may be left, which [`poll_event`](Self::poll_event) could not give
     /// before the next call of [`poll_transmit`](Self::poll_transmit).
     pub fn is_behind(&self) -> bool {
-        !self.is_drained
+        !self.inbound.is_drained()
     }
 
     /// Bytes of messages that wait for the broker's acknowledgement.
@@ -216,16 +179,11 @@ impl Session {
 
     /// How the session stands.
     pub fn status(&self) -> Status {
-        Status {
-            connected: self.is_connected(),
-            since: self.since,
-            reconnects: self.connections.saturating_sub(1),
-            last: self.last,
-            retry_at: match self.link {
-                Link::Down { retry_at } => Some(retry_at),
-                _ => None,
-            },
-        }
+        let retry_at = match self.link {
+            Link::Down { retry_at } => Some(retry_at),
+            _ => None,
+        };
+        self.links.status(self.is_connected(), retry_at)
     }
 
     /// Acknowledges a received message. Acknowledgements are sent in the order
@@ -277,36 +235,30 @@ impl Session {
     /// `Connected`. Too many at a time end the link with [`Reason::Full`].
     pub fn subscribe(&mut self, now: Tick, filters: &[&str]) -> u16 {
         let len = filters.iter().map(|f| 2 + f.len() + 1).sum();
-        let id = self.request(now, filters.len(), filters.len(), len);
-        if id != 0 {
-            codec::write_subscribe(id, filters, &mut self.control);
-        }
+        let Some(id) = self.request_id(now, len) else { return 0 };
+        self.control.subscribe(id, filters);
         id
     }
 
     /// Takes subscriptions back, like [`subscribe`](Self::subscribe).
     pub fn unsubscribe(&mut self, now: Tick, filters: &[&str]) -> u16 {
         let len = filters.iter().map(|f| 2 + f.len()).sum();
-        let id = self.request(now, filters.len(), 0, len);
-        if id != 0 {
-            codec::write_unsubscribe(id, filters, &mut self.control);
-        }
+        let Some(id) = self.request_id(now, len) else { return 0 };
+        self.control.unsubscribe(id, filters);
         id
     }
 
-    /// A packet id for a request with `count` filters of `len` bytes in all.
-    fn request(&mut self, now: Tick, count: usize, filters: usize, len: usize) -> u16 {
-        if count == 0 || !self.is_connected() {
-            return 0;
+    /// A packet id for a request with so many bytes of filters; none if there are none,
+    /// or no link that takes it.
+    fn request_id(&mut self, now: Tick, len: usize) -> Option<u16> {
+        if len == 0 || !self.is_connected() {
+            return None;
         }
-        let need = codec::FIXED_HEADER_MAX + 2 + len;
-        if self.requests.len() >= REQUESTS_MAX || self.control.len() + need > CONTROL_BYTES {
+        if !self.control.has_request_room(len) {
             self.fail(now, Reason::Full);
-            return 0;
+            return None;
         }
-        let id = self.free_id();
-        self.requests.push(Request { id, filters, sent: None });
-        id
+        Some(self.free_id())
     }
 
     /// A packet id that nothing uses [MQTT-2.3.1-2].
@@ -314,15 +266,10 @@ impl Session {
         loop {
             self.last_id = self.last_id.checked_add(1).unwrap_or(1);
             let id = self.last_id;
-            if !self.outbound.has_id(id) && !self.requests.iter().any(|r| r.id == id) {
+            if !self.outbound.has_id(id) && !self.control.has_id(id) {
                 return id;
             }
         }
-    }
-
-    /// Whether there is room in `control` for a small packet.
-    pub(super) fn has_control_room(&self) -> bool {
-        self.control.len() + SMALL_PACKET <= CONTROL_BYTES
     }
 
     /// Whether a document was begun but not completely handed out. What it is
@@ -356,13 +303,13 @@ impl Session {
     /// or the next message.
     fn transmit(&mut self, now: Tick, documents: &dyn Documents, out: &mut [u8]) -> usize {
         let is_leaving = match self.link {
-            Link::Connecting { .. } | Link::Up { .. } => false,
+            Link::Connecting { .. } | Link::Up => false,
             Link::Leaving { .. } => true,
             _ => return 0,
         };
         if self.outbound.is_sending() {
             if self.is_mid_document() {
-                self.attentive = now;
+                self.attention.renew(now);
             }
             return self.transmit_message(now, documents, out);
         }
@@ -398,33 +345,26 @@ impl Session {
 
     /// Adds acknowledgements, PINGREQ and DISCONNECT to the control packets.
     fn write_small_packets(&mut self) {
-        while self.has_control_room() {
+        while self.control.has_room() {
             let Some((id, qos2)) = self.acks.poll() else { break };
-            codec::write_ack(id, qos2, &mut self.control);
+            self.control.acknowledge(id, qos2);
         }
-        if self.keep_alive.is_wanted() && self.has_control_room() {
+        if self.keep_alive.is_wanted() && self.control.has_room() {
             self.keep_alive.handle_ping_sent();
-            codec::write_pingreq(&mut self.control);
+            self.control.ping();
         }
-        if let Link::Leaving { is_said, .. } = &mut self.link {
+        if let Link::Leaving { is_said } = &mut self.link {
             if !*is_said && !self.acks.is_ready() {
                 *is_said = true;
-                codec::write_disconnect(&mut self.control);
+                self.control.disconnect();
             }
         }
     }
 
     fn transmit_control(&mut self, now: Tick, out: &mut [u8]) -> usize {
-        let len = self.control.len().min(out.len());
-        out[..len].copy_from_slice(&self.control[..len]);
-        self.control.advance(len);
-        if self.control.is_empty() {
-            for request in self.requests.iter_mut().filter(|r| r.sent.is_none()) {
-                request.sent = Some(now);
-            }
-            if let Link::Leaving { is_said: true, .. } = self.link {
-                self.fail(now, Reason::Disconnected);
-            }
+        let len = self.control.write(now, out);
+        if self.control.is_empty() && self.link == (Link::Leaving { is_said: true }) {
+            self.fail(now, Reason::Disconnected);
         }
         len
     }
@@ -433,7 +373,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Tick> {
         match self.link {
             Link::Down { retry_at } => Some(retry_at),
-            Link::Up { .. } | Link::Leaving { .. } => {
+            Link::Up | Link::Leaving { .. } => {
                 let [a, b, c, d, e] = self.deadlines().map(|(at, _)| at);
                 Tick::earliest(&[a, b, c, d, e, self.keep_alive.due()])
             }
@@ -451,7 +391,7 @@ impl Session {
                     self.fail(now, Reason::ConnectTimeout);
                 }
             }
-            Link::Up { .. } | Link::Leaving { .. } => {
+            Link::Up | Link::Leaving { .. } => {
                 let over = self.deadlines().into_iter().find(|d| d.0.is_some_and(|at| at <= now));
                 match over {
                     Some((_, reason)) => self.fail(now, reason),
@@ -465,21 +405,18 @@ impl Session {
     /// When the link has failed, and why, if nothing happens until then.
     fn deadlines(&self) -> [(Option<Tick>, Reason); 5] {
         let o = &self.options;
-        let after = |since: Option<Tick>, ms| since.and_then(|at| deadline(at.max(self.attentive), ms));
         // The answers may be there already while we cannot read them.
-        let is_attentive = !self.is_blocked && !self.is_mid_document();
-        let oldest = |is_subscribe: bool| {
-            let requests = self.requests.iter().filter(|r| (r.filters > 0) == is_subscribe);
-            requests.filter_map(|r| r.sent).min().filter(|_| is_attentive)
-        };
+        let is_attentive = !self.attention.is_blocked() && !self.is_mid_document();
+        let attentive = self.attention.since();
+        let after =
+            |sent: Option<Tick>, ms| sent.filter(|_| is_attentive).and_then(|at| deadline(at.max(attentive), ms));
         let sending = self.outbound.is_sending().then(|| self.keep_alive.last_sent());
-        let sent = self.outbound.oldest_sent().filter(|_| is_attentive);
         [
             (sending.and_then(|at| deadline(at, o.ack_timeout_ms)), Reason::SendTimeout),
-            (after(sent, o.ack_timeout_ms), Reason::AckTimeout),
-            (after(oldest(true), o.subscribe_timeout_ms), Reason::SubscribeTimeout),
-            (after(oldest(false), o.unsubscribe_timeout_ms), Reason::UnsubscribeTimeout),
-            (self.keep_alive.overdue(self.attentive).filter(|_| is_attentive), Reason::PingTimeout),
+            (after(self.outbound.oldest_sent(), o.ack_timeout_ms), Reason::AckTimeout),
+            (after(self.control.oldest_subscribe(), o.subscribe_timeout_ms), Reason::SubscribeTimeout),
+            (after(self.control.oldest_unsubscribe(), o.unsubscribe_timeout_ms), Reason::UnsubscribeTimeout),
+            (self.keep_alive.overdue(attentive).filter(|_| is_attentive), Reason::PingTimeout),
         ]
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod link;
 mod lock;
 mod notify;
 mod reboot;
+mod saver;
 pub(crate) mod signal;
 mod timer;
 #[cfg(feature = "tls")]
@@ -17,11 +18,10 @@ pub(crate) mod transport;
 pub(crate) mod waiting;
 
 use std::collections::hash_map::RandomState;
-use std::future::{poll_fn, Future};
+use std::future::poll_fn;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::mem::replace;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
@@ -32,7 +32,7 @@ use crate::manager::{will, Manager};
 use crate::model::time::{Now, Tick};
 use crate::model::{DomainIx, DomainSet};
 use crate::mqtt::{LinkWish, Options, Reason};
-use crate::store::{Failure, Found};
+use crate::store::Found;
 use clock::Clock;
 use console::Console;
 use disk::{Disk, StateDir};
@@ -40,6 +40,7 @@ use identity::{Identity, MACHINE_ID};
 use link::Link;
 use notify::Notify;
 use reboot::{Outcome, Rebooter};
+use saver::Saver;
 use signal::{Signal, Signals};
 use timer::Timer;
 use transport::{Transport, Wake};
@@ -175,8 +176,7 @@ fn serve(config: &Config, shown: &dyn Fn() -> String, engine: Engine, folder: Op
         manager.resume(clock.now(), clock::boot(), &found, is_new);
     }
     let mut pump = Pump {
-        disk: folder.map(|folder| folder.disk),
-        saving: None,
+        saver: Saver::new(folder.map(|folder| folder.disk)),
         config,
         shown,
         console,
@@ -233,9 +233,6 @@ pub(crate) fn options(connection: &Connection) -> Options {
     }
 }
 
-/// A save that runs.
-type Saving = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
-
 /// Moves bytes and time between the system and the manager.
 struct Pump<'a> {
     config: &'a Config,
@@ -244,8 +241,7 @@ struct Pump<'a> {
     /// Why the last attempt to connect failed.
     link_error: String,
     manager: Manager,
-    disk: Option<Disk<StateDir>>,
-    saving: Option<Saving>,
+    saver: Saver,
     clock: Clock,
     signals: Signals,
     transport: Transport,
@@ -264,12 +260,12 @@ impl Pump<'_> {
                 self.manager.handle_timeout(now);
             }
             let more = self.exchange(now) | self.serve_console(now) | self.drive_reboot(now);
-            self.begin_save();
+            self.saver.begin(|| self.manager.poll_write(self.clock.now()));
             if !(self.follow_wish(now) || more || self.manager.is_ended()) {
                 self.transport.settle(now.tick, self.manager.is_settled(), self.manager.is_awaiting());
                 self.notify.tell(|line| self.manager.write_activity(line));
                 let after_ms = self.poll_timeout().map(|due| due.since(now.tick));
-                let is_elsewhere = self.saving.is_some() || self.transport.is_opening();
+                let is_elsewhere = self.saver.is_saving() || self.transport.is_opening();
                 if is_elsewhere || self.sleep(after_ms).is_err() {
                     self.wait(after_ms).await;
                 }
@@ -289,15 +285,6 @@ impl Pump<'_> {
         };
         let manager = &mut self.manager;
         console.serve(now.tick, &mut |line, answer| manager.handle_console(now, &host, line, answer))
-    }
-
-    /// Begins a save, one at a time, on a thread that may wait for the flash.
-    fn begin_save(&mut self) {
-        let (Some(disk), None) = (&self.disk, &self.saving) else { return };
-        if let Some(job) = self.manager.poll_write(self.clock.now()) {
-            let disk = disk.clone();
-            self.saving = Some(Box::pin(smol::unblock(move || disk.run(&job))));
-        }
     }
 
     /// Begins the reboot that the manager wants, and takes its next step; whether the
@@ -416,8 +403,7 @@ impl Pump<'_> {
         if self.timer.poll(cx).is_ready() {
             wake = Poll::Ready(());
         }
-        if let Some(Poll::Ready(result)) = self.saving.as_mut().map(|saving| saving.as_mut().poll(cx)) {
-            self.saving = None;
+        if let Poll::Ready(result) = self.saver.poll(cx) {
             self.manager.handle_written(self.clock.now(), result);
             wake = Poll::Ready(());
         }

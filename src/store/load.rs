@@ -207,7 +207,7 @@ impl Store {
                 self.run
             });
             // No more than there is room for are decoded.
-            let _ = self.reports.push(run);
+            let _ = self.of.reports.push(run);
             if Some(run) != own {
                 all.push((run, report));
             }

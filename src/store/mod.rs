@@ -101,12 +101,9 @@ pub struct Store {
     /// Where each kind's next record goes, and its number.
     places: [(Slot, u32); Kind::ALL.len()],
     of: Of,
-    /// Whose final reports are saved apart from the campaign.
-    reports: heapless::Vec<Run, REPORTS_MAX>,
     job: Option<Running>,
-    /// Jobs that were begun, and those that are over.
+    /// Jobs that were begun.
     begun: u64,
-    done: u64,
     failing: Option<Failing>,
     held: Held,
 }
@@ -133,12 +130,14 @@ struct States {
 }
 
 /// Whose records are on the disk.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Of {
     document: Run,
     actions: Run,
     /// The last activity in the history.
     history: Run,
+    /// Those whose final reports are saved apart from the campaign.
+    reports: heapless::Vec<Run, REPORTS_MAX>,
 }
 
 /// What there is to be saved.
@@ -182,10 +181,8 @@ impl Store {
             states,
             places: [(Slot::A, 1); Kind::ALL.len()],
             of: Of::default(),
-            reports: heapless::Vec::new(),
             job: None,
             begun: 0,
-            done: 0,
             failing: None,
             held: Held::new(),
         }

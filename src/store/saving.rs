@@ -46,7 +46,6 @@ pub(super) struct Running {
     kinds: heapless::Vec<Kind, { Kind::ALL.len() }>,
     /// What is on the disk when it is done.
     of: Of,
-    reports: heapless::Vec<Run, REPORTS_MAX>,
     /// The state that one of the writes holds, and which write that is.
     state: Option<(Run, bool)>,
     state_in: Option<Kind>,
@@ -122,13 +121,7 @@ impl Store {
         if !self.is_on || self.job.is_some() || self.failing.as_ref().is_some_and(|failing| !failing.is_due(now.tick)) {
             return None;
         }
-        let mut job = Running {
-            kinds: heapless::Vec::new(),
-            of: self.of,
-            reports: self.reports.clone(),
-            state: None,
-            state_in: None,
-        };
+        let mut job = Running { kinds: heapless::Vec::new(), of: self.of.clone(), state: None, state_in: None };
         let mut drafts = Vec::with_capacity(Kind::ALL.len());
         // A record that holds the newest state is never replaced by one that does not.
         let is_due = self.is_changed() || self.of.history != self.last_ended();
@@ -167,7 +160,7 @@ impl Store {
         let run = campaign.run;
         let reports = self.draft_reports(content, job);
         // That they are delivered must not hold up the rest.
-        let is_last = self.failing.is_some() && job.reports.is_empty();
+        let is_last = self.failing.is_some() && job.of.reports.is_empty();
         let (first, last) = if is_last { (None, reports) } else { (reports, None) };
         drafts.extend(first);
         let ended = self.last_ended();
@@ -253,15 +246,15 @@ impl Store {
     fn draft_reports(&self, content: &Content<'_>, job: &mut Running) -> Option<Draft> {
         let own = content.campaign.map_or(Run::NONE, |campaign| campaign.run);
         let waiting = || content.session.found().take(REPORTS_MAX).map(|report| Run(report.number));
-        let is_missing = |run: &Run| *run != own && !self.reports.contains(run);
+        let is_missing = |run: &Run| *run != own && !self.of.reports.contains(run);
         if waiting().any(|run| is_missing(&run)) {
-            job.reports = waiting().collect();
+            job.of.reports = waiting().collect();
             return reports::encode(content.session.found());
         }
-        if self.reports.is_empty() || waiting().any(|run| self.reports.contains(&run)) {
+        if self.of.reports.is_empty() || waiting().any(|run| self.of.reports.contains(&run)) {
             return None;
         }
-        job.reports.clear();
+        job.of.reports.clear();
         reports::encode(core::iter::empty())
     }
 
@@ -284,7 +277,6 @@ impl Store {
     ) -> Written {
         let none = Written { is_failing: None, is_session_lost: false, is_gone: false };
         let Some(job) = self.job.take() else { return none };
-        self.done = self.begun;
         let was_failing = self.is_failing();
         let done = result.as_ref().map_or_else(|failure| failure.done, |()| job.kinds.len());
         self.note_written(&job, done);
@@ -331,7 +323,7 @@ impl Store {
                 Kind::Document => self.of.document = job.of.document,
                 Kind::Actions => self.of.actions = job.of.actions,
                 Kind::History => self.of.history = job.of.history,
-                Kind::Reports => self.reports.clone_from(&job.reports),
+                Kind::Reports => self.of.reports.clone_from(&job.of.reports),
                 Kind::State => self.states.must_be_alone = false,
                 Kind::Session => {}
             }
@@ -346,11 +338,15 @@ impl Store {
     fn forget_disk(&mut self) {
         self.places = [(Slot::A, 1); Kind::ALL.len()];
         self.of = Of::default();
-        self.reports.clear();
         self.states.saved.clear();
         self.states.on_disk = None;
         self.states.must_be_alone = false;
         self.states.goes_along = false;
+    }
+
+    /// How many jobs are over.
+    fn done(&self) -> u64 {
+        self.begun - u64::from(self.job.is_some())
     }
 
     /// By what it is known that all of now is saved.
@@ -358,13 +354,13 @@ impl Store {
         Ticket(match &self.job {
             Some(job) if job.has_state() && !self.is_changed() => self.begun,
             _ if self.is_saving() => self.begun + 1,
-            _ => self.done,
+            _ => self.done(),
         })
     }
 
     /// Whether that is saved, or cannot be at this moment.
     pub fn is_done(&self, ticket: Ticket) -> bool {
-        self.is_failing() || self.done >= ticket.0
+        self.is_failing() || self.done() >= ticket.0
     }
 
     /// Whatever waits to be written is tried at once.

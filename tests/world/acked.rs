@@ -7,6 +7,7 @@ use update_manager::model::time::{Now, Tick};
 use update_manager::model::{DomainIx, Phase};
 use update_manager::store::{Found, Store};
 
+use crate::broker::Taken;
 use crate::scenario::World;
 use crate::seen::{topic, From, Seen};
 
@@ -47,7 +48,7 @@ impl World {
     /// same course whose answer was saved.
     pub fn nothing_is_acknowledged_whose_save_is_lost(&self) {
         let Some(disk) = self.disk.as_ref().filter(|disk| !disk.is_unsound() && !self.is_unsaved()) else { return };
-        let Some((place, bytes)) = self.broker.taken.last() else { return };
+        let Some(Taken { topic: place, bytes, .. }) = self.broker.taken.last() else { return };
         let seen = Seen::new(0, From::Others, place, bytes, false);
         let is_desired = place == "deviceupdate/desiredstate";
         let agent = self.config.agents.iter().position(|agent| *place == topic(&agent.domain, "desiredstatefeedback"));
@@ -72,7 +73,7 @@ impl World {
         // The answer has led the domain on, and a start would wait for it once more. Of agents
         // that say a thing twice nobody knows which of the two it was; and what has started
         // over or was turned back meanwhile has not been led on by it.
-        let is_erratic = self.erratic.iter().any(|erratic| *place == topic(erratic, "desiredstatefeedback"));
+        let is_erratic = self.company.erratic.iter().any(|erratic| *place == topic(erratic, "desiredstatefeedback"));
         let led_on = now.domain(domain).filter(|part| part.state.is_forward() && !is_erratic);
         let course = led_on.map(|part| part.obligation.course);
         let was = working(then, domain).filter(|(phase, _)| seen.status() == phase.success().name());

@@ -413,7 +413,7 @@ fn a_refused_subscription_is_an_error_that_names_it() {
 #[test]
 fn bytes_may_come_one_by_one() {
     let mut world = World::offline(&configuration(&["one"], "")).joined_by(Obedient::new("one"));
-    world.read_max = 1;
+    world.link.read_max = 1;
     world.settle();
     world.backend_applies("a-1", &desired_state(&["one"]));
     assert_eq!(world.story("a-1"), DONE);

@@ -29,12 +29,18 @@ pub struct Broker {
     /// The same of those whose acknowledgement the manager did not get on an
     /// earlier link.
     unanswered: Vec<usize>,
-    /// Topic and payload of what the manager has acknowledged.
-    pub taken: Vec<(String, Bytes)>,
-    /// And when, in milliseconds.
-    pub taken_at: Vec<u64>,
+    /// What the manager has acknowledged.
+    pub taken: Vec<Taken>,
     session: Option<Session>,
     retained: BTreeMap<String, Vec<u8>>,
+}
+
+/// A message that the manager has acknowledged, and when.
+pub struct Taken {
+    pub topic: String,
+    pub bytes: Bytes,
+    /// In milliseconds.
+    pub at: u64,
 }
 
 /// What it keeps for the manager, on this link or past it.
@@ -62,7 +68,6 @@ impl Broker {
             withheld: Vec::new(),
             unanswered: Vec::new(),
             taken: Vec::new(),
-            taken_at: Vec::new(),
             session: None,
             retained: BTreeMap::new(),
         }
@@ -151,8 +156,7 @@ impl Broker {
                 let place = waiting.iter().position(|sent| sent.pkid == ack.pkid);
                 let taken = place.and_then(|place| waiting.remove(place));
                 if let Some(sent) = taken {
-                    self.taken.push((sent.topic, sent.payload));
-                    self.taken_at.push(at);
+                    self.taken.push(Taken { topic: sent.topic, bytes: sent.payload, at });
                 }
             }
             Packet::Subscribe(subscribe) => {

@@ -36,7 +36,7 @@ impl World {
         let mut answer = String::new();
         // What it says is saved first.
         let mut tries = 0;
-        while !self.manager.handle_console(self.clock(), &host, request.as_bytes(), &mut answer) {
+        while !self.manager.handle_console(self.clock.now(), &host, request.as_bytes(), &mut answer) {
             tries += 1;
             if tries > 20_000 {
                 return None;
@@ -304,7 +304,7 @@ fn an_activity_that_goes_on_after_a_restart_has_one_entry() {
     world.run_for(120_000);
     let history = world.asks(r#"{"command":"history","json":true}"#).0;
     assert_eq!(history["data"]["history"].as_array().unwrap().len(), 1);
-    assert_eq!(history["data"]["history"][0]["begun"], crate::scenario::EPOCH);
+    assert_eq!(history["data"]["history"][0]["begun"], crate::clock::EPOCH);
     let status = world.asks(r#"{"command":"status","json":true}"#).0;
     assert_eq!(status["data"]["counters"]["resumed"], 1);
 }

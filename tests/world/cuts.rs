@@ -422,5 +422,5 @@ fn a_slow_disk_delays_the_activity_and_not_the_loop() {
     shape.lead(&mut world);
     assert_eq!(world.story("a-1").last().unwrap(), "COMPLETED");
     assert!(ends(&world)[0].at > 100_000);
-    assert_eq!(world.losses, 0);
+    assert_eq!(world.link.losses, 0);
 }

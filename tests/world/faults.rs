@@ -389,8 +389,7 @@ fn ends_of_first() -> [&'static str; 1] {
 
 /// When the manager acknowledged the messages on this topic.
 fn acknowledged_at(world: &World, topic: &str) -> Vec<u64> {
-    let all = world.broker.taken.iter().zip(&world.broker.taken_at);
-    all.filter(|((name, _), _)| name == topic).map(|(_, at)| *at).collect()
+    world.broker.taken.iter().filter(|taken| taken.topic == topic).map(|taken| taken.at).collect()
 }
 
 const IDENTIFIED: &str = concat!(

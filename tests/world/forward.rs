@@ -75,7 +75,7 @@ pub fn no_command_that_leads_forward_goes_out_twice_in_a_course(world: &World) -
         return None;
     }
     let phases = phases(world);
-    let mut known = world.config.agents.iter().filter(|agent| !world.erratic.contains(&agent.domain.as_str()));
+    let mut known = world.config.agents.iter().filter(|agent| !world.company.erratic.contains(&agent.domain.as_str()));
     known.find_map(|agent| of_domain(world, &agent.domain, &phases))
 }
 
@@ -99,8 +99,8 @@ fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>)
     let [state, command, feedback] =
         ["desiredstate", "desiredstate/command", "desiredstatefeedback"].map(|sub| topic(domain, sub));
     // What the manager has not acknowledged it may have taken, or may have lost.
-    let taken = world.broker.taken.iter().zip(&world.broker.taken_at).filter(|((topic, _), _)| *topic == feedback);
-    let taken: BTreeMap<&[u8], u64> = taken.map(|((_, bytes), at)| (&bytes[..], *at)).collect();
+    let taken = world.broker.taken.iter().filter(|taken| taken.topic == feedback);
+    let taken: BTreeMap<&[u8], u64> = taken.map(|taken| (&taken.bytes[..], taken.at)).collect();
     let mut ways: BTreeMap<&str, Way> = BTreeMap::new();
     for (place, seen) in world.broker.seen.iter().enumerate() {
         if seen.from == From::Manager && !seen.again {
@@ -135,7 +135,7 @@ fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>)
 /// Whether what is decided goes out at once.
 fn is_exact(world: &World) -> bool {
     let is_fast = world.disk.as_ref().map_or(true, |disk| disk.slowest_ms == 0);
-    is_fast && world.losses as usize <= world.power.cuts.len()
+    is_fast && world.link.losses as usize <= world.power.cuts.len()
 }
 
 impl Way {

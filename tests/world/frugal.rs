@@ -14,6 +14,7 @@ use update_manager::wire::{desired_state, encode, feedback, inventory as wire_in
 use crate::actors::{desired_state as desired, inventory, Obedient, Owner};
 use crate::heap;
 use crate::scenario::World;
+use crate::settings::led_by;
 
 #[test]
 #[should_panic = "the engine takes memory from the heap"]
@@ -30,8 +31,10 @@ fn a_policy_that_takes_memory_is_found_out() {
         }
     }
     let policies = Policies::only(Greedy(RefCell::default()));
-    let mut world = World::led_by(policies, &["one"], "").joined_by(Obedient::paced("one", 500));
-    pass_activity(&mut world, 0);
+    led_by(policies, || {
+        let mut world = World::plain(&["one"]).joined_by(Obedient::paced("one", 500));
+        pass_activity(&mut world, 0);
+    });
 }
 
 /// Everybody in one world: agents, an owner who is asked.

@@ -1,11 +1,11 @@
 //! The power that is cut, and the disk that outlives it.
 
 use update_manager::manager::Manager;
-use update_manager::model::time::{Now, Tick};
+use update_manager::model::time::Now;
 
 use crate::disk::{Disk, Fate, Step};
 use crate::heap;
-use crate::scenario::{World, EPOCH, START};
+use crate::scenario::World;
 
 /// Moments at which the power can be cut.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,7 +89,7 @@ impl World {
         self.power.off_until = Some(self.now() + outage.down_ms);
         self.fall_off();
         if outage.agents_too {
-            self.agents_fall_off();
+            self.company.fall_off(&self.clock);
         }
         self.power_up_if_due();
     }
@@ -101,12 +101,13 @@ impl World {
 
     /// A new process starts from what is on the disk; whether it did.
     pub fn power_up_if_due(&mut self) -> bool {
-        let (Some(disk), true) = (&mut self.disk, self.power.off_until.is_some_and(|at| at <= self.now)) else {
+        let (Some(disk), true) = (&mut self.disk, self.power.off_until.is_some_and(|at| at <= self.clock.elapsed))
+        else {
             return false;
         };
         let found = disk.load();
         self.power.off_until = None;
-        let now = Now { tick: Tick(START + self.now), wall: (EPOCH + self.now).saturating_add_signed(self.wall_ms) };
+        let now = self.clock.now();
         self.manager = self.start(now);
         let boot = [self.power.boot; 16];
         self.manager.resume(now, boot, &found, false);
@@ -128,23 +129,22 @@ impl World {
     pub fn drive_disk(&mut self) -> bool {
         let Some(disk) = &mut self.disk else { return false };
         if disk.is_idle() {
-            let now =
-                Now { tick: Tick(START + self.now), wall: (EPOCH + self.now).saturating_add_signed(self.wall_ms) };
+            let now = self.clock.now();
             let before = heap::so_far();
             if let Some(job) = heap::of_manager(|| self.manager.poll_write(now)) {
                 // What is saved goes to another thread: two lists, and each record.
                 assert!(heap::so_far().calls - before.calls <= 2 + job.writes.len() as u64);
-                disk.begin(self.now, job);
+                disk.begin(self.clock.elapsed, job);
             }
         }
-        let done = match disk.poll(self.now) {
+        let done = match disk.poll(self.clock.elapsed) {
             Step::Idle => return false,
             Step::Due if self.pass(Moment::Write) => None,
-            Step::Due => self.disk.as_mut().and_then(|disk| disk.write(self.now)),
+            Step::Due => self.disk.as_mut().and_then(|disk| disk.write(self.clock.elapsed)),
             Step::Done(result) => Some(result),
         };
         if let Some(result) = done {
-            let now = self.clock();
+            let now = self.clock.now();
             heap::of_manager(|| self.manager.handle_written(now, result));
             let fails = self.manager.failure().is_some();
             self.power.is_unsaved = fails || self.power.is_unsaved && !self.manager.is_saved();
@@ -153,6 +153,6 @@ impl World {
     }
 
     fn start(&self, now: Now) -> Manager {
-        crate::settings::manager(&self.config, &self.accepted, self.policies.clone(), self.disk.is_some(), now)
+        crate::settings::manager(&self.config, &self.accepted, self.disk.is_some(), now)
     }
 }

@@ -66,7 +66,7 @@ fn config(random: &mut Random, domains: &[&str], is_twin: bool, is_calm: bool) -
 /// Anybody serves the domain; in a calm world somebody who does the work.
 fn join(mut world: World, domain: &'static str, random: &mut Random, is_calm: bool) -> World {
     if !is_calm && random.percent(50) {
-        world.erratic.push(domain);
+        world.company.erratic.push(domain);
         return world.joined_by(Erratic::new(domain, Random::new(random.next())));
     }
     let kind = random.of(&Kind::ALL);
@@ -74,7 +74,7 @@ fn join(mut world: World, domain: &'static str, random: &mut Random, is_calm: bo
     if kind == Kind::SelfUpdate {
         // It takes no desired state while it cleans up, which is not waited for that long.
         manner.work_ms = manner.work_ms.min(700);
-        world.needs_broker |= is_calm;
+        world.company.needs_broker |= is_calm;
     }
     if kind == Kind::Silent {
         manner.work_ms = random.of(&[25_000, 130_000]);
@@ -123,7 +123,7 @@ impl Course {
         // A cut in the very first write of a state.
         world.expects_error("what was saved of it cannot be read");
         world.expects_error("is moved aside");
-        world.read_max = random.of(&[1, 13, 4096, usize::MAX]);
+        world.link.read_max = random.of(&[1, 13, 4096, usize::MAX]);
         for domain in DOMAINS {
             // Those that are not configured may be later.
             world = join(world, domain, &mut random, is_calm);
@@ -284,7 +284,7 @@ impl Course {
             30..=49 => self.owner(),
             50..=59 => self.world.cut(),
             // A CLEANUP whose wait is over before it goes out meets the next desired state.
-            60..=65 if self.world.needs_broker => {}
+            60..=65 if self.world.company.needs_broker => {}
             60..=65 => self.world.broker_goes(),
             66..=79 => self.world.broker.reachable = true,
             // The agents would get what is not acknowledged twice.
@@ -293,7 +293,7 @@ impl Course {
             90..=92 => self.world.backend_asks("get"),
             93..=94 if !self.is_calm() => self.world.broker.forget_session(),
             93..=94 => {}
-            95..=96 => self.world.wall_ms = self.random.below(1 << 40) as i64 - (1 << 39),
+            95..=96 => self.world.clock.wall_ms = self.random.below(1 << 40) as i64 - (1 << 39),
             97 => self.edge_says("other"),
             98 => self.edge_speaks(),
             _ => self.reboot_fails(),

@@ -1,81 +1,46 @@
 //! A world and what can be done in it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use log::Level;
 use update_manager::config::Config;
-use update_manager::engine::Policies;
 use update_manager::manager::Manager;
-use update_manager::model::time::{Now, Tick};
-use update_manager::mqtt::{LinkWish, Reason};
 
-use crate::actors::{Actor, Nobody, Said};
+use crate::actors::Actor;
 use crate::broker::Broker;
 use crate::checked::Accepted;
+use crate::clock::Clock;
+use crate::company::Company;
 use crate::disk::Disk;
 use crate::heap;
 use crate::journal;
+use crate::link::Link;
 use crate::power::{Moment, Power};
-use crate::seen::{topic, From};
+use crate::seen::topic;
 pub use crate::settings::configuration;
 use crate::settings::{manager, parse, resume_after_ms};
 use crate::wire;
 
-/// The wall clock when the world begins.
-pub const EPOCH: u64 = 1_700_000_000_000;
-
-/// What the monotonic clock shows then.
-pub const START: u64 = 10_000;
-
 /// Steps at one moment past which the manager would spin. Each may be a byte.
 const STEPS_MAX: usize = 1_000_000;
-
-/// Bytes of a read below which it is one piece of a packet.
-const PIECE: usize = 1_000;
-
-/// What is to be said, and the place of the actor who says it.
-struct Planned {
-    actor: usize,
-    said: Said,
-}
 
 /// A manager, and all around it.
 pub struct World {
     pub config: Config,
-    pub broker: Broker,
-    pub accepted: Accepted,
-    /// When reboots were triggered.
-    pub reboots: Vec<u64>,
-    /// Most bytes that one read takes.
-    pub read_max: usize,
-    /// What the wall clock shows besides the time that went by.
-    pub wall_ms: i64,
     /// How long a suspicion lasts before a domain is repaired.
     pub resume_after_ms: u64,
-    /// Domains whose agents may say a thing twice: what answers what is not to be seen.
-    pub erratic: Vec<&'static str>,
-    /// An agent takes a desired state only when idle: the broker is not to be away.
-    pub needs_broker: bool,
-    /// Where the manager writes; made once.
-    out: Vec<u8>,
-    /// Links that the manager lost.
-    pub losses: u32,
+    pub clock: Clock,
+    pub broker: Broker,
+    pub link: Link,
+    pub company: Company,
     /// Where activities are saved; none: they are not.
     pub disk: Option<Disk>,
     pub power: Power,
-    /// What leads activities.
-    pub(crate) policies: Policies,
     pub(crate) manager: Manager,
-    pub(crate) now: u64,
-    is_up: bool,
-    actors: Vec<Box<dyn Actor>>,
-    /// Messages of `broker.seen` that the actors have heard.
-    heard: usize,
-    /// What is to be said, by time and order.
-    agenda: BTreeMap<(u64, usize), Planned>,
-    planned: usize,
+    pub accepted: Accepted,
+    /// When reboots were triggered.
+    pub reboots: Vec<u64>,
     excused: Vec<&'static str>,
 }
 
@@ -84,7 +49,7 @@ impl World {
     pub fn new(config: &str) -> World {
         let mut world = World::offline(config);
         world.settle();
-        assert!(world.is_up, "connected");
+        assert!(world.link.is_up, "connected");
         world
     }
 
@@ -105,53 +70,31 @@ impl World {
 
     /// The same with a disk, or without one.
     pub fn begin(text: &str, disk: Option<Disk>) -> World {
-        World::begin_led_by(Policies::default(), text, disk)
-    }
-
-    /// The same as `with`, led by these policies.
-    pub fn led_by(policies: Policies, domains: &[&str], more: &str) -> World {
-        let mut world = World::begin_led_by(policies, &configuration(domains, more), None);
-        world.settle();
-        world
-    }
-
-    /// The same as `begin`, led by these policies.
-    pub fn begin_led_by(policies: Policies, text: &str, disk: Option<Disk>) -> World {
         journal::start();
         let config = parse(text);
         let resume_after_ms = resume_after_ms(text, config.phase_timeout_ms);
         let accepted: Accepted = Rc::new(RefCell::new(Vec::new()));
-        let now = Now { tick: Tick(START), wall: EPOCH };
-        let manager = manager(&config, &accepted, policies.clone(), disk.is_some(), now);
+        let clock = Clock::default();
+        let manager = manager(&config, &accepted, disk.is_some(), clock.now());
         World {
             config,
-            broker: Broker::new(),
-            accepted,
-            reboots: Vec::new(),
-            read_max: usize::MAX,
-            wall_ms: 0,
             resume_after_ms,
-            erratic: Vec::new(),
-            needs_broker: false,
-            out: vec![0; 4096],
-            losses: 0,
+            clock,
+            broker: Broker::new(),
+            link: Link::new(),
+            company: Company::default(),
             disk,
             power: Power::default(),
-            policies,
             manager,
-            now: 0,
-            is_up: false,
-            actors: Vec::new(),
-            heard: 0,
-            agenda: BTreeMap::new(),
-            planned: 0,
+            accepted,
+            reboots: Vec::new(),
             excused: Vec::new(),
         }
     }
 
     /// Somebody who answers on their own.
     pub fn joined_by(mut self, actor: impl Actor + 'static) -> World {
-        self.actors.push(Box::new(actor));
+        self.company.join(actor);
         self.settle();
         self
     }
@@ -163,17 +106,12 @@ impl World {
 
     /// Milliseconds since the world began.
     pub fn now(&self) -> u64 {
-        self.now
+        self.clock.elapsed
     }
 
     /// What a peer's wall clock shows, in milliseconds.
     pub fn wall(&self) -> u64 {
-        EPOCH + self.now
-    }
-
-    pub(crate) fn clock(&self) -> Now {
-        let wall = (EPOCH + self.now).saturating_add_signed(self.wall_ms);
-        Now { tick: Tick(START + self.now), wall }
+        self.clock.wall()
     }
 }
 
@@ -181,30 +119,30 @@ impl World {
 impl World {
     /// Lets so many milliseconds go by.
     pub fn run_for(&mut self, ms: u64) {
-        let end = self.now + ms;
+        let end = self.clock.elapsed + ms;
         loop {
             self.settle();
-            let planned = self.agenda.first_key_value().map(|((at, _), _)| *at);
-            let due = self.manager.poll_timeout().map(|tick| tick.0 - START).filter(|_| !self.is_off());
+            let said = self.company.due();
+            let due = self.manager.poll_timeout().map(Clock::elapsed_at).filter(|_| !self.is_off());
             let write = self.disk.as_ref().and_then(Disk::poll_timeout);
-            match [planned, due, write, self.power.off_until].into_iter().flatten().min().filter(|at| *at <= end) {
-                Some(at) => self.now = self.now.max(at),
+            match [said, due, write, self.power.off_until].into_iter().flatten().min().filter(|at| *at <= end) {
+                Some(at) => self.clock.elapsed = self.clock.elapsed.max(at),
                 None => break,
             }
         }
-        self.now = end;
+        self.clock.elapsed = end;
         self.settle();
     }
 
     /// Hands a message to the broker.
     pub fn publish(&mut self, topic: &str, bytes: impl AsRef<[u8]>) {
-        self.broker.publish(self.now, topic, bytes.as_ref(), false);
+        self.broker.publish(self.clock.elapsed, topic, bytes.as_ref(), false);
         self.settle();
     }
 
     /// Hands a message to the broker, which is to keep it.
     pub fn publish_retained(&mut self, topic: &str, bytes: impl AsRef<[u8]>) {
-        self.broker.publish(self.now, topic, bytes.as_ref(), true);
+        self.broker.publish(self.clock.elapsed, topic, bytes.as_ref(), true);
         self.settle();
     }
 
@@ -266,30 +204,30 @@ impl World {
 
     /// Waits until the manager is connected; it backs off to at most 30 s.
     pub fn await_link(&mut self) {
-        let until = self.now + 31_000;
-        while !self.is_up && self.now < until {
+        let until = self.clock.elapsed + 31_000;
+        while !self.link.is_up && self.clock.elapsed < until {
             self.run_for(100);
         }
-        assert!(self.is_up, "the manager comes back");
+        assert!(self.link.is_up, "the manager comes back");
     }
 
     /// The process is told to end.
     pub fn terminate(&mut self) {
-        let now = self.clock();
+        let now = self.clock.now();
         self.manager.handle_terminate(now);
         self.settle();
     }
 
     /// The reboot that was triggered did not come to pass.
     pub fn reboot_fails(&mut self) {
-        let now = self.clock();
+        let now = self.clock.now();
         self.manager.handle_reboot_failed(now);
         self.settle();
     }
 
     /// Whether an activity runs, its end is not told yet, or somebody is about to say something.
     pub fn is_busy(&self) -> bool {
-        self.manager.is_busy() || !self.agenda.is_empty()
+        self.manager.is_busy() || self.company.due().is_some()
     }
 
     pub fn is_ended(&self) -> bool {
@@ -306,7 +244,7 @@ impl World {
                     false => return,
                 }
             }
-            let now = self.clock();
+            let now = self.clock.now();
             let is_due = self.manager.poll_timeout().is_some_and(|due| due <= now.tick);
             if is_due {
                 heap::of_manager(|| self.manager.handle_timeout(now));
@@ -315,7 +253,7 @@ impl World {
                 }
             }
             if self.manager.poll_reboot() {
-                self.reboots.push(self.now);
+                self.reboots.push(self.clock.elapsed);
             }
             if self.drive_disk() {
                 continue;
@@ -329,160 +267,31 @@ impl World {
         panic!("the manager does not come to rest");
     }
 
-    fn follow_wish(&mut self) -> bool {
-        let now = self.clock();
-        match self.manager.poll_link(now) {
-            LinkWish::Open if self.broker.reachable => {
-                self.is_up = true;
-                heap::of_manager(|| self.manager.handle_link_up(now));
-                true
-            }
-            LinkWish::Open => {
-                self.manager.handle_link_down(now);
-                true
-            }
-            LinkWish::Close(_) if !self.is_up => false,
-            LinkWish::Close(reason) => {
-                // What the shell does with it.
-                if reason != Reason::Disconnected {
-                    log::warn!("connection closed: {reason}");
-                }
-                self.lose();
-                true
-            }
-            LinkWish::Wait(_) | LinkWish::Keep => false,
-        }
-    }
-
-    fn lose(&mut self) {
-        if self.is_up {
-            self.is_up = false;
-            self.losses += 1;
-            self.broker.handle_link_down();
-            let now = self.clock();
-            heap::of_manager(|| self.manager.handle_link_down(now));
-        }
-    }
-
-    /// The manager is gone, and its link with it.
-    pub(crate) fn fall_off(&mut self) {
-        self.losses += u32::from(core::mem::take(&mut self.is_up));
-        self.broker.handle_link_down();
-    }
-
-    /// The agents are gone for a moment, and what they were about to say.
-    pub(crate) fn agents_fall_off(&mut self) {
-        self.agenda.clear();
-        (0..self.actors.len()).for_each(|place| self.restart(place));
-    }
-
     /// The process of this domain's agent ends and starts anew.
     pub fn agent_crashes(&mut self, domain: &str) {
-        let place = self.agent(domain);
-        self.agenda.retain(|_, planned| planned.actor != place);
-        self.restart(place);
+        self.company.crash(&self.clock, domain);
         self.settle();
     }
 
     /// The connection of this domain's agent is lost and made again.
     pub fn agent_reconnects(&mut self, domain: &str) {
-        let (place, wall) = (self.agent(domain), self.wall());
-        let said = self.actors[place].handle_reconnect(wall);
-        said.into_iter().for_each(|said| self.plan(place, said));
+        self.company.reconnect(&self.clock, domain);
         self.settle();
     }
 
     /// The process of this domain's agent ends for good.
     pub fn agent_dies(&mut self, domain: &str) {
-        let place = self.agent(domain);
-        self.agenda.retain(|_, planned| planned.actor != place);
-        self.actors[place] = Box::new(Nobody);
+        self.company.die(domain);
     }
 
-    fn agent(&self, domain: &str) -> usize {
-        self.actors.iter().position(|actor| actor.domain() == domain).expect("an agent of this domain")
-    }
-
-    fn restart(&mut self, place: usize) {
-        let wall = self.wall();
-        let said = self.actors[place].handle_crash(wall);
-        said.into_iter().for_each(|said| self.plan(place, said));
-    }
-
-    fn exchange(&mut self) -> bool {
-        let now = self.clock();
-        let mut moved = false;
-        while self.read(now) {
-            moved = true;
-            // Of pieces as many as make a packet: each alone changes nothing.
-            if heap::of_manager(|| self.manager.handle_events(now)) || self.read_max >= PIECE {
-                break;
-            }
-        }
-        moved |= heap::of_manager(|| self.manager.handle_events(now));
-        if moved && self.pass(Moment::Received) {
-            return true;
-        }
-        while self.is_up {
-            let n = heap::of_manager(|| self.manager.poll_transmit(now, &mut self.out));
-            if n == 0 {
-                break;
-            }
-            let sent = self.out[..n].to_vec();
-            for packet in self.broker.packets(&sent) {
-                let taken = self.broker.taken.len();
-                self.broker.handle(self.now, packet);
-                if self.broker.taken.len() > taken {
-                    heap::of_world(|| self.nothing_is_acknowledged_whose_save_is_lost());
-                }
-                if self.pass(Moment::Sent) {
-                    return true;
-                }
-            }
-            moved = true;
-        }
-        moved
-    }
-
-    /// Reads once; whether there was anything.
-    fn read(&mut self, now: Now) -> bool {
-        if !self.is_up {
-            return false;
-        }
-        let room = heap::of_manager(|| self.manager.receive_buffer());
-        let packet = if self.disk.is_some() { self.broker.packet() } else { usize::MAX };
-        let len = room.len().min(self.read_max).min(packet);
-        let read = self.broker.read(&mut room[..len]);
-        heap::of_manager(|| self.manager.handle_received(now, read));
-        read > 0
-    }
-
-    /// The actors hear what is new, and make up their minds.
     fn listen(&mut self) {
-        let wall = self.wall();
-        while let Some(seen) = self.broker.seen.get(self.heard) {
-            self.heard += 1;
-            if seen.from == From::Manager {
-                let answers = self.actors.iter_mut().map(|actor| actor.handle(seen, wall));
-                let answers: Vec<(usize, Vec<Said>)> = answers.enumerate().collect();
-                for (actor, all) in answers {
-                    all.into_iter().for_each(|said| self.plan(actor, said));
-                }
-            }
-        }
-    }
-
-    /// Something is to be said later.
-    fn plan(&mut self, actor: usize, said: Said) {
-        self.planned += 1;
-        self.agenda.insert((self.now + said.after_ms, self.planned), Planned { actor, said });
+        self.company.listen(&self.clock, &self.broker.seen);
     }
 
     /// Says the next thing that is due; whether there was one.
     fn speak(&mut self) -> bool {
-        let due = self.agenda.first_entry().filter(|entry| entry.key().0 <= self.now);
-        let Some(Planned { said, .. }) = due.map(|entry| entry.remove()) else { return false };
-        self.broker.publish(self.now, &said.topic, &said.bytes, said.retain);
+        let Some(said) = self.company.poll(&self.clock) else { return false };
+        self.broker.publish(self.clock.elapsed, &said.topic, &said.bytes, said.retain);
         true
     }
 }

@@ -130,7 +130,7 @@ fn many_subscriptions_are_taken_back_bit_by_bit() {
         topics.filter(|topic| world.broker.has_filter(topic)).count()
     };
     assert_eq!((count(&names), count(&others)), (0, 64));
-    assert_eq!(world.losses, 1, "no link was lost but with the process");
+    assert_eq!(world.link.losses, 1, "no link was lost but with the process");
 }
 
 #[test]
@@ -205,12 +205,12 @@ fn a_subscription_of_which_nothing_is_known_is_taken_back_when_a_message_comes_b
     assert_eq!(has(&world, &gone), gone);
     // More than there is room for among the requests to the broker.
     let topics = gone.iter().cycle().take(400);
-    topics.for_each(|topic| world.broker.publish(world.now, topic, b"{}", false));
+    topics.for_each(|topic| world.broker.publish(world.clock.elapsed, topic, b"{}", false));
     world.run_for(100);
     world.publish(gone[1], "{}");
     world.run_for(100);
     assert_eq!(has(&world, &gone), [""; 0]);
-    assert_eq!(world.losses, 1, "no link was lost but with the process");
+    assert_eq!(world.link.losses, 1, "no link was lost but with the process");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! How the manager is configured.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -13,9 +14,22 @@ use update_manager::shell;
 
 use crate::checked::{Accepted, Checked};
 
+thread_local! {
+    static POLICIES: RefCell<Policies> = RefCell::default();
+}
+
+/// Has all managers that start meanwhile in this thread led by these policies.
+pub fn led_by<T>(policies: Policies, act: impl FnOnce() -> T) -> T {
+    let before = POLICIES.with(|current| current.replace(policies));
+    let result = act();
+    POLICIES.with(|current| current.replace(before));
+    result
+}
+
 /// A manager that has just started, and saves its activities or does not.
-pub fn manager(config: &Config, accepted: &Accepted, policies: Policies, is_saved: bool, now: Now) -> Manager {
-    let mut engine = Engine::new(shell::settings(config, is_saved), policies);
+pub fn manager(config: &Config, accepted: &Accepted, is_saved: bool, now: Now) -> Manager {
+    let mut engine =
+        Engine::new(shell::settings(config, is_saved), POLICIES.with(|policies| policies.borrow().clone()));
     engine.observe(Rc::new(Checked::new(Rc::clone(accepted))));
     let options = options(config, is_saved);
     assert_eq!(options.check(), Ok(()));

@@ -74,7 +74,7 @@ fn a_clock_of_the_managers_that_is_set_changes_no_wait() {
         let mut world = World::plain(&["one"]).joined_by(Obedient::paced("one", 50_000));
         world.backend_applies("a-1", &desired_state(&["one"]));
         world.run_for(120_000);
-        world.wall_ms = set;
+        world.clock.wall_ms = set;
         world.run_for(1_000_000);
         assert_eq!(world.last("a-1").status, "COMPLETED");
         let running = world.reports("a-1").iter().filter(|report| report.status == "RUNNING").count();

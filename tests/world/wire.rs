@@ -89,7 +89,7 @@ fn is_command(topic: &str) -> bool {
 /// desired state once more, then the command that was owed, or CLEANUP if a failure
 /// that was kept counts after all; and CLEANUP and ROLLBACK may come twice.
 fn in_turn(world: &World) -> Option<String> {
-    if world.losses > 0 {
+    if world.link.losses > 0 {
         // What waited for the link comes all at once.
         return None;
     }

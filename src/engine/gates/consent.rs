@@ -1,4 +1,4 @@
-//! The owner's consent to a phase (docs/protocol.md, "The activity").
+//! The owner's consent to a phase (docs/protocol.md, "The activity", step 6).
 //!
 //! The owner is asked once for a phase, when the first domain needs it; the answer holds
 //! for all. A question that no domain waits for any more is withdrawn.

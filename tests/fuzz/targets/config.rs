@@ -14,8 +14,8 @@ use update_manager::config::keys::{Kind, AGENT_KEYS, KEYS};
 use update_manager::config::show::check_config;
 use update_manager::config::{load, unusable, Error, Loaded, Order};
 use update_manager::limits::{CONFIG_WARNINGS_MAX, DOMAINS_MAX, KEEP_ALIVE_MS_MAX};
-use update_manager::mqtt::Options;
 use update_manager::manager::will;
+use update_manager::mqtt::Options;
 use update_manager::wire::topic::Topics;
 use update_manager_fuzz::{pieces, SEPARATOR};
 

@@ -119,17 +119,23 @@ enum Step {
     Terminate,
 }
 
+/// What the engine waits for; it goes with the process.
+#[derive(Default)]
+struct Pending {
+    timers: [Option<Tick>; TimerKind::ALL.len()],
+    awaits_delivery: bool,
+    rebooted: bool,
+}
+
 struct Course {
     settings: Settings,
     engine: Engine,
     check: Check,
     now: Tick,
-    timers: [Option<Tick>; TimerKind::ALL.len()],
+    pending: Pending,
     out: Effects,
     /// What each domain was last told, to answer to.
     owes: [Option<Status>; DOMAINS_MAX],
-    awaits_delivery: bool,
-    rebooted: bool,
     activity: u8,
     /// How often more actions than there may be can still come: it takes long.
     floods: usize,
@@ -192,11 +198,9 @@ impl Course {
             engine: Engine::new(settings, Policies::default()),
             check: Check::new(),
             now: Tick(u64::from(plan.start)),
-            timers: [None; TimerKind::ALL.len()],
+            pending: Pending::default(),
             out: Effects::new(),
             owes: [None; DOMAINS_MAX],
-            awaits_delivery: false,
-            rebooted: false,
             activity: 0,
             floods: usize::from(plan.start.is_multiple_of(16)),
             finals: 0,
@@ -205,55 +209,26 @@ impl Course {
     }
 
     fn take(&mut self, step: &Step) {
-        let said = |activity: u8| Text::parse(ACTIVITIES[usize::from(activity) % 4]).expect("a text");
         match *step {
             Step::DesiredState { activity, timestamp, crc, domains, unserved } => {
                 self.apply(activity % 4, timestamp, crc, domains, unserved);
             }
-            Step::AnswerAll { actions } => {
-                for domain in 0..DOMAINS_MAX {
-                    if let Some(status) = self.owes[domain].take() {
-                        self.say(255 - domain as u8, self.activity, status, "", actions % 4, None);
-                    }
-                }
-            }
+            Step::AnswerAll { actions } => self.answer_all(actions),
             Step::Answer { domain, actions } => {
                 let status = self.owes[ix(domain).place()].unwrap_or(Status::Identified);
                 self.say(domain, self.activity, status, "", actions % 4, None);
             }
-            Step::Fail { domain, words } => {
-                let status = match self.owes[ix(domain).place()] {
-                    Some(Status::Identified) => Status::IdentificationFailed,
-                    Some(Status::UpdateSuccess) => Status::UpdateFailure,
-                    Some(Status::CleanupSuccess) => Status::CleanupFailure,
-                    Some(Status::RollbackSuccess) => Status::RollbackFailure,
-                    _ => Status::DownloadFailure,
-                };
-                self.say(domain, self.activity, status, if words { r"no \ud83d\ude00" } else { "" }, 0, None);
-            }
+            Step::Fail { domain, words } => self.fail(domain, if words { r"no \ud83d\ude00" } else { "" }),
             Step::Feedback { domain, activity, status, actions, past_limit } => {
                 let past_limit = past_limit.then_some(Limit::Actions);
-                self.say(
-                    domain,
-                    activity,
-                    Status::ALL[usize::from(status) % Status::ALL.len()],
-                    "w",
-                    actions,
-                    past_limit,
-                );
+                self.say(domain, activity, one_of_all(status), "w", actions, past_limit);
             }
             Step::Flood { domain, status } => {
-                self.say(
-                    domain,
-                    self.activity,
-                    Status::ALL[usize::from(status) % Status::ALL.len()],
-                    "",
-                    u8::MAX,
-                    None,
-                );
+                self.say(domain, self.activity, one_of_all(status), "", u8::MAX, None);
             }
             Step::Consent { activity, approved } => {
-                let _ = self.handle(Event::ConsentReply(said(activity), approved));
+                let activity = Text::parse(ACTIVITIES[usize::from(activity) % 4]).expect("a text");
+                let _ = self.handle(Event::ConsentReply(activity, approved));
             }
             Step::Fire => drop(self.fire()),
             Step::Pass { ms } => self.pass(ms.into()),
@@ -263,34 +238,58 @@ impl Course {
                 let link = [Link::Down, Link::Kept, fresh, Link::Subscribed][usize::from(state % 4)];
                 assert_eq!(self.handle(Event::Link(link)), Ok(()));
             }
-            Step::Delivered if core::mem::take(&mut self.awaits_delivery) => {
+            Step::Delivered if core::mem::take(&mut self.pending.awaits_delivery) => {
                 assert_eq!(self.handle(Event::Delivered), Ok(()));
             }
-            Step::RebootFailed if core::mem::take(&mut self.rebooted) => {
+            Step::RebootFailed if core::mem::take(&mut self.pending.rebooted) => {
                 assert_eq!(self.handle(Event::RebootFailed), Ok(()));
                 assert!(self.engine.waiting_on() == WaitingOn::Nothing);
             }
             Step::Delivered | Step::RebootFailed => {}
             Step::Settled => assert_eq!(self.handle(Event::Settled), Ok(())),
             Step::Hello { domain } => assert_eq!(self.handle(Event::Hello(ix(domain))), Ok(())),
-            Step::Cancel { force } => {
-                let was_running = self.check.is_running();
-                if let Err(rejected) = self.handle(Event::Cancel(force)) {
-                    assert_eq!(rejected == Rejected::NotRunning, !was_running);
-                }
-            }
-            Step::Hold { hold } => {
-                let is_held = self.engine.reboot() == Reboot::Held;
-                match self.handle(Event::HoldReboot(hold)) {
-                    Ok(()) => assert_eq!(self.engine.reboot() == Reboot::Held, hold),
-                    Err(rejected) => assert!(rejected == Rejected::NoReboot && !(is_held && !hold)),
-                }
-            }
+            Step::Cancel { force } => self.cancel(force),
+            Step::Hold { hold } => self.hold(hold),
             Step::Restart { has_booted } => self.restart(has_booted),
             Step::Terminate => {
                 assert_eq!(self.handle(Event::Terminate), Ok(()));
                 assert!(!self.check.is_running());
             }
+        }
+    }
+
+    fn answer_all(&mut self, actions: u8) {
+        for domain in 0..DOMAINS_MAX {
+            if let Some(status) = self.owes[domain].take() {
+                self.say(255 - domain as u8, self.activity, status, "", actions % 4, None);
+            }
+        }
+    }
+
+    /// The domain says that it could not do what it was told last.
+    fn fail(&mut self, domain: u8, words: &str) {
+        let status = match self.owes[ix(domain).place()] {
+            Some(Status::Identified) => Status::IdentificationFailed,
+            Some(Status::UpdateSuccess) => Status::UpdateFailure,
+            Some(Status::CleanupSuccess) => Status::CleanupFailure,
+            Some(Status::RollbackSuccess) => Status::RollbackFailure,
+            _ => Status::DownloadFailure,
+        };
+        self.say(domain, self.activity, status, words, 0, None);
+    }
+
+    fn cancel(&mut self, force: bool) {
+        let was_running = self.check.is_running();
+        if let Err(rejected) = self.handle(Event::Cancel(force)) {
+            assert_eq!(rejected == Rejected::NotRunning, !was_running);
+        }
+    }
+
+    fn hold(&mut self, hold: bool) {
+        let is_held = self.engine.reboot() == Reboot::Held;
+        match self.handle(Event::HoldReboot(hold)) {
+            Ok(()) => assert_eq!(self.engine.reboot() == Reboot::Held, hold),
+            Err(rejected) => assert!(rejected == Rejected::NoReboot && !(is_held && !hold)),
         }
     }
 
@@ -301,8 +300,7 @@ impl Course {
         self.begun += usize::from(!campaign.is_running() && !campaign.is_delivered);
         let saved = Saved { campaign, reboot: self.engine.reboot(), has_booted, is_whole: true };
         self.engine = Engine::new(self.settings, Policies::default());
-        self.timers = [None; TimerKind::ALL.len()];
-        (self.awaits_delivery, self.rebooted) = (false, false);
+        self.pending = Pending::default();
         assert_eq!(self.handle(Event::Boot(&saved)), Ok(()));
         assert!(!has_booted || !self.engine.reboot().is_pending(), "it has happened");
     }
@@ -377,12 +375,12 @@ impl Course {
         }
         for effect in self.out.iter() {
             match *effect {
-                Effect::SetTimer(kind, at) => self.timers[kind as usize] = Some(at.max(self.now)),
-                Effect::StopTimer(kind) => self.timers[kind as usize] = None,
+                Effect::SetTimer(kind, at) => self.pending.timers[kind as usize] = Some(at.max(self.now)),
+                Effect::StopTimer(kind) => self.pending.timers[kind as usize] = None,
                 Effect::Forward(domain) => self.owes[domain.place()] = Some(Status::Identified),
                 Effect::Send(domain, command) => self.owes[domain.place()] = Some(answer_to(command)),
-                Effect::AwaitDelivery => self.awaits_delivery = true,
-                Effect::Reboot => self.rebooted = true,
+                Effect::AwaitDelivery => self.pending.awaits_delivery = true,
+                Effect::Reboot => self.pending.rebooted = true,
                 Effect::Report(Status::Completed | Status::Incomplete | Status::IdentificationFailed) => {
                     self.finals += 1;
                 }
@@ -398,10 +396,10 @@ impl Course {
 
     /// The timer that is due first runs off; whether there was one.
     fn fire(&mut self) -> bool {
-        let next = TimerKind::ALL.into_iter().filter_map(|kind| Some((self.timers[kind as usize]?, kind)));
+        let next = TimerKind::ALL.into_iter().filter_map(|kind| Some((self.pending.timers[kind as usize]?, kind)));
         let Some((at, kind)) = next.min_by_key(|(at, _)| *at) else { return false };
         self.now = self.now.max(at);
-        self.timers[kind as usize] = None;
+        self.pending.timers[kind as usize] = None;
         assert_eq!(self.handle(Event::Timeout(kind)), Ok(()));
         true
     }
@@ -410,7 +408,7 @@ impl Course {
         let until = self.now.after(ms);
         // Intervals of no length would fire for ever.
         for _ in 0..FIRINGS_MAX {
-            if !self.timers.iter().flatten().any(|at| *at <= until) {
+            if !self.pending.timers.iter().flatten().any(|at| *at <= until) {
                 break;
             }
             self.fire();
@@ -429,11 +427,15 @@ impl Course {
         }
         assert!(!self.check.is_running(), "it goes on for ever: {:?}", self.engine.campaign());
         assert_eq!(self.finals, self.begun, "one final status for each activity");
-        if self.awaits_delivery {
+        if self.pending.awaits_delivery {
             assert_eq!(self.handle(Event::Delivered), Ok(()));
         }
         while self.fire() {}
     }
+}
+
+fn one_of_all(status: u8) -> Status {
+    Status::ALL[usize::from(status) % Status::ALL.len()]
 }
 
 fn answer_to(command: Command) -> Status {

@@ -95,13 +95,20 @@ fn config(letters: &[u8]) -> &'static Config {
     &configs[b"tcrp".iter().enumerate().map(bit).sum::<usize>()]
 }
 
+/// The broker's end of the link, or of the last one.
+#[derive(Default)]
+struct Link {
+    is_up: bool,
+    /// What the manager sent and the broker has not read.
+    wire: BytesMut,
+    filters: Vec<String>,
+}
+
 struct World {
     config: &'static Config,
     manager: Manager,
     now: Now,
-    wire: BytesMut,
-    filters: Vec<String>,
-    is_linked: bool,
+    link: Link,
     /// The broker answers nothing.
     is_mute: bool,
     /// Bytes that the transport takes at once.
@@ -133,9 +140,7 @@ impl World {
             config,
             manager,
             now,
-            wire: BytesMut::new(),
-            filters: Vec::new(),
-            is_linked: false,
+            link: Link::default(),
             is_mute: false,
             window: 4096,
             next_id: 1,
@@ -199,7 +204,7 @@ impl World {
 
     /// The broker brings a message if it was asked for, at QoS 1.
     fn publish(&mut self, topic: &str, payload: &[u8]) {
-        if !self.is_linked || !self.filters.iter().any(|filter| covers(filter, topic)) {
+        if !self.link.is_up || !self.link.filters.iter().any(|filter| covers(filter, topic)) {
             return;
         }
         let mut filled = Vec::with_capacity(payload.len());
@@ -223,9 +228,7 @@ impl World {
             match self.manager.poll_link(self.now) {
                 LinkWish::Open => {
                     self.manager.handle_link_up(self.now);
-                    self.is_linked = true;
-                    self.wire.clear();
-                    self.filters.clear();
+                    self.link = Link { is_up: true, ..Link::default() };
                 }
                 LinkWish::Close(_) => self.link_down(),
                 LinkWish::Wait(_) | LinkWish::Keep => {}
@@ -239,8 +242,8 @@ impl World {
     }
 
     fn link_down(&mut self) {
-        if self.is_linked {
-            self.is_linked = false;
+        if self.link.is_up {
+            self.link.is_up = false;
             self.manager.handle_link_down(self.now);
         }
     }
@@ -255,20 +258,20 @@ impl World {
             self.manager.handle_received(self.now, n);
             let any = self.manager.handle_events(self.now);
             // What is not taken yet waits for the rest of a document, or is lost.
-            if bytes.is_empty() || (n == 0 && !any && !self.transmit()) || !self.is_linked {
+            if bytes.is_empty() || (n == 0 && !any && !self.transmit()) || !self.link.is_up {
                 return;
             }
         }
     }
 
     fn transmit(&mut self) -> bool {
-        if !self.is_linked {
+        if !self.link.is_up {
             return false;
         }
         let mut out = vec![0; self.window];
         let n = self.manager.poll_transmit(self.now, &mut out);
-        self.wire.extend_from_slice(&out[..n]);
-        for packet in packets(&mut self.wire) {
+        self.link.wire.extend_from_slice(&out[..n]);
+        for packet in packets(&mut self.link.wire) {
             let answer = self.read(packet);
             if !self.is_mute && !answer.is_empty() {
                 self.feed(&answer);
@@ -287,11 +290,11 @@ impl World {
             }
             Packet::Subscribe(request) => {
                 let codes = vec![1; request.filters.len()];
-                self.filters.extend(request.filters.into_iter().map(|filter| filter.path));
+                self.link.filters.extend(request.filters.into_iter().map(|filter| filter.path));
                 suback(request.pkid, &codes)
             }
             Packet::Unsubscribe(request) => {
-                self.filters.retain(|filter| !request.topics.contains(filter));
+                self.link.filters.retain(|filter| !request.topics.contains(filter));
                 small(0xb0, request.pkid)
             }
             Packet::PingReq => vec![0xd0, 0],
@@ -373,7 +376,7 @@ impl World {
         self.link_down();
         self.follow();
         self.pass(200_000);
-        assert!(!self.is_linked || !self.filters.is_empty() || self.manager.is_ended());
+        assert!(!self.link.is_up || !self.link.filters.is_empty() || self.manager.is_ended());
         let is_followed = !self.is_blind && !was_message_lost() && !self.manager.is_ended();
         if is_followed && !self.config.things_enabled {
             assert_eq!(self.running, None, "the backend waits for ever");

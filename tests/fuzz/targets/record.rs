@@ -5,12 +5,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use update_manager::engine::Campaign;
 use update_manager::limits::{REPORTS_MAX, SAVED_STATE_MAX, SAVED_WORDS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::{Now, Tick};
 use update_manager::model::{Reason, Run};
 use update_manager::mqtt::Waiting;
-use update_manager::engine::Campaign;
 use update_manager::store::format::{fields, open, seal, Draft, Kind, HEADER};
 use update_manager::store::journal::Journal;
 use update_manager::store::reports::Report;

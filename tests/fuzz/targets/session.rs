@@ -86,27 +86,34 @@ impl Documents for Texts {
     }
 }
 
+/// The broker's end of a link, or of none.
+#[derive(Default)]
+struct Link {
+    is_up: bool,
+    /// CONNECT was read.
+    has_connect: bool,
+    /// What the session sent and the broker has not read.
+    wire: BytesMut,
+    /// What is to be answered, by packet id.
+    owed: Vec<Vec<u8>>,
+    /// Packet ids that were used.
+    flying: BTreeSet<u16>,
+    /// A part of a large message came: its length and what came of it.
+    skipping: Option<(usize, usize)>,
+}
+
 struct Peer {
     session: Box<Session>,
     now: Tick,
-    /// What the session sent and the broker has not read.
-    wire: BytesMut,
     /// The session wants a link and has none yet.
     is_opening: bool,
-    is_linked: bool,
-    /// CONNECT was read, CONNACK was sent.
-    has_connect: bool,
+    link: Link,
+    /// The session has said that it is connected.
     is_connected: bool,
     acks: Vec<Ack>,
-    /// What is to be answered, by packet id.
-    owed: Vec<Vec<u8>>,
     /// Numbers of the messages that are kept, in the order of their arrival.
     arrived: Vec<u32>,
     published: u32,
-    /// A part of a large message came: its length and what came of it.
-    skipping: Option<(usize, usize)>,
-    /// Packet ids that were used on this link.
-    flying: BTreeSet<u16>,
     is_over: bool,
 }
 
@@ -146,17 +153,12 @@ impl Peer {
         Peer {
             session: Session::new(options),
             now: Tick(plan.start.into()),
-            wire: BytesMut::new(),
             is_opening: false,
-            is_linked: false,
-            has_connect: false,
+            link: Link::default(),
             is_connected: false,
             acks: Vec::new(),
-            owed: Vec::new(),
             arrived: Vec::new(),
             published: 0,
-            skipping: None,
-            flying: BTreeSet::new(),
             is_over: false,
         }
     }
@@ -180,12 +182,12 @@ impl Peer {
                 self.feed(&packet[..packet.len().min(sent as usize)]);
             }
             Step::Release(id) => self.feed(&[0x62, 2, 0, id]),
-            Step::Answer(place) if !self.owed.is_empty() => {
-                let answer = self.owed.remove(usize::from(place) % self.owed.len());
+            Step::Answer(place) if !self.link.owed.is_empty() => {
+                let answer = self.link.owed.remove(usize::from(place) % self.link.owed.len());
                 self.feed(&answer);
             }
             Step::Answer(_) => {}
-            Step::AnswerAll => core::mem::take(&mut self.owed).iter().for_each(|answer| self.feed(answer)),
+            Step::AnswerAll => core::mem::take(&mut self.link.owed).iter().for_each(|answer| self.feed(answer)),
             Step::PingResp => self.feed(&[0xd0, 0]),
             Step::Publish { class, len, detail, document, topic } => self.publish(class, len, detail, document, topic),
             Step::Acknowledge(place) => {
@@ -229,14 +231,14 @@ impl Peer {
         self.events();
         match self.session.poll_link(self.now) {
             LinkWish::Open => {
-                assert!(!self.is_linked && !self.is_opening && !self.is_over);
+                assert!(!self.link.is_up && !self.is_opening && !self.is_over);
                 self.is_opening = true;
             }
             LinkWish::Close(reason) => {
                 assert!(!self.is_over || reason == Reason::Disconnected, "{reason}");
                 self.link_down();
             }
-            LinkWish::Wait(until) => assert!(!self.is_linked && !self.is_opening && until > self.now),
+            LinkWish::Wait(until) => assert!(!self.link.is_up && !self.is_opening && until > self.now),
             LinkWish::Keep => {}
         }
         let status = self.session.status();
@@ -246,11 +248,7 @@ impl Peer {
     fn link_up(&mut self) {
         if core::mem::take(&mut self.is_opening) {
             self.session.handle_link_up(self.now);
-            self.is_linked = true;
-            self.has_connect = false;
-            self.wire.clear();
-            self.owed.clear();
-            self.flying.clear();
+            self.link = Link { is_up: true, ..Link::default() };
         }
     }
 
@@ -258,13 +256,9 @@ impl Peer {
         self.events();
         self.session.handle_link_down(self.now);
         self.events();
-        self.is_linked = false;
+        self.link = Link::default();
         self.is_opening = false;
         assert!(!self.is_connected, "the loss of a connection is told");
-        self.skipping = None;
-        self.wire.clear();
-        self.owed.clear();
-        self.flying.clear();
     }
 
     fn feed(&mut self, mut bytes: &[u8]) {
@@ -295,7 +289,7 @@ impl Peer {
 
     fn handle(&mut self, event: Event) {
         if !matches!(event, Event::Oversized { .. } | Event::Lost(_)) {
-            assert!(self.skipping.is_none(), "parts follow each other");
+            assert!(self.link.skipping.is_none(), "parts follow each other");
         }
         match event {
             Event::Connected { .. } => {
@@ -303,7 +297,7 @@ impl Peer {
             }
             Event::Lost(_) => {
                 assert!(core::mem::replace(&mut self.is_connected, false), "lost twice");
-                self.skipping = None;
+                self.link.skipping = None;
             }
             Event::Publish(message) => {
                 assert!(self.is_connected || self.is_over);
@@ -314,11 +308,11 @@ impl Peer {
             Event::Oversized { topic, len, part, last, ack, .. } => {
                 assert!(topic.len() <= TOPIC_IN_MAX && part.len() <= SKIP_CHUNK);
                 assert!(len > PAYLOAD_IN_MAX || topic.len() > TOPIC_IN_MAX - 4, "{len}");
-                let (whole, came) = self.skipping.unwrap_or((len, 0));
+                let (whole, came) = self.link.skipping.unwrap_or((len, 0));
                 assert_eq!(whole, len);
                 assert_eq!(came + part.len() == len, last);
                 assert!(ack.is_none() || last);
-                self.skipping = (!last).then_some((len, came + part.len()));
+                self.link.skipping = (!last).then_some((len, came + part.len()));
                 self.acks.extend(ack);
             }
             Event::Subscribed { packet } | Event::Unsubscribed { packet } => assert_ne!(packet, 0),
@@ -367,9 +361,9 @@ impl Peer {
     fn transmit(&mut self, len: usize) -> usize {
         let mut out = vec![0; len];
         let n = self.session.poll_transmit(self.now, &Texts, &mut out);
-        assert!(n == 0 || self.is_linked, "nothing is sent without a link");
-        self.wire.extend_from_slice(&out[..n]);
-        for packet in packets(&mut self.wire) {
+        assert!(n == 0 || self.link.is_up, "nothing is sent without a link");
+        self.link.wire.extend_from_slice(&out[..n]);
+        for packet in packets(&mut self.link.wire) {
             self.read(packet);
         }
         n
@@ -377,8 +371,8 @@ impl Peer {
 
     fn read(&mut self, packet: Packet) {
         let is_connect = matches!(packet, Packet::Connect(_));
-        assert_eq!(is_connect, !self.has_connect, "CONNECT comes first, and once");
-        self.has_connect = true;
+        assert_eq!(is_connect, !self.link.has_connect, "CONNECT comes first, and once");
+        self.link.has_connect = true;
         match packet {
             Packet::Connect(_) => {}
             Packet::Publish(message) => {
@@ -387,7 +381,7 @@ impl Peer {
                 // An id is free again once it was answered; what the input itself made
                 // up may have answered it too.
                 let answer = small(0x40, message.pkid);
-                let is_in_flight = !self.flying.insert(message.pkid) && self.owed.contains(&answer);
+                let is_in_flight = !self.link.flying.insert(message.pkid) && self.link.owed.contains(&answer);
                 assert!(!is_in_flight, "a packet id is used twice");
                 if message.payload.first() == Some(&b'k') {
                     let number = std::str::from_utf8(&message.payload[1..11]).expect("digits").parse().expect("digits");
@@ -400,21 +394,21 @@ impl Peer {
                         }
                     }
                 }
-                self.owed.push(answer);
+                self.link.owed.push(answer);
             }
             Packet::Subscribe(request) => {
                 assert!(request.pkid != 0 && !request.filters.is_empty());
                 let codes = vec![[1, 0x80][usize::from(request.pkid % 5 == 4)]; request.filters.len().min(100)];
-                self.owed.push(suback(request.pkid, &codes));
+                self.link.owed.push(suback(request.pkid, &codes));
             }
-            Packet::Unsubscribe(request) => self.owed.push(small(0xb0, request.pkid)),
-            Packet::PingReq => self.owed.push(vec![0xd0, 0]),
+            Packet::Unsubscribe(request) => self.link.owed.push(small(0xb0, request.pkid)),
+            Packet::PingReq => self.link.owed.push(vec![0xd0, 0]),
             Packet::PubAck(_) | Packet::PubRec(_) | Packet::PubComp(_) => {}
             Packet::Disconnect => assert!(self.is_over),
             packet => panic!("a client does not send that: {packet:?}"),
         }
-        if self.owed.len() > 200 {
-            self.owed.drain(..50);
+        if self.link.owed.len() > 200 {
+            self.link.owed.drain(..50);
         }
     }
 
@@ -423,7 +417,7 @@ impl Peer {
         if self.is_over {
             return;
         }
-        if self.is_linked || self.is_opening {
+        if self.link.is_up || self.is_opening {
             self.link_down();
         }
         while let LinkWish::Wait(until) = self.session.poll_link(self.now) {
@@ -437,7 +431,7 @@ impl Peer {
         assert!(self.session.is_connected());
         for _ in 0..1000 {
             while self.transmit(4096) > 0 {}
-            core::mem::take(&mut self.owed).iter().for_each(|answer| self.feed(answer));
+            core::mem::take(&mut self.link.owed).iter().for_each(|answer| self.feed(answer));
             if self.session.unacknowledged() == 0 {
                 break;
             }

@@ -3,10 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+use update_manager::engine::event::Action;
 use update_manager::limits::{ACTIONS_MAX, ACTION_COMPONENT_MAX};
 use update_manager::model::text::{Escaped, Text};
 use update_manager::model::Status;
-use update_manager::engine::event::Action;
 use update_manager::validate;
 use update_manager::wire::things::{Identity, Request, RequestTopic};
 use update_manager::wire::topic::{topic_form, Topics};

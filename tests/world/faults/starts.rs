@@ -277,7 +277,7 @@ fn activities_with_equal_contents_and_timestamps_are_two() {
         world.run_for(5 * PACE_MS);
         world.power_cut(BOOT);
         // The clock of the host begins anew with each boot.
-        world.wall_ms = -1_600_000_000_000;
+        world.clock.wall_ms = -1_600_000_000_000;
         world.run_for(600_000);
         assert_end(&world, activity, "COMPLETED", "");
     }

@@ -105,8 +105,8 @@ impl Course {
 
     /// The desired states that the manager has acknowledged on the plain topic.
     fn taken(&self) -> impl Iterator<Item = Seen> + '_ {
-        let taken = self.world.broker.taken.iter().filter(|(topic, _)| topic == "deviceupdate/desiredstate");
-        taken.map(|(topic, bytes)| Seen::new(0, From::Others, topic, bytes, false))
+        let taken = self.world.broker.taken.iter().filter(|taken| taken.topic == "deviceupdate/desiredstate");
+        taken.map(|taken| Seen::new(0, From::Others, &taken.topic, &taken.bytes, false))
     }
 
     /// How often each activity was wanted, wherever that was.

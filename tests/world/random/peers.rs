@@ -109,7 +109,7 @@ impl Course {
     /// A message past its limit, on any topic. A desired state is refused, whatever else
     /// is ignored.
     fn say_too_much(&mut self) {
-        if self.world.read_max < READ_MAX {
+        if self.world.link.read_max < READ_MAX {
             return;
         }
         let domain = self.random.of(&self.domains);
