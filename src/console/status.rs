@@ -29,9 +29,9 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
     begin(page, "activity")?;
     match view.running() {
         Some(campaign) => {
-            let (id, phase) = (Text::from_checked(&campaign.activity), campaign.phase.name());
+            let (id, phase) = (Text::from_checked(&campaign.identity.activity), campaign.phase.name());
             write!(page, "{id}: {phase} for {}", view.ago(view.journal.phase_since))?;
-            if campaign.is_taken_up {
+            if campaign.starts.is_taken_up {
                 write!(page, ", taken up after a restart")?;
             }
             if view.is_unsaved {
@@ -230,7 +230,7 @@ pub fn encode(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
 pub fn encode_activity(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
     let Some(campaign) = view.running() else { return Ok(()) };
     json.open("activity", '{')?;
-    json.escaped("id", &campaign.activity)?;
+    json.escaped("id", &campaign.identity.activity)?;
     json.text("phase", &campaign.phase.name())?;
     json.number("begun", view.journal.begun)?;
     json.number("since", view.wall(view.journal.phase_since))?;

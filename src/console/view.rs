@@ -4,9 +4,10 @@
 use core::fmt::{self, Write};
 
 use super::page::{Json, Page, Span};
-use crate::engine::campaign::{Campaign, KnownAction};
+use crate::engine::actions::KnownAction;
 use crate::engine::domain::{Domain, State};
 use crate::engine::obligation::InDoubt;
+use crate::engine::Campaign;
 use crate::engine::WaitingOn;
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;

@@ -6,7 +6,8 @@ use super::history;
 use super::page::{Json, Page, Span};
 use super::status::encode_activity;
 use super::view::{is_over, View};
-use crate::engine::campaign::{Campaign, KnownAction};
+use crate::engine::actions::KnownAction;
+use crate::engine::Campaign;
 use crate::exit;
 use crate::model::text::Text;
 use crate::model::{ActionStatus, Status};
@@ -51,7 +52,7 @@ pub fn write(view: &View<'_>, scene: &Scene<'_>, rows: u16, page: &mut Page<'_>)
         Scene::Idle => return page.write_str("no activity runs; waiting for one\n"),
         Scene::Running => {
             let Some(campaign) = view.running() else { return Ok(()) };
-            write!(page, "{}: {}", Text::from_checked(&campaign.activity), campaign.phase.name())?;
+            write!(page, "{}: {}", Text::from_checked(&campaign.identity.activity), campaign.phase.name())?;
             if is_screen {
                 write!(page, " for {}", view.ago(view.journal.phase_since))?;
             }
@@ -93,7 +94,7 @@ fn shown<'a>(view: &View<'a>, scene: &Scene<'_>) -> Option<&'a Campaign> {
     view.campaign.filter(|campaign| match scene {
         Scene::Idle => false,
         Scene::Running => true,
-        Scene::Ended(past) => past.activity == campaign.activity.as_str(),
+        Scene::Ended(past) => past.activity == campaign.identity.activity.as_str(),
     })
 }
 

@@ -83,7 +83,7 @@ impl Engine {
             return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
         }
         // One that was turned back ends so, and has not failed.
-        if self.campaign.cause.is_none() {
+        if self.campaign.end.cause.is_none() {
             self.fail(domain, Reason::of(feedback.status, feedback.message), out);
         }
         self.end(domain, Ended::Incomplete);

@@ -125,7 +125,7 @@ impl Check {
     /// A saved activity is as far as the record says.
     fn take_up(&mut self, saved: &Saved) {
         let campaign = &saved.campaign;
-        let outcome = campaign.outcome;
+        let outcome = campaign.end.outcome;
         *self = Check::new();
         self.begun = true;
         self.running = outcome.is_none();
@@ -143,8 +143,8 @@ impl Check {
         }
         // The end of an activity that had ended is told once more if need be.
         if let (false, Some(outcome)) = (self.running, outcome) {
-            self.running = !campaign.is_delivered;
-            if campaign.is_delivered {
+            self.running = !campaign.end.is_delivered;
+            if campaign.end.is_delivered {
                 self.told = Some(outcome);
             }
         }

@@ -10,7 +10,7 @@ impl Engine {
     pub(super) fn close(&mut self, outcome: Status, out: &mut Effects) {
         self.running.end(out);
         self.close_consent(out);
-        self.campaign.outcome = Some(outcome);
+        self.campaign.end.outcome = Some(outcome);
         out.push(Effect::Report(outcome));
         out.push(Effect::AwaitDelivery);
     }

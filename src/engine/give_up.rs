@@ -14,7 +14,7 @@ impl Engine {
             return Err(Rejected::NotRunning);
         }
         let forward = self.campaign.domains_in(|state| state == State::New || state.is_forward());
-        if self.campaign.cause.is_some() || forward.is_empty() {
+        if self.campaign.end.cause.is_some() || forward.is_empty() {
             return Err(Rejected::Ending);
         }
         if self.campaign.phase == Phase::Activate && !force {
@@ -27,13 +27,13 @@ impl Engine {
     /// Nothing leads forward from now on; the policy turns the domains back.
     pub(super) fn give_up(&mut self, cause: Cause, out: &mut Effects) {
         self.close_consent(out);
-        self.campaign.cause.get_or_insert(cause);
+        self.campaign.end.cause.get_or_insert(cause);
         self.campaign.phase = Phase::Cleanup;
     }
 
     pub(super) fn handle_terminate(&mut self, out: &mut Effects) {
         if self.is_running() {
-            self.campaign.cause = Some(Cause::Terminated);
+            self.campaign.end.cause = Some(Cause::Terminated);
             self.close(Status::Incomplete, out);
         }
     }

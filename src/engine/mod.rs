@@ -29,6 +29,7 @@
 //! Deliberately absent: any rule about which domain goes first, topics and messages, and
 //! when something is saved (`store` holds the effects back until it is).
 
+pub mod actions;
 mod answer;
 pub mod campaign;
 pub mod check;
@@ -148,7 +149,7 @@ impl Engine {
                 Reboot::Waiting | Reboot::Held | Reboot::Triggered => WaitingOn::Reboot,
             };
         }
-        match self.campaign.asking {
+        match self.campaign.consent.asking {
             Some(phase) => WaitingOn::Consent(phase),
             None => WaitingOn::Agents(self.campaign.domains_in(owes)),
         }
@@ -202,7 +203,7 @@ impl Engine {
                 Ok(())
             }
             Event::Delivered => {
-                self.campaign.is_delivered = !self.is_running();
+                self.campaign.end.is_delivered = !self.is_running();
                 Ok(())
             }
             Event::Settled => {

@@ -27,7 +27,7 @@ impl Engine {
         self.campaign.begin(desired);
         self.begun = true;
         if self.campaign.participants().is_empty() {
-            self.campaign.cause = Some(Cause::NoSupportedDomain);
+            self.campaign.end.cause = Some(Cause::NoSupportedDomain);
             self.close(Status::Incomplete, out);
         }
         self.choose_policy(out);

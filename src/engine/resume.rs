@@ -28,18 +28,18 @@ impl Engine {
     /// The process has started, with this saved.
     pub(super) fn handle_boot(&mut self, now: Tick, saved: &Saved, out: &mut Effects) {
         self.campaign.clone_from(&saved.campaign);
-        self.campaign.is_taken_up = true;
+        self.campaign.starts.is_taken_up = true;
         self.begun = true;
         if self.campaign.is_running() && !saved.is_whole {
             // What is left of it does not suffice to go on: that it has ended is told.
-            self.campaign.cause = Some(Cause::Unreadable);
-            self.campaign.outcome = Some(Status::Incomplete);
+            self.campaign.end.cause = Some(Cause::Unreadable);
+            self.campaign.end.outcome = Some(Status::Incomplete);
         }
         if !self.campaign.is_running() {
             return self.resume_end(now, saved, out);
         }
         if self.campaign.domains.iter().flatten().any(|part| part.is_owing()) {
-            self.campaign.starts = self.campaign.starts.saturating_add(1);
+            self.campaign.starts.count = self.campaign.starts.count.saturating_add(1);
         }
         // What was saved may not have been told.
         if let Some(status) = self.campaign.announced {
@@ -49,26 +49,26 @@ impl Engine {
             self.running.begin(now, out);
         }
         if self.policies.find(&self.campaign.policy).is_none() {
-            self.campaign.asking = None;
+            self.campaign.consent.asking = None;
             self.give_up(Cause::NoPolicy, out);
         }
-        if let Some(phase) = self.campaign.asking.take() {
+        if let Some(phase) = self.campaign.consent.asking.take() {
             self.ask(now, phase, out);
         }
         self.doubt_all(now, saved.has_booted, out);
-        if self.campaign.starts > STARTS_MAX {
+        if self.campaign.starts.count > STARTS_MAX {
             self.lose(now, out);
         }
         if self.campaign.participants().is_empty() {
-            self.campaign.cause.get_or_insert(Cause::NoSupportedDomain);
+            self.campaign.end.cause.get_or_insert(Cause::NoSupportedDomain);
         }
     }
 
     /// An activity that had ended: its end may still have to be told, and the host
     /// rebooted.
     fn resume_end(&mut self, now: Tick, saved: &Saved, out: &mut Effects) {
-        if !self.campaign.is_delivered {
-            if let Some(outcome) = self.campaign.outcome {
+        if !self.campaign.end.is_delivered {
+            if let Some(outcome) = self.campaign.end.outcome {
                 out.push(Effect::Report(outcome));
                 out.push(Effect::ReportInventory);
             }
@@ -85,7 +85,7 @@ impl Engine {
             return;
         }
         self.reboot.begin(now, out);
-        if self.campaign.is_delivered {
+        if self.campaign.end.is_delivered {
             self.reboot.handle_settled(now, self.settings.reboot_after_ms, out);
         }
     }

@@ -126,7 +126,7 @@ impl Engine {
             return Ok(());
         }
         self.campaign.phase = self.campaign.phase.max(phase);
-        self.campaign.approved = self.campaign.approved.filter(|approved| *approved != phase);
+        self.campaign.consent.approved = self.campaign.consent.approved.filter(|approved| *approved != phase);
         for domain in domains.iter() {
             if let Some(part) = self.campaign.domain_mut(domain) {
                 part.obligation.repairs = 0;
@@ -174,23 +174,23 @@ impl Engine {
             None => false,
         };
         let domains = view.domains_of(group);
-        let is_verified = self.campaign.verified.contains(group);
+        let is_verified = self.campaign.groups.verified.contains(group);
         if is_verified || domains.is_empty() || !domains.iter().all(is_activated) {
             return Err(Fault::Unverifiable);
         }
-        self.campaign.verified.insert(group);
+        self.campaign.groups.verified.insert(group);
         Ok(())
     }
 
     fn commit(&mut self, now: Tick, group: Group, out: &mut Effects) -> Result<(), Fault> {
-        if self.campaign.committed.contains(group) {
+        if self.campaign.groups.committed.contains(group) {
             return Err(Fault::Committed);
         }
-        if self.campaign.cause.is_some() {
+        if self.campaign.end.cause.is_some() {
             return Err(Fault::TurnedBack);
         }
         if self.pass(now, Before::Commit(group), out)? {
-            self.campaign.committed.insert(group);
+            self.campaign.groups.committed.insert(group);
         }
         Ok(())
     }

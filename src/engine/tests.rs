@@ -320,7 +320,7 @@ fn refused_before_the_download_agents_clean_up_and_the_activity_ends_at_once() {
     course.apply("a-1", 1, 1).unwrap();
     course.say(0, Status::Identified, true);
     assert_eq!(course.answer(false), "Cleanup>0 Incomplete inventory");
-    assert_eq!(course.campaign().cause, Some(Cause::ConsentDenied));
+    assert_eq!(course.campaign().end.cause, Some(Cause::ConsentDenied));
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn refused_or_late_before_another_phase_everything_is_rolled_back_and_cleaned_up
     course.say(0, Status::DownloadSuccess, true);
     assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update?");
     assert_eq!(course.timeout(TimerKind::Consent, 1_800_000), "Rollback>0 Rollback>1");
-    assert_eq!((course.campaign().cause, course.campaign().waited_ms), (Some(Cause::ConsentLate), 1_800_000));
+    assert_eq!((course.campaign().end.cause, course.campaign().end.waited_ms), (Some(Cause::ConsentLate), 1_800_000));
     assert_eq!(course.say(0, Status::RollbackSuccess, true), "Cleanup>0");
     assert_eq!(course.timeout(TimerKind::Cleanup, 1_830_000), "Cleanup>1", "no feedback to ROLLBACK is taken as done");
     assert_eq!(course.say(0, Status::Incomplete, true), "");
@@ -349,7 +349,7 @@ pub(super) fn ended(enabled: bool, second_has_actions: bool) -> Course {
         course.say(1, status, second_has_actions);
         course.say(0, status, true);
     }
-    assert_eq!(course.campaign().outcome, Some(Status::Completed));
+    assert_eq!(course.campaign().end.outcome, Some(Status::Completed));
     course
 }
 
@@ -425,7 +425,7 @@ fn a_desired_state_without_a_served_domain_ends_at_once() {
         DesiredState { key: ActivityKey { activity: text("a-1"), timestamp: 1, crc: 7 }, run: Run(1), parts: &parts };
     course.handle(Event::DesiredState(desired)).unwrap();
     assert_eq!(course.told(), "Incomplete");
-    assert_eq!(course.campaign().cause, Some(Cause::NoSupportedDomain));
+    assert_eq!(course.campaign().end.cause, Some(Cause::NoSupportedDomain));
 }
 
 #[test]
@@ -433,7 +433,7 @@ fn termination_ends_a_running_activity_and_tells_agents_nothing() {
     let mut course = Course::reach(SETTINGS, 2, Phase::Update);
     course.handle(Event::Terminate).unwrap();
     assert_eq!(course.told(), "Incomplete");
-    assert_eq!(course.campaign().cause, Some(Cause::Terminated));
+    assert_eq!(course.campaign().end.cause, Some(Cause::Terminated));
     course.handle(Event::Terminate).unwrap();
     assert_eq!(course.told(), "");
 }
@@ -454,7 +454,7 @@ fn actions_past_the_limit_fail_identification_and_are_dropped_later() {
 
 #[test]
 fn an_unknown_action_status_keeps_the_last_one() {
-    let mut actions = campaign::Actions::new();
+    let mut actions = actions::Actions::new();
     let known = action(r#"{"id":"x"}"#, "x", ActionStatus::Downloading);
     assert_eq!(actions.merge(ix(0), &known), Ok(true));
     assert_eq!(actions.merge(ix(0), &known), Ok(false));

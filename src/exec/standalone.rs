@@ -148,7 +148,7 @@ impl Bench {
             }
         }
         self.workers.iter_mut().for_each(Worker::abandon);
-        match self.course.campaign().and_then(|campaign| campaign.outcome) {
+        match self.course.campaign().and_then(|campaign| campaign.end.outcome) {
             Some(Status::Completed) => return exit::DONE,
             None => complain("told to end; to go on, apply it again"),
             Some(_) => {}
@@ -266,7 +266,7 @@ impl Bench {
         let mut words = String::new();
         let mut line = String::new();
         // Writing into a string cannot fail.
-        if campaign.outcome.is_some() {
+        if campaign.end.outcome.is_some() {
             let _ = message::write(campaign, &self.names, false, &mut words);
         }
         if self.is_json {
@@ -313,7 +313,7 @@ impl Bench {
     }
 }
 
-fn view(action: &crate::engine::campaign::KnownAction) -> ActionView<'_> {
+fn view(action: &crate::engine::actions::KnownAction) -> ActionView<'_> {
     let message = action.message();
     ActionView {
         component: action.component(),

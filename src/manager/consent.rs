@@ -47,7 +47,7 @@ impl Manager {
 
     /// What is saved of the question that is open or about to be asked.
     pub(super) fn question_to_save(&mut self) -> Option<(Phase, [u8; 16])> {
-        let phase = self.engine.campaign().filter(|campaign| campaign.is_running())?.asking?;
+        let phase = self.engine.campaign().filter(|campaign| campaign.is_running())?.consent.asking?;
         Some((phase, self.id_of_question(phase)))
     }
 
@@ -91,7 +91,7 @@ impl Manager {
         let Some(campaign) = self.engine.campaign() else { return };
         question.is_published = true;
         let (command, id) = (question.command, question.id.clone());
-        let activity = campaign.activity.clone();
+        let activity = campaign.identity.activity.clone();
         let activity = Text::from_checked(&activity);
         log::info!("{activity}: the owner is asked for consent to {}", command.name());
         let frame = Frame { backend: &backend, activity, timestamp: now.wall };

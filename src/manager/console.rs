@@ -219,7 +219,7 @@ impl Manager {
         let running = self.engine.campaign().filter(|campaign| campaign.is_running() || is_saving);
         match running {
             Some(running) if activity.is_empty() || running.is_activity(activity) => {
-                return Some((watch::Scene::Running, running.activity.as_str()));
+                return Some((watch::Scene::Running, running.identity.activity.as_str()));
             }
             _ if activity.is_empty() => {
                 let is_later = |past: &&Past| past.begun.saturating_add(past.took_ms) > request.since;
@@ -262,7 +262,7 @@ impl Manager {
     /// Does what is asked for; in words what was done, or why not.
     fn control(&mut self, now: Now, ask: Ask, force: bool) -> Result<String, String> {
         let (activity, asking) = match self.engine.campaign() {
-            Some(campaign) => (campaign.activity.clone(), campaign.asking),
+            Some(campaign) => (campaign.identity.activity.clone(), campaign.consent.asking),
             None => Default::default(),
         };
         let activity = Text::from_checked(&activity);

@@ -178,7 +178,7 @@ impl Manager {
     /// Says why a desired state is not applied.
     fn reject(&mut self, now: Now, bytes: &[u8], key: ActivityKey<'_>, why: Refusal) {
         let activity = key.activity;
-        let last = self.engine.campaign().map(|campaign| campaign.activity.clone()).unwrap_or_default();
+        let last = self.engine.campaign().map(|campaign| campaign.identity.activity.clone()).unwrap_or_default();
         match why {
             Refusal::SameActivity => self.note_repeated(activity),
             Refusal::Applied => {

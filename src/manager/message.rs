@@ -24,14 +24,14 @@ pub(crate) fn write(
     out: &mut dyn Write,
 ) -> fmt::Result {
     let mut list = List { out, separator: "" };
-    if let Some(cause) = campaign.cause {
+    if let Some(cause) = campaign.end.cause {
         list.item(|out| match cause {
-            Cause::ConsentLate => write!(out, "{} {}", cause.name(), Duration(campaign.waited_ms)),
+            Cause::ConsentLate => write!(out, "{} {}", cause.name(), Duration(campaign.end.waited_ms)),
             _ => out.write_str(cause.name()),
         })?;
     }
     let parts = campaign.domains.iter().zip(domains).filter_map(|(part, name)| Some((part.as_ref()?, name.as_str())));
-    let gone = campaign.gone.iter().map(|gone| (&gone.part, gone.name.as_str()));
+    let gone = campaign.absent.gone.iter().map(|gone| (&gone.part, gone.name.as_str()));
     for (part, name) in parts.chain(gone) {
         let silent = |reason: &&Reason| part.failure.is_none() || matches!(reason, Reason::Silent(..));
         for reason in part.failure.iter().chain(part.cleanup.as_ref().filter(silent)) {
@@ -45,11 +45,11 @@ pub(crate) fn write(
         list.item(|out| out.write_str("the activity could not be saved"))?;
     }
     // That there is none at all is said already.
-    let unserved = campaign.unserved.iter().filter(|_| campaign.cause != Some(Cause::NoSupportedDomain));
+    let unserved = campaign.absent.unserved.iter().filter(|_| campaign.end.cause != Some(Cause::NoSupportedDomain));
     for name in unserved {
         list.item(|out| write!(out, "no agent for domain {name}"))?;
     }
-    let lost = campaign.gone.iter().filter(|gone| gone.part.failure.is_none() && !gone.part.state.is_done());
+    let lost = campaign.absent.gone.iter().filter(|gone| gone.part.failure.is_none() && !gone.part.state.is_done());
     for gone in lost {
         list.item(|out| write!(out, "no agent for domain {}", Escaped(&gone.name)))?;
     }

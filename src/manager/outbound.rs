@@ -5,7 +5,7 @@ use core::fmt;
 use super::backend::Frame;
 use super::retained::{self, part, INVENTORY};
 use super::{message, Delivery, Manager};
-use crate::engine::campaign::KnownAction;
+use crate::engine::actions::KnownAction;
 use crate::engine::effect::Notice;
 use crate::engine::obligation::Doubt;
 use crate::engine::Effect;
@@ -80,7 +80,7 @@ impl Manager {
     pub(super) fn report(&mut self, now: Now, status: Status) {
         let Some(campaign) = self.engine.campaign() else { return };
         let Some(backend) = self.backend() else { return self.wait_for_identity(status) };
-        let activity = Text::from_checked(&campaign.activity);
+        let activity = Text::from_checked(&campaign.identity.activity);
         let is_unsaved = self.store.is_unsaved();
         let words = |out: &mut dyn fmt::Write| message::write(campaign, &self.domains, is_unsaved, out);
         let has_words = || {
@@ -90,7 +90,7 @@ impl Manager {
             length.bytes > 0
         };
         // What was held back for a save is told when the activity may have ended.
-        let is_end = campaign.outcome == Some(status);
+        let is_end = campaign.end.outcome == Some(status);
         let explained = is_end && has_words();
         let status = status_for_backend(status);
         match explained {
@@ -105,7 +105,7 @@ impl Manager {
         };
         let detail = |out: &mut dyn fmt::Write| encode::feedback_actions(out, campaign.actions.iter().map(view));
         let class = match status {
-            _ if is_end => Class::Found(campaign.run.0),
+            _ if is_end => Class::Found(campaign.identity.run.0),
             Status::Running => RUNNING,
             _ => Class::Keep,
         };
@@ -136,7 +136,7 @@ impl Manager {
 
     fn forward(&mut self, now: Now, domain: DomainIx) {
         let Some(campaign) = self.engine.campaign() else { return };
-        let activity = Text::from_checked(&campaign.activity);
+        let activity = Text::from_checked(&campaign.identity.activity);
         log::info!("[{}] {activity}: desired state", self.domains[domain.place()]);
         let body = |out: &mut dyn fmt::Write| encode::head(out, activity, now.wall);
         let topic = self.topics.outgoing(Outgoing::AgentDesiredState(domain));
@@ -146,7 +146,7 @@ impl Manager {
 
     fn command(&mut self, now: Now, domain: DomainIx, command: Command) {
         let Some(campaign) = self.engine.campaign() else { return };
-        let activity = Text::from_checked(&campaign.activity);
+        let activity = Text::from_checked(&campaign.identity.activity);
         log::info!("[{}] {activity}: {}", self.domains[domain.place()], command.name());
         let body = |out: &mut dyn fmt::Write| {
             encode::head(out, activity, now.wall)?;
@@ -158,7 +158,7 @@ impl Manager {
 
     fn report_inventory(&mut self, now: Now) {
         let Some(campaign) = self.engine.campaign() else { return };
-        let activity = campaign.activity.clone();
+        let activity = campaign.identity.activity.clone();
         let mut effects = inventory::Effects::new();
         self.rounds.handle_get(now, Text::from_checked(&activity), self.busy(), &mut effects);
         self.carry_out_inventory(now, effects);
@@ -200,7 +200,7 @@ impl Manager {
     fn notice(&mut self, now: Now, notice: Notice) {
         self.note_notice(now, notice);
         let Some(campaign) = self.engine.campaign() else { return };
-        let activity = Text::from_checked(&campaign.activity);
+        let activity = Text::from_checked(&campaign.identity.activity);
         let name = |domain: DomainIx| &self.domains[domain.place()];
         let part = |domain: DomainIx| campaign.domain(domain);
         match notice {

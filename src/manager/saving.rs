@@ -103,7 +103,7 @@ impl Manager {
 
     /// The activity that runs.
     fn running(&self) -> Option<Run> {
-        self.engine.campaign().filter(|campaign| campaign.is_running()).map(|campaign| campaign.run)
+        self.engine.campaign().filter(|campaign| campaign.is_running()).map(|campaign| campaign.identity.run)
     }
 
     /// The process is told to end: what is saved goes on at the next start. What could not
@@ -126,14 +126,14 @@ impl Manager {
             self.resume_report(now, run, &report);
         }
         let Some(mut saved) = saved else { return };
-        let is_whole = self.keep_saved(&payload, saved.campaign.crc);
+        let is_whole = self.keep_saved(&payload, saved.campaign.identity.crc);
         let campaign = &saved.campaign;
         if campaign.is_running() && saved.is_whole && !is_whole {
             saved.is_whole = false;
-            log::error!("{}: its desired state cannot be read any more", campaign.activity);
+            log::error!("{}: its desired state cannot be read any more", campaign.identity.activity);
         }
-        if campaign.is_running() || !campaign.is_delivered || saved.reboot.is_pending() {
-            log::info!("{}: taken up", campaign.activity);
+        if campaign.is_running() || !campaign.end.is_delivered || saved.reboot.is_pending() {
+            log::info!("{}: taken up", campaign.identity.activity);
         }
         self.asked = question;
         self.boot(now, &Event::Boot(&saved), is_end);

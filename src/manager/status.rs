@@ -45,11 +45,11 @@ impl Manager {
         }
         let running = self.engine.campaign().filter(|campaign| campaign.is_running());
         let Some(campaign) = running else { return out.write_str("no activity") };
-        write!(out, "activity {}: ", Text::from_checked(&campaign.activity))?;
-        if campaign.asking.is_some() {
+        write!(out, "activity {}: ", Text::from_checked(&campaign.identity.activity))?;
+        if campaign.consent.asking.is_some() {
             out.write_str("the owner's consent to ")?;
         }
-        let phase = campaign.asking.unwrap_or(campaign.phase);
+        let phase = campaign.consent.asking.unwrap_or(campaign.phase);
         out.write_str(phase.name())?;
         match self.failure() {
             Some(why) => write!(out, ", not saved: {why}"),

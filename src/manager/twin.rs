@@ -198,8 +198,8 @@ impl Manager {
     /// Logs and keeps for later what cannot be reported before we know who we are.
     pub(super) fn wait_for_identity(&mut self, status: Status) {
         let Some(campaign) = self.engine.campaign() else { return };
-        let (run, is_end) = (campaign.run, campaign.outcome == Some(status));
-        log::info!("{}: reported when the edge has said who we are", campaign.activity);
+        let (run, is_end) = (campaign.identity.run, campaign.end.outcome == Some(status));
+        log::info!("{}: reported when the edge has said who we are", campaign.identity.activity);
         let Some(twin) = &mut self.twin else { return };
         if twin.waiting_of != run || is_end {
             twin.waiting.clear();
@@ -226,7 +226,7 @@ impl Manager {
         if self.identity().is_none() || !self.waits_for_identity() {
             return;
         }
-        let own = self.engine.campaign().map(|campaign| campaign.run);
+        let own = self.engine.campaign().map(|campaign| campaign.identity.run);
         let room = REPORTS_MAX.saturating_sub(self.session.found().count());
         let untold = self.store.journal.past().filter(|past| past.is_untold);
         let untold: Vec<Past> = untold.take(room).cloned().collect();

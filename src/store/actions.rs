@@ -19,8 +19,8 @@ const RUN: u8 = 3;
 /// the activity's state if that is not empty.
 pub fn encode(campaign: &Campaign, names: &[String], state: &[u8]) -> Option<Draft> {
     Draft::carrying(Kind::Actions, SAVED_ACTIONS_MAX, state, |out: &mut Fields<'_>| {
-        out.put(OF, &[&campaign.timestamp.to_le_bytes(), &campaign.crc.to_le_bytes()]);
-        out.put(RUN, &[&campaign.run.0.to_le_bytes()]);
+        out.put(OF, &[&campaign.identity.timestamp.to_le_bytes(), &campaign.identity.crc.to_le_bytes()]);
+        out.put(RUN, &[&campaign.identity.run.0.to_le_bytes()]);
         for action in campaign.actions.in_order_of_arrival() {
             let Some(name) = names.get(action.domain.place()) else { continue };
             let (name, component) = (name.as_bytes(), action.component().as_bytes());
@@ -37,10 +37,11 @@ pub fn decode(bytes: &[u8], names: &[String], campaign: &mut Campaign) -> bool {
     for (tag, content) in fields(bytes) {
         match tag {
             OF => {
-                let of = [&campaign.timestamp.to_le_bytes()[..], &campaign.crc.to_le_bytes()].concat();
+                let of =
+                    [&campaign.identity.timestamp.to_le_bytes()[..], &campaign.identity.crc.to_le_bytes()].concat();
                 is_of = content == of;
             }
-            RUN => is_of = content == campaign.run.0.to_le_bytes(),
+            RUN => is_of = content == campaign.identity.run.0.to_le_bytes(),
             ACTION if is_of => drop(decode_one(content, names, campaign)),
             _ => {}
         }

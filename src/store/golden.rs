@@ -35,9 +35,9 @@ fn id(raw: &str) -> Text<'_> {
 /// A campaign with something in every field that this version knows.
 fn campaign() -> Campaign {
     let mut campaign = first_campaign();
-    campaign.run = Run(7);
-    campaign.approved = Some(Phase::Update);
-    campaign.starts = 2;
+    campaign.identity.run = Run(7);
+    campaign.consent.approved = Some(Phase::Update);
+    campaign.starts.count = 2;
     let obligation = &mut campaign.domains[1].as_mut().unwrap().obligation;
     (obligation.course, obligation.repairs) = (1, 2);
     (obligation.is_remembered, obligation.is_turning) = (true, true);
@@ -56,8 +56,8 @@ fn first_campaign() -> Campaign {
     campaign.policy.push_str("lockstep").unwrap();
     campaign.announced = Some(Status::Identified);
     campaign.phase = Phase::Update;
-    campaign.asking = Some(Phase::Activate);
-    (campaign.cause, campaign.waited_ms) = (Some(Cause::ConsentLate), 1_800_000);
+    campaign.consent.asking = Some(Phase::Activate);
+    (campaign.end.cause, campaign.end.waited_ms) = (Some(Cause::ConsentLate), 1_800_000);
     campaign.domains[0] = Some(Domain {
         failure: Some(Reason::Silent(Some(Command::Update), 600_000)),
         cleanup: Some(Reason::Status(Status::CleanupFailure)),

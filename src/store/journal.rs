@@ -201,7 +201,7 @@ impl Journal {
         let is_new = new.run != old.run;
         let before = if is_new { Seen { reboot: old.reboot, ..Seen::default() } } else { old };
         if is_new {
-            let is_taken_up = campaign.is_taken_up;
+            let is_taken_up = campaign.starts.is_taken_up;
             note(if is_taken_up { Kind::TakenUp } else { Kind::Begun }, None, Detail::None);
         }
         if new.phase != before.phase && new.is_running {
@@ -226,7 +226,7 @@ impl Journal {
             (Some(_), None) if new.is_running => note(Kind::Denied, None, Detail::None),
             _ => {}
         }
-        if let Some(outcome) = campaign.outcome.filter(|_| before.is_running || is_new) {
+        if let Some(outcome) = campaign.end.outcome.filter(|_| before.is_running || is_new) {
             note(Kind::Ended, None, Detail::Outcome(outcome));
         }
         match (before.reboot, new.reboot) {
@@ -245,20 +245,21 @@ impl Journal {
         if is_new {
             // When one began that was taken up is not saved: its desired state says
             // when it was wanted.
-            let wanted = u64::try_from(campaign.timestamp).ok().filter(|wanted| (1..=now.wall).contains(wanted));
-            let is_taken_up = campaign.is_taken_up;
+            let wanted =
+                u64::try_from(campaign.identity.timestamp).ok().filter(|wanted| (1..=now.wall).contains(wanted));
+            let is_taken_up = campaign.starts.is_taken_up;
             self.begun = wanted.filter(|_| is_taken_up).unwrap_or(now.wall);
             self.taken_up = self.taken_up.saturating_add(u32::from(is_taken_up));
         }
         if has_moved {
             self.phase_since = now.tick;
         }
-        if let (Some(outcome), None) = (campaign.outcome, self.outcome_of(campaign.run)) {
+        if let (Some(outcome), None) = (campaign.end.outcome, self.outcome_of(campaign.identity.run)) {
             self.push_past(Past {
-                run: campaign.run,
-                activity: campaign.activity.as_str().to_owned(),
-                timestamp: campaign.timestamp,
-                crc: campaign.crc,
+                run: campaign.identity.run,
+                activity: campaign.identity.activity.as_str().to_owned(),
+                timestamp: campaign.identity.timestamp,
+                crc: campaign.identity.crc,
                 begun: self.begun,
                 took_ms: now.wall.saturating_sub(self.begun),
                 outcome,
@@ -290,10 +291,10 @@ impl Seen {
             *code = (part.state.code()[0], part.failure.is_some());
         }
         Seen {
-            run: campaign.run,
+            run: campaign.identity.run,
             is_running: campaign.is_running(),
             phase: Some(campaign.phase),
-            asking: campaign.asking,
+            asking: campaign.consent.asking,
             domains,
             reboot,
         }

@@ -104,7 +104,7 @@ impl Store {
         };
         let mut payload = Vec::new();
         document::decode(found.fields(Kind::Document), &mut payload);
-        let reports = self.load_reports(reports, campaign.as_ref().map(|campaign| campaign.run));
+        let reports = self.load_reports(reports, campaign.as_ref().map(|campaign| campaign.identity.run));
         if let Some(campaign) = &campaign {
             self.remember(now, campaign, beside.reboot);
         }
@@ -149,22 +149,22 @@ impl Store {
     /// state has come back.
     fn take_up(&mut self, found: &Found, names: &[String], state: state::Saved) -> Campaign {
         let state::Saved { mut campaign, beside, progress, .. } = state;
-        self.run = self.run.max(campaign.run);
-        if campaign.run == Run::NONE {
+        self.run = self.run.max(campaign.identity.run);
+        if campaign.identity.run == Run::NONE {
             // 0.1.0 wrote it.
             self.run = self.run.next();
-            campaign.run = self.run;
-            self.journal.identify(campaign.key(), campaign.run);
+            campaign.identity.run = self.run;
+            self.journal.identify(campaign.key(), campaign.identity.run);
         }
         let has_actions = actions::decode(found.fields(Kind::Actions), names, &mut campaign);
         progress.apply(&mut campaign);
         self.adopt_loaded(&campaign, names, &beside);
-        self.of.document = campaign.run;
-        self.of.actions = if has_actions { campaign.run } else { Run::NONE };
-        self.states.on_disk = Some((campaign.run, campaign.is_running()));
-        if let (true, Some(outcome)) = (campaign.is_running(), self.journal.outcome_of(campaign.run)) {
-            campaign.outcome = Some(outcome);
-            campaign.asking = None;
+        self.of.document = campaign.identity.run;
+        self.of.actions = if has_actions { campaign.identity.run } else { Run::NONE };
+        self.states.on_disk = Some((campaign.identity.run, campaign.is_running()));
+        if let (true, Some(outcome)) = (campaign.is_running(), self.journal.outcome_of(campaign.identity.run)) {
+            campaign.end.outcome = Some(outcome);
+            campaign.consent.asking = None;
         }
         campaign
     }
@@ -190,9 +190,9 @@ impl Store {
         if !is_known || self.journal.contains(campaign.key()) {
             return None;
         }
-        log::error!("{}: what was saved of it cannot be read", campaign.activity);
+        log::error!("{}: what was saved of it cannot be read", campaign.identity.activity);
         self.run = self.run.next();
-        campaign.run = self.run;
+        campaign.identity.run = self.run;
         (self.of.document, self.of.actions) = (self.run, self.run);
         Some(campaign)
     }
@@ -221,12 +221,12 @@ impl Store {
             return;
         }
         self.journal.adopt(campaign, reboot);
-        if let (Some(outcome), None) = (campaign.outcome, self.journal.outcome_of(campaign.run)) {
+        if let (Some(outcome), None) = (campaign.end.outcome, self.journal.outcome_of(campaign.identity.run)) {
             self.journal.push_past(Past {
-                run: campaign.run,
-                activity: campaign.activity.as_str().to_owned(),
-                timestamp: campaign.timestamp,
-                crc: campaign.crc,
+                run: campaign.identity.run,
+                activity: campaign.identity.activity.as_str().to_owned(),
+                timestamp: campaign.identity.timestamp,
+                crc: campaign.identity.crc,
                 begun: now.wall,
                 took_ms: 0,
                 outcome,
@@ -261,7 +261,7 @@ mod tests {
         let mut campaign = Campaign::new();
         let parts = [Part { id: Text::parse("containers").unwrap(), domain: DomainIx::new(0) }];
         campaign.begin(&DesiredState { key: key(), run: Run(1), parts: &parts });
-        campaign.outcome = outcome;
+        campaign.end.outcome = outcome;
         campaign
     }
 
@@ -299,7 +299,7 @@ mod tests {
         let (store, saved) = load(&found);
         let campaign = saved.unwrap().campaign;
         assert!(!campaign.is_running());
-        assert_eq!(campaign.outcome, Some(Status::Incomplete));
+        assert_eq!(campaign.end.outcome, Some(Status::Incomplete));
         assert_eq!(store.journal.past().count(), 1);
     }
 

@@ -157,7 +157,7 @@ impl Store {
         job: &mut Running,
         drafts: &mut Vec<Draft>,
     ) {
-        let run = campaign.run;
+        let run = campaign.identity.run;
         let reports = self.draft_reports(content, job);
         // That they are delivered must not hold up the rest.
         let is_last = self.failing.is_some() && job.of.reports.is_empty();
@@ -244,7 +244,7 @@ impl Store {
     /// The state tells of the end of its own activity alone: final reports of earlier ones
     /// that wait for the broker are saved before it, and removed when it has them.
     fn draft_reports(&self, content: &Content<'_>, job: &mut Running) -> Option<Draft> {
-        let own = content.campaign.map_or(Run::NONE, |campaign| campaign.run);
+        let own = content.campaign.map_or(Run::NONE, |campaign| campaign.identity.run);
         let waiting = || content.session.found().take(REPORTS_MAX).map(|report| Run(report.number));
         let is_missing = |run: &Run| *run != own && !self.of.reports.contains(run);
         if waiting().any(|run| is_missing(&run)) {

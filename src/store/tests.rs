@@ -83,7 +83,7 @@ impl Saver {
     }
 
     fn say(&mut self, domain: usize, status: Status) -> Vec<Effect> {
-        let activity = self.engine.campaign().unwrap().activity.clone();
+        let activity = self.engine.campaign().unwrap().identity.activity.clone();
         let (id, component, message) = (Text::from_checked("x"), r#"{"id":"x"}"#, Text::EMPTY);
         let action = Action { id, component, status: None, progress: 0, message };
         let feedback = Feedback {
@@ -230,7 +230,7 @@ fn no_other_activity_begins_while_an_unfinished_one_cannot_be_replaced_on_the_di
     saver.kinds();
     saver.end(Err(failure("no space")));
     assert_eq!(saver.store.obstacle(), Some("no space"));
-    let run = saver.engine.campaign().unwrap().run;
+    let run = saver.engine.campaign().unwrap().identity.run;
     assert!(saver.store.keeps(run) && !saver.store.keeps(run.next()));
     saver.store.hurry();
     saver.save();
@@ -295,10 +295,10 @@ fn each_step_is_one_write_and_a_start_finds_the_newest_state_wherever_it_is() {
             saver.end(Ok(()));
             let now = saver.engine.campaign().unwrap();
             let found = saver.restarted().1.saved.unwrap();
-            assert_eq!((&found.campaign.activity, found.campaign.phase), (&now.activity, now.phase));
+            assert_eq!((&found.campaign.identity.activity, found.campaign.phase), (&now.identity.activity, now.phase));
             let states =
                 |campaign: &Campaign| campaign.domain(ix(0)).map(|part| (part.state.code(), part.state.phase()));
-            assert_eq!((found.campaign.run, states(&found.campaign)), (Run(n as u64 + 1), states(now)));
+            assert_eq!((found.campaign.identity.run, states(&found.campaign)), (Run(n as u64 + 1), states(now)));
             saver.say(0, status);
         }
         kinds.extend(saver.kinds());
@@ -330,7 +330,7 @@ fn a_state_of_the_first_version_counts_for_more_than_any_other_place() {
     saver.found.0[Kind::State.place()][0] = Ok(slot);
     let (mut next, loaded) = saver.restarted();
     let campaign = loaded.saved.unwrap().campaign;
-    assert_eq!((campaign.activity.as_str(), campaign.run), ("old", Run(1)));
+    assert_eq!((campaign.identity.activity.as_str(), campaign.identity.run), ("old", Run(1)));
     // The next state takes its place before any other record may hold one.
     next.apply("a-2", 1);
     assert_eq!(next.kinds(), [Kind::Document, Kind::State]);
@@ -339,7 +339,7 @@ fn a_state_of_the_first_version_counts_for_more_than_any_other_place() {
     assert_eq!(next.kinds(), [Kind::Actions]);
     next.end(Ok(()));
     let campaign = next.restarted().1.saved.unwrap().campaign;
-    assert_eq!((campaign.activity.as_str(), campaign.phase), ("a-2", Phase::Download));
+    assert_eq!((campaign.identity.activity.as_str(), campaign.phase), ("a-2", Phase::Download));
 }
 
 #[test]
@@ -366,5 +366,5 @@ fn an_older_state_that_comes_back_ends_as_its_activity_has_ended() {
     let (_, loaded) = saver.restarted();
     assert!(!loaded.is_end, "the end is not saved as it is");
     let campaign = loaded.saved.unwrap().campaign;
-    assert_eq!(campaign.outcome, Some(Status::IdentificationFailed));
+    assert_eq!(campaign.end.outcome, Some(Status::IdentificationFailed));
 }

@@ -19,13 +19,12 @@ const FUNCTION_LINES_MAX: usize = 70;
 const FIELDS_MAX: usize = 12;
 
 /// Structs that may have more fields, each with its file.
-const LARGE_STRUCTS: [(&str, &str); 6] = [
+const LARGE_STRUCTS: &[(&str, &str)] = &[
     // Grouped as the configuration file is.
     ("src/config/mod.rs", "Config"),
     ("src/config/mod.rs", "Connection"),
     // To be divided.
     ("src/console/view.rs", "View"),
-    ("src/engine/campaign.rs", "Campaign"),
     ("src/manager/mod.rs", "Manager"),
 ];
 
@@ -141,6 +140,6 @@ fn circle_of(sources: &[Source]) -> Option<String> {
 
 #[test]
 fn the_sources_keep_the_rules() {
-    let flaws = flaws(&read_all(), &LARGE_STRUCTS);
+    let flaws = flaws(&read_all(), LARGE_STRUCTS);
     assert!(flaws.is_empty(), "\n{}\n", flaws.join("\n"));
 }

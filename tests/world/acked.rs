@@ -28,7 +28,7 @@ impl Known {
 
     /// Whether it knows that this activity was accepted.
     fn has_accepted(&self, activity: &str) -> bool {
-        let is_last = self.campaign.as_ref().is_some_and(|campaign| campaign.activity.as_str() == activity);
+        let is_last = self.campaign.as_ref().is_some_and(|campaign| campaign.identity.activity.as_str() == activity);
         is_last || self.store.journal.past().any(|past| past.activity == activity)
     }
 }
@@ -58,7 +58,8 @@ impl World {
         }
         let known = Known::of(self, &disk.found());
         let activity = seen.activity();
-        if is_desired && self.manager.campaign().is_some_and(|campaign| campaign.activity.as_str() == activity) {
+        if is_desired && self.manager.campaign().is_some_and(|campaign| campaign.identity.activity.as_str() == activity)
+        {
             assert!(known.has_accepted(activity), "{activity} is acknowledged, and not saved");
         }
         let (Some(domain), Some(now), Some(then)) =
@@ -66,7 +67,7 @@ impl World {
         else {
             return;
         };
-        let is_of = |campaign: &Campaign| campaign.activity.as_str() == activity && campaign.is_running();
+        let is_of = |campaign: &Campaign| campaign.identity.activity.as_str() == activity && campaign.is_running();
         if !is_of(now) || !is_of(then) {
             return;
         }

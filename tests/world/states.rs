@@ -114,7 +114,7 @@ impl Course {
 
     /// What a process does that starts with what was saved of this, until it has a link.
     fn boot(&mut self, has_booted: bool) {
-        self.boot_after(self.campaign().starts, has_booted);
+        self.boot_after(self.campaign().starts.count, has_booted);
     }
 
     /// The same after so many starts without a word.
@@ -131,7 +131,7 @@ impl Course {
             state::decode(&state.bytes[HEADER..], &names).unwrap();
         actions::decode(&actions.bytes[HEADER..], &names, &mut campaign);
         progress.apply(&mut campaign);
-        campaign.starts = starts;
+        campaign.starts.count = starts;
         let saved = Saved { campaign, reboot: beside.reboot, has_booted, is_whole: true };
         self.engine = Engine::new(self.engine.settings(), self.engine.policies());
         self.handle(Event::Boot(&saved)).unwrap();
@@ -224,11 +224,11 @@ impl Key {
         domains.sort_unstable();
         Key {
             phase: campaign.phase,
-            asking: campaign.asking,
-            approved: campaign.approved,
-            outcome: campaign.outcome,
+            asking: campaign.consent.asking,
+            approved: campaign.consent.approved,
+            outcome: campaign.end.outcome,
             announced: campaign.announced,
-            is_turned_back: matches!(campaign.cause, Some(Cause::ConsentDenied | Cause::ConsentLate)),
+            is_turned_back: matches!(campaign.end.cause, Some(Cause::ConsentDenied | Cause::ConsentLate)),
             domains,
         }
     }

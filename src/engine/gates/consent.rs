@@ -14,13 +14,13 @@ impl Engine {
     /// Returns whether the owner is to be asked before this phase: no domain has begun it,
     /// and the owner has not consented yet.
     pub(super) fn needs_consent(&self, phase: Phase) -> bool {
-        let is_new = self.campaign.approved != Some(phase) && phase > self.campaign.phase;
+        let is_new = self.campaign.consent.approved != Some(phase) && phase > self.campaign.phase;
         self.settings.consent.contains(phase) && is_new
     }
 
     /// Asks the owner; the phase's clock does not run meanwhile.
     pub(in super::super) fn ask(&mut self, now: Tick, phase: Phase, out: &mut Effects) {
-        self.campaign.asking = Some(phase);
+        self.campaign.consent.asking = Some(phase);
         out.push(Effect::AskConsent(phase));
         out.push(Effect::SetTimer(TimerKind::Consent, now.after(self.settings.consent_timeout_ms)));
     }
@@ -34,11 +34,11 @@ impl Engine {
         if !self.is_running() || !self.campaign.is_activity(activity) {
             return Err(Rejected::WrongActivity);
         }
-        let phase = self.campaign.asking.ok_or(Rejected::NotAsked)?;
+        let phase = self.campaign.consent.asking.ok_or(Rejected::NotAsked)?;
         if approved {
             self.close_consent(out);
             // A domain that has started over meanwhile is waited for.
-            self.campaign.approved = Some(phase);
+            self.campaign.consent.approved = Some(phase);
         } else {
             self.give_up(Cause::ConsentDenied, out);
         }
@@ -47,8 +47,8 @@ impl Engine {
 
     /// The owner was waited for long enough.
     pub(in super::super) fn handle_consent_timeout(&mut self, out: &mut Effects) {
-        if self.campaign.asking.is_some() {
-            self.campaign.waited_ms = self.settings.consent_timeout_ms;
+        if self.campaign.consent.asking.is_some() {
+            self.campaign.end.waited_ms = self.settings.consent_timeout_ms;
             self.give_up(Cause::ConsentLate, out);
         }
     }
@@ -56,7 +56,7 @@ impl Engine {
     /// Withdraws the question if no domain waits for its answer any more: not one that
     /// would go on, nor one that is still led to where it would.
     pub(in super::super) fn withdraw_question(&mut self, out: &mut Effects) {
-        let Some(asked) = self.campaign.asking else { return };
+        let Some(asked) = self.campaign.consent.asking else { return };
         let parts = self.campaign.domains.iter().flatten();
         let mut waiting =
             parts.filter(|part| part.state.is_forward() && part.furthest.and_then(Phase::next) == Some(asked));
@@ -67,7 +67,7 @@ impl Engine {
     }
 
     pub(in super::super) fn close_consent(&mut self, out: &mut Effects) {
-        if self.campaign.asking.take().is_some() {
+        if self.campaign.consent.asking.take().is_some() {
             out.push(Effect::StopTimer(TimerKind::Consent));
             out.push(Effect::CloseConsent);
         }

@@ -17,7 +17,7 @@ impl Engine {
             (Reboot::Held, true) => {}
             (Reboot::Held, false) => {
                 self.reboot.begin(now, out);
-                if self.campaign.is_delivered {
+                if self.campaign.end.is_delivered {
                     self.reboot.handle_settled(now, self.settings.reboot_after_ms, out);
                 }
             }

@@ -34,7 +34,7 @@ pub(super) enum Before {
 /// Returns whether a gate is closed before this.
 pub(super) fn holds(campaign: &Campaign, before: Before) -> bool {
     match before {
-        Before::Command(phase) => campaign.asking == Some(phase),
+        Before::Command(phase) => campaign.consent.asking == Some(phase),
         Before::Commit(_) => false,
     }
 }

@@ -284,7 +284,7 @@ impl Engine {
     /// more, or what is about an earlier phase, does not show that the agent still
     /// knows what it owes.
     pub(super) fn hear(&mut self, domain: DomainIx, feedback: &Feedback<'_>) {
-        self.campaign.starts = 0;
+        self.campaign.starts.count = 0;
         let Some(part) = self.campaign.domain_mut(domain).filter(|_| !feedback.is_repeat) else { return };
         let times = &mut part.obligation.times;
         times.repaired = None;
@@ -380,7 +380,7 @@ impl Engine {
     /// Whether `INCOMPLETE` says only that the agent was started over after an
     /// activation that has counted.
     pub(super) fn is_counted(&self, part: &Domain) -> bool {
-        let is_well = part.failure.is_none() && self.campaign.cause.is_none();
+        let is_well = part.failure.is_none() && self.campaign.end.cause.is_none();
         matches!(part.state, State::CleaningUp(_)) && is_well && was_repaired(part)
     }
 

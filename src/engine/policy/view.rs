@@ -152,7 +152,7 @@ impl<'a> View<'a> {
 
     /// Returns whether what a group has activated is verified.
     pub fn verification(&self, group: Group) -> Verification {
-        match self.campaign.verified.contains(group) {
+        match self.campaign.groups.verified.contains(group) {
             true => Verification::Good,
             false => Verification::Idle,
         }
@@ -160,7 +160,7 @@ impl<'a> View<'a> {
 
     /// Returns whether nothing of a group is turned back any more.
     pub fn is_committed(&self, group: Group) -> bool {
-        self.campaign.committed.contains(group)
+        self.campaign.groups.committed.contains(group)
     }
 
     /// Returns whether a gate holds back the commit of a group.
@@ -175,7 +175,7 @@ impl<'a> View<'a> {
 
     /// Returns why the activity is to be turned back: it was cancelled, or refused.
     pub fn cause(&self) -> Option<Cause> {
-        self.campaign.cause
+        self.campaign.end.cause
     }
 
     /// Returns whether any domain has failed, one that is not configured any more included.

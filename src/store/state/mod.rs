@@ -82,32 +82,32 @@ pub struct Beside {
 /// Writes all of the state that is worth a save when it changes; `names` are the domains
 /// in the order of the configuration.
 pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut Fields<'_>) {
-    out.put(tag::ACTIVITY, &[campaign.activity.as_bytes()]);
-    out.put(tag::TIMESTAMP, &[&campaign.timestamp.to_le_bytes()]);
-    out.put(tag::CRC, &[&campaign.crc.to_le_bytes()]);
+    out.put(tag::ACTIVITY, &[campaign.identity.activity.as_bytes()]);
+    out.put(tag::TIMESTAMP, &[&campaign.identity.timestamp.to_le_bytes()]);
+    out.put(tag::CRC, &[&campaign.identity.crc.to_le_bytes()]);
     out.put(tag::KEY, &[&key(campaign).to_le_bytes()]);
-    out.put(tag::RUN, &[&campaign.run.0.to_le_bytes()]);
+    out.put(tag::RUN, &[&campaign.identity.run.0.to_le_bytes()]);
     if campaign.policy != Lockstep.name() {
         out.put(tag::POLICY, &[campaign.policy.as_bytes()]);
     }
     out.put(tag::PHASE, &[&[campaign.phase.code()]]);
-    if let Some(phase) = campaign.asking {
+    if let Some(phase) = campaign.consent.asking {
         out.put(tag::ASKING, &[&[phase.code()]]);
     }
-    if let Some(phase) = campaign.approved {
+    if let Some(phase) = campaign.consent.approved {
         out.put(tag::APPROVED, &[&[phase.code()]]);
     }
     if campaign.announced != read::announced(campaign) {
         out.put(tag::ANNOUNCED, &[&[campaign.announced.map_or(0, Status::code)]]);
     }
-    if campaign.committed != GroupSet::default() {
-        out.put(tag::COMMITTED, &[&campaign.committed.bits().to_le_bytes()]);
+    if campaign.groups.committed != GroupSet::default() {
+        out.put(tag::COMMITTED, &[&campaign.groups.committed.bits().to_le_bytes()]);
     }
-    if let Some(status) = campaign.outcome {
+    if let Some(status) = campaign.end.outcome {
         out.put(tag::OUTCOME, &[&[status.code()]]);
     }
-    if let Some(cause) = campaign.cause {
-        out.put(tag::CAUSE, &[&[cause.code()], &campaign.waited_ms.to_le_bytes()]);
+    if let Some(cause) = campaign.end.cause {
+        out.put(tag::CAUSE, &[&[cause.code()], &campaign.end.waited_ms.to_le_bytes()]);
     }
     let words_max = words_max(campaign);
     for (domain, name) in campaign.domains.iter().zip(names) {
@@ -115,15 +115,15 @@ pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut 
             encode_domain(campaign, domain, name, words_max, out);
         }
     }
-    for gone in &campaign.gone {
+    for gone in &campaign.absent.gone {
         encode_domain(campaign, &gone.part, &gone.name, words_max, out);
     }
-    for name in campaign.unserved.iter() {
+    for name in campaign.absent.unserved.iter() {
         out.put(tag::UNSERVED, &[name.as_bytes()]);
     }
     out.put(tag::REBOOT, &[&[beside.reboot.code()], &beside.boot]);
-    out.put(tag::DELIVERED, &[&[u8::from(campaign.is_delivered)]]);
-    out.put(tag::STARTS, &[&[campaign.starts]]);
+    out.put(tag::DELIVERED, &[&[u8::from(campaign.end.is_delivered)]]);
+    out.put(tag::STARTS, &[&[campaign.starts.count]]);
     if let Some((phase, id)) = &beside.question {
         out.put(tag::QUESTION, &[&[phase.code()], id]);
     }
@@ -157,7 +157,7 @@ pub fn encode_along(campaign: &Campaign, version: u32, out: &mut Fields<'_>) {
 
 /// Bytes that each domain's words may have.
 fn words_max(campaign: &Campaign) -> usize {
-    let parts = campaign.domains.iter().flatten().chain(campaign.gone.iter().map(|gone| &gone.part));
+    let parts = campaign.domains.iter().flatten().chain(campaign.absent.gone.iter().map(|gone| &gone.part));
     let reasons = parts.flat_map(|domain| [&domain.failure, &domain.cleanup, &domain.obligation.kept]);
     let speaking = reasons.filter(|reason| matches!(reason, Some(Reason::Words(_)))).count();
     SAVED_WORDS_MAX.min(SAVED_WORDS_ALL / speaking.max(1))
@@ -165,7 +165,11 @@ fn words_max(campaign: &Campaign) -> usize {
 
 /// By which the activity in a damaged state is known to be whole.
 fn key(campaign: &Campaign) -> u32 {
-    let pieces = [campaign.activity.as_bytes(), &campaign.timestamp.to_le_bytes(), &campaign.crc.to_le_bytes()];
+    let pieces = [
+        campaign.identity.activity.as_bytes(),
+        &campaign.identity.timestamp.to_le_bytes(),
+        &campaign.identity.crc.to_le_bytes(),
+    ];
     checksum(&pieces)
 }
 

@@ -64,10 +64,10 @@ pub fn decode(bytes: &[u8], names: &[std::string::String]) -> Option<Saved> {
     for part in parts {
         match place_of(part.name.as_bytes(), names) {
             Some(domain) => saved.campaign.domains[domain.place()] = Some(part.part),
-            None => saved.campaign.gone.push(part),
+            None => saved.campaign.absent.gone.push(part),
         }
     }
-    (!saved.campaign.activity.is_empty()).then_some(saved)
+    (!saved.campaign.identity.activity.is_empty()).then_some(saved)
 }
 
 fn place_of(name: &[u8], names: &[std::string::String]) -> Option<DomainIx> {
@@ -91,25 +91,27 @@ impl Reader<'_> {
     fn take(&mut self, tag: u8, content: &[u8]) -> Option<()> {
         let campaign = &mut self.saved.campaign;
         match tag {
-            tag::ACTIVITY => campaign.activity = text(content)?,
-            tag::TIMESTAMP => campaign.timestamp = i64::from_le_bytes(content.try_into().ok()?),
-            tag::CRC => campaign.crc = u32::from_le_bytes(content.try_into().ok()?),
-            tag::RUN => campaign.run = Run::of_bytes(content)?,
+            tag::ACTIVITY => campaign.identity.activity = text(content)?,
+            tag::TIMESTAMP => campaign.identity.timestamp = i64::from_le_bytes(content.try_into().ok()?),
+            tag::CRC => campaign.identity.crc = u32::from_le_bytes(content.try_into().ok()?),
+            tag::RUN => campaign.identity.run = Run::of_bytes(content)?,
             tag::POLICY => campaign.policy = String::try_from(core::str::from_utf8(content).ok()?).ok()?,
             tag::ANNOUNCED => self.announced = Some(Status::of_code(*content.first()?)),
-            tag::COMMITTED => campaign.committed = GroupSet::of_bits(u64::from_le_bytes(content.try_into().ok()?)),
+            tag::COMMITTED => {
+                campaign.groups.committed = GroupSet::of_bits(u64::from_le_bytes(content.try_into().ok()?))
+            }
             tag::PHASE => campaign.phase = Phase::of_code(*content.first()?)?,
-            tag::ASKING => campaign.asking = Phase::of_code(*content.first()?),
-            tag::APPROVED => campaign.approved = Phase::of_code(*content.first()?),
-            tag::OUTCOME => campaign.outcome = Status::of_code(*content.first()?),
+            tag::ASKING => campaign.consent.asking = Phase::of_code(*content.first()?),
+            tag::APPROVED => campaign.consent.approved = Phase::of_code(*content.first()?),
+            tag::OUTCOME => campaign.end.outcome = Status::of_code(*content.first()?),
             tag::CAUSE => {
                 // One that is not known is one all the same: the activity must not end well.
-                campaign.cause = Cause::of_code(*content.first()?).or(Some(Cause::Unreadable));
-                campaign.waited_ms = u64::from_le_bytes(content.get(1..9)?.try_into().ok()?);
+                campaign.end.cause = Cause::of_code(*content.first()?).or(Some(Cause::Unreadable));
+                campaign.end.waited_ms = u64::from_le_bytes(content.get(1..9)?.try_into().ok()?);
             }
-            tag::UNSERVED => drop(campaign.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
-            tag::DELIVERED => campaign.is_delivered = content == [1],
-            tag::STARTS => campaign.starts = *content.first()?,
+            tag::UNSERVED => drop(campaign.absent.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
+            tag::DELIVERED => campaign.end.is_delivered = content == [1],
+            tag::STARTS => campaign.starts.count = *content.first()?,
             tag::DOMAIN | tag::COURSE | tag::OBLIGATION | tag::FAILURE | tag::CLEANUP | tag::KEPT | tag::LIMIT => {
                 return self.take_part(tag, content);
             }
@@ -216,10 +218,10 @@ pub fn decode_key(slot: &[u8], campaign: &mut Campaign) -> bool {
     campaign.reset();
     for (tag, content) in fields(bytes) {
         match (tag, content.try_into().map(i64::from_le_bytes), content.try_into().map(u32::from_le_bytes)) {
-            (tag::ACTIVITY, ..) => campaign.activity = text(content).unwrap_or_default(),
-            (tag::TIMESTAMP, Ok(timestamp), _) => campaign.timestamp = timestamp,
-            (tag::CRC, _, Ok(crc)) => campaign.crc = crc,
-            (tag::KEY, _, Ok(found)) => return !campaign.activity.is_empty() && found == key(campaign),
+            (tag::ACTIVITY, ..) => campaign.identity.activity = text(content).unwrap_or_default(),
+            (tag::TIMESTAMP, Ok(timestamp), _) => campaign.identity.timestamp = timestamp,
+            (tag::CRC, _, Ok(crc)) => campaign.identity.crc = crc,
+            (tag::KEY, _, Ok(found)) => return !campaign.identity.activity.is_empty() && found == key(campaign),
             _ => {}
         }
     }
@@ -228,7 +230,8 @@ pub fn decode_key(slot: &[u8], campaign: &mut Campaign) -> bool {
 
 /// What was announced if the record does not say so: 0.1.0 said no more.
 pub(super) fn announced(campaign: &Campaign) -> Option<Status> {
-    let has_begun = campaign.phase != Phase::Identify || campaign.asking.is_some() || campaign.approved.is_some();
+    let has_begun =
+        campaign.phase != Phase::Identify || campaign.consent.asking.is_some() || campaign.consent.approved.is_some();
     Some(if has_begun { Status::Identified } else { Status::Identifying })
 }
 

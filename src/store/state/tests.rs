@@ -26,11 +26,11 @@ fn campaign() -> Campaign {
     campaign.begin(&DesiredState { key, run: Run(3), parts: &parts });
     campaign.policy.push_str("by groups").unwrap();
     campaign.announced = Some(Status::Identifying);
-    campaign.committed.insert(Group::new(7).unwrap());
+    campaign.groups.committed.insert(Group::new(7).unwrap());
     campaign.phase = Phase::Update;
-    campaign.asking = Some(Phase::Activate);
-    campaign.outcome = Some(Status::Incomplete);
-    (campaign.cause, campaign.waited_ms) = (Some(Cause::ConsentLate), 1_800_000);
+    campaign.consent.asking = Some(Phase::Activate);
+    campaign.end.outcome = Some(Status::Incomplete);
+    (campaign.end.cause, campaign.end.waited_ms) = (Some(Cause::ConsentLate), 1_800_000);
     let first = campaign.domain_mut(DomainIx::new(0).unwrap()).unwrap();
     first.state = State::Done(Ended::Completed);
     first.failure = Some(Reason::Silent(Some(Command::Update), 600_000));
@@ -105,10 +105,10 @@ fn domains_are_found_by_name_when_the_configuration_has_changed() {
     assert_eq!(after.domains[1], campaign().domains[1]);
     // Whatever is not configured any more is kept, and comes back with its name.
     let gone = Gone { name: String::try_from("containers").unwrap(), part: campaign().domains[0].clone().unwrap() };
-    assert_eq!(after.gone, [gone]);
+    assert_eq!(after.absent.gone, [gone]);
     assert!(after.has_failed());
     let again = resumed(&written(&after, &other, &Beside::default()), &names()).unwrap().campaign;
-    assert_eq!((again.domains, again.gone), (campaign().domains, Vec::new()));
+    assert_eq!((again.domains, again.absent.gone), (campaign().domains, Vec::new()));
 }
 
 #[test]
@@ -144,7 +144,10 @@ fn of_a_damaged_state_it_is_known_whose_it_was_or_nothing() {
             other[at] ^= 1 << flip;
             if decode_key(&other, &mut found) {
                 known += 1;
-                assert_eq!((&*found.activity, found.timestamp, found.crc), ("a-\\u00e9", -5, 77));
+                assert_eq!(
+                    (&*found.identity.activity, found.identity.timestamp, found.identity.crc),
+                    ("a-\\u00e9", -5, 77)
+                );
             }
         }
     }
@@ -180,11 +183,11 @@ fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
     for reason in [words(512), silent, Some(Reason::Limit(Limit::Component))] {
         let mut campaign = campaign();
         campaign.reset();
-        campaign.activity = String::try_from(activity.as_str()).unwrap();
-        (campaign.asking, campaign.approved) = (Some(Phase::Activate), Some(Phase::Activate));
-        (campaign.outcome, campaign.cause) = (Some(Status::Incomplete), Some(Cause::ConsentLate));
+        campaign.identity.activity = String::try_from(activity.as_str()).unwrap();
+        (campaign.consent.asking, campaign.consent.approved) = (Some(Phase::Activate), Some(Phase::Activate));
+        (campaign.end.outcome, campaign.end.cause) = (Some(Status::Incomplete), Some(Cause::ConsentLate));
         campaign.policy.push_str(&"p".repeat(POLICY_NAME_MAX)).unwrap();
-        campaign.committed.insert(Group::new(DOMAINS_MAX - 1).unwrap());
+        campaign.groups.committed.insert(Group::new(DOMAINS_MAX - 1).unwrap());
         for place in 0..DOMAINS_MAX {
             let mut part = Domain::owing(State::Working(Phase::Update));
             (part.group, part.furthest) = (Group::new(place).unwrap(), Some(Phase::Activate));

@@ -297,7 +297,7 @@ impl Course {
     fn restart(&mut self, has_booted: bool) {
         let Some(campaign) = self.engine.campaign().cloned() else { return };
         // The end is told again if nobody is known to have heard it.
-        self.begun += usize::from(!campaign.is_running() && !campaign.is_delivered);
+        self.begun += usize::from(!campaign.is_running() && !campaign.end.is_delivered);
         let saved = Saved { campaign, reboot: self.engine.reboot(), has_booted, is_whole: true };
         self.engine = Engine::new(self.settings, Policies::default());
         self.pending = Pending::default();

@@ -84,7 +84,7 @@ fn assert_state(fields: &[u8], names: &[String]) {
     assert_eq!((again.beside, again.version), (first.beside, Some(7)));
     // Long words are cut, and nothing else.
     let campaign = &mut first.campaign;
-    let gone = campaign.gone.iter_mut().map(|gone| &mut gone.part);
+    let gone = campaign.absent.gone.iter_mut().map(|gone| &mut gone.part);
     for part in campaign.domains.iter_mut().flatten().chain(gone) {
         let reasons = [&mut part.failure, &mut part.cleanup, &mut part.obligation.kept];
         for words in reasons.into_iter().flatten() {
@@ -114,8 +114,8 @@ fn assert_start(bytes: &[u8], names: &[String]) {
     let loaded = store.load(now, &found, names, [7; 16]);
     assert!(loaded.reports.len() <= REPORTS_MAX);
     if let Some(saved) = loaded.saved {
-        assert!(store.next_run() > saved.campaign.run && saved.campaign.run > Run::NONE);
-        assert!(!saved.campaign.activity.is_empty());
+        assert!(store.next_run() > saved.campaign.identity.run && saved.campaign.identity.run > Run::NONE);
+        assert!(!saved.campaign.identity.activity.is_empty());
     }
 }
 
@@ -132,8 +132,8 @@ fn assert_actions(bytes: &[u8], names: &[String]) {
     let decoded = |bytes: &[u8]| {
         let mut campaign = Campaign::new();
         if let Some((timestamp, crc)) = of.map(|(_, content)| content.split_at(8)) {
-            campaign.timestamp = i64::from_le_bytes(timestamp.try_into().expect("eight bytes"));
-            campaign.crc = u32::from_le_bytes(crc.try_into().expect("four bytes"));
+            campaign.identity.timestamp = i64::from_le_bytes(timestamp.try_into().expect("eight bytes"));
+            campaign.identity.crc = u32::from_le_bytes(crc.try_into().expect("four bytes"));
         }
         actions::decode(bytes, names, &mut campaign);
         campaign

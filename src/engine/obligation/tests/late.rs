@@ -77,7 +77,7 @@ fn a_rollback_waits_for_the_answer_of_one_that_starts_over() {
         assert_eq!(course.say(0, answer, true), "Rollback>0");
         assert_eq!(course.say(0, Status::RollbackSuccess, true), "Cleanup>0");
         assert_eq!(course.say(0, Status::CleanupSuccess, true), "Incomplete inventory");
-        assert_eq!((course.campaign().cause, course.failure(0)), (Some(Cause::ConsentDenied), None));
+        assert_eq!((course.campaign().end.cause, course.failure(0)), (Some(Cause::ConsentDenied), None));
     }
 }
 
