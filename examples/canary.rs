@@ -40,13 +40,14 @@ impl Policy for Canary {
 }
 
 impl Canary {
-    /// The next step of the others, once the canary has activated or failed.
+    /// The next step of the others, once the canary has activated or failed. Those that have
+    /// begun go on even if the canary fails after its activation.
     fn lead_others(&self, view: &View<'_>) -> Option<Step> {
-        if view.failure(self.first).is_none() {
-            return lead(view, view.domains().without(self.first.into()));
-        }
         let untouched = view.domains_that(|stand| stand.left() == Some(Phase::Identify));
-        (!untouched.is_empty()).then_some(Step::Do(Act::Cleanup, untouched))
+        if view.failure(self.first).is_some() && !untouched.is_empty() {
+            return Some(Step::Do(Act::Cleanup, untouched));
+        }
+        lead(view, view.domains().without(self.first.into()))
     }
 }
 

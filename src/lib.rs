@@ -80,3 +80,5 @@ pub mod validate;
 
 #[cfg(feature = "agent")]
 pub mod agent;
+#[cfg(feature = "world")]
+pub mod world;

@@ -23,7 +23,7 @@ fn the_sources_are_seen_with_what_is_in_them() {
     let sources = read_all();
     for (path, language, function) in [
         ("src/mqtt/session.rs", Language::Rust, "poll_transmit"),
-        ("tests/world/scenario.rs", Language::Rust, "settle"),
+        ("src/world/scenario.rs", Language::Rust, "settle"),
         ("tests/fuzz/targets/engine.rs", Language::Rust, "take"),
         ("examples/backend/main.rs", Language::Rust, "main"),
         ("tests/console.py", Language::Python, "main"),

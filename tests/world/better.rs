@@ -1,8 +1,8 @@
 //! What is better than in Eclipse Kanto's Update Manager (docs/replacing-kanto.md, "What is
 //! better"): the course of an activity and what the backend is told.
 
-use crate::actors::{desired_state, Obedient};
-use crate::scenario::{configuration, World};
+use update_manager::world::actors::{desired_state, Obedient};
+use update_manager::world::scenario::{configuration, World};
 
 const DONE: [&str; 4] = ["IDENTIFYING", "IDENTIFIED", "RUNNING", "COMPLETED"];
 const ALL: [&str; 4] = ["DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"];

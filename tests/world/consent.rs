@@ -1,7 +1,7 @@
 //! The owner's consent in plain mode (docs/protocol.md, "The activity", step 6).
 
-use crate::actors::{desired_state, Obedient};
-use crate::scenario::World;
+use update_manager::world::actors::{desired_state, Obedient};
+use update_manager::world::scenario::World;
 
 const DONE: [&str; 4] = ["IDENTIFYING", "IDENTIFIED", "RUNNING", "COMPLETED"];
 const ANSWERS: &str = "deviceupdate/ownerconsentfeedback";

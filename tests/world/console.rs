@@ -1,65 +1,16 @@
 //! The console: what it shows, and what it has done (docs/console.md).
 
-use serde_json::{json, Value};
-use update_manager::console::view::Host;
-
-use crate::actors::{desired_state, inventory, Obedient};
-use crate::disk::{Disk, Fate};
-use crate::power::Outage;
-use crate::scenario::{configuration, World};
+use serde_json::json;
+use update_manager::world::actors::{desired_state, inventory, Obedient};
+use update_manager::world::disk::{Disk, Fate};
+use update_manager::world::power::Outage;
+use update_manager::world::scenario::{configuration, World};
 
 const ONE: [&str; 1] = ["one"];
 const TWO: [&str; 2] = ["one", "two"];
 
 /// The process alone ends.
 const KILL: Outage = Outage { fate: Fate::Whole, down_ms: 1_000, boots: false, agents_too: false };
-
-impl World {
-    /// Asks at the console: the answer, and the text of it.
-    fn asks(&mut self, request: &str) -> (Value, String) {
-        self.asks_with(request, true)
-    }
-
-    fn asks_with(&mut self, request: &str, may_control: bool) -> (Value, String) {
-        self.asks_unless_busy(request, may_control).unwrap_or_else(|| panic!("{request}"))
-    }
-
-    /// The same; none if it cannot be answered at this moment.
-    pub(crate) fn asks_unless_busy(&mut self, request: &str, may_control: bool) -> Option<(Value, String)> {
-        let host = Host {
-            broker: &"tcp://broker:1883",
-            may_control,
-            resident_kib: || 700,
-            link_error: "",
-            configuration: &|| String::from("domain = device (default)\n"),
-        };
-        let mut answer = String::new();
-        // What it says is saved first.
-        let mut tries = 0;
-        while !self.manager.handle_console(self.clock.now(), &host, request.as_bytes(), &mut answer) {
-            tries += 1;
-            if tries > 20_000 {
-                return None;
-            }
-            self.run_for(20);
-        }
-        assert!(answer.ends_with("}\n") && answer.matches('\n').count() == 1, "{answer}");
-        self.settle();
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        let text = answer["text"].as_str().unwrap_or_default().to_owned();
-        Some((answer, text))
-    }
-
-    fn commanded(&mut self, command: &str) -> Value {
-        self.asks(&format!(r#"{{"command":"{command}"}}"#)).0
-    }
-
-    fn applies(&mut self, activity: &str, payload: &str) -> Value {
-        let wall = self.wall();
-        let request = r#"{"command":"apply","activityId""#;
-        self.asks(&format!(r#"{request}:"{activity}","timestamp":{wall},"payload":{payload}}}"#)).0
-    }
-}
 
 /// An activity whose domains do not answer this command, `IDENTIFY` for the desired state.
 fn stuck_at(command: &'static str, disk: Option<Disk>) -> World {
@@ -304,7 +255,7 @@ fn an_activity_that_goes_on_after_a_restart_has_one_entry() {
     world.run_for(120_000);
     let history = world.asks(r#"{"command":"history","json":true}"#).0;
     assert_eq!(history["data"]["history"].as_array().unwrap().len(), 1);
-    assert_eq!(history["data"]["history"][0]["begun"], crate::clock::EPOCH);
+    assert_eq!(history["data"]["history"][0]["begun"], update_manager::world::clock::EPOCH);
     let status = world.asks(r#"{"command":"status","json":true}"#).0;
     assert_eq!(status["data"]["counters"]["resumed"], 1);
 }

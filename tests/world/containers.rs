@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::actors::inventory;
-use crate::scenario::World;
+use update_manager::world::actors::inventory;
+use update_manager::world::scenario::World;
 
 const STATE: &str = r#"{"baselines":[{"title":"web","components":["containers:nginx","containers:redis"]}],"domains":[{"id":"containers","config":[],"components":[{"id":"nginx","version":"1.25","config":[{"key":"image","value":"docker.io/library/nginx:1.25"}]},{"id":"redis","version":"7","config":[]}]}]}"#;
 const ALL: [&str; 4] = ["DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"];

@@ -2,13 +2,13 @@
 //! end: agents that are busy, restart or are dead, a manager that is killed, a host
 //! without power, a broker that forgets.
 
-use crate::actors::{desired_state, Owner};
-use crate::cast::{Manner, Strict};
-use crate::disk::Fate;
-use crate::kind::Kind;
-use crate::power::{Moment, Outage};
-use crate::scenario::{configuration, World};
-use crate::seen::topic;
+use update_manager::world::actors::{desired_state, Owner};
+use update_manager::world::cast::{Manner, Strict};
+use update_manager::world::disk::Fate;
+use update_manager::world::kind::Kind;
+use update_manager::world::power::{Moment, Outage};
+use update_manager::world::scenario::{configuration, World};
+use update_manager::world::seen::topic;
 
 pub const KILL: Outage = Outage { fate: Fate::Whole, down_ms: 300, boots: false, agents_too: false };
 

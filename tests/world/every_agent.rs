@@ -1,7 +1,7 @@
 //! What every agent may send (docs/agents.md, "Every agent").
 
-use crate::actors::{desired_state, inventory};
-use crate::scenario::World;
+use update_manager::world::actors::{desired_state, inventory};
+use update_manager::world::scenario::World;
 
 const DONE: [&str; 4] = ["IDENTIFYING", "IDENTIFIED", "RUNNING", "COMPLETED"];
 const ALL: [&str; 4] = ["DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"];

@@ -7,12 +7,12 @@ mod starts;
 use update_manager::store::format::Kind;
 use update_manager::store::slots::Slot;
 
-use crate::actors::{desired_state, Obedient};
-use crate::disk::{Disk, Fate, Fault};
-use crate::power::Outage;
-use crate::scenario::{configuration, World};
-use crate::seen::{From, Report, Seen};
-use crate::settings::parse;
+use update_manager::world::actors::{desired_state, Obedient};
+use update_manager::world::disk::{Disk, Fate, Fault};
+use update_manager::world::power::Outage;
+use update_manager::world::scenario::{configuration, World};
+use update_manager::world::seen::{From, Report, Seen};
+use update_manager::world::settings::parse;
 
 /// The process alone ends.
 const KILL: Outage = Outage { fate: Fate::Lost, down_ms: 300, boots: false, agents_too: false };

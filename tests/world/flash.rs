@@ -3,8 +3,8 @@
 
 use update_manager::limits::DOMAIN_ID_MAX;
 
-use crate::actors::{desired_state, Obedient};
-use crate::scenario::World;
+use update_manager::world::actors::{desired_state, Obedient};
+use update_manager::world::scenario::World;
 
 /// Bytes beside the document with so many domains, each of which ends its part of a phase
 /// at another moment: their names are written each time.

@@ -11,10 +11,10 @@ use update_manager::model::text::Text;
 use update_manager::model::{Command, DomainIx, Status};
 use update_manager::wire::{desired_state, encode, feedback, inventory as wire_inventory, Envelope};
 
-use crate::actors::{desired_state as desired, inventory, Obedient, Owner};
-use crate::heap;
-use crate::scenario::World;
-use crate::settings::led_by;
+use update_manager::world::actors::{desired_state as desired, inventory, Obedient, Owner};
+use update_manager::world::heap;
+use update_manager::world::scenario::World;
+use update_manager::world::settings::led_by;
 
 #[test]
 #[should_panic = "the engine takes memory from the heap"]

@@ -11,48 +11,32 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod acked;
-mod actors;
+use update_manager::world::heap::Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
 mod better;
-mod broker;
-mod cast;
-mod checked;
-mod clock;
-mod company;
 mod consent;
 mod console;
 mod containers;
 mod courses;
 mod cuts;
-mod disk;
-mod erratic;
 mod every_agent;
 mod faults;
 mod flash;
-mod forward;
 mod frugal;
-mod heap;
-mod journal;
-mod kind;
 mod late;
-mod link;
 mod many;
-mod model;
-mod power;
-mod random;
+mod policies;
 mod reboot;
 mod repair;
 mod review;
 mod saved;
-mod scenario;
-mod seen;
 mod self_update;
 mod session;
-mod settings;
 mod sim;
 mod state;
 mod states;
 mod stern;
-mod told;
 mod twin;
-mod wire;

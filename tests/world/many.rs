@@ -2,10 +2,10 @@
 
 use update_manager::limits::{DOMAINS_MAX, DOMAIN_ID_MAX};
 
-use crate::actors::{desired_state, Obedient};
-use crate::disk::{Disk, Fate};
-use crate::power::{Moment, Outage};
-use crate::scenario::{configuration, World};
+use update_manager::world::actors::{desired_state, Obedient};
+use update_manager::world::disk::{Disk, Fate};
+use update_manager::world::power::{Moment, Outage};
+use update_manager::world::scenario::{configuration, World};
 
 /// Names that live as long as the program, as the actors want them.
 fn names() -> Vec<&'static str> {

@@ -1,7 +1,7 @@
 //! The reboot after an activity that needs it (docs/protocol.md, "The reboot").
 
-use crate::actors::{desired_state, Obedient};
-use crate::scenario::World;
+use update_manager::world::actors::{desired_state, Obedient};
+use update_manager::world::scenario::World;
 
 const ONE: [&str; 1] = ["one"];
 

@@ -1,10 +1,10 @@
 //! What the manager does when something may have been lost, rule by rule, with agents
 //! whose every word is written here: suspicion and repair. `late` goes on.
 
-use crate::actors::{desired_state, inventory};
 use crate::courses::{end_of, orders, orders_at, times, world, KILL, ORDERS};
-use crate::power::Outage;
-use crate::scenario::World;
+use update_manager::world::actors::{desired_state, inventory};
+use update_manager::world::power::Outage;
+use update_manager::world::scenario::World;
 
 const ONE: &[&str] = &["one"];
 const BOTH: &[&str] = &["one", "two"];

@@ -1,11 +1,11 @@
 //! Cases in which release 0.1.0 broke a promise, as a review found them.
 
-use crate::actors::{desired_state, inventory, Obedient};
-use crate::disk::Fate;
-use crate::power::Outage;
-use crate::scenario::{configuration, World};
-use crate::seen::{text, From, Report, Seen};
-use crate::settings::parse;
+use update_manager::world::actors::{desired_state, inventory, Obedient};
+use update_manager::world::disk::Fate;
+use update_manager::world::power::Outage;
+use update_manager::world::scenario::{configuration, World};
+use update_manager::world::seen::{text, From, Report, Seen};
+use update_manager::world::settings::parse;
 
 /// The process alone ends.
 const KILL: Outage = Outage { fate: Fate::Lost, down_ms: 300, boots: false, agents_too: false };

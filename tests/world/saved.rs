@@ -2,11 +2,11 @@
 
 use update_manager::store::format::Kind;
 
-use crate::actors::{desired_state, Obedient};
-use crate::disk::Fate;
-use crate::power::Outage;
-use crate::scenario::{configuration, World};
-use crate::seen::{From, Seen};
+use update_manager::world::actors::{desired_state, Obedient};
+use update_manager::world::disk::Fate;
+use update_manager::world::power::Outage;
+use update_manager::world::scenario::{configuration, World};
+use update_manager::world::seen::{From, Seen};
 
 const BOOT: Outage = Outage { fate: Fate::Lost, down_ms: 300, boots: true, agents_too: true };
 

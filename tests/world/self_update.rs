@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::actors::{inventory, Obedient};
-use crate::scenario::World;
+use update_manager::world::actors::{inventory, Obedient};
+use update_manager::world::scenario::World;
 
 const STATE: &str = r#"{"baselines":[{"title":"os","components":["self-update:os-image"]}],"domains":[{"id":"self-update","config":[],"components":[{"id":"os-image","version":"1.2.0","config":[{"key":"image","value":"http://host/os.raucb"}]}]}]}"#;
 const ALL: [&str; 4] = ["DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"];

@@ -2,12 +2,12 @@
 
 use update_manager::store::format::Kind;
 
-use crate::actors::{desired_state, Obedient};
-use crate::disk::Fate;
-use crate::power::Outage;
-use crate::scenario::{configuration, World};
-use crate::seen::{From, Seen};
-use crate::settings::parse;
+use update_manager::world::actors::{desired_state, Obedient};
+use update_manager::world::disk::Fate;
+use update_manager::world::power::Outage;
+use update_manager::world::scenario::{configuration, World};
+use update_manager::world::seen::{From, Seen};
+use update_manager::world::settings::parse;
 
 const KEPT: &str = r#""connection": {"clientId": "um", "cleanSession": false}"#;
 

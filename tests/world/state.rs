@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::actors::{desired_state, inventory, Obedient};
-use crate::scenario::World;
+use update_manager::world::actors::{desired_state, inventory, Obedient};
+use update_manager::world::scenario::World;
 
 const BOTH: [&str; 2] = ["one", "two"];
 

@@ -1,12 +1,12 @@
 //! A strict agent through the scenarios that are also played with processes, each with
 //! the same right end.
 
-use crate::actors::desired_state;
-use crate::cast::{Manner, Strict};
 use crate::courses::{assert_completes, await_order, orders, strict, world, KILL, ORDERS};
-use crate::kind::Kind;
-use crate::power::Outage;
-use crate::scenario::World;
+use update_manager::world::actors::desired_state;
+use update_manager::world::cast::{Manner, Strict};
+use update_manager::world::kind::Kind;
+use update_manager::world::power::Outage;
+use update_manager::world::scenario::World;
 
 const ONE: &[&str] = &["one"];
 

@@ -2,11 +2,11 @@
 
 use serde_json::{json, Value};
 
-use crate::actors::{desired_state, inventory, Obedient};
-use crate::disk::Fate;
-use crate::power::Outage;
-use crate::scenario::World;
-use crate::seen::text;
+use update_manager::world::actors::{desired_state, inventory, Obedient};
+use update_manager::world::disk::Fate;
+use update_manager::world::power::Outage;
+use update_manager::world::scenario::World;
+use update_manager::world::seen::text;
 
 const DONE: [&str; 4] = ["IDENTIFYING", "IDENTIFIED", "RUNNING", "COMPLETED"];
 const FEATURE: &str = "/features/UpdateManager";

@@ -1,11 +1,11 @@
 //! The power that is cut, and the disk that outlives it.
 
-use update_manager::manager::Manager;
-use update_manager::model::time::Now;
+use crate::manager::Manager;
+use crate::model::time::Now;
 
-use crate::disk::{Disk, Fate, Step};
-use crate::heap;
-use crate::scenario::World;
+use crate::world::disk::{Disk, Fate, Step};
+use crate::world::heap;
+use crate::world::scenario::World;
 
 /// Moments at which the power can be cut.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -153,6 +153,6 @@ impl World {
     }
 
     fn start(&self, now: Now) -> Manager {
-        crate::settings::manager(&self.config, &self.accepted, self.disk.is_some(), now)
+        crate::world::settings::manager(&self.config, &self.accepted, self.disk.is_some(), now)
     }
 }

@@ -34,8 +34,12 @@ pub struct Expected {
     pub orders: BTreeMap<&'static str, Vec<&'static str>>,
 }
 
+/// What one policy makes of a plan.
+pub type Model = fn(&Plan) -> Expected;
+
 impl Plan {
-    pub fn expected(&self) -> Expected {
+    /// What `Lockstep` makes of it.
+    pub fn in_lockstep(&self) -> Expected {
         let mut orders: BTreeMap<&str, Vec<&str>> = self.agents.iter().map(|(domain, _)| (*domain, vec![])).collect();
         let mut tell = |domain, order| orders.entry(domain).or_default().push(order);
         let fails = |does: Does, at| does == Does::AllBut(at) || does == Does::SilentAt(at);

@@ -1,8 +1,8 @@
 //! Which agent serves a domain.
 
-use crate::actors::Obedient;
-use crate::cast::{Manner, SelfUpdate, Strict};
-use crate::scenario::World;
+use crate::world::actors::Obedient;
+use crate::world::cast::{Manner, SelfUpdate, Strict};
+use crate::world::scenario::World;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {

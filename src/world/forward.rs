@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use crate::scenario::World;
-use crate::seen::{topic, From, Seen};
-use crate::wire::is_refusal;
+use crate::world::scenario::World;
+use crate::world::seen::{topic, From, Seen};
+use crate::world::wire::is_refusal;
 
 const FORWARD: [&str; 3] = ["DOWNLOAD", "UPDATE", "ACTIVATE"];
 

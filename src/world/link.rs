@@ -1,11 +1,11 @@
 //! The link between the manager and the broker, and what goes over it.
 
-use update_manager::model::time::Now;
-use update_manager::mqtt::{LinkWish, Reason};
+use crate::model::time::Now;
+use crate::mqtt::{LinkWish, Reason};
 
-use crate::heap;
-use crate::power::Moment;
-use crate::scenario::World;
+use crate::world::heap;
+use crate::world::power::Moment;
+use crate::world::scenario::World;
 
 /// Bytes of a read below which it is one piece of a packet.
 const PIECE: usize = 1_000;
@@ -21,12 +21,14 @@ pub struct Link {
     out: Vec<u8>,
 }
 
-impl Link {
-    /// None yet.
-    pub fn new() -> Link {
+impl Default for Link {
+    // None yet.
+    fn default() -> Link {
         Link { is_up: false, losses: 0, read_max: usize::MAX, out: vec![0; 4096] }
     }
 }
+
+impl Link {}
 
 impl World {
     /// Makes or ends the link as the manager wants; whether it did.

@@ -1,10 +1,10 @@
 //! The desired states that a backend or somebody at the console wants to be applied.
 
+use crate::limits::CONSOLE_REQUEST_MAX;
 use serde_json::{json, Value};
-use update_manager::limits::CONSOLE_REQUEST_MAX;
 
 use super::{Course, DOMAINS};
-use crate::actors::desired_state;
+use crate::world::actors::desired_state;
 
 /// Fewer than the manager remembers of those that have finished.
 const WISHES_MAX: usize = 28;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::actors::{inventory, Actor, Said};
-use crate::seen::{topic, Seen};
+use crate::world::actors::{inventory, Actor, Said};
+use crate::world::seen::{topic, Seen};
 
 /// A small generator of random numbers: xorshift, seeded well apart.
 #[derive(Clone)]
@@ -14,7 +14,7 @@ impl Random {
         Random((seed ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -22,7 +22,7 @@ impl Random {
     }
 
     pub fn below(&mut self, n: u64) -> u64 {
-        (self.next() >> 11) % n
+        (self.number() >> 11) % n
     }
 
     /// True in so many of a hundred cases.

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::journal;
-use crate::scenario::World;
-use crate::seen::{text, topic, From, Report, Seen};
+use crate::world::journal;
+use crate::world::scenario::World;
+use crate::world::seen::{text, topic, From, Report, Seen};
 
 impl World {
     /// All that the manager has sent to a topic, but not what it had to send again.

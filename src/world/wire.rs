@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::forward;
-use crate::scenario::World;
-use crate::seen::{topic, From, Seen};
+use crate::world::forward;
+use crate::world::scenario::World;
+use crate::world::seen::{topic, From, Seen};
 
 /// The first rule that was broken.
 pub fn broken(world: &World) -> Option<String> {

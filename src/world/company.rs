@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::actors::{Actor, Nobody, Said};
-use crate::clock::Clock;
-use crate::seen::{From, Seen};
+use crate::world::actors::{Actor, Nobody, Said};
+use crate::world::clock::Clock;
+use crate::world::seen::{From, Seen};
 
 /// What is to be said, and the place of the actor who says it.
 struct Planned {

@@ -3,24 +3,24 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::config::Config;
+use crate::manager::Manager;
 use log::Level;
-use update_manager::config::Config;
-use update_manager::manager::Manager;
 
-use crate::actors::Actor;
-use crate::broker::Broker;
-use crate::checked::Accepted;
-use crate::clock::Clock;
-use crate::company::Company;
-use crate::disk::Disk;
-use crate::heap;
-use crate::journal;
-use crate::link::Link;
-use crate::power::{Moment, Power};
-use crate::seen::topic;
-pub use crate::settings::configuration;
-use crate::settings::{manager, parse, resume_after_ms};
-use crate::wire;
+use crate::world::actors::Actor;
+use crate::world::broker::Broker;
+use crate::world::checked::Accepted;
+use crate::world::clock::Clock;
+use crate::world::company::Company;
+use crate::world::disk::Disk;
+use crate::world::heap;
+use crate::world::journal;
+use crate::world::link::Link;
+use crate::world::power::{Moment, Power};
+use crate::world::seen::topic;
+pub use crate::world::settings::configuration;
+use crate::world::settings::{manager, parse, resume_after_ms};
+use crate::world::wire;
 
 /// Steps at one moment past which the manager would spin. Each may be a byte.
 const STEPS_MAX: usize = 1_000_000;
@@ -37,7 +37,7 @@ pub struct World {
     /// Where activities are saved; none: they are not.
     pub disk: Option<Disk>,
     pub power: Power,
-    pub(crate) manager: Manager,
+    pub manager: Manager,
     pub accepted: Accepted,
     /// When reboots were triggered.
     pub reboots: Vec<u64>,
@@ -80,8 +80,8 @@ impl World {
             config,
             resume_after_ms,
             clock,
-            broker: Broker::new(),
-            link: Link::new(),
+            broker: Broker::default(),
+            link: Link::default(),
             company: Company::default(),
             disk,
             power: Power::default(),

@@ -1,6 +1,6 @@
 //! The time in the world, which goes by only when nothing else happens.
 
-use update_manager::model::time::{Now, Tick};
+use crate::model::time::{Now, Tick};
 
 /// The wall clock when the world begins.
 pub const EPOCH: u64 = 1_700_000_000_000;

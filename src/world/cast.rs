@@ -7,8 +7,8 @@
 
 use serde_json::{json, Value};
 
-use crate::actors::{inventory, Actor, Said};
-use crate::seen::{is_topic, text, topic, Seen};
+use crate::world::actors::{inventory, Actor, Said};
+use crate::world::seen::{is_topic, text, topic, Seen};
 
 /// What a command leads to.
 pub struct Steps {

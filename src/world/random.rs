@@ -12,16 +12,16 @@ mod expected;
 mod peers;
 mod wishes;
 
+use crate::store::format::Kind as Record;
+use crate::store::slots::Slot;
 use serde_json::{json, Value};
-use update_manager::store::format::Kind as Record;
-use update_manager::store::slots::Slot;
 
-use crate::disk::{Disk, Fate, Fault};
-use crate::erratic::{Erratic, Random};
-use crate::kind::Kind;
-use crate::power::Outage;
-use crate::scenario::World;
-use crate::settings::parse;
+use crate::world::disk::{Disk, Fate, Fault};
+use crate::world::erratic::{Erratic, Random};
+use crate::world::kind::Kind;
+use crate::world::power::Outage;
+use crate::world::scenario::World;
+use crate::world::settings::parse;
 use wishes::Wishes;
 
 /// Records that an activity writes.
@@ -67,7 +67,7 @@ fn config(random: &mut Random, domains: &[&str], is_twin: bool, is_calm: bool) -
 fn join(mut world: World, domain: &'static str, random: &mut Random, is_calm: bool) -> World {
     if !is_calm && random.percent(50) {
         world.company.erratic.push(domain);
-        return world.joined_by(Erratic::new(domain, Random::new(random.next())));
+        return world.joined_by(Erratic::new(domain, Random::new(random.number())));
     }
     let kind = random.of(&Kind::ALL);
     let mut manner = kind.paced(random.of(&[0, 20, 700, 8_000, 30_000]));

@@ -3,10 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use update_manager::engine::check::Check;
-use update_manager::engine::{Campaign, Effects, Event, Observer, Rejected};
+use crate::engine::check::Check;
+use crate::engine::{Campaign, Effects, Event, Observer, Rejected};
 
-use crate::heap::{self, Heap};
+use crate::world::heap::{self, Heap};
 
 /// The activities that were accepted, in order.
 pub type Accepted = Rc<RefCell<Vec<String>>>;

@@ -1,15 +1,15 @@
 //! Whatever the manager has acknowledged it still knows when it starts from what is on the
 //! disk at that very moment.
 
-use update_manager::engine::domain::State;
-use update_manager::engine::Campaign;
-use update_manager::model::time::{Now, Tick};
-use update_manager::model::{DomainIx, Phase};
-use update_manager::store::{Found, Store};
+use crate::engine::domain::State;
+use crate::engine::Campaign;
+use crate::model::time::{Now, Tick};
+use crate::model::{DomainIx, Phase};
+use crate::store::{Found, Store};
 
-use crate::broker::Taken;
-use crate::scenario::World;
-use crate::seen::{topic, From, Seen};
+use crate::world::broker::Taken;
+use crate::world::scenario::World;
+use crate::world::seen::{topic, From, Seen};
 
 /// What a start would make of the disk.
 struct Known {

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{Error, ErrorKind, Result as IoResult};
 use std::rc::Rc;
 
-use update_manager::shell::disk::{Disk as Shell, Folder};
-use update_manager::store::format::{Kind, HEADER};
-use update_manager::store::slots::{look, Slot};
-use update_manager::store::{Failure, Found, Job, Write};
+use crate::shell::disk::{Disk as Shell, Folder};
+use crate::store::format::{Kind, HEADER};
+use crate::store::slots::{look, Slot};
+use crate::store::{Failure, Found, Job, Write};
 
 /// Bytes that a disk writes from their beginning on or not at all.
 const SECTOR: usize = 512;

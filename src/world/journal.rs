@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use crate::heap;
+use crate::world::heap;
 
 /// All lines, one after the other, and where each ends.
 struct Lines {

@@ -3,19 +3,24 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::config::values::{Values, Warning, Warnings};
+use crate::config::{file, merge, Config};
+use crate::engine::{Engine, Policies};
+use crate::manager::{will, Manager};
+use crate::model::time::Now;
+use crate::mqtt::Options;
+use crate::shell;
 use serde_json::Value;
-use update_manager::config::values::{Values, Warning, Warnings};
-use update_manager::config::{file, merge, Config};
-use update_manager::engine::{Engine, Policies};
-use update_manager::manager::{will, Manager};
-use update_manager::model::time::Now;
-use update_manager::mqtt::Options;
-use update_manager::shell;
 
-use crate::checked::{Accepted, Checked};
+use crate::world::checked::{Accepted, Checked};
 
 thread_local! {
     static POLICIES: RefCell<Policies> = RefCell::default();
+}
+
+/// Returns the policies that managers are led by that start now.
+pub fn policies() -> Policies {
+    POLICIES.with(|policies| policies.borrow().clone())
 }
 
 /// Has all managers that start meanwhile in this thread led by these policies.
@@ -28,8 +33,7 @@ pub fn led_by<T>(policies: Policies, act: impl FnOnce() -> T) -> T {
 
 /// A manager that has just started, and saves its activities or does not.
 pub fn manager(config: &Config, accepted: &Accepted, is_saved: bool, now: Now) -> Manager {
-    let mut engine =
-        Engine::new(shell::settings(config, is_saved), POLICIES.with(|policies| policies.borrow().clone()));
+    let mut engine = Engine::new(shell::settings(config, is_saved), policies());
     engine.observe(Rc::new(Checked::new(Rc::clone(accepted))));
     let options = options(config, is_saved);
     assert_eq!(options.check(), Ok(()));

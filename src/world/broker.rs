@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use mqttbytes::v4::{self, Packet, SubscribeReasonCode};
 use mqttbytes::QoS;
 
-use crate::seen::{From, Seen};
+use crate::world::seen::{From, Seen};
 
 /// What the broker knows, does, and has seen.
 pub struct Broker {
@@ -55,8 +55,8 @@ struct Session {
     unacknowledged: VecDeque<v4::Publish>,
 }
 
-impl Broker {
-    pub fn new() -> Broker {
+impl Default for Broker {
+    fn default() -> Broker {
         Broker {
             reachable: true,
             acknowledges: true,
@@ -72,7 +72,9 @@ impl Broker {
             retained: BTreeMap::new(),
         }
     }
+}
 
+impl Broker {
     /// Whether the manager is subscribed to exactly this.
     pub fn has_filter(&self, filter: &str) -> bool {
         self.session.as_ref().is_some_and(|session| session.filters.iter().any(|known| known == filter))

@@ -1,11 +1,11 @@
 //! What the others around the manager say to it, but for desired states.
 
+use crate::limits::{CONSOLE_REQUEST_MAX, PAYLOAD_IN_MAX, TOPIC_IN_MAX};
 use serde_json::{json, Value};
-use update_manager::limits::{CONSOLE_REQUEST_MAX, PAYLOAD_IN_MAX, TOPIC_IN_MAX};
 
 use super::Course;
-use crate::actors::inventory;
-use crate::seen::{text, topic, Seen};
+use crate::world::actors::inventory;
+use crate::world::seen::{text, topic, Seen};
 
 /// Reads below which a message that is too large takes too many.
 const READ_MAX: usize = 4096;

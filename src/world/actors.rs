@@ -2,7 +2,7 @@
 
 use serde_json::{json, Value};
 
-use crate::seen::{is_topic, text, topic, Seen};
+use crate::world::seen::{is_topic, text, topic, Seen};
 
 /// Somebody who hears what the manager says.
 pub trait Actor {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Course;
-use crate::seen::{From, Report, Seen};
-use crate::wire::is_refusal;
+use crate::world::seen::{From, Report, Seen};
+use crate::world::wire::is_refusal;
 
 /// The final statuses of one activity.
 #[derive(Default)]
