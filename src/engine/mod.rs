@@ -33,6 +33,8 @@ pub mod actions;
 mod answer;
 pub mod campaign;
 pub mod check;
+#[cfg(test)]
+mod check_tests;
 pub mod domain;
 pub mod effect;
 mod end;

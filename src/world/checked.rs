@@ -7,6 +7,7 @@ use crate::engine::check::Check;
 use crate::engine::{Campaign, Effects, Event, Observer, Rejected};
 
 use crate::world::heap::{self, Heap};
+use crate::world::in_lockstep::InLockstep;
 
 /// The activities that were accepted, in order.
 pub type Accepted = Rc<RefCell<Vec<String>>>;
@@ -14,13 +15,14 @@ pub type Accepted = Rc<RefCell<Vec<String>>>;
 /// Ends the case when a rule is broken.
 pub struct Checked {
     check: RefCell<Check>,
+    in_lockstep: RefCell<InLockstep>,
     accepted: Accepted,
     before: Cell<Heap>,
 }
 
 impl Checked {
     pub fn new(accepted: Accepted) -> Checked {
-        Checked { check: RefCell::new(Check::new()), accepted, before: Cell::default() }
+        Checked { check: RefCell::default(), in_lockstep: RefCell::default(), accepted, before: Cell::default() }
     }
 }
 
@@ -39,7 +41,9 @@ impl Observer for Checked {
             if let (Event::DesiredState(desired), Ok(())) = (event, result) {
                 self.accepted.borrow_mut().push(desired.key.activity.as_json().to_owned());
             }
-            if let Err(broken) = self.check.borrow_mut().step(event, result, out, campaign) {
+            let rules = self.check.borrow_mut().step(event, result, out, campaign);
+            let promise = self.in_lockstep.borrow_mut().step(event, out, campaign);
+            if let Err(broken) = rules.and(promise) {
                 panic!("broken: {broken}\n  event {event:?}\n  result {result:?}\n  effects {out:?}");
             }
         });

@@ -31,6 +31,7 @@ pub mod disk;
 pub mod erratic;
 pub mod forward;
 pub mod heap;
+pub mod in_lockstep;
 pub mod journal;
 pub mod kind;
 pub mod link;

@@ -4,6 +4,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use super::in_lockstep::InLockstep;
 use super::settings::policies;
 use crate::engine::check::Check;
 use crate::engine::domain::Domain;
@@ -61,6 +62,7 @@ fn text(raw: &str) -> Text<'_> {
 struct Course {
     engine: Engine,
     check: Check,
+    in_lockstep: InLockstep,
     out: Effects,
     /// It goes on with each timeout, past all of them.
     now: Tick,
@@ -70,7 +72,8 @@ impl Course {
     /// Of so many domains, all of them identifying.
     fn new(settings: Settings, domains: usize) -> Course {
         let (engine, check) = (Engine::new(settings, policies()), Check::new());
-        let mut course = Course { engine, check, out: Effects::new(), now: Tick(0) };
+        let in_lockstep = InLockstep::default();
+        let mut course = Course { engine, check, in_lockstep, out: Effects::new(), now: Tick(0) };
         course.handle(Event::Link(Link::Subscribed)).unwrap();
         course.apply("a-1", domains).unwrap();
         course
@@ -85,7 +88,9 @@ impl Course {
     fn handle(&mut self, event: Event<'_>) -> Result<(), Rejected> {
         self.out.clear();
         let result = self.engine.handle(self.now, event, &mut self.out);
-        if let Err(rule) = self.check.step(&event, result, &self.out, self.engine.campaign()) {
+        let rules = self.check.step(&event, result, &self.out, self.engine.campaign());
+        let promise = self.in_lockstep.step(&event, &self.out, self.engine.campaign());
+        if let Err(rule) = rules.and(promise) {
             panic!("broken: {rule}\nafter {event:?}: {result:?} {:?}\n{:?}", self.out, self.campaign());
         }
         result
