@@ -56,6 +56,8 @@ mod running;
 mod settings;
 mod step;
 #[cfg(test)]
+mod step_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 mod timeouts;
 

@@ -6,27 +6,24 @@ use super::gates::Before;
 use super::group::Group;
 use super::policy::{saved_name, turn_back, Act, Fault, Stand, Step, View};
 use super::Engine;
-use crate::limits::STEPS_MAX;
 use crate::model::time::Tick;
 use crate::model::{Cause, DomainIx, DomainSet, Phase, Status};
 
 impl Engine {
-    /// Asks the policy for step after step, until it waits.
+    /// Asks the policy for step after step, until it waits. That comes to an end: each step
+    /// that is taken brings a domain, a group or the activity further, and none leads back
+    /// to where it could be taken again.
     pub(super) fn follow(&mut self, now: Tick, out: &mut Effects) {
-        for _ in 0..STEPS_MAX {
-            if !self.is_running() {
+        while self.is_running() {
+            self.withdraw_question(out);
+            let step = self.next();
+            if step == Step::Wait {
                 return;
             }
-            self.withdraw_question(out);
-            let fault = match self.next() {
-                Step::Wait => return,
-                step => self.take(now, step, out).err(),
-            };
-            if let Some(fault) = fault {
+            if let Err(fault) = self.take(now, step, out) {
                 return out.push(Effect::Notice(Notice::Fault(fault)));
             }
         }
-        out.push(Effect::Notice(Notice::Fault(Fault::Endless)));
     }
 
     /// What the policy wants next. An activity whose policy is not there is turned back.

@@ -61,12 +61,12 @@ impl Course {
 
     /// One without a link.
     pub(super) fn offline(settings: Settings) -> Course {
-        Course {
-            engine: Engine::new(settings, Policies::default()),
-            check: Check::new(),
-            now: Tick(0),
-            out: Effects::new(),
-        }
+        Course::led_by(settings, Policies::default())
+    }
+
+    /// The same, led by these policies.
+    pub(super) fn led_by(settings: Settings, policies: Policies) -> Course {
+        Course { engine: Engine::new(settings, policies), check: Check::new(), now: Tick(0), out: Effects::new() }
     }
 
     /// The broker accepts the manager, and then its subscriptions; what was done.

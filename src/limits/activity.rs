@@ -47,10 +47,6 @@ pub const ORDERS_MAX: usize = 12;
 /// Bytes of a policy's name.
 pub const POLICY_NAME_MAX: usize = 32;
 
-/// Steps that follow from one event: each domain has at most six commands in its part, and
-/// the activity a few steps of its own. A policy that wants more is at fault.
-pub const STEPS_MAX: usize = 8 * DOMAINS_MAX + 16;
-
 /// Effects of one event: for each domain two messages and a notice, and some; or
 /// all that waited for a save.
 pub const EFFECTS_MAX: usize = 4 * DOMAINS_MAX + 32 + HELD_MAX;

@@ -95,8 +95,6 @@ pub enum Fault {
     Unverifiable,
     /// A domain still owes an answer, or has failed, or it is no final status.
     Unfinished(Status),
-    /// It does not come to an end with what it wants.
-    Endless,
 }
 
 impl fmt::Display for Fault {
@@ -110,7 +108,6 @@ impl fmt::Display for Fault {
             Fault::Announcement(status) => write!(f, "{} cannot be announced now", status.name()),
             Fault::Unverifiable => f.write_str("the group is verified already, or not activated"),
             Fault::Unfinished(status) => write!(f, "the activity cannot end {} now", status.name()),
-            Fault::Endless => f.write_str("it wants one step after another"),
         }
     }
 }
