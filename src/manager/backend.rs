@@ -38,7 +38,7 @@ impl Backend {
 
     pub(super) fn feedback_tail(&self) -> &'static str {
         match self {
-            Backend::Plain => "}}",
+            Backend::Plain => encode::FEEDBACK_TAIL,
             Backend::Thing(_) => things::encode::FEEDBACK_TAIL,
         }
     }

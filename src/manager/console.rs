@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 use super::timers::Timers;
 use super::{message, Manager};
 use crate::console::page::{Json, Page};
-use crate::console::view::{Counters, Heard, Host, Use, View};
+use crate::console::view::{Activity, Counters, Domains, Heard, Host, Use, View};
 use crate::console::{history, report, status, watch};
 use crate::engine::effect::TimerKind;
 use crate::engine::{Event, Rejected, WaitingOn};
@@ -163,10 +163,7 @@ impl Manager {
                 let json = &mut Json::new(out);
                 return match request.ask {
                     Ask::Watch => watch::encode(&view, &scene, json),
-                    Ask::History => json
-                        .open("", '{')
-                        .and_then(|()| history::encode(view.journal, json))
-                        .and_then(|()| json.close('}')),
+                    Ask::History => history::encode_whole(view.journal, json),
                     Ask::Report => report::encode(&view, json),
                     _ => status::encode(&view, json),
                 };
@@ -189,12 +186,6 @@ impl Manager {
             now,
             host,
             started: self.console.started,
-            domains: &self.domains,
-            campaign,
-            waiting_on,
-            until: until(&self.timers, waiting_on),
-            reboot: self.engine.reboot(),
-            is_unsaved: self.store.is_unsaved(),
             session: self.session.status(),
             counters: self.console.counters,
             uses: [
@@ -203,9 +194,19 @@ impl Manager {
                 of("unsent", self.session.unsent_bytes(), OUTBOUND_BYTES),
             ],
             journal: &self.store.journal,
-            heard: &self.console.heard,
-            doubts: core::array::from_fn(|place| self.engine.in_doubt(DomainIx::new(place)?)),
-            is_known,
+            activity: Activity {
+                campaign,
+                waiting_on,
+                until: until(&self.timers, waiting_on),
+                reboot: self.engine.reboot(),
+                is_unsaved: self.store.is_unsaved(),
+            },
+            domains: Domains {
+                names: &self.domains,
+                heard: &self.console.heard,
+                doubts: core::array::from_fn(|place| self.engine.in_doubt(DomainIx::new(place)?)),
+                is_known,
+            },
         }
     }
 
@@ -248,12 +249,7 @@ impl Manager {
         }
         say(out, request.json, Some(code), activity.as_json(), &mut |out| {
             if request.json {
-                let json = &mut Json::new(out);
-                json.open("", '{')?;
-                json.escaped("id", activity.as_json())?;
-                json.raw("taken", &is_taken)?;
-                json.escaped("reason", &refusal)?;
-                return json.close('}');
+                return console::encode_taken(out, activity, is_taken, &refusal);
             }
             writeln!(out, "{activity}: begun")
         })

@@ -8,7 +8,7 @@ use crate::model::time::Now;
 use crate::mqtt::Options;
 use crate::store::format::Draft;
 use crate::store::session;
-use crate::wire::things::Identity;
+use crate::wire::things::{Identity, RequestTopic};
 use crate::wire::topic::{Incoming, Topics};
 use std::rc::Rc;
 
@@ -188,7 +188,9 @@ impl Manager {
         if !session_present {
             let is_thing_unknown = self.is_thing_unknown();
             let is_expected = |filter: &str| names.iter().any(|name| name == filter);
-            self.kept.handle_session_lost(|filter| is_expected(filter) || is_thing_unknown && is_request(filter));
+            self.kept.handle_session_lost(|filter| {
+                is_expected(filter) || is_thing_unknown && RequestTopic::is_of_request(filter)
+            });
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         self.subscribing = self.subscribe_to(now, &names);
@@ -218,7 +220,7 @@ impl Manager {
         let mut bytes = 0;
         for filter in self.kept.filters.iter_mut().filter(|filter| filter.is_live) {
             let text = &filter.text;
-            let is_judged = !(is_thing_unknown && is_request(text));
+            let is_judged = !(is_thing_unknown && RequestTopic::is_of_request(text));
             if is_judged && !wanted.contains(text) && bytes + text.len() <= TAKEN_BACK_BYTES {
                 bytes += text.len();
                 filter.is_leaving = true;
@@ -243,7 +245,7 @@ impl Manager {
     /// request is under way at a time, however many of these messages come.
     pub(super) fn handle_stray(&mut self, now: Now, topic: &str) {
         log::warn!("a message to {topic} is none of ours");
-        let filter = request_filter(topic);
+        let filter = RequestTopic::filter_of(topic);
         if self.kept.request != 0 || filter.is_some() && self.is_thing_unknown() {
             return;
         }
@@ -258,20 +260,6 @@ impl Manager {
             filter.is_leaving = true;
         }
     }
-}
-
-/// Whether requests to a thing come by a filter or a topic.
-fn is_request(filter: &str) -> bool {
-    filter.starts_with("command//") || filter.starts_with("c//")
-}
-
-/// The filter by which a request to a thing came, if the topic is that of one.
-fn request_filter(topic: &str) -> Option<String> {
-    let mut levels = topic.splitn(5, '/');
-    let [root, blank, device, kind] = [levels.next()?, levels.next()?, levels.next()?, levels.next()?];
-    levels.next()?;
-    let is_one = blank.is_empty() && matches!((root, kind), ("command", "req") | ("c", "q"));
-    is_one.then(|| format!("{root}//{device}/{kind}/#"))
 }
 
 #[cfg(test)]
@@ -334,18 +322,5 @@ mod tests {
         let mut kept = kept(false, false);
         (0..FILTERS_MAX + 1).for_each(|n| kept.note(&n.to_string()));
         assert_eq!((texts(&kept).len(), texts(&kept)[0]), (FILTERS_MAX, "1"));
-    }
-
-    #[test]
-    fn requests_are_told_by_their_topics() {
-        for (topic, filter) in [
-            ("command///req/id/apply", Some("command///req/#")),
-            ("c//d:1/q//apply", Some("c//d:1/q/#")),
-            ("command//d/q/id/apply", None),
-            ("command///req", None),
-            ("deviceupdate/desiredstate", None),
-        ] {
-            assert_eq!(request_filter(topic).as_deref(), filter, "{topic}");
-        }
     }
 }

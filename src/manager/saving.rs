@@ -13,6 +13,7 @@ use crate::store::journal::Kind;
 use crate::store::reports::Report;
 use crate::store::state::Beside;
 use crate::store::{Content, Failure, Found, Job, Loaded};
+use crate::wire::node::Node;
 use crate::wire::{desired_state, Envelope};
 
 /// What of the manager there is to be saved: a macro, since the store is borrowed beside it.
@@ -164,18 +165,18 @@ impl Manager {
 
     /// Keeps the saved desired state for the agents; whether it is that of the activity.
     fn keep_saved(&mut self, payload: &[u8], crc: u32) -> bool {
-        let message = [b"{\"payload\":", payload, b"}"].concat();
-        let Ok(envelope) = Envelope::decode(&message) else { return false };
+        let Ok(node) = Node::document(payload) else { return false };
+        let envelope = Envelope::around(node);
         let Some(span) = envelope.payload() else { return false };
         let Ok(state) = desired_state::decode(&envelope) else { return false };
-        if checksum(&[&message[span.start as usize..span.end()]]) != crc {
+        if checksum(&[&payload[span.start as usize..span.end()]]) != crc {
             return false;
         }
         let place = |id: crate::model::text::Text<'_>| self.domains.iter().position(|name| id.eq_str(name));
         let domains: Vec<Option<DomainIx>> = (0..state.domains())
-            .map(|ix| state.domain_id(&message, ix).and_then(place).and_then(DomainIx::new))
+            .map(|ix| state.domain_id(payload, ix).and_then(place).and_then(DomainIx::new))
             .collect();
-        self.desired.keep(&message, span, state, domains.into_iter());
+        self.desired.keep(payload, span, state, domains.into_iter());
         true
     }
 }
