@@ -1,5 +1,12 @@
 //! The final message of an activity, in words for people. Written as the content
 //! of a JSON string.
+//!
+//! In: a campaign. Out: words, for the backend, the console and the log.
+//!
+//! Invariants: the same campaign has the same words. In the log they are bounded, and do no
+//! harm to a terminal.
+//!
+//! Deliberately absent: any state.
 
 use core::fmt::{self, Write};
 
@@ -8,7 +15,7 @@ use heapless::String;
 use crate::engine::domain::State;
 use crate::engine::Campaign;
 use crate::limits::LOGGED_MAX;
-use crate::model::text::{Escaped, Text};
+use crate::model::text::{Escaped, Escaping, Text};
 use crate::model::time::Duration;
 use crate::model::{Cause, Command, Reason};
 
@@ -86,6 +93,14 @@ impl List<'_> {
         self.separator = "; ";
         write(self.out)
     }
+}
+
+/// Writes shown text as the content of a JSON string.
+///
+/// # Errors
+/// `out` fails.
+pub(super) fn escape(out: &mut dyn Write, shown: &dyn fmt::Display) -> fmt::Result {
+    write!(Escaping(out), "{shown}")
 }
 
 /// What `write` writes, for a log line: unescaped, bounded, harmless to a terminal.

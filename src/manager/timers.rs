@@ -1,4 +1,10 @@
 //! The engine's timers, as points in time.
+//!
+//! In: when each is to run off. Out: the next such point, and those that have run off.
+//!
+//! Invariant: a timer runs off once.
+//!
+//! Deliberately absent: what a timer means.
 
 use crate::engine::effect::TimerKind;
 use crate::model::time::Tick;

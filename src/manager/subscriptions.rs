@@ -2,17 +2,23 @@
 //! the manager, whose configuration may be another one then: a domain is gone, the
 //! backend speaks on other topics, a question is not open any more. So the filters that
 //! the broker may have are saved, and those that are not wanted any more are taken back.
+//!
+//! In: the filters that the other parts want, what was saved, and the broker's answers.
+//! Out: SUBSCRIBE and UNSUBSCRIBE, and what is to be saved.
+//!
+//! Invariants: at most `FILTERS_MAX` are known. At most one UNSUBSCRIBE with what is not
+//! wanted any more is under way. As long as we do not know which thing we are, no filter of
+//! requests to a thing is judged.
+//!
+//! Deliberately absent: what is wanted, and why.
 
 use crate::limits::{FILTERS_MAX, TAKEN_BACK_BYTES};
 use crate::model::time::Now;
-use crate::mqtt::Options;
+use crate::mqtt::{Options, Session};
 use crate::store::format::Draft;
 use crate::store::session;
 use crate::wire::things::{Identity, RequestTopic};
 use crate::wire::topic::{Incoming, Topics};
-use std::rc::Rc;
-
-use super::Manager;
 
 /// A filter that the broker may have in our session.
 struct Filter {
@@ -23,8 +29,26 @@ struct Filter {
     is_leaving: bool,
 }
 
+/// The filters that we want the broker to have.
+pub(super) struct WantedFilters {
+    pub(super) filters: Vec<String>,
+    /// We are a twin that does not know yet which requests are for it.
+    pub(super) is_thing_unknown: bool,
+}
+
+impl WantedFilters {
+    fn has(&self, filter: &str) -> bool {
+        self.filters.iter().any(|wanted| wanted == filter)
+    }
+
+    /// Whether it cannot be said yet if this filter is wanted.
+    fn is_unknown(&self, filter: &str) -> bool {
+        self.is_thing_unknown && RequestTopic::is_of_request(filter)
+    }
+}
+
 /// What is known of the subscriptions in our session.
-pub(super) struct Kept {
+pub(super) struct Subscriptions {
     client_id: String,
     /// Whether the client ID was made at random and saved.
     is_random: bool,
@@ -39,15 +63,15 @@ pub(super) struct Kept {
     is_changed: bool,
     /// Whether the broker has accepted us.
     is_known: bool,
-    /// The UNSUBSCRIBE that is not answered yet; 0: none. There is never more than one.
+    /// The UNSUBSCRIBE that is not answered yet; 0: none.
     request: u16,
 }
 
-impl Kept {
+impl Subscriptions {
     /// Of a session in which nothing is subscribed to. `consent`: the owner may be asked
     /// on plain topics.
-    pub(super) fn new(options: &Options, topics: &Topics, consent: bool) -> Kept {
-        let mut kept = Kept {
+    pub(super) fn new(options: &Options, topics: &Topics, consent: bool) -> Subscriptions {
+        let mut subscriptions = Subscriptions {
             client_id: options.client_id.clone(),
             is_random: false,
             is_clean: options.clean_session,
@@ -57,13 +81,21 @@ impl Kept {
             is_known: false,
             request: 0,
         };
-        kept.add_consent();
-        kept
+        subscriptions.add_consent();
+        subscriptions
     }
 
-    /// Takes up what was saved, if it is of this session.
-    pub(super) fn load(&mut self, saved: session::Session) {
-        if !self.is_of(&saved) {
+    /// Takes up what was saved, if it is of this session; begins to save it if the client
+    /// ID was made just now.
+    pub(super) fn resume(&mut self, saved: session::Session, is_new: bool) {
+        self.load(saved);
+        if is_new {
+            (self.is_random, self.is_changed, self.is_known) = (true, true, true);
+        }
+    }
+
+    fn load(&mut self, saved: session::Session) {
+        if saved.client_id != self.client_id {
             return;
         }
         self.is_random = saved.is_random;
@@ -76,9 +108,9 @@ impl Kept {
         }
     }
 
-    /// Whether what was saved is of this session.
-    fn is_of(&self, saved: &session::Session) -> bool {
-        saved.client_id == self.client_id
+    /// Whether messages of the session that was saved may still come.
+    pub(super) fn goes_on(&self, saved: &session::Session) -> bool {
+        !self.is_clean && saved.client_id == self.client_id
     }
 
     fn add_consent(&mut self) {
@@ -94,6 +126,11 @@ impl Kept {
             self.filters.remove(0);
         }
         self.filters.push(filter);
+        self.note_change();
+    }
+
+    /// What is saved of the session is another one now.
+    fn note_change(&mut self) {
         self.is_changed |= !self.is_clean;
     }
 
@@ -119,7 +156,9 @@ impl Kept {
     fn forget(&mut self, which: impl Fn(&Filter) -> bool) {
         let (before, consent) = (self.filters.len(), self.consent.as_deref());
         self.filters.retain(|filter| !which(filter) || consent == Some(&filter.text));
-        self.is_changed |= !self.is_clean && self.filters.len() < before;
+        if self.filters.len() < before {
+            self.note_change();
+        }
     }
 
     /// The record of it all, if it has changed and counts past the link. Of `identity` it
@@ -140,123 +179,96 @@ impl Kept {
         self.is_changed = true;
     }
 
-    /// The UNSUBSCRIBE that was under way is answered.
-    fn handle_unsubscribed(&mut self) {
+    /// We are another thing than was saved, and these filters are subscribed to.
+    pub(super) fn handle_identity(&mut self, now: Now, session: &mut Session, filters: &[String]) {
+        let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+        self.subscribe(now, session, &filters);
+        self.note_change();
+    }
+
+    /// Subscribes, and remembers that; returns what the answer is known by.
+    pub(super) fn subscribe(&mut self, now: Now, session: &mut Session, filters: &[&str]) -> u16 {
+        let packet = session.subscribe(now.tick, filters);
+        if packet != 0 {
+            filters.iter().for_each(|filter| self.note(filter));
+        }
+        packet
+    }
+
+    /// Subscribes to all that is wanted on a new link; returns what the answer is known by.
+    pub(super) fn renew(
+        &mut self,
+        now: Now,
+        session: &mut Session,
+        wanted: &WantedFilters,
+        session_present: bool,
+    ) -> u16 {
+        self.is_known = true;
+        self.request = 0;
+        self.filters.iter_mut().for_each(|filter| filter.is_leaving = false);
+        if !session_present {
+            self.handle_session_lost(|filter| wanted.has(filter) || wanted.is_unknown(filter));
+        }
+        let filters: Vec<&str> = wanted.filters.iter().map(String::as_str).collect();
+        self.subscribe(now, session, &filters)
+    }
+
+    /// Takes back subscriptions that are not wanted any more, some at a time.
+    pub(super) fn take_back(&mut self, now: Now, session: &mut Session, wanted: &WantedFilters) {
+        if self.is_taking_back() || !session.is_connected() {
+            return;
+        }
+        let mut bytes = 0;
+        for filter in self.filters.iter_mut().filter(|filter| filter.is_live) {
+            let text = &filter.text;
+            let is_unwanted = !wanted.is_unknown(text) && !wanted.has(text);
+            if is_unwanted && bytes + text.len() <= TAKEN_BACK_BYTES {
+                bytes += text.len();
+                filter.is_leaving = true;
+                log::info!("the subscription to {text} is taken back");
+            }
+        }
+        let leaving = self.filters.iter().filter(|filter| filter.is_leaving);
+        let filters: Vec<&str> = leaving.map(|filter| filter.text.as_str()).collect();
+        self.request = session.unsubscribe(now.tick, &filters);
+    }
+
+    /// Whether an UNSUBSCRIBE with what is not wanted any more is under way.
+    pub(super) fn is_taking_back(&self) -> bool {
+        self.request != 0
+    }
+
+    /// An UNSUBSCRIBE is answered; whether it was one with what is not wanted any more.
+    #[must_use]
+    pub(super) fn handle_unsubscribed(&mut self, packet: u16) -> bool {
+        let is_it = self.request == packet;
+        if is_it {
+            self.forget_leaving();
+        }
+        is_it
+    }
+
+    fn forget_leaving(&mut self) {
         self.request = 0;
         self.forget(|filter| filter.is_leaving);
         for filter in self.filters.iter_mut().filter(|filter| filter.is_leaving) {
             (filter.is_live, filter.is_leaving) = (false, false);
         }
     }
-}
-
-impl Manager {
-    /// Takes up what was saved of the session, or begins to save it if the client ID was
-    /// made just now. Who we were counts until the edge says otherwise: requests that the
-    /// broker has kept come before that.
-    pub(super) fn resume_session(&mut self, saved: session::Session, is_new: bool) {
-        let identity = saved.thing.as_ref().and_then(|(thing, tenant)| Identity::of(thing, tenant));
-        if let Some(twin) = self.twin.as_mut().filter(|_| !self.clean_session && self.kept.is_of(&saved)) {
-            twin.identity = identity.map(Rc::new);
-        }
-        self.kept.load(saved);
-        if is_new {
-            (self.kept.is_random, self.kept.is_changed, self.kept.is_known) = (true, true, true);
-        }
-    }
-
-    /// We are another thing than was saved.
-    pub(super) fn note_identity(&mut self) {
-        self.kept.is_changed |= !self.kept.is_clean;
-    }
-
-    /// Subscribes, and remembers that; returns what the answer is known by.
-    pub(super) fn subscribe_to(&mut self, now: Now, filters: &[&str]) -> u16 {
-        let packet = self.session.subscribe(now.tick, filters);
-        if packet != 0 {
-            filters.iter().for_each(|filter| self.kept.note(filter));
-        }
-        packet
-    }
-
-    /// Subscribes to all that is wanted on a new link, and takes back what is not.
-    pub(super) fn renew_subscriptions(&mut self, now: Now, session_present: bool) {
-        let names = self.subscriptions();
-        self.kept.is_known = true;
-        self.kept.request = 0;
-        self.kept.filters.iter_mut().for_each(|filter| filter.is_leaving = false);
-        if !session_present {
-            let is_thing_unknown = self.is_thing_unknown();
-            let is_expected = |filter: &str| names.iter().any(|name| name == filter);
-            self.kept.handle_session_lost(|filter| {
-                is_expected(filter) || is_thing_unknown && RequestTopic::is_of_request(filter)
-            });
-        }
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        self.subscribing = self.subscribe_to(now, &names);
-        self.take_back(now);
-    }
-
-    /// Whether we are a twin that does not know yet which requests are for it.
-    fn is_thing_unknown(&self) -> bool {
-        self.twin.as_ref().is_some_and(|twin| twin.identity.is_none())
-    }
-
-    /// The filters that we want the broker to have now.
-    fn wanted(&self) -> Vec<String> {
-        let mut wanted = self.subscriptions();
-        if self.question.is_some() && self.twin.is_none() {
-            wanted.push(self.topics.incoming(Incoming::OwnerConsentFeedback).as_str().to_owned());
-        }
-        wanted
-    }
-
-    /// Takes back subscriptions that are not wanted any more, some at a time.
-    pub(super) fn take_back(&mut self, now: Now) {
-        if self.kept.request != 0 || !self.session.is_connected() || !self.ending.is_no() {
-            return;
-        }
-        let (wanted, is_thing_unknown) = (self.wanted(), self.is_thing_unknown());
-        let mut bytes = 0;
-        for filter in self.kept.filters.iter_mut().filter(|filter| filter.is_live) {
-            let text = &filter.text;
-            let is_judged = !(is_thing_unknown && RequestTopic::is_of_request(text));
-            if is_judged && !wanted.contains(text) && bytes + text.len() <= TAKEN_BACK_BYTES {
-                bytes += text.len();
-                filter.is_leaving = true;
-                log::info!("the subscription to {text} is taken back");
-            }
-        }
-        let leaving = self.kept.filters.iter().filter(|filter| filter.is_leaving);
-        let filters: Vec<&str> = leaving.map(|filter| filter.text.as_str()).collect();
-        self.kept.request = self.session.unsubscribe(now.tick, &filters);
-    }
-
-    /// An UNSUBSCRIBE is answered; perhaps it was one with what is not wanted any more.
-    pub(super) fn handle_taken_back(&mut self, now: Now, packet: u16) {
-        if self.kept.request == packet {
-            self.kept.handle_unsubscribed();
-            self.take_back(now);
-        }
-    }
 
     /// A message that nobody here wants: the broker has a subscription of which we know
     /// nothing. The topic is taken back, and the filter that a twin had for it. One such
     /// request is under way at a time, however many of these messages come.
-    pub(super) fn handle_stray(&mut self, now: Now, topic: &str) {
-        log::warn!("a message to {topic} is none of ours");
+    pub(super) fn handle_stray(&mut self, now: Now, session: &mut Session, topic: &str, wanted: &WantedFilters) {
         let filter = RequestTopic::filter_of(topic);
-        if self.kept.request != 0 || filter.is_some() && self.is_thing_unknown() {
-            return;
-        }
-        let wanted = self.wanted();
         // A request that cannot be read comes by a filter that is wanted.
-        if filter.as_ref().is_some_and(|filter| wanted.contains(filter)) {
+        let is_judged = filter.as_ref().map_or(true, |filter| !wanted.is_thing_unknown && !wanted.has(filter));
+        if self.is_taking_back() || !is_judged {
             return;
         }
         let filters: Vec<&str> = [Some(topic), filter.as_deref()].into_iter().flatten().collect();
-        self.kept.request = self.session.unsubscribe(now.tick, &filters);
-        for filter in self.kept.filters.iter_mut().filter(|filter| filters.contains(&filter.text.as_str())) {
+        self.request = session.unsubscribe(now.tick, &filters);
+        for filter in self.filters.iter_mut().filter(|filter| filters.contains(&filter.text.as_str())) {
             filter.is_leaving = true;
         }
     }
@@ -267,16 +279,16 @@ mod tests {
     use super::*;
     use crate::store::format::HEADER;
 
-    fn kept(clean_session: bool, consent: bool) -> Kept {
+    fn kept(clean_session: bool, consent: bool) -> Subscriptions {
         let topics = Topics::new("device", &["one"]).unwrap();
-        Kept::new(&Options { clean_session, ..Options::new("me") }, &topics, consent)
+        Subscriptions::new(&Options { clean_session, ..Options::new("me") }, &topics, consent)
     }
 
     fn saved(client_id: &str, filters: &[&str]) -> session::Session {
         session::decode(&session::encode(client_id, false, filters.iter().copied(), None).unwrap().bytes[HEADER..])
     }
 
-    fn texts(kept: &Kept) -> Vec<&str> {
+    fn texts(kept: &Subscriptions) -> Vec<&str> {
         kept.filters.iter().map(|filter| filter.text.as_str()).collect()
     }
 
@@ -288,7 +300,7 @@ mod tests {
         kept.note("a");
         assert!(!kept.is_changed && texts(&kept) == ["deviceupdate/ownerconsentfeedback", "b", "a"]);
         kept.filters.iter_mut().take(2).for_each(|filter| filter.is_leaving = true);
-        kept.handle_unsubscribed();
+        kept.forget_leaving();
         assert!(kept.is_changed && texts(&kept) == ["deviceupdate/ownerconsentfeedback", "a"]);
         kept.is_changed = false;
         kept.note("deviceupdate/ownerconsentfeedback");

@@ -2,6 +2,12 @@
 //! acknowledgement may have to wait for the save of something before it: they leave in
 //! the order of receipt [MQTT-4.6.0-2]. If the link breaks meanwhile, the broker
 //! delivers the message once more; were it applied then, it would have two ends.
+//!
+//! In: refused messages, or their checksums. Out: whether a message is one of them.
+//!
+//! Invariant: at most `REFUSALS_MAX` are known, the last ones.
+//!
+//! Deliberately absent: why they were refused, and the messages themselves.
 
 use heapless::HistoryBuffer;
 

@@ -1,0 +1,294 @@
+//! The activity as the manager sees it: the engine, what it has decided and is not carried
+//! out yet, its timers, and what it still wants to know about the end of an activity.
+//!
+//! In: the engine's events, and the results of saves. Out: effects, in order, of which
+//! those for the manager itself are carried out here; what there is to be saved.
+//!
+//! Invariants: an effect leaves only after the save that it depends on, or after that has
+//! failed: the store takes those that wait out of `effects`. No event is handed to the
+//! engine while its effects are being carried out.
+//!
+//! Deliberately absent: messages and topics. Each effect that is one is carried out by
+//! the part that speaks to that party.
+
+use core::fmt;
+
+use super::message;
+use super::outside::Outside;
+use super::timers::Timers;
+use super::wanted::Wanted;
+use crate::engine::effect::TimerKind;
+use crate::engine::obligation::InDoubt;
+use crate::engine::{Campaign, Effect, Effects, Event, Orchestrator, Rejected, WaitingOn};
+use crate::limits::PAST_REASON_MAX;
+use crate::model::text::Text;
+use crate::model::time::{Now, Tick};
+use crate::model::{DomainIx, DomainSet, Phase, Reboot, Run};
+use crate::mqtt::Session;
+use crate::store::format::Draft;
+use crate::store::journal::Kind;
+use crate::store::state::Beside;
+use crate::store::{Content, Failure, Job, Written};
+
+/// What the engine still wants to know about the end of an activity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Delivery {
+    /// When every report is at the broker.
+    Reports,
+    /// When the inventory is, too.
+    Inventory,
+    /// Nothing.
+    Told,
+}
+
+/// The engine and what goes with it.
+pub(super) struct Activity {
+    engine: Box<dyn Orchestrator>,
+    /// What it has decided about one event; empty between two.
+    effects: Effects,
+    /// What the last save let out.
+    released: Effects,
+    timers: Timers,
+    delivery: Delivery,
+    /// The shell is to reboot the host.
+    is_reboot_wanted: bool,
+}
+
+/// What is saved beside what the engine knows.
+#[derive(Clone, Copy)]
+pub(super) struct ToSave<'a> {
+    /// The phase that the owner is asked about, and the question's UUID.
+    pub(super) question: Option<(Phase, [u8; 16])>,
+    /// The payload of the desired state.
+    pub(super) payload: &'a [u8],
+}
+
+impl Activity {
+    /// None yet.
+    pub(super) fn new(engine: Box<dyn Orchestrator>) -> Activity {
+        Activity {
+            engine,
+            effects: Effects::new(),
+            released: Effects::new(),
+            timers: Timers::default(),
+            delivery: Delivery::Told,
+            is_reboot_wanted: false,
+        }
+    }
+
+    /// The running activity or the last one.
+    pub(super) fn campaign(&self) -> Option<&Campaign> {
+        self.engine.campaign()
+    }
+
+    fn running(&self) -> Option<&Campaign> {
+        self.campaign().filter(|campaign| campaign.is_running())
+    }
+
+    /// Whether this activity runs.
+    pub(super) fn runs(&self, activity: Text<'_>) -> bool {
+        runs(self.campaign(), activity)
+    }
+
+    /// The domains that take part in the running activity.
+    pub(super) fn busy(&self) -> DomainSet {
+        self.running().map_or(DomainSet::EMPTY, Campaign::participants)
+    }
+
+    /// Whether an activity runs, or its end is not told yet.
+    pub(super) fn is_busy(&self) -> bool {
+        self.delivery != Delivery::Told || !self.busy().is_empty()
+    }
+
+    pub(super) fn reboot(&self) -> Reboot {
+        self.engine.reboot()
+    }
+
+    pub(super) fn in_doubt(&self, domain: DomainIx) -> Option<InDoubt> {
+        self.engine.in_doubt(domain)
+    }
+
+    /// What it waits for: what was decided is not done before it is saved.
+    pub(super) fn waiting_on(&self, outside: &Outside) -> WaitingOn {
+        if outside.store.is_saving() {
+            return WaitingOn::Save;
+        }
+        self.engine.waiting_on()
+    }
+
+    /// Until when it waits at most.
+    pub(super) fn until(&self, waiting_on: WaitingOn) -> Option<Tick> {
+        let kinds: &[TimerKind] = match waiting_on {
+            WaitingOn::Nothing | WaitingOn::Save => &[],
+            WaitingOn::Agents(_) => &[TimerKind::Phase, TimerKind::Cleanup],
+            WaitingOn::Consent(_) => &[TimerKind::Consent],
+            WaitingOn::Link | WaitingOn::Reboot => &[TimerKind::Reboot],
+        };
+        kinds.iter().filter_map(|kind| self.timers.at(*kind)).min()
+    }
+
+    /// The running activity and its phase, in one line for people.
+    pub(super) fn write(&self, outside: &Outside, out: &mut dyn fmt::Write) -> fmt::Result {
+        if !outside.session.is_connected() {
+            out.write_str("no broker, ")?;
+        }
+        let Some(campaign) = self.running() else { return out.write_str("no activity") };
+        write!(out, "activity {}: ", Text::from_checked(&campaign.activity))?;
+        if campaign.asking.is_some() {
+            out.write_str("the owner's consent to ")?;
+        }
+        let phase = campaign.asking.unwrap_or(campaign.phase);
+        out.write_str(phase.name())?;
+        match outside.store.failure() {
+            Some(why) => write!(out, ", not saved: {why}"),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands an event to the engine; what that decides is observed and carried out next.
+    pub(super) fn handle(&mut self, now: Now, event: Event<'_>) -> Result<(), Rejected> {
+        self.effects.clear();
+        self.engine.handle(now.tick, event, &mut self.effects)
+    }
+
+    /// Hands a desired state to the engine, which becomes the activity `run`.
+    pub(super) fn begin(&mut self, now: Now, wanted: &Wanted<'_>, run: Run) -> Result<(), Rejected> {
+        self.handle(now, Event::DesiredState(wanted.event(run)))?;
+        // Of the activity before: this one's end is not told yet.
+        self.delivery = Delivery::Told;
+        Ok(())
+    }
+
+    /// Notes in the journal what has changed, and takes out of the effects what has to wait
+    /// for a save.
+    pub(super) fn observe(&mut self, now: Now, outside: &mut Outside, save: ToSave<'_>) {
+        if let Some(campaign) = self.engine.campaign() {
+            let domains = &outside.names.domains;
+            let reason = || {
+                let mut words = String::new();
+                // A string takes all that is written to it.
+                let _ = message::write(campaign, domains, false, &mut words);
+                Text::from_checked(&words).cut(PAST_REASON_MAX).as_json().to_owned()
+            };
+            outside.store.journal.look(now, campaign, self.engine.reboot(), &reason);
+        }
+        let engine = (self.engine.campaign(), self.engine.reboot());
+        let content = content(engine, save, &outside.names.domains, &outside.session);
+        outside.store.observe(&content, &mut self.effects);
+    }
+
+    /// How things are is how they were saved.
+    pub(super) fn adopt(&self, outside: &mut Outside, save: ToSave<'_>) {
+        let engine = (self.engine.campaign(), self.engine.reboot());
+        outside.store.adopt(&content(engine, save, &outside.names.domains, &outside.session));
+    }
+
+    /// What is to be written now; none if nothing is.
+    pub(super) fn poll_write(
+        &mut self,
+        now: Now,
+        outside: &mut Outside,
+        save: ToSave<'_>,
+        session: &mut dyn FnMut() -> Option<Draft>,
+    ) -> Option<Job> {
+        let engine = (self.engine.campaign(), self.engine.reboot());
+        let content = content(engine, save, &outside.names.domains, &outside.session);
+        outside.store.poll_write(now, &content, session)
+    }
+
+    /// What was to be written is, or is not. `release` lets out what waited for it.
+    pub(super) fn handle_written(&mut self, now: Now, outside: &mut Outside, result: Result<(), Failure>) -> Written {
+        let why = result.as_ref().err().map(|failure| failure.why.clone()).unwrap_or_default();
+        self.released.clear();
+        let Outside { store, session, .. } = outside;
+        let written = store.handle_written(now, result, &mut self.released, &mut |ack| session.acknowledge(ack));
+        match written.is_failing {
+            None if written.is_gone => log::warn!("what was saved is gone, it is written anew: {why}"),
+            None if !why.is_empty() && store.failure().is_none() => {
+                log::warn!("what is saved beside the activity cannot be written: {why}");
+            }
+            None => {}
+            Some(true) => {
+                log::error!("the activity could not be saved and goes on in memory: {why}");
+                store.journal.note(now, Kind::Unsaved, None);
+            }
+            Some(false) => log::info!("what could not be saved is saved now"),
+        }
+        written
+    }
+
+    /// What the last save let out is to be carried out next.
+    pub(super) fn release(&mut self) {
+        core::mem::swap(&mut self.effects, &mut self.released);
+    }
+
+    /// Whether a running activity would not go on at the next start.
+    pub(super) fn is_lost_at_end(&self, outside: &Outside) -> bool {
+        self.running().is_some_and(|campaign| !outside.store.keeps(campaign.run))
+    }
+
+    /// The effect in this place of the list.
+    pub(super) fn effect(&self, place: usize) -> Option<Effect> {
+        self.effects.get(place).copied()
+    }
+
+    /// Carries out what needs no other part.
+    pub(super) fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::SetTimer(kind, at) => self.timers.set(kind, Some(at)),
+            Effect::StopTimer(kind) => self.timers.set(kind, None),
+            Effect::AwaitDelivery => self.delivery = Delivery::Reports,
+            Effect::Reboot => self.is_reboot_wanted = true,
+            _ => {}
+        }
+    }
+
+    /// The event that all reports are at the broker, if that was waited for and `is_told`.
+    pub(super) fn take_delivered(&mut self, is_told: bool) -> Option<Event<'static>> {
+        let is_due = self.delivery == Delivery::Reports && is_told;
+        is_due.then(|| {
+            self.delivery = Delivery::Inventory;
+            Event::Delivered
+        })
+    }
+
+    /// The event that the inventory is there too, if that was waited for and `is_told`.
+    pub(super) fn take_settled(&mut self, is_told: bool) -> Option<Event<'static>> {
+        let is_due = self.delivery == Delivery::Inventory && is_told;
+        is_due.then(|| {
+            self.delivery = Delivery::Told;
+            Event::Settled
+        })
+    }
+
+    /// Whether the host is to be rebooted now. Said once.
+    pub(super) fn take_reboot(&mut self) -> bool {
+        core::mem::take(&mut self.is_reboot_wanted)
+    }
+
+    /// When the next timer runs off.
+    pub(super) fn poll_timeout(&self) -> Option<Tick> {
+        self.timers.next()
+    }
+
+    /// The event that a timer has run off.
+    pub(super) fn take_timeout(&mut self, now: Tick) -> Option<Event<'static>> {
+        self.timers.take_due(now).map(Event::Timeout)
+    }
+}
+
+/// Whether `activity` is that of the campaign, which runs.
+pub(super) fn runs(campaign: Option<&Campaign>, activity: Text<'_>) -> bool {
+    campaign.is_some_and(|campaign| campaign.is_running() && campaign.is_activity(activity))
+}
+
+/// What of the manager there is to be saved.
+fn content<'a>(
+    (campaign, reboot): (Option<&'a Campaign>, Reboot),
+    save: ToSave<'a>,
+    names: &'a [String],
+    session: &'a Session,
+) -> Content<'a> {
+    let ToSave { question, payload } = save;
+    Content { campaign, names, beside: Beside { reboot, question, ..Beside::default() }, payload, session }
+}
