@@ -42,7 +42,7 @@ mod owner;
 mod presence;
 mod saving;
 mod subscriptions;
-mod timers;
+pub(crate) mod timers;
 mod wanted;
 
 use core::fmt;
@@ -66,7 +66,6 @@ use owner::Owner;
 pub use presence::will;
 use presence::Presence;
 use subscriptions::Subscriptions;
-pub(crate) use timers::Timers;
 
 /// A whole manager but for the system around it.
 pub struct Manager {

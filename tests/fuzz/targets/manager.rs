@@ -12,11 +12,11 @@ use mqttbytes::v4::Packet;
 use serde_json::Value;
 use update_manager::config::{load, Config, Order};
 use update_manager::console::view::Host;
+use update_manager::engine::Engine;
 use update_manager::limits::PAYLOAD_IN_MAX;
+use update_manager::manager::{will, Manager};
 use update_manager::model::time::{Now, Tick};
 use update_manager::mqtt::{LinkWish, Options};
-use update_manager::engine::Engine;
-use update_manager::manager::{will, Manager};
 use update_manager::shell;
 use update_manager_fuzz::broker::{connack, covers, packets, publish, small, suback};
 use update_manager_fuzz::{json, log_everything, pieces, was_message_lost};
@@ -99,14 +99,7 @@ struct World {
     config: &'static Config,
     manager: Manager,
     now: Now,
-    wire: BytesMut,
-    filters: Vec<String>,
-    is_linked: bool,
-    /// The broker answers nothing.
-    is_mute: bool,
-    /// Bytes that the transport takes at once.
-    window: usize,
-    next_id: u16,
+    broker: Broker,
     question: String,
     /// The activity that the backend was told has begun, and not ended.
     running: Option<String>,
@@ -114,6 +107,18 @@ struct World {
     is_blind: bool,
     /// A message that is too large has come. One is enough: it takes long.
     had_large: bool,
+}
+
+/// The far end of the link.
+struct Broker {
+    wire: BytesMut,
+    filters: Vec<String>,
+    is_linked: bool,
+    /// It answers nothing.
+    is_mute: bool,
+    /// Bytes that the transport takes at once.
+    window: usize,
+    next_id: u16,
 }
 
 impl World {
@@ -127,18 +132,19 @@ impl World {
             ..Options::new("me")
         };
         let now = Now { tick: Tick(1000), wall: 1_700_000_000_000 };
-        let manager =
-            Manager::new(config, options, Box::new(Engine::new(settings)), false, now).expect("good domains");
+        let manager = Manager::new(config, options, Box::new(Engine::new(settings)), false, now).expect("good domains");
         let mut world = World {
             config,
             manager,
             now,
-            wire: BytesMut::new(),
-            filters: Vec::new(),
-            is_linked: false,
-            is_mute: false,
-            window: 4096,
-            next_id: 1,
+            broker: Broker {
+                wire: BytesMut::new(),
+                filters: Vec::new(),
+                is_linked: false,
+                is_mute: false,
+                window: 4096,
+                next_id: 1,
+            },
             question: String::new(),
             running: None,
             is_blind: false,
@@ -155,8 +161,8 @@ impl World {
             b'+' => self.pass(number),
             b'-' => self.link_down(),
             b'!' => self.manager.handle_terminate(self.now),
-            b'm' => self.is_mute = !self.is_mute,
-            b'w' => self.window = (number as usize).clamp(1, 4096),
+            b'm' => self.broker.is_mute = !self.broker.is_mute,
+            b'w' => self.broker.window = (number as usize).clamp(1, 4096),
             b'b' => self.feed(rest),
             b'q' => self.ask(rest),
             b'R' if self.manager.poll_reboot() => self.manager.handle_reboot_failed(self.now),
@@ -199,7 +205,7 @@ impl World {
 
     /// The broker brings a message if it was asked for, at QoS 1.
     fn publish(&mut self, topic: &str, payload: &[u8]) {
-        if !self.is_linked || !self.filters.iter().any(|filter| covers(filter, topic)) {
+        if !self.broker.is_linked || !self.broker.filters.iter().any(|filter| covers(filter, topic)) {
             return;
         }
         let mut filled = Vec::with_capacity(payload.len());
@@ -210,8 +216,8 @@ impl World {
             rest = &rest[at + QUESTION.len()..];
         }
         filled.extend_from_slice(rest);
-        self.next_id = self.next_id.checked_add(1).unwrap_or(1);
-        self.feed(&publish(topic, 1, self.next_id, false, &filled));
+        self.broker.next_id = self.broker.next_id.checked_add(1).unwrap_or(1);
+        self.feed(&publish(topic, 1, self.broker.next_id, false, &filled));
     }
 
     /// One turn of the loop after another, until there is nothing more to do now.
@@ -223,9 +229,9 @@ impl World {
             match self.manager.poll_link(self.now) {
                 LinkWish::Open => {
                     self.manager.handle_link_up(self.now);
-                    self.is_linked = true;
-                    self.wire.clear();
-                    self.filters.clear();
+                    self.broker.is_linked = true;
+                    self.broker.wire.clear();
+                    self.broker.filters.clear();
                 }
                 LinkWish::Close(_) => self.link_down(),
                 LinkWish::Wait(_) | LinkWish::Keep => {}
@@ -239,8 +245,8 @@ impl World {
     }
 
     fn link_down(&mut self) {
-        if self.is_linked {
-            self.is_linked = false;
+        if self.broker.is_linked {
+            self.broker.is_linked = false;
             self.manager.handle_link_down(self.now);
         }
     }
@@ -255,22 +261,22 @@ impl World {
             self.manager.handle_received(self.now, n);
             let any = self.manager.handle_events(self.now);
             // What is not taken yet waits for the rest of a document, or is lost.
-            if bytes.is_empty() || (n == 0 && !any && !self.transmit()) || !self.is_linked {
+            if bytes.is_empty() || (n == 0 && !any && !self.transmit()) || !self.broker.is_linked {
                 return;
             }
         }
     }
 
     fn transmit(&mut self) -> bool {
-        if !self.is_linked {
+        if !self.broker.is_linked {
             return false;
         }
-        let mut out = vec![0; self.window];
+        let mut out = vec![0; self.broker.window];
         let n = self.manager.poll_transmit(self.now, &mut out);
-        self.wire.extend_from_slice(&out[..n]);
-        for packet in packets(&mut self.wire) {
+        self.broker.wire.extend_from_slice(&out[..n]);
+        for packet in packets(&mut self.broker.wire) {
             let answer = self.read(packet);
-            if !self.is_mute && !answer.is_empty() {
+            if !self.broker.is_mute && !answer.is_empty() {
                 self.feed(&answer);
             }
         }
@@ -287,11 +293,11 @@ impl World {
             }
             Packet::Subscribe(request) => {
                 let codes = vec![1; request.filters.len()];
-                self.filters.extend(request.filters.into_iter().map(|filter| filter.path));
+                self.broker.filters.extend(request.filters.into_iter().map(|filter| filter.path));
                 suback(request.pkid, &codes)
             }
             Packet::Unsubscribe(request) => {
-                self.filters.retain(|filter| !request.topics.contains(filter));
+                self.broker.filters.retain(|filter| !request.topics.contains(filter));
                 small(0xb0, request.pkid)
             }
             Packet::PingReq => vec![0xd0, 0],
@@ -367,13 +373,13 @@ impl World {
     /// Left alone with a broker that is there, a running activity ends, and the
     /// backend hears of it.
     fn end(&mut self) {
-        self.is_mute = false;
-        self.window = 4096;
+        self.broker.is_mute = false;
+        self.broker.window = 4096;
         // A broker that fell silent is noticed, and comes back.
         self.link_down();
         self.follow();
         self.pass(200_000);
-        assert!(!self.is_linked || !self.filters.is_empty() || self.manager.is_ended());
+        assert!(!self.broker.is_linked || !self.broker.filters.is_empty() || self.manager.is_ended());
         let is_followed = !self.is_blind && !was_message_lost() && !self.manager.is_ended();
         if is_followed && !self.config.things_enabled {
             assert_eq!(self.running, None, "the backend waits for ever");
