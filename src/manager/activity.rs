@@ -1,15 +1,16 @@
-//! The activity as the manager sees it: the engine, what it has decided and is not carried
-//! out yet, its timers, and what it still wants to know about the end of an activity.
+//! The engine and its surroundings: the effects that are not carried out yet, the timers,
+//! and the confirmations that the engine waits for at the end of an activity.
 //!
-//! In: the engine's events, and the results of saves. Out: effects, in order, of which
-//! those for the manager itself are carried out here; what there is to be saved.
+//! In: events for the engine, and the results of saves. Out: effects in order, and the
+//! state that the store saves.
 //!
-//! Invariants: an effect leaves only after the save that it depends on, or after that has
-//! failed: the store takes those that wait out of `effects`. No event is handed to the
-//! engine while its effects are being carried out.
+//! Invariants: an effect leaves after the save that it depends on, or after that save has
+//! failed, since the store holds such effects back. The engine gets no event while its
+//! effects are being carried out.
 //!
-//! Deliberately absent: messages and topics. Each effect that is one is carried out by
-//! the part that speaks to that party.
+//! Deliberately absent: messages and topics. The part that speaks to a party carries out
+//! the effects that are messages to it; only timers, the reboot and the wait for delivery
+//! are carried out here.
 
 use core::fmt;
 
@@ -30,31 +31,31 @@ use crate::store::journal::Kind;
 use crate::store::state::Beside;
 use crate::store::{Content, Failure, Job, Written};
 
-/// What the engine still wants to know about the end of an activity.
+/// The confirmation that the engine waits for at the end of an activity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Delivery {
-    /// When every report is at the broker.
+    /// That the broker has every report.
     Reports,
-    /// When the inventory is, too.
+    /// That it has the inventory too.
     Inventory,
-    /// Nothing.
+    /// None.
     Told,
 }
 
-/// The engine and what goes with it.
+/// Holds the engine, its effects and its timers.
 pub(super) struct Activity {
     engine: Box<dyn Orchestrator>,
-    /// What it has decided about one event; empty between two.
+    /// The effects of the last event.
     effects: Effects,
-    /// What the last save let out.
+    /// The effects that the last save released.
     released: Effects,
     timers: Timers,
     delivery: Delivery,
-    /// The shell is to reboot the host.
+    /// The engine wants the host to be rebooted, and the shell does not know it yet.
     is_reboot_wanted: bool,
 }
 
-/// What is saved beside what the engine knows.
+/// The state of other parts that is saved together with the engine's.
 #[derive(Clone, Copy)]
 pub(super) struct ToSave<'a> {
     /// The phase that the owner is asked about, and the question's UUID.
@@ -64,7 +65,7 @@ pub(super) struct ToSave<'a> {
 }
 
 impl Activity {
-    /// None yet.
+    /// Creates it without an activity. Allocates the places of all effects.
     pub(super) fn new(engine: Box<dyn Orchestrator>) -> Activity {
         Activity {
             engine,
@@ -76,7 +77,7 @@ impl Activity {
         }
     }
 
-    /// The running activity or the last one.
+    /// Returns the running activity or the last one.
     pub(super) fn campaign(&self) -> Option<&Campaign> {
         self.engine.campaign()
     }
@@ -85,17 +86,17 @@ impl Activity {
         self.campaign().filter(|campaign| campaign.is_running())
     }
 
-    /// Whether this activity runs.
+    /// Returns whether this activity runs.
     pub(super) fn runs(&self, activity: Text<'_>) -> bool {
         runs(self.campaign(), activity)
     }
 
-    /// The domains that take part in the running activity.
+    /// Returns the domains that take part in the running activity.
     pub(super) fn busy(&self) -> DomainSet {
         self.running().map_or(DomainSet::EMPTY, Campaign::participants)
     }
 
-    /// Whether an activity runs, or its end is not told yet.
+    /// Returns whether an activity runs, or the report of its end is still under way.
     pub(super) fn is_busy(&self) -> bool {
         self.delivery != Delivery::Told || !self.busy().is_empty()
     }
@@ -108,7 +109,7 @@ impl Activity {
         self.engine.in_doubt(domain)
     }
 
-    /// What it waits for: what was decided is not done before it is saved.
+    /// Returns what the activity waits for. A save comes first, since effects wait for it.
     pub(super) fn waiting_on(&self, outside: &Outside) -> WaitingOn {
         if outside.store.is_saving() {
             return WaitingOn::Save;
@@ -116,7 +117,7 @@ impl Activity {
         self.engine.waiting_on()
     }
 
-    /// Until when it waits at most.
+    /// Returns when the wait ends at the latest.
     pub(super) fn until(&self, waiting_on: WaitingOn) -> Option<Tick> {
         let kinds: &[TimerKind] = match waiting_on {
             WaitingOn::Nothing | WaitingOn::Save => &[],
@@ -127,7 +128,7 @@ impl Activity {
         kinds.iter().filter_map(|kind| self.timers.at(*kind)).min()
     }
 
-    /// The running activity and its phase, in one line for people.
+    /// Writes the running activity and its phase in one line for people.
     pub(super) fn write(&self, outside: &Outside, out: &mut dyn fmt::Write) -> fmt::Result {
         if !outside.session.is_connected() {
             out.write_str("no broker, ")?;
@@ -145,22 +146,23 @@ impl Activity {
         }
     }
 
-    /// Hands an event to the engine; what that decides is observed and carried out next.
+    /// Hands an event to the engine. `observe` has to follow.
     pub(super) fn handle(&mut self, now: Now, event: Event<'_>) -> Result<(), Rejected> {
         self.effects.clear();
         self.engine.handle(now.tick, event, &mut self.effects)
     }
 
-    /// Hands a desired state to the engine, which becomes the activity `run`.
+    /// Hands a desired state to the engine, to become the activity `run`. `observe` has to
+    /// follow.
     pub(super) fn begin(&mut self, now: Now, wanted: &Wanted<'_>, run: Run) -> Result<(), Rejected> {
         self.handle(now, Event::DesiredState(wanted.event(run)))?;
-        // Of the activity before: this one's end is not told yet.
+        // A confirmation that is still awaited is one of the activity before.
         self.delivery = Delivery::Told;
         Ok(())
     }
 
-    /// Notes in the journal what has changed, and takes out of the effects what has to wait
-    /// for a save.
+    /// Notes changes of the activity in the journal, and hands the effects that depend on a
+    /// save to the store.
     pub(super) fn observe(&mut self, now: Now, outside: &mut Outside, save: ToSave<'_>) {
         if let Some(campaign) = self.engine.campaign() {
             let domains = &outside.names.domains;
@@ -177,13 +179,13 @@ impl Activity {
         outside.store.observe(&content, &mut self.effects);
     }
 
-    /// How things are is how they were saved.
+    /// Tells the store that the present state is the one that was saved.
     pub(super) fn adopt(&self, outside: &mut Outside, save: ToSave<'_>) {
         let engine = (self.engine.campaign(), self.engine.reboot());
         outside.store.adopt(&content(engine, save, &outside.names.domains, &outside.session));
     }
 
-    /// What is to be written now; none if nothing is.
+    /// Returns what is to be written now; none if nothing is.
     pub(super) fn poll_write(
         &mut self,
         now: Now,
@@ -196,7 +198,7 @@ impl Activity {
         outside.store.poll_write(now, &content, session)
     }
 
-    /// What was to be written is, or is not. `release` lets out what waited for it.
+    /// Takes the result of a save and logs it. `release` has to follow.
     pub(super) fn handle_written(&mut self, now: Now, outside: &mut Outside, result: Result<(), Failure>) -> Written {
         let why = result.as_ref().err().map(|failure| failure.why.clone()).unwrap_or_default();
         self.released.clear();
@@ -217,22 +219,22 @@ impl Activity {
         written
     }
 
-    /// What the last save let out is to be carried out next.
+    /// Makes the effects that the last save released the ones to be carried out.
     pub(super) fn release(&mut self) {
         core::mem::swap(&mut self.effects, &mut self.released);
     }
 
-    /// Whether a running activity would not go on at the next start.
+    /// Returns whether a running activity could not be resumed after a restart.
     pub(super) fn is_lost_at_end(&self, outside: &Outside) -> bool {
         self.running().is_some_and(|campaign| !outside.store.keeps(campaign.run))
     }
 
-    /// The effect in this place of the list.
+    /// Returns the effect in this place of the list.
     pub(super) fn effect(&self, place: usize) -> Option<Effect> {
         self.effects.get(place).copied()
     }
 
-    /// Carries out what needs no other part.
+    /// Carries out an effect that needs no other part.
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::SetTimer(kind, at) => self.timers.set(kind, Some(at)),
@@ -243,7 +245,8 @@ impl Activity {
         }
     }
 
-    /// The event that all reports are at the broker, if that was waited for and `is_told`.
+    /// Returns the event that the broker has all reports, once, if `is_told` and the engine
+    /// waits for it.
     pub(super) fn take_delivered(&mut self, is_told: bool) -> Option<Event<'static>> {
         let is_due = self.delivery == Delivery::Reports && is_told;
         is_due.then(|| {
@@ -252,7 +255,8 @@ impl Activity {
         })
     }
 
-    /// The event that the inventory is there too, if that was waited for and `is_told`.
+    /// Returns the event that the broker has the inventory too, once, if `is_told` and the
+    /// engine waits for it.
     pub(super) fn take_settled(&mut self, is_told: bool) -> Option<Event<'static>> {
         let is_due = self.delivery == Delivery::Inventory && is_told;
         is_due.then(|| {
@@ -261,28 +265,28 @@ impl Activity {
         })
     }
 
-    /// Whether the host is to be rebooted now. Said once.
+    /// Returns whether the host is to be rebooted now; true only once.
     pub(super) fn take_reboot(&mut self) -> bool {
         core::mem::take(&mut self.is_reboot_wanted)
     }
 
-    /// When the next timer runs off.
+    /// Returns when the next timer expires.
     pub(super) fn poll_timeout(&self) -> Option<Tick> {
         self.timers.next()
     }
 
-    /// The event that a timer has run off.
+    /// Returns the event of a timer that has expired, and clears that timer.
     pub(super) fn take_timeout(&mut self, now: Tick) -> Option<Event<'static>> {
         self.timers.take_due(now).map(Event::Timeout)
     }
 }
 
-/// Whether `activity` is that of the campaign, which runs.
+/// Returns whether the campaign is that of `activity`, and runs.
 pub(super) fn runs(campaign: Option<&Campaign>, activity: Text<'_>) -> bool {
     campaign.is_some_and(|campaign| campaign.is_running() && campaign.is_activity(activity))
 }
 
-/// What of the manager there is to be saved.
+/// Returns all that the store saves of the manager.
 fn content<'a>(
     (campaign, reboot): (Option<&'a Campaign>, Reboot),
     save: ToSave<'a>,

@@ -1,13 +1,13 @@
-//! What is encoded only when it is sent, and encoded again whenever it is sent again: the
-//! agents' parts of the desired state, and the aggregated inventory. The session knows
-//! each by a number.
+//! Documents: payloads that are encoded when they are sent, and encoded again if they are
+//! sent again. These are the agents' parts of the desired state, and the aggregated
+//! inventory. The session knows each by a number.
 //!
-//! In: a number. Out: the text, from the part of the manager that has it.
+//! In: a number. Out: the text, from the part of the manager that holds its source.
 //!
-//! Invariant: the text does not change while it is being sent. Nothing is handled
-//! meanwhile that could change it.
+//! Invariant: the source does not change while a document is being sent, since no event is
+//! handled meanwhile.
 //!
-//! Deliberately absent: any state.
+//! Deliberately absent: state of its own.
 
 use core::fmt;
 
@@ -17,20 +17,20 @@ use crate::limits::DOMAINS_MAX;
 use crate::model::DomainIx;
 use crate::mqtt::{self, Document};
 
-/// The aggregated inventory.
+/// The number of the aggregated inventory.
 pub(super) const INVENTORY: Document = Document(DOMAINS_MAX as u8);
 
-/// A domain's part of the desired state.
+/// Returns the number of a domain's part of the desired state.
 pub(super) fn part(domain: DomainIx) -> Document {
     Document(domain.place() as u8)
 }
 
-/// Whether a document is a part of the desired state.
+/// Returns whether a document is a part of the desired state.
 pub(super) fn is_part(document: Document) -> bool {
     usize::from(document.0) < DOMAINS_MAX
 }
 
-/// Encodes documents from what is kept.
+/// Encodes documents.
 pub(super) struct Documents<'a> {
     pub(super) agents: &'a Agents,
     pub(super) inventory: &'a Inventory,

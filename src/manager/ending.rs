@@ -1,20 +1,20 @@
-//! The good-bye: the last report is acknowledged and what is to be saved is saved, the
-//! subscriptions are ended if the session is clean, then DISCONNECT. Without a broker only
-//! the save is waited for.
+//! The shutdown: the broker acknowledges the last report and the last save completes, the
+//! subscriptions of a clean session are ended, then DISCONNECT goes out. Without a broker
+//! the process waits only for the save.
 //!
-//! In: that the process is told to end, what becomes of the link and of the last save,
-//! time. Out: UNSUBSCRIBE and DISCONNECT, and that it is over.
+//! In: the request to end, changes of the link, and time. Out: UNSUBSCRIBE, DISCONNECT, and
+//! whether the process may end.
 //!
-//! Invariants: each step has its own short limit, so that a broker that is gone holds
-//! nothing up. Told twice, it is over at once.
+//! Invariants: each step has a short timeout, so that a broker that is gone delays nothing.
+//! A second request ends the process at once.
 //!
-//! Deliberately absent: what becomes of the running activity.
+//! Deliberately absent: what becomes of the running activity; see `saving`.
 
 use super::outside::Outside;
 use crate::limits::{DRAIN_MS, UNSUBSCRIBE_MS};
 use crate::model::time::Tick;
 
-/// How far the good-bye is.
+/// The step that the shutdown is at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
     No,
@@ -25,28 +25,31 @@ enum Stage {
     Over,
 }
 
-/// The good-bye.
+/// Holds the progress of the shutdown.
 pub(super) struct Ending {
     stage: Stage,
-    /// The broker forgets the session with the link, so the subscriptions are ended too.
+    /// Whether the broker drops the session with the link.
     clean_session: bool,
     disconnect_timeout_ms: u64,
 }
 
 impl Ending {
-    /// Not begun.
+    /// Creates one that has not begun.
     pub(super) fn new(clean_session: bool, disconnect_timeout_ms: u64) -> Ending {
         Ending { stage: Stage::No, clean_session, disconnect_timeout_ms }
     }
 
+    /// Returns whether the process was told to end.
     pub(super) fn has_begun(&self) -> bool {
         self.stage != Stage::No
     }
 
+    /// Returns whether the process may end now.
     pub(super) fn is_over(&self) -> bool {
         self.stage == Stage::Over
     }
 
+    /// Returns when the current step times out.
     pub(super) fn poll_timeout(&self) -> Option<Tick> {
         match self.stage {
             Stage::Draining(until) | Stage::Unsubscribing(until) | Stage::Disconnecting(until) => Some(until),
@@ -54,7 +57,7 @@ impl Ending {
         }
     }
 
-    /// The process is told to end.
+    /// Begins the shutdown, or ends it if it has begun already.
     pub(super) fn begin(&mut self, now: Tick, outside: &Outside) {
         let is_busy = outside.session.is_connected() || outside.store.is_writing();
         self.stage = match self.stage {
@@ -63,14 +66,14 @@ impl Ending {
         };
     }
 
-    /// An UNSUBSCRIBE is answered.
+    /// Handles the answer to an UNSUBSCRIBE.
     pub(super) fn handle_unsubscribed(&mut self) {
         if matches!(self.stage, Stage::Unsubscribing(_)) {
             self.stage = Stage::Leaving;
         }
     }
 
-    /// The link is lost; a save may still be waited for.
+    /// Handles the loss of the link. The last save may still be under way.
     pub(super) fn handle_link_down(&mut self, outside: &Outside) {
         match self.stage {
             Stage::No => {}
@@ -79,7 +82,8 @@ impl Ending {
         }
     }
 
-    /// Takes the next step if it is due; whether all subscriptions are to be ended now.
+    /// Takes the next step if it is due. Returns whether the caller is to end all
+    /// subscriptions now.
     #[must_use]
     pub(super) fn advance(&mut self, now: Tick, outside: &mut Outside) -> bool {
         match self.stage {
@@ -107,7 +111,7 @@ impl Ending {
     }
 }
 
-/// Whether a report waits for the broker, or something is being saved.
+/// Returns whether a report waits for the broker, or a save is under way.
 fn is_draining(outside: &Outside) -> bool {
     outside.session.is_connected() && outside.session.unacknowledged() > 0 || outside.store.is_writing()
 }

@@ -1,13 +1,15 @@
-//! From what comes in to the part that it is for, and from there to the engine: events of
-//! the session, messages, requests of the console.
+//! Passes on what comes in: events of the session, messages, and requests of the console
+//! go to the part that understands them, and the engine's events that they are go to the
+//! engine.
 //!
-//! In: the session's events, and lines of the console. Out: calls of the parts, the
-//! engine's events, acknowledgements.
+//! In: the session's events, and lines from the console. Out: calls of the parts, events
+//! for the engine, acknowledgements, answers to the console.
 //!
-//! Invariants: what comes in after the process was told to end is not acknowledged: a
-//! session that outlives us brings it again. All else is acknowledged, whatever it is.
+//! Invariants: a message is acknowledged unless the process is ending; a persistent session
+//! delivers it again then. A malformed message is counted and logged once, here, unless its
+//! sender gets an answer.
 //!
-//! Deliberately absent: what any of it means.
+//! Deliberately absent: the meaning of any message.
 
 use super::agents;
 use super::backend::admission::{self, Refusal, Why};
@@ -31,8 +33,8 @@ use crate::wire::topic::Incoming;
 use crate::wire::{Envelope, Malformed};
 
 impl Manager {
-    /// The next event of the session; none while a document is being sent: what it is
-    /// encoded from must not change meanwhile.
+    /// Returns the next event of the session; none while a document is being sent, since
+    /// the source of the document must not change meanwhile.
     pub(super) fn next_event(&mut self, now: Now) -> Option<SessionEvent> {
         let session = &mut self.outside.session;
         if session.is_mid_document() {
@@ -41,6 +43,7 @@ impl Manager {
         session.poll_event(now.tick)
     }
 
+    /// Handles one event of the session.
     pub(super) fn handle_event(&mut self, now: Now, event: SessionEvent) {
         match event {
             SessionEvent::Connected { session_present } => self.handle_connected(now, session_present),
@@ -108,7 +111,7 @@ impl Manager {
         }
     }
 
-    /// Whatever follows from it that we know which thing we are, if we do.
+    /// Catches up with the backend as soon as the twin knows which thing it is.
     fn set_up_thing(&mut self, now: Now) {
         if !self.backend.set_up_feature(now, &mut self.outside) {
             return;
@@ -172,7 +175,7 @@ impl Manager {
         }
     }
 
-    /// Does what the backend wants.
+    /// Does what the backend has asked for.
     fn grant(&mut self, now: Now, wish: Wish<'_>) {
         match wish {
             Wish::Nothing => {}
@@ -190,7 +193,8 @@ impl Manager {
         }
     }
 
-    /// A desired state, of the backend or the console; `force`: whatever the disk is like.
+    /// Takes a desired state of the backend or the console; with `force` even if the end of
+    /// the activity before cannot be saved.
     fn take_desired_state(&mut self, now: Now, payload: &[u8], dup: bool, force: bool) -> Result<(), Why> {
         let campaign = self.activity.campaign();
         match self.backend.read_desired_state(now, &mut self.outside, campaign, payload, dup)? {
@@ -199,7 +203,7 @@ impl Manager {
         }
     }
 
-    /// Hands a desired state to the engine.
+    /// Begins a desired state, or answers why it is not applied.
     fn apply(&mut self, now: Now, wanted: &Wanted<'_>, force: bool) -> Result<(), Why> {
         let store = &self.outside.store;
         let begun = match admission::obstacle(store, self.activity.campaign(), wanted.key, force) {
@@ -216,16 +220,17 @@ impl Manager {
         Ok(())
     }
 
-    /// The edge says who we are.
+    /// Takes the identity that the edge announces.
     fn handle_edge(&mut self, now: Now, topic: &str, bytes: &[u8]) {
         let Some(filters) = self.backend.handle_edge(topic, bytes) else { return };
         self.subscriptions.handle_identity(now, &mut self.outside.session, &filters);
-        // Requests to whom we were before.
+        // Requests to the thing that we were before.
         self.take_back_subscriptions(now);
         self.set_up_thing(now);
     }
 
-    /// With its actions on the stack, so it stands alone.
+    /// Handles a feedback. Its actions are on the stack, hence a function that is never
+    /// inlined.
     #[inline(never)]
     fn handle_feedback(
         &mut self,
@@ -252,7 +257,6 @@ impl Manager {
     #[inline(never)]
     fn handle_inventory(&mut self, now: Now, domain: DomainIx, bytes: &[u8], retain: bool) -> Result<(), Malformed> {
         let sent = Sent::decode(&self.outside.names, domain, bytes)?;
-        // An answer that the activity itself has asked for is none of a start.
         if !retain && self.inventory.is_unasked(&sent) && !self.activity.runs(sent.activity) {
             if self.activity.busy().contains(domain) {
                 self.outside.store.journal.note(now, Kind::Hello, Some(domain));
@@ -273,7 +277,7 @@ impl Manager {
         Ok(())
     }
 
-    /// A message that nobody here wants.
+    /// Takes back the subscription by which an unwanted message came.
     fn handle_stray(&mut self, now: Now, topic: &str) {
         log::warn!("a message to {topic} is none of ours");
         if !self.subscriptions.is_taking_back() {
@@ -282,13 +286,13 @@ impl Manager {
         }
     }
 
-    /// Asks the owner whatever is to be asked.
+    /// Asks the owner the open question, if there is one.
     pub(super) fn ask_owner(&mut self, now: Now) {
         let Manager { outside, activity, backend, owner, subscriptions, .. } = self;
         owner.ask_again(now, outside, subscriptions, backend.form(), activity.campaign());
     }
 
-    /// Reports the current state, with the campaign's activity.
+    /// Reports the current state under the campaign's activity.
     pub(super) fn report_inventory(&mut self, now: Now) {
         let Some(campaign) = self.activity.campaign() else { return };
         let activity = Text::from_checked(&campaign.activity);
@@ -296,19 +300,20 @@ impl Manager {
         self.carry_out_inventory(now, &effects);
     }
 
-    /// The filters to be subscribed to for good.
+    /// Returns the permanent filters.
     fn filters(&self) -> WantedFilters {
         let filters = self.backend.filters(&self.outside.names);
         WantedFilters { filters, is_thing_unknown: self.backend.is_thing_unknown() }
     }
 
-    /// The filters that we want the broker to have now.
+    /// Returns the filters that the broker should have now.
     fn wanted_filters(&self) -> WantedFilters {
         let mut wanted = self.filters();
         wanted.filters.extend(self.owner.filter().map(str::to_owned));
         wanted
     }
 
+    /// Takes back subscriptions that are not wanted any more.
     fn take_back_subscriptions(&mut self, now: Now) {
         if !self.ending.has_begun() {
             let wanted = self.wanted_filters();
@@ -316,7 +321,7 @@ impl Manager {
         }
     }
 
-    /// Takes the next step of the good-bye if it is due.
+    /// Takes the next step of the shutdown if it is due.
     pub(super) fn advance_ending(&mut self, now: Now) {
         if self.ending.advance(now.tick, &mut self.outside) {
             let filters = self.filters().filters;
@@ -325,8 +330,8 @@ impl Manager {
         }
     }
 
-    /// Answers one request of the console, a line without its end, in `out`. False:
-    /// not at this moment; it is to be asked again as it is.
+    /// Answers one request of the console, a line without its end, in `out`. Returns false
+    /// if there is no answer yet; the caller then repeats the same request later.
     pub fn handle_console(&mut self, now: Now, host: &Host<'_>, line: &[u8], out: &mut String) -> bool {
         let is_mid_document = self.outside.session.is_mid_document();
         let bars = Bars { is_ending: self.ending.has_begun(), is_mid_document };

@@ -1,14 +1,14 @@
 //! The inventory: what is known of each domain, when the agents are asked for it, and when
 //! the aggregate is reported.
 //!
-//! In: requests for the current state, the agents' inventories, connections, time. Out:
-//! what is to be asked and reported; the aggregate, encoded anew whenever it is sent.
+//! In: requests for the current state, the agents' inventories, connections, and time. Out:
+//! effects (ask, report), and the aggregate, encoded anew whenever it is sent.
 //!
-//! Invariants: domains that take part in an activity are not asked. An inventory is never
-//! replaced by an older one, unless it answers a request.
+//! Invariants: domains that take part in an activity are not asked. An older inventory
+//! replaces a newer one only as the answer to a request.
 //!
-//! Deliberately absent: the messages themselves; `agents` asks, `backend` reports. The
-//! rules are those of `crate::inventory`.
+//! Deliberately absent: messages; `agents` asks and `backend` reports. The rules are in
+//! `crate::inventory`.
 
 use core::fmt;
 
@@ -20,7 +20,7 @@ use crate::model::time::{Now, Tick};
 use crate::model::{DomainIx, DomainSet};
 use crate::wire::{inventory, Envelope, Malformed};
 
-/// The requests under way, and what is known.
+/// Holds the open rounds and the inventories.
 pub(super) struct Inventory {
     rounds: Box<Rounds>,
     inventories: Inventories,
@@ -36,6 +36,10 @@ pub(super) struct Sent<'a> {
 }
 
 impl<'a> Sent<'a> {
+    /// Decodes an inventory of this domain.
+    ///
+    /// # Errors
+    /// It is malformed.
     pub(super) fn decode(names: &Names, domain: DomainIx, bytes: &'a [u8]) -> Result<Sent<'a>, Malformed> {
         let envelope = Envelope::decode(bytes)?;
         let content = inventory::decode(&envelope, names.domain(domain))?;
@@ -44,32 +48,32 @@ impl<'a> Sent<'a> {
 }
 
 impl Inventory {
-    /// Nothing known. Allocates the place of all inventories.
+    /// Creates it empty. Allocates the place of all inventories.
     pub(super) fn new(read_timeouts_ms: &[u64], delay_ms: u64) -> Inventory {
         Inventory { rounds: Box::new(Rounds::new(read_timeouts_ms, delay_ms)), inventories: Inventories::new() }
     }
 
-    /// The backend can be reached again, or for the first time.
+    /// Handles that the backend can be reached again, or for the first time.
     pub(super) fn handle_link_up(&mut self, now: Now, busy: DomainSet) -> Effects {
         let mut effects = Effects::new();
         self.rounds.handle_link_up(now, busy, &mut effects);
         effects
     }
 
-    /// Somebody wants the current state, under this activity.
+    /// Handles a request for the current state under this activity.
     pub(super) fn handle_get(&mut self, now: Now, activity: Text<'_>, busy: DomainSet) -> Effects {
         let mut effects = Effects::new();
         self.rounds.handle_get(now, activity, busy, &mut effects);
         effects
     }
 
-    /// Whether the agent has sent it of its own accord: it is connected, and has perhaps
-    /// started anew, though what it lists may be outdated (agents.md).
+    /// Returns whether the agent has sent it unasked. Then the agent has connected, and may
+    /// have restarted; what it lists may be outdated (agents.md).
     pub(super) fn is_unasked(&self, sent: &Sent<'_>) -> bool {
         !self.rounds.was_asked(sent.domain, sent.activity)
     }
 
-    /// Keeps an inventory, unless it is outdated.
+    /// Stores an inventory, unless it is outdated.
     pub(super) fn handle_inventory(&mut self, now: Now, names: &Names, sent: &Sent<'_>) -> Effects {
         let mut effects = Effects::new();
         let Sent { domain, activity, timestamp, content } = *sent;
@@ -87,15 +91,17 @@ impl Inventory {
         effects
     }
 
-    /// Whether no request is open.
+    /// Returns whether no round is open.
     pub(super) fn is_idle(&self) -> bool {
         self.rounds.is_idle()
     }
 
+    /// Returns when `handle_timeout` is to be called.
     pub(super) fn poll_timeout(&self) -> Option<Tick> {
         self.rounds.poll_timeout()
     }
 
+    /// Ends rounds that have expired, and reports spontaneous changes that are due.
     pub(super) fn handle_timeout(&mut self, now: Now) -> Effects {
         let mut effects = Effects::new();
         self.rounds.handle_timeout(now.tick, &mut effects);
@@ -107,12 +113,12 @@ impl Inventory {
         self.inventories.encode(out, manager, env!("CARGO_PKG_VERSION"))
     }
 
-    /// Whether an inventory of the domain in this place is known.
+    /// Returns whether an inventory of the domain in this place is known.
     pub(super) fn is_known(&self, place: usize) -> bool {
         DomainIx::new(place).is_some_and(|domain| self.inventories.timestamp(domain).is_some())
     }
 
-    /// Bytes of all inventories.
+    /// Returns the bytes of all inventories.
     pub(super) fn len(&self) -> usize {
         self.inventories.len()
     }

@@ -1,12 +1,12 @@
-//! The final message of an activity, in words for people. Written as the content
-//! of a JSON string.
+//! The reasons of a final status in words for people, written as the content of a JSON
+//! string.
 //!
-//! In: a campaign. Out: words, for the backend, the console and the log.
+//! In: a campaign. Out: words for the backend, the console and the log.
 //!
-//! Invariants: the same campaign has the same words. In the log they are bounded, and do no
-//! harm to a terminal.
+//! Invariants: the same campaign gives the same words. Log lines are bounded and harmless to
+//! a terminal.
 //!
-//! Deliberately absent: any state.
+//! Deliberately absent: state of its own.
 
 use core::fmt::{self, Write};
 
@@ -95,7 +95,7 @@ impl List<'_> {
     }
 }
 
-/// Writes shown text as the content of a JSON string.
+/// Writes what is displayed as the content of a JSON string.
 ///
 /// # Errors
 /// `out` fails.

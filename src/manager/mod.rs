@@ -1,31 +1,37 @@
-//! Brings what comes in to the part that it is for, and what was decided to the part that
-//! carries it out: session -> part -> engine -> part -> session. It makes no system call
-//! and reads no clock, so a test can drive a whole manager with bytes and time. It logs,
-//! for everybody inside.
+//! The manager: all of the program but for the system around it. It passes messages to the
+//! parts that understand them, their events to the engine, and the engine's effects to the
+//! parts that carry them out:
 //!
-//! | part | speaks to | has |
+//! ```text
+//! session -> incoming -> part -> engine -> store (holds back) -> part -> session
+//! ```
+//!
+//! It makes no system call and reads no clock, so a test can drive a whole manager with
+//! bytes and time. It logs for everything inside.
+//!
+//! | part | speaks to | owns |
 //! | --- | --- | --- |
-//! | `activity` | the engine | the engine, its effects and timers, what it wants to know of the end |
-//! | `backend` | the backend, plain or as a twin | who we are, what waits for that, refusals, what is too large |
-//! | `agents` | the agents | the parts of the desired state, what was heard, what was under way |
+//! | `activity` | the engine | the engine, its effects, its timers, the wait for delivery |
+//! | `backend` | the backend, on plain topics or as a twin | identity, reports that wait for it, refusals, oversized messages |
+//! | `agents` | the agents | the parts of the desired state, last feedbacks, orders under way |
 //! | `owner` | the owner | the question for consent |
-//! | `inventory` | `crate::inventory` | the requests under way, what is known of each domain |
-//! | `console` | the console | the answer that waits for a save |
-//! | `subscriptions` | the broker | the filters that it has of us |
-//! | `presence` | whoever follows `statusTopic` | since when we are there |
-//! | `ending` | the broker | how far the good-bye is |
-//! | `outside` | all parts | the session, the store, the names, the counters |
+//! | `inventory` | `crate::inventory` | open rounds, the inventories |
+//! | `console` | the console | an answer that waits for a save |
+//! | `subscriptions` | the broker | the filters in our session |
+//! | `presence` | subscribers of `statusTopic` | the topic, the time of the start |
+//! | `ending` | the broker | the progress of the shutdown |
+//! | `outside` | all parts | session, store, names, counters |
 //!
-//! In: bytes, time, results of saves, requests of the console. Out: bytes, points in time,
-//! saves, answers, the wish to reboot. The transport is in `link`, what comes in in
-//! `incoming`, what is saved in `saving`; here is what goes to the engine, and where its
-//! effects go.
+//! In: bytes, time, results of saves, requests of the console. Out: bytes, timeouts, saves,
+//! answers, and the request to reboot the host. `link` handles the transport, `incoming`
+//! what is received, `saving` what is saved; this file hands events to the engine and its
+//! effects to the parts.
 //!
-//! Invariants: a part changes its own state only, and asks nothing of another one but what
-//! is handed to it. The engine gets one event at a time, and its effects are carried out
-//! before the next. Nothing is handled while a document is being sent.
+//! Invariants: no part writes the state of another, and a part reads of another only what
+//! it gets as an argument. The engine gets one event at a time, and its effects are carried
+//! out before the next. Nothing is handled while a document is being sent.
 //!
-//! Deliberately absent: any decision about an activity.
+//! Deliberately absent: decisions about an activity.
 
 mod activity;
 mod agents;
@@ -67,7 +73,7 @@ pub use presence::will;
 use presence::Presence;
 use subscriptions::Subscriptions;
 
-/// A whole manager but for the system around it.
+/// A whole manager, without the system around it.
 pub struct Manager {
     outside: Outside,
     activity: Activity,
@@ -82,7 +88,7 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// A manager without a link, which saves its activities or does not. Allocates all
+    /// Creates a manager without a link. `is_saved`: activities are saved. Allocates all
     /// that it will ever hold.
     ///
     /// # Errors
@@ -119,7 +125,7 @@ impl Manager {
         })
     }
 
-    /// Deals with what was received; whether there was anything.
+    /// Handles what was received. Returns whether there was anything.
     pub fn handle_events(&mut self, now: Now) -> bool {
         let mut any = false;
         while let Some(event) = self.next_event(now) {
@@ -138,14 +144,14 @@ impl Manager {
         any
     }
 
-    /// When `handle_timeout` is to be called.
+    /// Returns when `handle_timeout` is to be called.
     pub fn poll_timeout(&self) -> Option<Tick> {
         let (session, store) = (self.outside.session.poll_timeout(), self.outside.store.poll_timeout());
         let (inventory, activity) = (self.inventory.poll_timeout(), self.activity.poll_timeout());
         Tick::earliest(&[session, inventory, activity, self.ending.poll_timeout(), store])
     }
 
-    /// Does what is due at `now`.
+    /// Handles all timeouts that have expired at `now`.
     pub fn handle_timeout(&mut self, now: Now) {
         let session = &mut self.outside.session;
         if session.poll_timeout().is_some_and(|due| due <= now.tick) {
@@ -154,14 +160,13 @@ impl Manager {
         let effects = self.inventory.handle_timeout(now);
         self.carry_out_inventory(now, &effects);
         while let Some(event) = self.activity.take_timeout(now.tick) {
-            // A timer of ours makes sense at any moment: nothing to reject.
+            // The engine accepts its own timers at any moment.
             let _ = self.decide(now, event);
         }
         self.advance_ending(now);
     }
 
-    /// The process is told to end: the running activity is reported, the broker
-    /// gets a good-bye. Told twice, it ends at once.
+    /// Begins the shutdown, on SIGTERM. A second call ends the process at once.
     pub fn handle_terminate(&mut self, now: Now) {
         if !self.ending.has_begun() {
             log::info!("told to end");
@@ -172,33 +177,33 @@ impl Manager {
         self.advance_ending(now);
     }
 
-    /// Whether the host is to be rebooted now. Said once; if it does not come to
-    /// pass, `handle_reboot_failed`.
+    /// Returns whether the host is to be rebooted now; true only once. If the reboot fails,
+    /// `handle_reboot_failed` has to follow.
     pub fn poll_reboot(&mut self) -> bool {
         self.activity.take_reboot()
     }
 
-    /// The host is still up.
+    /// Handles a reboot that has failed.
     pub fn handle_reboot_failed(&mut self, now: Now) {
         let _ = self.decide(now, Event::RebootFailed);
     }
 
-    /// Whether an activity runs, or its end is not told yet.
+    /// Returns whether an activity runs, or the report of its end is still under way.
     pub fn is_busy(&self) -> bool {
         self.activity.is_busy()
     }
 
-    /// Whether there is nothing more to do before the process ends.
+    /// Returns whether the process may end now.
     pub fn is_ended(&self) -> bool {
         self.ending.is_over()
     }
 
-    /// The running activity or the last one, for those who look on.
+    /// Returns the running activity or the last one.
     pub fn campaign(&self) -> Option<&Campaign> {
         self.activity.campaign()
     }
 
-    /// The running activity and its phase, in one line for people.
+    /// Writes the running activity and its phase in one line for people.
     ///
     /// # Errors
     /// `out` fails.
@@ -206,14 +211,17 @@ impl Manager {
         self.activity.write(&self.outside, out)
     }
 
-    /// Hands an event to the engine and carries out what it decides.
+    /// Hands an event to the engine and carries out its effects.
+    ///
+    /// # Errors
+    /// The engine rejects the event; nothing has changed then.
     fn decide(&mut self, now: Now, event: Event<'_>) -> Result<(), Rejected> {
         self.activity.handle(now, event)?;
         self.settle(now);
         Ok(())
     }
 
-    /// Carries out what the engine has decided, but for what waits for a save.
+    /// Carries out the engine's effects, except those that wait for a save.
     fn settle(&mut self, now: Now) {
         let question = self.owner.question_to_save(self.activity.campaign());
         let save = activity::ToSave { question, payload: self.agents.payload() };
@@ -224,7 +232,7 @@ impl Manager {
     /// Hands each effect to the part that carries it out.
     fn carry_out(&mut self, now: Now) {
         let mut place = 0;
-        // None of them hands an event to the engine, which would change them.
+        // No effect hands an event to the engine, which would change the list.
         while let Some(effect) = self.activity.effect(place) {
             place += 1;
             let Manager { outside, activity, backend, owner, .. } = self;
@@ -247,7 +255,7 @@ impl Manager {
         }
     }
 
-    /// Does what the inventory wants done.
+    /// Carries out the inventory's effects.
     fn carry_out_inventory(&mut self, now: Now, effects: &InventoryEffects) {
         for effect in effects {
             match effect {

@@ -1,15 +1,15 @@
-//! The owner, who is asked for consent before a phase begins. The topic of the answer is
-//! subscribed to only as long as the question is open, and the question goes out only once
-//! that subscription is acknowledged: no answer can be missed, and an answer to an earlier
-//! question cannot count for this one. A twin's answer comes among its requests.
+//! The owner's consent. Before the question goes out, the manager subscribes to the topic of
+//! the answer and waits until the broker acknowledges that; when the question is closed it
+//! unsubscribes. So no answer is missed, and an answer to an earlier question does not count
+//! for this one. The answer to a twin arrives among its requests.
 //!
-//! In: the engine's wish to ask, what becomes of the link, and answers. Out: questions, and
-//! the engine's events that answers are.
+//! In: the engine's wish to ask, new connections, and answers. Out: questions, and events for
+//! the engine.
 //!
-//! Invariants: at most one question is open. Its identifier stays the same for a phase,
-//! over a restart too.
+//! Invariants: at most one question is open. The question for a phase keeps its UUID, over a
+//! restart too.
 //!
-//! Deliberately absent: for how long an answer is waited for, and what follows from it.
+//! Deliberately absent: the timeout of an answer, and what follows from it.
 
 use core::fmt;
 
@@ -28,44 +28,44 @@ use crate::wire::{Envelope, Malformed};
 /// An open question.
 struct Question {
     command: Command,
-    /// A UUID, by which a twin's answer is known.
+    /// A UUID, the correlation id of a twin's answer.
     id: String,
-    /// The SUBSCRIBE that its publication waits for.
+    /// The SUBSCRIBE that it waits for.
     packet: u16,
     is_published: bool,
 }
 
-/// What is known of the questions to the owner.
+/// Holds the question to the owner.
 pub(super) struct Owner {
-    /// Where the answer comes; none as a twin.
+    /// The topic of the answer; none for a twin.
     topic: Option<Topic>,
     question: Option<Question>,
-    /// The id of the question that is open, or about to be asked, and its phase.
+    /// Phase and UUID of the question that is open or about to be asked.
     asked: Option<(Phase, [u8; 16])>,
-    /// Of ids of our own.
+    /// State of the generator of UUIDs.
     random: u64,
 }
 
 impl Owner {
-    /// Nothing is asked. `seed` makes identifiers differ from those of other starts.
+    /// Creates it without a question. `seed` makes the UUIDs differ from start to start.
     pub(super) fn new(names: &Names, is_twin: bool, seed: u64) -> Owner {
         let topic = (!is_twin).then(|| names.topics.incoming(Incoming::OwnerConsentFeedback));
         Owner { topic, question: None, asked: None, random: seed | 1 }
     }
 
-    /// Takes up the question that was saved.
+    /// Takes phase and UUID of the question that was saved.
     pub(super) fn resume(&mut self, question: Option<(Phase, [u8; 16])>) {
         self.asked = question;
     }
 
-    /// Opens the question whether this phase may begin; `ask_again` asks it.
+    /// Opens the question for this phase; `ask_again` sends it.
     pub(super) fn open(&mut self, phase: Phase) {
         let Some(command) = phase.command() else { return };
         let id = hyphenated(self.id_of(phase));
         self.question = Some(Question { command, id, packet: 0, is_published: false });
     }
 
-    /// By what the question for this phase is known.
+    /// Returns the UUID of the question for this phase.
     fn id_of(&mut self, phase: Phase) -> [u8; 16] {
         if let Some((_, id)) = self.asked.filter(|(of, _)| *of == phase) {
             return id;
@@ -75,8 +75,8 @@ impl Owner {
         id
     }
 
-    /// A random UUID (RFC 9562, version 4), from a xorshift that was seeded by the
-    /// system: it has to differ, not to be a secret.
+    /// Makes a random UUID (RFC 9562, version 4) with a seeded xorshift: it has to be
+    /// unique, not secret.
     fn uuid(&mut self) -> [u8; 16] {
         let mut word = || {
             self.random ^= self.random << 13;
@@ -88,13 +88,13 @@ impl Owner {
         (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
     }
 
-    /// What is saved of the question that is open or about to be asked.
+    /// Returns phase and UUID of the question that is open or about to be asked, to be saved.
     pub(super) fn question_to_save(&mut self, campaign: Option<&Campaign>) -> Option<(Phase, [u8; 16])> {
         let phase = campaign.filter(|campaign| campaign.is_running())?.asking?;
         Some((phase, self.id_of(phase)))
     }
 
-    /// Asks the open question. A new connection knows nothing of it; its answer may be lost.
+    /// Asks the open question, on a new connection again, since its answer may be lost.
     pub(super) fn ask_again(
         &mut self,
         now: Now,
@@ -106,17 +106,17 @@ impl Owner {
         let Some(question) = &mut self.question else { return };
         question.is_published = false;
         if !outside.session.is_connected() {
-            // It is asked when there is a connection.
+            // The next connection asks it.
             return;
         }
         match &self.topic {
             Some(topic) => question.packet = subscriptions.subscribe(now, &mut outside.session, &[topic]),
-            // Its answer's topic is subscribed to for good.
+            // A twin's subscriptions are permanent.
             None => self.publish(now, outside, form, campaign),
         }
     }
 
-    /// A SUBSCRIBE was acknowledged; perhaps the question waited for it.
+    /// Handles the answer to a SUBSCRIBE: sends the question if it has waited for that.
     pub(super) fn handle_subscribed(
         &mut self,
         now: Now,
@@ -144,7 +144,7 @@ impl Owner {
         outside.send(now, message_to(&topic, Class::LinkBound, &body));
     }
 
-    /// The question is answered, late or needless.
+    /// Closes the question.
     pub(super) fn close(&mut self, now: Now, outside: &mut Outside) {
         self.asked = None;
         if let (Some(_), Some(topic)) = (self.question.take(), &self.topic) {
@@ -152,19 +152,22 @@ impl Owner {
         }
     }
 
-    /// The filter of the answer, while a question is open.
+    /// Returns the filter of the answer while a question is open; none for a twin.
     pub(super) fn filter(&self) -> Option<&str> {
         self.topic.as_deref().filter(|_| self.question.is_some())
     }
 
-    /// The UUID of the question that was asked, if one is open.
+    /// Returns the UUID of the open question if it was sent.
     pub(super) fn question_id(&self) -> Option<&str> {
         let published = self.question.as_ref().filter(|question| question.is_published);
         published.map(|question| question.id.as_str())
     }
 
-    /// Decodes an answer on the plain topic; the engine is to know of it, unless it answers
-    /// nothing.
+    /// Decodes an answer on the plain topic. Returns an event for the engine, unless there is
+    /// nothing to answer.
+    ///
+    /// # Errors
+    /// It is malformed.
     pub(super) fn read_reply<'a>(&self, bytes: &'a [u8]) -> Result<Option<Event<'a>>, Malformed> {
         let envelope = Envelope::decode(bytes)?;
         let (activity, answer) = (envelope.activity, consent::decode(&envelope)?);
@@ -184,7 +187,7 @@ impl Owner {
     }
 }
 
-/// Logs why the engine does nothing with an answer.
+/// Logs why the engine ignores an answer.
 pub(super) fn log_rejected(event: &Event<'_>, rejected: Rejected) {
     let Event::ConsentReply(activity, _) = event else { return };
     match rejected {
@@ -193,7 +196,7 @@ pub(super) fn log_rejected(event: &Event<'_>, rejected: Rejected) {
     }
 }
 
-/// A UUID as it is written.
+/// Formats a UUID.
 fn hyphenated(id: [u8; 16]) -> String {
     let id = u128::from_be_bytes(id);
     let (a, b, c) = (id >> 96, id >> 80 & 0xffff, id >> 64 & 0xffff);

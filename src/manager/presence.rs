@@ -1,12 +1,12 @@
-//! Whether the manager is there, told on a topic of its own (`statusTopic`):
-//! retained, `online` with each connection, `offline` with the good-bye or, as the
-//! last will, from the broker.
+//! Announces on a topic of its own (`statusTopic`) whether the manager is online:
+//! retained, `online` with each connection, `offline` at the shutdown or, as the last
+//! will, from the broker.
 //!
-//! In: that a connection was made or the process ends. Out: one message, and the last will.
+//! In: a new connection, or the shutdown. Out: one message, and the last will.
 //!
-//! Invariant: without a topic nothing is told.
+//! Invariant: without a topic nothing is announced.
 //!
-//! Deliberately absent: the counters that are told; `outside` has them.
+//! Deliberately absent: the counters that it publishes; `outside` holds them.
 
 use core::fmt;
 
@@ -18,7 +18,7 @@ use crate::wire::status::encode_presence;
 /// Of statuses only the newest is of interest.
 const STATUS: Class = Class::Newest(2);
 
-/// What the broker says when it loses us; none without a topic.
+/// Returns the last will, which the broker publishes when it loses us; none without a topic.
 pub fn will(topic: &str) -> Option<Will> {
     let mut payload = String::new();
     // Writing to a string cannot fail.
@@ -26,25 +26,25 @@ pub fn will(topic: &str) -> Option<Will> {
     (!topic.is_empty()).then(|| Will { topic: topic.to_owned(), payload })
 }
 
-/// What is told of the manager itself.
+/// Holds the topic, and the time of the start.
 pub(super) struct Presence {
-    /// Where; empty: nowhere.
+    /// Empty: nothing is announced.
     topic: String,
     started: Tick,
 }
 
 impl Presence {
-    /// Since now, on this topic.
+    /// Creates it for a process that starts now.
     pub(super) fn new(topic: &str, now: Now) -> Presence {
         Presence { topic: topic.to_owned(), started: now.tick }
     }
 
-    /// When the process started.
+    /// Returns when the process started.
     pub(super) fn started(&self) -> Tick {
         self.started
     }
 
-    /// Tells that the manager is there, or leaves.
+    /// Publishes whether the manager is online, its uptime and its counters.
     pub(super) fn publish(&self, now: Now, outside: &mut Outside, online: bool) {
         if self.topic.is_empty() {
             return;

@@ -1,12 +1,12 @@
-//! What is saved, what comes of it, and what is taken up after a start: passed between the
-//! store and the parts that have it.
+//! Saving and resuming: passes state from the parts to the store, and what was saved from
+//! the store to the parts.
 //!
-//! In: what was found on the disk, and the results of saves. Out: what is to be written.
+//! In: the records found on the disk, and the results of writes. Out: records to write.
 //!
-//! Invariant: what was let out by a save is carried out after what the engine makes of the
-//! save's failure.
+//! Invariant: after a write the engine first learns whether saving fails or works again;
+//! then the effects that the write has released are carried out.
 //!
-//! Deliberately absent: when anything is saved, and the records; the store has those.
+//! Deliberately absent: the moment of a save and the records' format; the store has both.
 
 use super::activity::ToSave;
 use super::backend;
@@ -19,8 +19,8 @@ use crate::store::journal::Kind;
 use crate::store::{Failure, Found, Job, Loaded};
 
 impl Manager {
-    /// What is to be written now; none if nothing is. The answer goes to
-    /// `handle_written`, and until then there is none more.
+    /// Returns what is to be written now; none if nothing is. There is no further job until
+    /// `handle_written` has the result of this one.
     pub fn poll_write(&mut self, now: Now) -> Option<Job> {
         let Manager { outside, activity, backend, agents, owner, subscriptions, .. } = self;
         let save = ToSave { question: owner.question_to_save(activity.campaign()), payload: agents.payload() };
@@ -28,17 +28,17 @@ impl Manager {
         activity.poll_write(now, outside, save, &mut || subscriptions.take_draft(identity))
     }
 
-    /// Why what changes cannot be saved at this moment; none if it can.
+    /// Returns why changes cannot be saved at this moment; none if they can.
     pub fn failure(&self) -> Option<&str> {
         self.outside.store.failure()
     }
 
-    /// Whether all that is worth it is saved.
+    /// Returns whether the state on the disk is up to date.
     pub fn is_saved(&self) -> bool {
         self.failure().is_none() && !self.outside.store.is_saving()
     }
 
-    /// The job is done, or was not.
+    /// Handles the result of a job.
     pub fn handle_written(&mut self, now: Now, result: Result<(), Failure>) {
         let written = self.activity.handle_written(now, &mut self.outside, result);
         if written.is_session_lost {
@@ -54,8 +54,9 @@ impl Manager {
         }
     }
 
-    /// The process is told to end: what is saved goes on at the next start. What could not
-    /// be saved is tried once more; `handle_written` ends it if that fails too.
+    /// Ends the running activity at the shutdown, unless it is saved and can be resumed. A
+    /// save that has failed is tried once more first; `handle_written` ends the activity if
+    /// that fails too.
     pub(super) fn end_activity(&mut self, now: Now) {
         self.outside.store.hurry();
         if !self.outside.store.is_writing() && self.activity.is_lost_at_end(&self.outside) {
@@ -63,8 +64,8 @@ impl Manager {
         }
     }
 
-    /// Takes up what was saved. `boot` says which boot of the host this is; `is_new`, that
-    /// the client ID was made at random just now.
+    /// Resumes from the records on the disk. `boot` identifies this boot of the host;
+    /// `is_new`: the client ID was made at random just now.
     pub fn resume(&mut self, now: Now, boot: [u8; 16], found: &Found, is_new: bool) {
         let Loaded { saved, is_end, question, payload, reports, session } =
             self.outside.store.load(now, found, &self.outside.names.domains, boot);
@@ -91,10 +92,10 @@ impl Manager {
         self.boot(now, &saved, is_end);
     }
 
-    /// Hands the saved activity to the engine. What is told again of an end that is
-    /// saved as it is must not keep the next activity waiting.
+    /// Hands the saved activity to the engine. If its end is saved, the reports of it that
+    /// are repeated need no save, so that they do not delay the next activity.
     fn boot(&mut self, now: Now, saved: &Saved, is_end: bool) {
-        // A start makes sense at any moment.
+        // The engine accepts a start at any moment.
         let _ = self.activity.handle(now, Event::Boot(saved));
         if is_end {
             let question = self.owner.question_to_save(self.activity.campaign());

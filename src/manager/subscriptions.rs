@@ -1,16 +1,16 @@
-//! Subscriptions that the broker keeps with the session. It keeps them over a restart of
-//! the manager, whose configuration may be another one then: a domain is gone, the
-//! backend speaks on other topics, a question is not open any more. So the filters that
-//! the broker may have are saved, and those that are not wanted any more are taken back.
+//! The subscriptions in our session. The broker keeps them over a restart of the manager,
+//! whose configuration may have changed since: a domain is gone, the backend speaks on other
+//! topics, a question is not open any more. So all filters that the broker may have are
+//! saved, and those that are not wanted any more are taken back.
 //!
-//! In: the filters that the other parts want, what was saved, and the broker's answers.
-//! Out: SUBSCRIBE and UNSUBSCRIBE, and what is to be saved.
+//! In: the filters that the other parts want, the saved session, and the broker's answers.
+//! Out: SUBSCRIBE, UNSUBSCRIBE, and the record of the session.
 //!
-//! Invariants: at most `FILTERS_MAX` are known. At most one UNSUBSCRIBE with what is not
-//! wanted any more is under way. As long as we do not know which thing we are, no filter of
-//! requests to a thing is judged.
+//! Invariants: at most `FILTERS_MAX` filters are known. At most one UNSUBSCRIBE of unwanted
+//! filters is under way. While a twin's identity is unknown, no filter of requests is taken
+//! back.
 //!
-//! Deliberately absent: what is wanted, and why.
+//! Deliberately absent: which filters are wanted.
 
 use crate::limits::{FILTERS_MAX, TAKEN_BACK_BYTES};
 use crate::model::time::Now;
@@ -29,10 +29,10 @@ struct Filter {
     is_leaving: bool,
 }
 
-/// The filters that we want the broker to have.
+/// The filters that the broker should have.
 pub(super) struct WantedFilters {
     pub(super) filters: Vec<String>,
-    /// We are a twin that does not know yet which requests are for it.
+    /// A twin does not know its identity, and so its filters, yet.
     pub(super) is_thing_unknown: bool,
 }
 
@@ -41,13 +41,13 @@ impl WantedFilters {
         self.filters.iter().any(|wanted| wanted == filter)
     }
 
-    /// Whether it cannot be said yet if this filter is wanted.
+    /// Returns whether it is unknown if this filter is wanted.
     fn is_unknown(&self, filter: &str) -> bool {
         self.is_thing_unknown && RequestTopic::is_of_request(filter)
     }
 }
 
-/// What is known of the subscriptions in our session.
+/// Holds what is known of the session and its filters.
 pub(super) struct Subscriptions {
     client_id: String,
     /// Whether the client ID was made at random and saved.
@@ -68,8 +68,8 @@ pub(super) struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// Of a session in which nothing is subscribed to. `consent`: the owner may be asked
-    /// on plain topics.
+    /// Creates it for a session without subscriptions. `consent`: the owner may be asked on
+    /// plain topics.
     pub(super) fn new(options: &Options, topics: &Topics, consent: bool) -> Subscriptions {
         let mut subscriptions = Subscriptions {
             client_id: options.client_id.clone(),
@@ -85,8 +85,8 @@ impl Subscriptions {
         subscriptions
     }
 
-    /// Takes up what was saved, if it is of this session; begins to save it if the client
-    /// ID was made just now.
+    /// Takes what was saved of this session. `is_new`: the client ID was made at random just
+    /// now, and is saved at once.
     pub(super) fn resume(&mut self, saved: session::Session, is_new: bool) {
         self.load(saved);
         if is_new {
@@ -108,7 +108,7 @@ impl Subscriptions {
         }
     }
 
-    /// Whether messages of the session that was saved may still come.
+    /// Returns whether the saved session goes on.
     pub(super) fn goes_on(&self, saved: &session::Session) -> bool {
         !self.is_clean && saved.client_id == self.client_id
     }
@@ -129,12 +129,12 @@ impl Subscriptions {
         self.note_change();
     }
 
-    /// What is saved of the session is another one now.
+    /// Notes that the record of the session has changed.
     fn note_change(&mut self) {
         self.is_changed |= !self.is_clean;
     }
 
-    /// A filter is subscribed to.
+    /// Notes a filter that is subscribed to.
     fn note(&mut self, text: &str) {
         match self.filters.iter().position(|filter| filter.text == text) {
             Some(place) => {
@@ -145,14 +145,14 @@ impl Subscriptions {
         }
     }
 
-    /// The broker has none of them any more; those that are not `expected` again are
-    /// forgotten.
+    /// Handles that the broker has lost the session. Filters that are not `expected` again
+    /// are forgotten.
     fn handle_session_lost(&mut self, expected: impl Fn(&str) -> bool) {
         self.filters.iter_mut().for_each(|filter| filter.is_live = false);
         self.forget(|filter| !expected(&filter.text));
     }
 
-    /// Forgets these, but for the consent's.
+    /// Forgets these filters, except that of the consent.
     fn forget(&mut self, which: impl Fn(&Filter) -> bool) {
         let (before, consent) = (self.filters.len(), self.consent.as_deref());
         self.filters.retain(|filter| !which(filter) || consent == Some(&filter.text));
@@ -161,8 +161,8 @@ impl Subscriptions {
         }
     }
 
-    /// The record of it all, if it has changed and counts past the link. Of `identity` it
-    /// is said who we are.
+    /// Returns the record of the session if it has changed and the broker has accepted us;
+    /// `identity` is a twin's.
     pub(super) fn take_draft(&mut self, identity: Option<&Identity>) -> Option<Draft> {
         if !self.is_changed || !self.is_known {
             return None;
@@ -174,19 +174,19 @@ impl Subscriptions {
         draft
     }
 
-    /// What was to be saved is not on the disk.
+    /// Notes that the record is not on the disk.
     pub(super) fn note_unsaved(&mut self) {
         self.is_changed = true;
     }
 
-    /// We are another thing than was saved, and these filters are subscribed to.
+    /// Handles a new identity of the twin, whose requests arrive by these filters.
     pub(super) fn handle_identity(&mut self, now: Now, session: &mut Session, filters: &[String]) {
         let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
         self.subscribe(now, session, &filters);
         self.note_change();
     }
 
-    /// Subscribes, and remembers that; returns what the answer is known by.
+    /// Subscribes, and notes the filters. Returns the packet identifier.
     pub(super) fn subscribe(&mut self, now: Now, session: &mut Session, filters: &[&str]) -> u16 {
         let packet = session.subscribe(now.tick, filters);
         if packet != 0 {
@@ -195,7 +195,7 @@ impl Subscriptions {
         packet
     }
 
-    /// Subscribes to all that is wanted on a new link; returns what the answer is known by.
+    /// Subscribes to all wanted filters on a new connection. Returns the packet identifier.
     pub(super) fn renew(
         &mut self,
         now: Now,
@@ -213,7 +213,8 @@ impl Subscriptions {
         self.subscribe(now, session, &filters)
     }
 
-    /// Takes back subscriptions that are not wanted any more, some at a time.
+    /// Takes back subscriptions that are not wanted any more, at most `TAKEN_BACK_BYTES` at a
+    /// time.
     pub(super) fn take_back(&mut self, now: Now, session: &mut Session, wanted: &WantedFilters) {
         if self.is_taking_back() || !session.is_connected() {
             return;
@@ -233,12 +234,12 @@ impl Subscriptions {
         self.request = session.unsubscribe(now.tick, &filters);
     }
 
-    /// Whether an UNSUBSCRIBE with what is not wanted any more is under way.
+    /// Returns whether an UNSUBSCRIBE of unwanted filters is under way.
     pub(super) fn is_taking_back(&self) -> bool {
         self.request != 0
     }
 
-    /// An UNSUBSCRIBE is answered; whether it was one with what is not wanted any more.
+    /// Handles the answer to an UNSUBSCRIBE. Returns whether it was one of unwanted filters.
     #[must_use]
     pub(super) fn handle_unsubscribed(&mut self, packet: u16) -> bool {
         let is_it = self.request == packet;
@@ -256,12 +257,12 @@ impl Subscriptions {
         }
     }
 
-    /// A message that nobody here wants: the broker has a subscription of which we know
-    /// nothing. The topic is taken back, and the filter that a twin had for it. One such
-    /// request is under way at a time, however many of these messages come.
+    /// Handles a message that nobody wants, so the broker has a subscription that we do not
+    /// know. Takes back its topic, and the filter that a twin had for it. However many of
+    /// these messages arrive, one UNSUBSCRIBE is under way at a time.
     pub(super) fn handle_stray(&mut self, now: Now, session: &mut Session, topic: &str, wanted: &WantedFilters) {
         let filter = RequestTopic::filter_of(topic);
-        // A request that cannot be read comes by a filter that is wanted.
+        // A request that cannot be read may arrive by a filter that is wanted.
         let is_judged = filter.as_ref().map_or(true, |filter| !wanted.is_thing_unknown && !wanted.has(filter));
         if self.is_taking_back() || !is_judged {
             return;

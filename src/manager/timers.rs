@@ -1,10 +1,10 @@
 //! The engine's timers, as points in time.
 //!
-//! In: when each is to run off. Out: the next such point, and those that have run off.
+//! In: when each is due. Out: the next such point, and the timers that have expired.
 //!
-//! Invariant: a timer runs off once.
+//! Invariant: a timer expires once.
 //!
-//! Deliberately absent: what a timer means.
+//! Deliberately absent: the meaning of a timer.
 
 use crate::engine::effect::TimerKind;
 use crate::model::time::Tick;

@@ -1,13 +1,11 @@
-//! A desired state that was decoded, from wherever it came: of the backend, of the console,
-//! or of the disk.
+//! A decoded desired state, whether it comes from the backend, the console or the disk.
 //!
-//! In: a message and what `wire` has made of it. Out: what the engine has to know of it,
-//! and where the agents' parts stand in it.
+//! In: a message, and what `wire` has decoded of it. Out: what the engine needs to know, and
+//! where the agents' parts stand.
 //!
-//! Invariant: all of it is true of `bytes`, of which it is a view.
+//! Invariant: all places are places in `bytes`.
 //!
-//! Deliberately absent: whether it is applied. That is for `backend::admission` and the
-//! engine.
+//! Deliberately absent: whether it is applied; `backend::admission` and the engine decide.
 
 use heapless::Vec;
 
@@ -17,10 +15,10 @@ use crate::limits::DOMAINS_MAX;
 use crate::model::{checksum, ActivityKey, Run};
 use crate::wire::{desired_state, Envelope, Span};
 
-/// A desired state that is wanted.
+/// A desired state that somebody wants to be applied.
 pub(super) struct Wanted<'a> {
-    /// Its content. The checksum is of the payload alone: a redelivered request may have
-    /// other headers.
+    /// Identifies its content. The checksum covers the payload alone, since a redelivered
+    /// request may have other headers.
     pub(super) key: ActivityKey<'a>,
     /// The whole message, and where the desired state stands in it.
     pub(super) bytes: &'a [u8],
@@ -32,8 +30,8 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// The desired state in the message `bytes`; none without a payload. Boxed, since it
-    /// takes some KiB.
+    /// Takes the desired state of the message `bytes`; none without a payload. It is boxed,
+    /// since it takes several KiB.
     pub(super) fn of(
         bytes: &'a [u8],
         envelope: &Envelope<'a>,
@@ -47,13 +45,13 @@ impl<'a> Wanted<'a> {
         Some(Box::new(Wanted { key, bytes, payload, parts, state }))
     }
 
-    /// What the engine has to know of it; `run` is which activity it becomes.
+    /// Returns what the engine needs to know; `run` is the activity that it becomes.
     pub(super) fn event(&self, run: Run) -> DesiredState<'_> {
         DesiredState { key: self.key, run, parts: &self.parts }
     }
 }
 
-/// The content of a desired state; none without a payload.
+/// Identifies the content of a desired state; none without a payload.
 pub(super) fn key_of<'a>(envelope: &Envelope<'a>, bytes: &[u8]) -> Option<ActivityKey<'a>> {
     let span = envelope.payload()?;
     let crc = checksum(&[bytes.get(span.start as usize..span.end())?]);

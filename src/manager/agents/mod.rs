@@ -1,15 +1,13 @@
-//! The agents: what is sent to them and heard from them.
+//! The agents: sends them desired states, commands and requests, and reads their feedback.
 //!
-//! In: desired states to be led through the agents, effects of the engine and of the
-//! inventory, messages on the agents' topics, and what becomes of the link. Out: messages
-//! to the agents, and the engine's events that theirs are.
+//! In: accepted desired states, effects of the engine and the inventory, feedback, and
+//! changes of the link. Out: messages to the agents, and events for the engine.
 //!
-//! Invariants: an agent gets a part of the desired state that was accepted last, and of no
-//! other. A message of an activity that was under way when the broker lost the session is
-//! known to be lost, once.
+//! Invariants: an agent gets only parts of the desired state that was accepted last. If the
+//! broker loses the session, the engine learns once which orders were lost with it.
 //!
-//! Deliberately absent: what an agent owes, and when it is told again; that is for the
-//! engine. Their inventories are in `inventory`.
+//! Deliberately absent: what an agent owes and when a command is repeated; the engine
+//! decides that. The agents' inventories are in `inventory`.
 
 pub(super) mod notices;
 mod parts;
@@ -35,36 +33,36 @@ use crate::wire::topic::Outgoing;
 use crate::wire::{desired_state, encode, feedback, Envelope, Malformed};
 use parts::Parts;
 
-/// What is known of the messages to and from the agents.
+/// Holds what is known of the messages to and from the agents.
 pub(super) struct Agents {
     /// The desired state of which each gets its part.
     parts: Parts,
-    /// What each said last, by the domains' places.
+    /// The last feedback of each in the running activity, by the domains' places.
     heard: std::vec::Vec<Option<Heard>>,
-    /// The SUBSCRIBE of the present link that is not answered yet, 0 if there is none.
+    /// The SUBSCRIBE of the present link while it is not answered; 0: none.
     subscribing: u16,
-    /// Domains with a message of ours under way when the last link was lost.
+    /// Domains to which an order was under way when the last link was lost.
     ordered: DomainSet,
 }
 
 impl Agents {
-    /// Without a desired state. Allocates the place of one.
+    /// Creates it without a desired state. Allocates the place of one.
     pub(super) fn new() -> Agents {
         Agents { parts: Parts::new(), heard: std::vec::Vec::new(), subscribing: 0, ordered: DomainSet::EMPTY }
     }
 
-    /// A desired state was accepted: its parts take the place of those before.
+    /// Takes an accepted desired state in place of the one before.
     pub(super) fn begin(&mut self, outside: &mut Outside, wanted: &Wanted<'_>) {
         for part in wanted.parts.iter().filter(|part| part.domain.is_none()) {
             log::warn!("{}: no agent for domain {}", wanted.key.activity, part.id);
         }
-        // What was said before is of no interest any more.
         self.heard = std::vec::Vec::new();
         outside.session.discard_documents(is_part);
         self.parts.keep(wanted);
     }
 
-    /// Keeps the payload of a saved desired state; whether it is the one with this checksum.
+    /// Takes the payload of a saved desired state if it has this checksum. Returns whether it
+    /// does.
     pub(super) fn resume(&mut self, payload: &[u8], crc: u32, names: &Names) -> bool {
         let Ok(node) = Node::document(payload) else { return false };
         let envelope = Envelope::around(node);
@@ -74,7 +72,7 @@ impl Agents {
         wanted.is_some()
     }
 
-    /// The payload of the desired state that is kept.
+    /// Returns the payload of the desired state.
     pub(super) fn payload(&self) -> &[u8] {
         self.parts.payload()
     }
@@ -84,18 +82,18 @@ impl Agents {
         self.parts.write(domain, out)
     }
 
-    /// What each agent said last in the running activity, by the domains' places.
+    /// Returns each agent's last feedback in the running activity, by the domains' places.
     pub(super) fn heard(&self) -> &[Option<Heard>] {
         &self.heard
     }
 
-    /// The agents' topics are subscribed to with this SUBSCRIBE.
+    /// Notes the SUBSCRIBE of the agents' topics on a new link.
     pub(super) fn await_subscription(&mut self, packet: u16) {
         self.subscribing = packet;
     }
 
-    /// A SUBSCRIBE was answered: perhaps that of the agents' topics, so that they can be
-    /// heard now.
+    /// Handles the answer to a SUBSCRIBE. Returns an event if it was that of the agents'
+    /// topics.
     pub(super) fn handle_subscribed(&mut self, packet: u16) -> Option<Event<'static>> {
         let is_it = self.subscribing == packet;
         is_it.then(|| {
@@ -104,13 +102,13 @@ impl Agents {
         })
     }
 
-    /// The link is lost.
+    /// Handles the loss of the link.
     pub(super) fn handle_lost(&mut self, outside: &Outside) {
         self.ordered = domains_with_orders(outside);
     }
 
-    /// What a new link means to the messages to agents: those that were sent in a session
-    /// that the broker has lost are gone.
+    /// Handles a new connection. Returns the event for the engine: if the broker has lost the
+    /// session, the orders that were sent in it are lost.
     pub(super) fn handle_connected(&mut self, outside: &Outside, session_present: bool) -> Event<'static> {
         let before = core::mem::take(&mut self.ordered);
         Event::Link(match session_present {
@@ -122,7 +120,7 @@ impl Agents {
         })
     }
 
-    /// Takes note of a feedback and logs it.
+    /// Logs a feedback, and keeps it for the console if its activity runs.
     pub(super) fn hear(
         &mut self,
         names: &Names,
@@ -143,7 +141,7 @@ impl Agents {
     }
 }
 
-/// Gives the domain its part of the desired state.
+/// Sends the domain its part of the desired state.
 pub(super) fn forward(now: Now, outside: &mut Outside, campaign: Option<&Campaign>, domain: DomainIx) {
     let Some(campaign) = campaign else { return };
     let activity = Text::from_checked(&campaign.activity);
@@ -154,7 +152,7 @@ pub(super) fn forward(now: Now, outside: &mut Outside, campaign: Option<&Campaig
     outside.send(now, Message { document: Some(part(domain)), ..message });
 }
 
-/// Gives the domain a command.
+/// Sends the domain a command.
 pub(super) fn command(
     now: Now,
     outside: &mut Outside,
@@ -173,7 +171,7 @@ pub(super) fn command(
     outside.send(now, enveloped(&topic, Class::Order, &body));
 }
 
-/// Asks these domains for their inventories.
+/// Asks these domains for their inventories, if there is a connection.
 pub(super) fn ask(now: Now, outside: &mut Outside, domains: DomainSet, activity: Text<'_>) {
     if !outside.session.is_connected() {
         // The next connection asks all agents anyway.
@@ -190,7 +188,11 @@ pub(super) fn ask(now: Now, outside: &mut Outside, domains: DomainSet, activity:
     }
 }
 
-/// Decodes a feedback; its actions are put into `actions`.
+/// Decodes a feedback. `actions` receives its actions. `is_repeat`: the broker may have
+/// delivered it before.
+///
+/// # Errors
+/// It is malformed.
 pub(super) fn decode<'b, 'a: 'b>(
     bytes: &'a [u8],
     is_repeat: bool,
@@ -208,7 +210,7 @@ pub(super) fn decode<'b, 'a: 'b>(
     })
 }
 
-/// Logs why the engine does nothing with a feedback.
+/// Logs why the engine ignores a feedback.
 pub(super) fn log_rejected(names: &Names, domain: DomainIx, feedback: &Feedback<'_>, rejected: Rejected) {
     let why = match rejected {
         Rejected::NotTakingPart => "the domain takes no part",
@@ -219,7 +221,7 @@ pub(super) fn log_rejected(names: &Names, domain: DomainIx, feedback: &Feedback<
     log::info!("[{}] {activity}: {} ignored, {why}", names.domain(domain), status.name());
 }
 
-/// The domains to which a message of an activity is under way.
+/// Returns the domains to which an order is under way.
 fn domains_with_orders(outside: &Outside) -> DomainSet {
     let waits = |outgoing: Outgoing| outside.session.has_topic(outside.names.topics.outgoing(outgoing).as_str());
     let has_orders =

@@ -1,10 +1,10 @@
-//! What the engine tells whoever reads the log or the journal.
+//! Notices: what the engine has to say to a person who reads the log or the journal.
 //!
-//! In: notices. Out: log lines, and events of the journal.
+//! In: notices. Out: log lines and journal entries.
 //!
-//! Invariant: a notice changes nothing else.
+//! Invariant: a notice has no other effect.
 //!
-//! Deliberately absent: any state.
+//! Deliberately absent: state of its own.
 
 use crate::engine::effect::Notice;
 use crate::engine::obligation::Doubt;
@@ -16,7 +16,7 @@ use crate::model::time::Now;
 use crate::model::{DomainIx, Reason};
 use crate::store::journal::Kind;
 
-/// Notes and logs it.
+/// Logs a notice, and notes it in the journal if that keeps its kind.
 pub(in crate::manager) fn handle(now: Now, outside: &mut Outside, campaign: Option<&Campaign>, notice: Notice) {
     if let Some((kind, domain)) = kept(notice) {
         outside.store.journal.note(now, kind, Some(domain));
@@ -26,7 +26,7 @@ pub(in crate::manager) fn handle(now: Now, outside: &mut Outside, campaign: Opti
     }
 }
 
-/// What the journal keeps of it.
+/// Returns the journal entry of a notice, if it has one.
 fn kept(notice: Notice) -> Option<(Kind, DomainIx)> {
     match notice {
         Notice::Repaired(domain) => Some((Kind::Repaired, domain)),

@@ -1,12 +1,11 @@
-//! The desired state of which each agent gets its part.
+//! The accepted desired state, of which each agent gets its part.
 //!
-//! In: the message of an accepted desired state. Out: a domain's part, encoded anew
-//! whenever it is sent, and the whole payload, which is saved.
+//! In: a desired state. Out: the part of a domain, and the whole payload.
 //!
-//! Invariant: `state` and `places` are of the message in `bytes`. The memory is allocated
-//! once.
+//! Invariant: `payload`, `state` and `places` are of the message in `bytes`. The memory is
+//! allocated once.
 //!
-//! Deliberately absent: who has been sent a part. The engine knows that.
+//! Deliberately absent: to whom a part was sent; the engine knows that.
 
 use core::fmt;
 
@@ -26,12 +25,13 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// Creates it empty. Allocates `SAVED_RECORD_MAX` bytes.
     pub(super) fn new() -> Parts {
         let bytes = vec![0; SAVED_RECORD_MAX].into_boxed_slice();
         Parts { bytes, len: 0, payload: Span::new(0, 0), state: DesiredState::default(), places: [None; DOMAINS_MAX] }
     }
 
-    /// Keeps a desired state, whose message has at most `SAVED_RECORD_MAX` bytes.
+    /// Copies a desired state, whose message has at most `SAVED_RECORD_MAX` bytes.
     pub(super) fn keep(&mut self, wanted: &Wanted<'_>) {
         self.payload = wanted.payload;
         self.len = wanted.bytes.len();
@@ -45,13 +45,13 @@ impl Parts {
         }
     }
 
-    /// The desired state alone, as it came.
+    /// Returns the payload of the message.
     pub(super) fn payload(&self) -> &[u8] {
         self.bytes.get(self.payload.start as usize..self.payload.end()).unwrap_or_default()
     }
 
     /// Encodes the part of the domain in this place of the configuration; nothing if it has
-    /// none.
+    /// no part.
     pub(super) fn write(&self, domain: usize, out: &mut dyn fmt::Write) -> fmt::Result {
         match self.places.get(domain).copied().flatten() {
             Some(place) => desired_state::encode_part(&self.bytes[..self.len], &self.state, usize::from(place), out),

@@ -1,14 +1,14 @@
-//! Whether a desired state is applied, of the backend or the console, and what is answered
-//! if not.
+//! Admission of desired states, from the backend or the console: which are handed to the
+//! engine, and the answers to the others.
 //!
-//! In: messages with a desired state, and how things stand. Out: a desired state to be
-//! handed to the engine; or a refusal to the backend, and why, for whoever else wants to
-//! know.
+//! In: messages with a desired state, the campaign, and the state of the store. Out: a
+//! desired state for the engine; or a refusal to the backend, and its reason for the
+//! console.
 //!
-//! Invariants: a desired state of an activity that runs or has ended has no second answer.
-//! One that was refused has one answer, however often the broker delivers it.
+//! Invariants: a desired state whose activity runs or has ended gets no second answer. One
+//! that is refused gets one answer, however often the broker delivers it.
 //!
-//! Deliberately absent: what the engine itself has against it; that is only answered here.
+//! Deliberately absent: the engine's own reasons to reject; only their answers are here.
 
 use core::fmt::{self, Write};
 
@@ -28,15 +28,15 @@ use crate::wire::{activity_of, desired_state, Envelope, Malformed};
 /// Why a desired state is not applied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::manager) enum Refusal {
-    /// Its activity runs.
+    /// Its activity is running.
     SameActivity,
-    /// It was applied already.
+    /// It has been applied before.
     Applied,
-    /// Another activity runs.
+    /// Another activity is running.
     Busy,
-    /// A reboot is due.
+    /// A reboot is pending.
     RebootPending,
-    /// The activity before is still unfinished on the disk.
+    /// The end of the activity before cannot be saved.
     Unsaved,
 }
 
@@ -50,14 +50,14 @@ impl From<Rejected> for Refusal {
     }
 }
 
-/// Why a desired state is not applied, escaped as in JSON.
+/// The reason of a refusal for people, escaped as in JSON.
 pub(in crate::manager) type Why = String;
 
 impl Backend {
-    /// Reads the message of a desired state.
+    /// Decodes the message of a desired state; none if it is the redelivery of a refused one.
     ///
     /// # Errors
-    /// It is not applied; the backend has the answer.
+    /// It cannot be applied. The backend has got its answer, if there is one.
     pub(in crate::manager) fn read_desired_state<'a>(
         &mut self,
         now: Now,
@@ -109,8 +109,8 @@ impl Backend {
         }
     }
 
-    /// A broker that acknowledges nothing leaves no room for an activity; the backend
-    /// is told so, if that still fits.
+    /// Refuses a desired state because the broker acknowledges nothing, so that there is no
+    /// room for the messages of an activity.
     fn refuse_for_room(&mut self, now: Now, outside: &mut Outside, campaign: Option<&Campaign>, bytes: &[u8]) -> Why {
         let is_known = |envelope: &Envelope<'_>| is_known(&outside.store, campaign, envelope, bytes);
         if let Some(envelope) = Envelope::decode(bytes).ok().filter(is_known) {
@@ -126,7 +126,7 @@ impl Backend {
         }
     }
 
-    /// Answers a desired state that is not applied.
+    /// Answers a desired state that was decoded and is not applied. Returns the reason.
     pub(in crate::manager) fn reject(
         &mut self,
         now: Now,
@@ -153,7 +153,7 @@ impl Backend {
             }
             Refusal::Unsaved => {
                 let why = outside.store.obstacle().unwrap_or_default().to_owned();
-                // The next one is taken if the disk works again by then.
+                // The next one is applied if the disk works again by then.
                 outside.store.hurry();
                 self.refusals.note(wanted.bytes);
                 let words = |out: &mut dyn Write| write!(out, "the end of {last} cannot be saved: {}", Escaped(&why));
@@ -162,8 +162,8 @@ impl Backend {
         }
     }
 
-    /// Answers a desired state that is not applied. `words` writes why, as the content of a
-    /// JSON string.
+    /// Sends a refusal, counts and logs it. `words` writes the reason as the content of a
+    /// JSON string. Returns the reason.
     pub(super) fn refuse(
         &self,
         now: Now,
@@ -178,7 +178,8 @@ impl Backend {
     }
 }
 
-/// Why a desired state is not even shown to the engine; `force`: whatever the disk is like.
+/// Returns why a desired state is not handed to the engine; none if it is. With `force` the
+/// end of the activity before need not be saved.
 pub(in crate::manager) fn obstacle(
     store: &Store,
     campaign: Option<&Campaign>,
@@ -188,13 +189,13 @@ pub(in crate::manager) fn obstacle(
     if runs(campaign, key.activity) {
         return Some(Refusal::SameActivity);
     }
-    // Even while another runs: it would have a second end.
+    // Even while another runs: it would have a second final status.
     if store.journal.contains(key) {
         return Some(Refusal::Applied);
     }
     let campaign = campaign?;
     if store.has_held() && !campaign.is_running() {
-        // It would mix with what is still held of the last.
+        // Its effects would mix with those of the last that still wait for a save.
         let is_same = campaign.is_activity(key.activity);
         return Some(if is_same { Refusal::SameActivity } else { Refusal::Busy });
     }
@@ -202,11 +203,12 @@ pub(in crate::manager) fn obstacle(
     is_blocked.then_some(Refusal::Unsaved)
 }
 
-/// Whether a desired state comes again: its activity runs or has finished.
+/// Returns whether a desired state is a duplicate: its activity is running or has ended.
 pub(super) fn is_known(store: &Store, campaign: Option<&Campaign>, envelope: &Envelope<'_>, bytes: &[u8]) -> bool {
     key_of(envelope, bytes).is_some_and(|key| runs(campaign, key.activity) || store.journal.contains(key))
 }
 
+/// Logs a duplicate of the running desired state. Returns the reason to ignore it.
 pub(super) fn note_repeated(activity: Text<'_>) -> Why {
     log::info!("{activity}: desired state ignored, this activity runs already");
     "this activity runs already".to_owned()

@@ -1,12 +1,12 @@
-//! The two forms in which the backend is spoken to: on the plain topics, or as a digital
-//! twin (things.md). The reports are the same, what is around them is not.
+//! The two forms of messages to the backend: plain, or as a digital twin (things.md). Both
+//! carry the same reports; they differ in the topic and in what surrounds the report.
 //!
-//! In: an activity and a point in time. Out: topics, and the beginnings and ends of
-//! messages, as `wire` spells them.
+//! In: an activity and a timestamp. Out: topics, and the beginnings and ends of messages,
+//! written by `wire`.
 //!
-//! Invariant: a message begins and ends in the same form.
+//! Invariant: beginning and end of a message have the same form.
 //!
-//! Deliberately absent: any state; `twin` knows which thing we are.
+//! Deliberately absent: state of its own; `twin` holds the identity.
 
 use core::fmt::{self, Write};
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use crate::wire::encode;
 use crate::wire::things::{self, Identity, EVENTS};
 use crate::wire::topic::{Outgoing, Topic, Topics};
 
-/// How the backend is spoken to.
+/// The form of messages to the backend.
 #[derive(Clone)]
 pub(in crate::manager) enum Form {
     /// On the topics of the manager's domain.
@@ -26,7 +26,7 @@ pub(in crate::manager) enum Form {
     Thing(Rc<Identity>),
 }
 
-/// Envelope and end of a message's payload.
+/// Writes what surrounds a report.
 #[derive(Clone, Copy)]
 pub(in crate::manager) struct Frame<'a> {
     pub(in crate::manager) form: &'a Form,
@@ -36,6 +36,7 @@ pub(in crate::manager) struct Frame<'a> {
 }
 
 impl Form {
+    /// Returns the topic of a message.
     pub(in crate::manager) fn topic(&self, topics: &Topics, outgoing: Outgoing) -> Topic {
         match self {
             Form::Plain => topics.outgoing(outgoing),
@@ -43,6 +44,7 @@ impl Form {
         }
     }
 
+    /// Returns the end of a feedback.
     pub(super) fn feedback_tail(&self) -> &'static str {
         match self {
             Form::Plain => encode::FEEDBACK_TAIL,
@@ -50,6 +52,7 @@ impl Form {
         }
     }
 
+    /// Returns the end of an inventory.
     pub(super) fn inventory_tail(&self) -> &'static str {
         match self {
             Form::Plain => encode::TAIL,
@@ -57,14 +60,14 @@ impl Form {
         }
     }
 
-    /// A plain inventory is kept by the broker, a thing's by its twin.
+    /// Returns whether the broker retains the inventory. That of a thing is kept by its twin.
     pub(super) fn retains_inventory(&self) -> bool {
         matches!(self, Form::Plain)
     }
 }
 
 impl Frame<'_> {
-    /// Up to the feedback's payload.
+    /// Writes a feedback up to its payload.
     pub(super) fn feedback(&self, out: &mut dyn Write) -> fmt::Result {
         match self.form {
             Form::Plain => encode::head(out, self.activity, self.timestamp),
@@ -72,7 +75,7 @@ impl Frame<'_> {
         }
     }
 
-    /// Up to the inventory's payload; `domain` is the manager's.
+    /// Writes an inventory up to its payload; `domain` is the manager's.
     pub(super) fn inventory(&self, out: &mut dyn Write, domain: &str) -> fmt::Result {
         match self.form {
             Form::Plain => encode::head(out, self.activity, self.timestamp),
@@ -80,7 +83,7 @@ impl Frame<'_> {
         }
     }
 
-    /// The whole question for the owner's consent.
+    /// Writes the whole question for the owner's consent.
     pub(in crate::manager) fn consent(
         &self,
         out: &mut dyn Write,

@@ -1,12 +1,11 @@
-//! The backend, on the plain topics or as a digital twin (things.md): who we are to it,
-//! what it asks for, and what it is answered and reported.
+//! The backend, on plain topics or as a digital twin (things.md): reads what it asks for,
+//! answers it, and sends reports.
 //!
-//! In: the backend's messages, the edge's, and effects of the engine and of the inventory.
-//! Out: messages to the backend; what it wants of the other parts, as a [`Wish`].
+//! In: the backend's messages, the identity that the edge announces, effects of the engine
+//! and the inventory. Out: messages to the backend, and a [`Wish`] for the other parts.
 //!
-//! Invariants: each desired state that is not applied has one answer, however often the
-//! broker delivers it. What cannot be reported before it is known who we are is reported
-//! afterwards.
+//! Invariants: a desired state that is refused gets one answer, however often the broker
+//! delivers it. A report that has to wait for the twin's identity is sent when it is known.
 //!
 //! Deliberately absent: the course of an activity, and when inventories are reported.
 
@@ -31,58 +30,60 @@ use oversized::Skimmed;
 use refusals::Refusals;
 use twin::Twin;
 
-/// What is known of the backend.
+/// Holds how the backend is spoken to, and what it was refused.
 pub(super) struct Backend {
-    /// None: the backend speaks on the plain topics.
+    /// None on plain topics.
     twin: Option<Twin>,
     /// Desired states that were refused.
     refusals: Refusals,
-    /// What is known of a message that is too large to hold.
+    /// The oversized message that is being received.
     skimmed: Skimmed,
 }
 
-/// What the backend wants of the other parts.
+/// What the backend asks of the other parts.
 pub(super) enum Wish<'a> {
-    /// Nothing, or it is answered already.
+    /// Nothing: the message is answered or ignored already.
     Nothing,
-    /// A desired state is to be applied.
+    /// To apply a desired state.
     Apply(Box<Wanted<'a>>),
-    /// The current state is to be reported under this activity.
+    /// To report the current state under this activity.
     Get(Text<'a>),
-    /// The engine is to know this.
+    /// To hand this event to the engine.
     Tell(Event<'a>),
 }
 
-/// Where a message comes from.
+/// The sender of a message, by its topic.
 pub(super) enum Origin<'t> {
-    /// The edge, which says who we are.
+    /// The edge, with the twin's identity.
     Edge,
     /// The backend, as a request to a thing.
     Thing(RequestTopic<'t>),
-    /// Anybody, on a plain topic.
+    /// Any party, on a plain topic.
     Plain(Incoming),
 }
 
 impl Backend {
+    /// Creates it; a twin has no identity yet.
     pub(super) fn new(is_twin: bool) -> Backend {
         Backend { twin: is_twin.then(Twin::default), refusals: Refusals::default(), skimmed: Skimmed::default() }
     }
 
+    /// Returns whether the backend is spoken to as a twin.
     pub(super) fn is_twin(&self) -> bool {
         self.twin.is_some()
     }
 
-    /// Whether we are a twin that does not know yet which requests are for it.
+    /// Returns whether this is a twin that does not know its identity yet.
     pub(super) fn is_thing_unknown(&self) -> bool {
         self.twin.as_ref().is_some_and(|twin| twin.identity().is_none())
     }
 
-    /// Which thing we are, as a twin that knows.
+    /// Returns the twin's identity, if it is known.
     pub(super) fn identity(&self) -> Option<&Rc<Identity>> {
         self.twin.as_ref()?.identity()
     }
 
-    /// How the backend is spoken to; none before a twin knows who it is.
+    /// Returns the form of messages to the backend; none for a twin without identity.
     pub(super) fn form(&self) -> Option<Form> {
         match &self.twin {
             None => Some(Form::Plain),
@@ -90,15 +91,16 @@ impl Backend {
         }
     }
 
-    /// Who we were when that was saved counts until the edge says otherwise: requests that
-    /// the broker has kept come before that.
+    /// Takes the saved identity of a twin. It holds until the edge announces another one,
+    /// since requests that the broker has kept arrive before that.
     pub(super) fn resume(&mut self, thing: Option<&(String, String)>) {
         if let Some(twin) = &mut self.twin {
             twin.set_identity(thing.and_then(|(thing, tenant)| Identity::of(thing, tenant)));
         }
     }
 
-    /// The edge says who we are; the filters of requests to us, if that is news.
+    /// Handles the identity that the edge announces. Returns the filters of requests to it;
+    /// none if it is malformed or known already.
     pub(super) fn handle_edge(&mut self, topic: &str, bytes: &[u8]) -> Option<Vec<String>> {
         let identity = match Identity::decode(bytes) {
             Ok(identity) => identity,
@@ -119,8 +121,8 @@ impl Backend {
         Some(filters.iter().map(|filter| filter.as_str().to_owned()).collect())
     }
 
-    /// What came in, by its topic. As a twin the plain topics of the backend are
-    /// none of ours.
+    /// Returns the sender of a message; none if it is not for us, as are the plain topics of
+    /// the backend for a twin.
     pub(super) fn classify<'t>(&self, topics: &Topics, topic: &'t str) -> Option<Origin<'t>> {
         let Some(twin) = &self.twin else { return topics.classify(topic).map(Origin::Plain) };
         match things::Incoming::classify(topic, twin.identity().map(|identity| &**identity)) {
@@ -130,7 +132,7 @@ impl Backend {
         }
     }
 
-    /// The filters of all that comes in, but for the owner's answers.
+    /// Returns the filters of all messages but the owner's answers.
     pub(super) fn filters(&self, names: &Names) -> Vec<String> {
         let name = |incoming: Incoming| names.topics.incoming(incoming).as_str().to_owned();
         let plain = names.topics.subscriptions();
@@ -141,7 +143,7 @@ impl Backend {
         edge.chain(requests).chain(plain.filter(is_agents).map(name)).collect()
     }
 
-    /// Whether anything waits until we know who we are.
+    /// Returns whether a report waits for the twin's identity.
     pub(super) fn has_waiting(&self, outside: &Outside) -> bool {
         let has_status = self.twin.as_ref().is_some_and(Twin::has_waiting);
         has_status || outside.store.journal.past().any(|past| past.is_untold)

@@ -1,12 +1,11 @@
-//! Messages that are too large to hold. They go by in parts, and a desired state among
-//! them is refused.
+//! Oversized messages, which the session hands out in parts and nobody holds. A desired
+//! state or a request among them is refused.
 //!
-//! In: the parts, then the whole length. Out: a refusal, if the message was for the
-//! manager and asked for something.
+//! In: the parts, then the length of the whole. Out: a refusal.
 //!
-//! Invariant: of such a message nothing is kept but its activity and a checksum.
+//! Invariant: of such a message only its activity and a checksum are kept.
 //!
-//! Deliberately absent: where the limits lie; the session applies them.
+//! Deliberately absent: the limits; the session applies them.
 
 use core::fmt::Write;
 
@@ -21,28 +20,27 @@ use crate::model::Digest;
 use crate::wire::topic::Incoming;
 use crate::wire::ActivityIdFinder;
 
-/// What is known of a message whose parts go by.
+/// What is known of the message that is being received in parts.
 #[derive(Default)]
 pub(super) struct Skimmed {
     finder: ActivityIdFinder,
-    /// By which the message is known if it is delivered once more.
+    /// Identifies the message if it is redelivered.
     sum: Digest,
 }
 
 impl Backend {
-    /// A part of a message goes by that is past `PAYLOAD_IN_MAX`, or past the topic's
-    /// bound.
+    /// Takes the next part of an oversized message.
     pub(in crate::manager) fn skim(&mut self, part: &[u8]) {
         self.skimmed.finder.push(part);
         self.skimmed.sum.update(part);
     }
 
-    /// The rest of a message that was being skipped never comes, or nobody wants to know.
+    /// Forgets the parts so far: the rest never comes, or the message is to be ignored.
     pub(in crate::manager) fn forget_skimmed(&mut self) {
         self.skimmed = Skimmed::default();
     }
 
-    /// The last part has gone by of a message of `len` bytes.
+    /// Refuses the message of `len` bytes whose last part was taken.
     pub(in crate::manager) fn refuse_skimmed(
         &mut self,
         now: Now,

@@ -1,13 +1,13 @@
-//! What is reported to the backend: how far an activity is, its end, and the inventory.
+//! Reports to the backend: the status of an activity, its end, and the inventory.
 //!
-//! In: effects of the engine and of the inventory, and what was saved of earlier
-//! activities. Out: messages, in the form that the backend speaks.
+//! In: effects of the engine and the inventory, and saved reports of earlier activities.
+//! Out: messages in the form that the backend expects.
 //!
-//! Invariants: a final status is found again in the session by its activity until the
-//! broker has acknowledged it. What was held back for a save is told as it is when it is
-//! sent.
+//! Invariants: until the broker has acknowledged a final report, the session finds it by the
+//! number of its activity. A report that a save has delayed has the contents of the moment
+//! when it is sent.
 //!
-//! Deliberately absent: when anything is reported.
+//! Deliberately absent: the moment of a report.
 
 use core::fmt;
 
@@ -39,7 +39,7 @@ const CURRENT_STATE: Class = Class::Newest(1);
 const FEATURE: Class = Class::Newest(3);
 
 impl Backend {
-    /// Reports this status of the activity, now or when it is known who we are.
+    /// Reports this status of the activity, as soon as a twin's identity is known.
     pub(in crate::manager) fn report(
         &mut self,
         now: Now,
@@ -59,7 +59,7 @@ impl Backend {
             let _ = words(&mut length);
             length.bytes > 0
         };
-        // What was held back for a save is told when the activity may have ended.
+        // The activity may have ended while a save held this report back.
         let is_end = campaign.outcome == Some(status);
         let explained = is_end && has_words();
         let status = status_for_backend(status);
@@ -87,7 +87,7 @@ impl Backend {
         }
     }
 
-    /// Logs and keeps for later what cannot be reported before we know who we are.
+    /// Keeps a status until the twin's identity is known.
     fn wait_for_identity(&mut self, outside: &mut Outside, campaign: &Campaign, status: Status) {
         let (run, is_end) = (campaign.run, campaign.outcome == Some(status));
         log::info!("{}: reported when the edge has said who we are", campaign.activity);
@@ -99,8 +99,8 @@ impl Backend {
         }
     }
 
-    /// Reports what could not be reported before, as soon as we know who we are: no more
-    /// ends than the broker has room for.
+    /// Reports all that has waited for the twin's identity, if that is known now, but no more
+    /// ends than there is room for.
     pub(in crate::manager) fn tell_what_waited(
         &mut self,
         now: Now,
@@ -124,7 +124,7 @@ impl Backend {
         waiting.into_iter().for_each(|status| self.report(now, outside, campaign, status));
     }
 
-    /// Reports the end of an activity before the last one, as it is remembered.
+    /// Reports the end of an earlier activity from the journal.
     fn report_past(&self, now: Now, outside: &mut Outside, past: &Past) {
         let activity = Text::from_checked(&past.activity);
         log::info!("{activity}: {}, told late", past.outcome.name());
@@ -134,7 +134,7 @@ impl Backend {
         self.send_feedback(now, outside, activity, class, status_for_backend(past.outcome), words);
     }
 
-    /// Sends a feedback without actions, if it is known who we are.
+    /// Sends a feedback without actions; nothing as long as a twin's identity is unknown.
     pub(super) fn send_feedback(
         &self,
         now: Now,
@@ -157,7 +157,7 @@ impl Backend {
 
     /// Reports the aggregated inventory.
     pub(in crate::manager) fn report_inventory(&self, now: Now, outside: &mut Outside, activity: Text<'_>) {
-        // A twin that learns who it is asks for all inventories anyway.
+        // A twin asks for all inventories when it learns its identity.
         let Some(form) = self.form() else { return };
         log::info!("{activity}: inventory reported");
         let Outside { session, names, .. } = outside;
@@ -169,12 +169,12 @@ impl Backend {
         send(session, now, Message { retain, document: Some(INVENTORY), tail, ..message });
     }
 
-    /// Asks the edge who we are. What it said before counts until it says otherwise.
+    /// Asks the edge for the twin's identity. The known one holds until it answers.
     pub(in crate::manager) fn ask_edge(&self, now: Now, outside: &mut Outside) {
         outside.send(now, message_to(EDGE_REQUEST, Class::LinkBound, &|_: &mut dyn fmt::Write| Ok(())));
     }
 
-    /// Makes the feature of the thing that we are; whether we know that.
+    /// Creates the twin's feature. Returns false if its identity is unknown.
     pub(in crate::manager) fn set_up_feature(&self, now: Now, outside: &mut Outside) -> bool {
         let Some(identity) = self.identity() else { return false };
         let Outside { session, names, .. } = outside;
@@ -184,7 +184,7 @@ impl Backend {
     }
 }
 
-/// Sends the final report of an earlier activity, as it was saved.
+/// Sends a saved final report of an earlier activity.
 pub(in crate::manager) fn resume(now: Now, outside: &mut Outside, run: Run, report: &Report) {
     log::info!("the end of an earlier activity is told, the broker has not acknowledged it");
     let body = |out: &mut dyn fmt::Write| out.write_str(&report.payload);

@@ -1,12 +1,11 @@
-//! What is asked of us as a digital twin (things.md, 4 and 5): requests come as commands to
-//! the thing, and each gets an answer.
+//! Requests to the digital twin (things.md, 4 and 5) and their answers.
 //!
-//! In: requests. Out: answers, and what is wanted of the other parts.
+//! In: requests. Out: answers to the backend, and a [`Wish`] for the other parts.
 //!
-//! Invariants: an answer goes out before anything that follows from the request. It never
-//! takes the room that an activity needs.
+//! Invariants: the answer goes out before anything that follows from the request. Answers
+//! leave room for the messages of an activity.
 //!
-//! Deliberately absent: the course of what is asked for.
+//! Deliberately absent: carrying out what is asked for.
 
 use core::fmt::{self, Write};
 
@@ -25,7 +24,7 @@ use crate::wire::things::encode::{answer, Answer};
 use crate::wire::things::{Operation, Reply, Request, RequestTopic};
 use crate::wire::Malformed;
 
-/// A request, and how it is answered.
+/// A request that has to be answered.
 struct Open<'r, 'a> {
     topic: &'r RequestTopic<'r>,
     reply: Reply<'a>,
@@ -34,8 +33,8 @@ struct Open<'r, 'a> {
 }
 
 impl Backend {
-    /// Answers a request; what is wanted of the other parts. `question` is the one that the
-    /// owner was asked.
+    /// Handles a request: answers it, and returns what it asks of the other parts. `question`
+    /// is the UUID of the question that the owner was asked.
     pub(in crate::manager) fn handle_request<'a>(
         &mut self,
         now: Now,
@@ -74,6 +73,7 @@ impl Backend {
         })
     }
 
+    /// Handles a request to apply a desired state.
     fn handle_apply<'a>(
         &mut self,
         now: Now,
@@ -92,7 +92,7 @@ impl Backend {
         Ok(Wanted::of(open.bytes, &envelope, state, &outside.names).map_or(Wish::Nothing, Wish::Apply))
     }
 
-    /// The answer's correlation id has to be that of the question; it counts once.
+    /// Handles the owner's answer. Its correlation id has to be that of the question.
     fn handle_consent<'a>(
         &self,
         now: Now,
@@ -125,7 +125,7 @@ impl Backend {
         Ok(Wish::Tell(Event::ConsentReply(envelope.activity, approved)))
     }
 
-    /// A request that is too large to hold: all that is known is its topic.
+    /// Refuses an oversized request, of which only the topic is known.
     pub(super) fn refuse_large_request(&self, now: Now, outside: &mut Outside, topic: &RequestTopic<'_>, len: usize) {
         if let Some(operation) = topic.operation {
             let why = format_args!("the message has {len} bytes, at most {PAYLOAD_IN_MAX} are taken").to_string();
@@ -133,17 +133,19 @@ impl Backend {
         }
     }
 
+    /// Counts and logs a request that is refused, and answers why.
     fn refuse_request(&self, now: Now, outside: &mut Outside, open: &Open<'_, '_>, why: &dyn fmt::Display) {
         outside.count_malformed(now);
         log::warn!("request {}: {} refused: {why}", open.topic.id, open.reply.operation.name());
         self.answer(now, outside, open, Answer::Refused(&|out: &mut dyn Write| escape(out, why)));
     }
 
+    /// Answers a request, if it wants an answer and there is room for it.
     fn answer(&self, now: Now, outside: &mut Outside, open: &Open<'_, '_>, with: Answer<'_>) {
         let Some(identity) = self.identity().filter(|_| open.reply.required) else { return };
         if !outside.has_answer_room() {
-            // A broker that acknowledges nothing delivers a request again and again: its
-            // answers must not push out what an activity has to say.
+            // A broker that acknowledges nothing may deliver a request again and again. The
+            // answers must not displace the messages of an activity.
             return log::warn!("request {}: not answered, too many messages wait for the broker", open.topic.id);
         }
         let topic = open.topic.answer(with.status());

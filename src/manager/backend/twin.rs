@@ -1,47 +1,47 @@
-//! Who we are as a digital twin (things.md, 1), and what waits until that is known.
+//! The identity of the digital twin (things.md, 1), and the statuses that wait for it.
 //!
-//! In: what the edge says, and reports that cannot be sent yet. Out: our identity, and
-//! the reports when there is one.
+//! In: an identity, and statuses that cannot be reported without one. Out: the identity, and
+//! the statuses.
 //!
-//! Invariants: once known, an identity is only replaced. Statuses wait for one activity at
-//! a time, each once; ends are marked in the journal, so that they are saved.
+//! Invariants: an identity is never forgotten, only replaced. Statuses wait for one activity
+//! at a time, each once. An end waits in the journal instead, so that it is saved.
 //!
-//! Deliberately absent: messages. `report` sends what waited.
+//! Deliberately absent: messages; `report` sends them.
 
 use std::rc::Rc;
 
 use crate::model::{Run, Status};
 use crate::wire::things::Identity;
 
-/// What the twin needs to know.
+/// Holds the twin's identity and what waits for it.
 #[derive(Default)]
 pub(super) struct Twin {
-    /// Who we are, as the edge last said.
+    /// As the edge has announced it last.
     identity: Option<Rc<Identity>>,
-    /// What was to be reported of the activity that runs before anybody knew who we are:
-    /// the statuses before `RUNNING`, and that.
+    /// Statuses of the running activity that wait: those before `RUNNING`, and that.
     waiting: heapless::Vec<Status, 3>,
-    /// Which activity that is.
+    /// The activity that they are of.
     waiting_of: Run,
 }
 
 impl Twin {
+    /// Returns the identity, if it is known.
     pub(super) fn identity(&self) -> Option<&Rc<Identity>> {
         self.identity.as_ref()
     }
 
-    /// Who we are, now or as it was saved.
+    /// Sets the identity.
     pub(super) fn set_identity(&mut self, identity: Option<Identity>) {
         self.identity = identity.map(Rc::new);
     }
 
-    /// Whether a status waits.
+    /// Returns whether a status waits.
     pub(super) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Keeps a status of the activity `run` for later; with its end the others are of no
-    /// interest any more.
+    /// Keeps a status of the activity `run` until the identity is known. Its end makes the
+    /// others obsolete.
     pub(super) fn wait(&mut self, run: Run, status: Status, is_end: bool) {
         if self.waiting_of != run || is_end {
             self.waiting.clear();
@@ -53,7 +53,7 @@ impl Twin {
         }
     }
 
-    /// Takes out what waits; of the activity `own`, nothing of another one.
+    /// Takes out all statuses. Returns those of the activity `own`, and drops others.
     pub(super) fn take_waiting(&mut self, own: Option<Run>) -> heapless::Vec<Status, 3> {
         let waiting = core::mem::take(&mut self.waiting);
         if own == Some(self.waiting_of) {

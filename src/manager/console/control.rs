@@ -1,11 +1,11 @@
-//! What the console does to the running activity: as if an owner or a backend had said it.
+//! Requests of the console that control the running activity.
 //!
-//! In: a request, and what the engine makes of it. Out: the engine's event, and in words
-//! what was done, or why not.
+//! In: a request, the campaign, and the engine's result. Out: an event for the engine, and
+//! the answer in words.
 //!
 //! Invariant: the words are about the activity as it was before the event.
 //!
-//! Deliberately absent: who may do it.
+//! Deliberately absent: the permission to do it.
 
 use heapless::String;
 
@@ -15,16 +15,18 @@ use crate::model::text::Text;
 use crate::model::Phase;
 use crate::wire::console::{Ask, Request};
 
-/// Something that is to be done.
+/// A request for the engine.
 pub(in crate::manager) struct Control {
     ask: Ask,
     force: bool,
-    /// The activity that it is about, and the phase that the owner is asked about.
+    /// Identifier of the running activity or the last one.
     activity: String<ACTIVITY_ID_MAX>,
+    /// The phase that the owner is asked about.
     asking: Option<Phase>,
 }
 
 impl Control {
+    /// Takes what it needs of the campaign as it is now.
     pub(in crate::manager) fn of(request: &Request<'_>, campaign: Option<&Campaign>) -> Control {
         let (activity, asking) = match campaign {
             Some(campaign) => (campaign.activity.clone(), campaign.asking),
@@ -37,7 +39,7 @@ impl Control {
         Text::from_checked(&self.activity)
     }
 
-    /// What the engine is to know.
+    /// Returns the event for the engine.
     pub(in crate::manager) fn event(&self) -> Event<'_> {
         match self.ask {
             Ask::Approve | Ask::Deny => Event::ConsentReply(self.activity(), self.ask == Ask::Approve),
@@ -46,7 +48,10 @@ impl Control {
         }
     }
 
-    /// What was done, or why not.
+    /// Returns in words what was done.
+    ///
+    /// # Errors
+    /// The engine has rejected it; why, in words.
     pub(super) fn words(&self, result: Result<(), Rejected>) -> Result<std::string::String, std::string::String> {
         result.map_err(|rejected| self.why_not(rejected))?;
         let [before, after] = match self.ask {

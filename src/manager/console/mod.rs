@@ -1,13 +1,13 @@
-//! The console: what somebody at the gateway asks is answered from what is known, or handed
-//! on as if a backend or an owner had said it.
+//! The console: somebody at the gateway looks at the state of the manager, or acts in place
+//! of the backend or the owner.
 //!
-//! In: requests, each a line. Out: answers, or what is to be done for one.
+//! In: requests, each a line. Out: answers, or the step that a request needs.
 //!
-//! Invariants: an answer about a change is given only when the change is saved, or cannot
-//! be; until then nobody else changes anything at the console. A request that has no answer
-//! yet is asked again as it is.
+//! Invariants: the answer to a change is held until the change is saved, or saving fails;
+//! until then other changes have to wait. A request without an answer is repeated by the
+//! shell.
 //!
-//! Deliberately absent: the socket, and what anything looks like.
+//! Deliberately absent: the socket, and the layout of answers.
 
 pub(super) mod control;
 pub(super) mod show;
@@ -24,9 +24,8 @@ use crate::wire::console::{self, Ask, Request};
 use control::Control;
 use show::Sight;
 
-/// What is kept for the console.
+/// Holds the answer that waits for a save.
 pub(super) struct Console {
-    /// An answer that waits until what it says is saved.
     held: Option<HeldAnswer>,
 }
 
@@ -38,38 +37,39 @@ struct HeldAnswer {
     ticket: Ticket,
 }
 
-/// What is to be done about a request.
+/// The step that a request needs.
 pub(super) enum Step<'a> {
-    /// It is to be asked again.
+    /// It has to be repeated later.
     Later,
-    /// It has its answer.
+    /// It is answered.
     Answered,
-    /// It has an answer that may have to wait.
+    /// It is answered, and the answer may have to wait for a save.
     Changed,
-    /// It is to be answered by `show`.
+    /// It only looks: see `show`.
     Show(Request<'a>),
-    /// It carries a desired state that is to be applied.
+    /// It carries a desired state: see `answer_apply`.
     Apply(Request<'a>),
-    /// The engine is to know of it: see `Control`.
+    /// It is for the engine: see `Control` and `answer_control`.
     Control(Request<'a>),
 }
 
-/// What stands in the way of changes.
+/// What prevents changes.
 #[derive(Clone, Copy)]
 pub(super) struct Bars {
-    /// The process is told to end.
+    /// The process is ending.
     pub(super) is_ending: bool,
-    /// A document is being sent, which must not change meanwhile.
+    /// A document is being sent, whose source must not change.
     pub(super) is_mid_document: bool,
 }
 
 impl Console {
+    /// Creates it without an answer.
     pub(super) fn new() -> Console {
         Console { held: None }
     }
 
-    /// Takes a request, a line without its end; if it cannot be done, the answer is put in
-    /// `out`.
+    /// Takes a request, a line without its end, and returns its next step. Writes the answer
+    /// to `out` if the request cannot be done.
     pub(super) fn begin<'a>(
         &mut self,
         outside: &Outside,
@@ -87,9 +87,9 @@ impl Console {
             }
         };
         match self.take_held(&outside.store, line) {
-            Held::Nobody => {}
-            Held::Later => return Step::Later,
-            Held::This(text) => {
+            Held::None => {}
+            Held::Waiting => return Step::Later,
+            Held::Ready(text) => {
                 *out = text;
                 return Step::Answered;
             }
@@ -112,20 +112,19 @@ impl Console {
         }
     }
 
-    /// What there is for this request of the answer that waits for a save.
+    /// Takes the held answer if it is to this request and its save is done.
     fn take_held(&mut self, store: &Store, line: &[u8]) -> Held {
         match &self.held {
-            None => Held::Nobody,
-            Some(held) if !store.is_done(held.ticket) => Held::Later,
+            None => Held::None,
+            Some(held) if !store.is_done(held.ticket) => Held::Waiting,
             Some(_) => match self.held.take().filter(|held| held.line == line) {
-                Some(held) => Held::This(held.text),
-                // Whoever waited for it is gone.
-                None => Held::Nobody,
+                Some(held) => Held::Ready(held.text),
+                None => Held::None,
             },
         }
     }
 
-    /// Keeps the answer back if it has to wait for a save; whether it can go.
+    /// Holds the answer if it has to wait for a save. Returns whether it can be sent now.
     pub(super) fn release(&mut self, store: &Store, line: &[u8], out: &mut String) -> bool {
         let ticket = store.ticket();
         let is_done = store.is_done(ticket);
@@ -137,12 +136,14 @@ impl Console {
     }
 }
 
-/// Whom the answer that waits for a save is for.
+/// The state of the held answer.
 enum Held {
-    Nobody,
-    /// It still waits, and so does whoever asks for something else.
-    Later,
-    This(String),
+    /// There is none, or nobody waits for it any more.
+    None,
+    /// Its save is not done.
+    Waiting,
+    /// It is to this request.
+    Ready(String),
 }
 
 /// Answers a request that only looks.
@@ -150,8 +151,8 @@ pub(super) fn show(sight: &Sight<'_>, request: &Request<'_>, out: &mut String) {
     written(sight.show(request, out));
 }
 
-/// Answers what was made of a desired state: `campaign` is the activity now, `why` says why
-/// it is another one, escaped as in JSON.
+/// Answers whether a desired state was applied. `campaign` is the activity now, `why` the
+/// reason of a refusal, escaped as in JSON.
 pub(super) fn answer_apply(request: &Request<'_>, campaign: Option<&Campaign>, why: &str, out: &mut String) {
     let activity = request.activity;
     let is_taken = why.is_empty() && campaign.is_some_and(|campaign| campaign.is_activity(activity));
@@ -165,7 +166,7 @@ pub(super) fn answer_apply(request: &Request<'_>, campaign: Option<&Campaign>, w
     }));
 }
 
-/// Answers and logs what the engine has made of a request.
+/// Answers and logs the engine's result.
 pub(super) fn answer_control(control: &Control, result: Result<(), Rejected>, out: &mut String) {
     written(match control.words(result) {
         Ok(done) => {
@@ -176,7 +177,7 @@ pub(super) fn answer_control(control: &Control, result: Result<(), Rejected>, ou
     });
 }
 
-/// An answer with a text or, if `json`, data: what `write` writes.
+/// Writes an answer with a text or, if `json`, data, which `write` writes.
 fn say(
     out: &mut String,
     json: bool,
@@ -188,13 +189,13 @@ fn say(
     console::encode_end(out, activity, code)
 }
 
-/// The answer that something cannot be done.
+/// Writes the answer that something cannot be done.
 fn fail(out: &mut String, why: &dyn fmt::Display) -> fmt::Result {
     console::encode_error(out, why)?;
     console::encode_end(out, "", Some(exit::FAILED))
 }
 
-/// A string takes all that is written to it.
+/// Checks a write to a string, which cannot fail.
 fn written(result: fmt::Result) {
     debug_assert!(result.is_ok());
 }

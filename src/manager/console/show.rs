@@ -1,10 +1,10 @@
-//! What the console shows, put together from the other parts.
+//! The views of the console, put together from the other parts.
 //!
-//! In: a request that only looks, and the parts, to be read. Out: its answer.
+//! In: a request that only looks, and references to the parts. Out: its answer.
 //!
-//! Invariant: nothing changes by being looked at.
+//! Invariant: nothing changes.
 //!
-//! Deliberately absent: how anything is said; `crate::console` knows that.
+//! Deliberately absent: wording and layout; `crate::console` has them.
 
 use core::fmt;
 
@@ -24,7 +24,7 @@ use crate::model::DomainIx;
 use crate::store::journal::Past;
 use crate::wire::console::{Ask, Request};
 
-/// Where it is read from.
+/// All that a view is made of.
 pub(in crate::manager) struct Sight<'a> {
     pub(in crate::manager) now: Now,
     pub(in crate::manager) host: &'a Host<'a>,
@@ -93,12 +93,12 @@ impl Sight<'_> {
         }
     }
 
-    /// What there is to be seen of an activity, and its identifier; if none is named,
-    /// of the one that runs, or has run since whoever asks began to wait: it may be
-    /// over before they ask again.
+    /// Returns what there is to watch of an activity, and its identifier. If the request
+    /// names none, that is the running one, or one that has ended since `request.since`: it
+    /// may be over before the client asks again.
     fn scene(&self, request: &Request<'_>) -> Option<(watch::Scene<'_>, &str)> {
         let activity = request.activity;
-        // What was decided about its end is not done before it is saved.
+        // Its end has no effect before it is saved.
         let is_saving = self.outside.store.is_saving();
         let running = self.activity.campaign().filter(|campaign| campaign.is_running() || is_saving);
         let mut past = self.outside.store.journal.past();
