@@ -28,7 +28,17 @@ pub fn write(journal: &Journal, page: &mut Page<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// Encodes them as JSON.
+/// Encodes them as JSON: an object of its own.
+///
+/// # Errors
+/// The output fails.
+pub fn encode_whole(journal: &Journal, json: &mut Json<'_>) -> fmt::Result {
+    json.open("", '{')?;
+    encode(journal, json)?;
+    json.close('}')
+}
+
+/// The same as a member.
 ///
 /// # Errors
 /// The output fails.

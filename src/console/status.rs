@@ -34,7 +34,7 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
             if campaign.starts.is_taken_up {
                 write!(page, ", taken up after a restart")?;
             }
-            if view.is_unsaved {
+            if view.activity.is_unsaved {
                 write!(page, ", not saved")?;
             }
             page.write_char('\n')?;
@@ -57,7 +57,7 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
         }
         None => page.write_str("none\n")?,
     }
-    for (place, name) in view.domains.iter().enumerate() {
+    for (place, name) in view.domains.names.iter().enumerate() {
         write_domain(view, page, place, name)?;
     }
     let counters = &view.counters;
@@ -105,7 +105,7 @@ fn write_domain(view: &View<'_>, page: &mut Page<'_>, place: usize, name: &str) 
     page.tab(DOMAIN)?;
     let part = view.running().and_then(|campaign| Some((campaign, campaign.domains.get(place)?.as_ref()?)));
     let (Some((campaign, part)), Some(domain)) = (part, DomainIx::new(place)) else {
-        let known = if (view.is_known)(place) { "inventory known" } else { "no inventory yet" };
+        let known = if (view.domains.is_known)(place) { "inventory known" } else { "no inventory yet" };
         page.write_str("idle")?;
         page.tab(STATE)?;
         return writeln!(page, "{known}");
@@ -115,11 +115,11 @@ fn write_domain(view: &View<'_>, page: &mut Page<'_>, place: usize, name: &str) 
     let actions = campaign.actions.count(domain);
     write!(page, "{actions} action{}", if actions == 1 { "" } else { "s" })?;
     page.tab(ACTIONS)?;
-    match view.heard.get(place) {
+    match view.domains.heard.get(place) {
         Some(Some(heard)) => writeln!(page, "{}", Said(heard))?,
         _ => page.write_char('\n')?,
     }
-    match view.doubts.get(place) {
+    match view.domains.doubts.get(place) {
         Some(Some(doubt)) => write_doubt(view, page, *doubt),
         _ => Ok(()),
     }
@@ -196,7 +196,7 @@ pub fn encode(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
         super::history::encode_one(last, "last", json)?;
     }
     json.open("domains", '[')?;
-    for (place, name) in view.domains.iter().enumerate() {
+    for (place, name) in view.domains.names.iter().enumerate() {
         encode_domain(view, place, name, json)?;
     }
     json.close(']')?;
@@ -234,13 +234,13 @@ pub fn encode_activity(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
     json.text("phase", &campaign.phase.name())?;
     json.number("begun", view.journal.begun)?;
     json.number("since", view.wall(view.journal.phase_since))?;
-    json.raw("saved", &!view.is_unsaved)?;
+    json.raw("saved", &!view.activity.is_unsaved)?;
     view.encode_waiting(json)?;
     json.close('}')
 }
 
 fn encode_reboot(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
-    let state = match view.reboot {
+    let state = match view.activity.reboot {
         Reboot::None => return Ok(()),
         Reboot::Delivering => "delivering",
         Reboot::Waiting => "waiting",
@@ -249,14 +249,14 @@ fn encode_reboot(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
     };
     json.open("reboot", '{')?;
     json.text("state", &state)?;
-    json.number("until", view.until.map(|until| view.wall(until)))?;
+    json.number("until", view.activity.until.map(|until| view.wall(until)))?;
     json.close('}')
 }
 
 fn encode_domain(view: &View<'_>, place: usize, name: &str, json: &mut Json<'_>) -> fmt::Result {
     json.open("", '{')?;
     json.text("id", &name)?;
-    json.raw("inventoryKnown", &(view.is_known)(place))?;
+    json.raw("inventoryKnown", &(view.domains.is_known)(place))?;
     let part = view.running().and_then(|campaign| Some((campaign, campaign.domains.get(place)?.as_ref()?)));
     if let (Some((campaign, part)), Some(domain)) = (part, DomainIx::new(place)) {
         let (state, phase) = state_of(part);
@@ -264,11 +264,11 @@ fn encode_domain(view: &View<'_>, place: usize, name: &str, json: &mut Json<'_>)
         json.escaped("phase", phase)?;
         json.raw("failed", &part.failure.is_some())?;
         json.number("actions", campaign.actions.count(domain) as u64)?;
-        if let Some(Some(heard)) = view.heard.get(place) {
+        if let Some(Some(heard)) = view.domains.heard.get(place) {
             json.text("status", &heard.status.name())?;
             json.escaped("message", &heard.words)?;
         }
-        if let Some(Some(doubt)) = view.doubts.get(place) {
+        if let Some(Some(doubt)) = view.domains.doubts.get(place) {
             encode_doubt(view, *doubt, json)?;
         }
     } else {

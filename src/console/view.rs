@@ -80,37 +80,51 @@ pub const USES: usize = 3;
 pub struct View<'a> {
     pub now: Now,
     pub host: &'a Host<'a>,
+    /// When the process started.
     pub started: Tick,
-    pub domains: &'a [String],
-    /// The running activity or the last one.
-    pub campaign: Option<&'a Campaign>,
-    pub waiting_on: WaitingOn,
-    /// Until when it is waited at most.
-    pub until: Option<Tick>,
-    pub reboot: Reboot,
     pub session: mqtt::Status,
     pub counters: Counters,
     pub uses: [Use; USES],
     pub journal: &'a Journal,
-    /// Whether what the activity has come to could not be saved.
+    pub activity: Activity<'a>,
+    pub domains: Domains<'a>,
+}
+
+/// The running activity or the last one, and what it waits for.
+#[derive(Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Activity<'a> {
+    pub campaign: Option<&'a Campaign>,
+    pub waiting_on: WaitingOn,
+    /// Until when it waits at most.
+    pub until: Option<Tick>,
+    pub reboot: Reboot,
+    /// Whether its progress could not be saved.
     pub is_unsaved: bool,
-    /// By the domains' places.
+}
+
+/// What is known of each domain, by the domains' places.
+#[derive(Clone, Copy)]
+pub struct Domains<'a> {
+    /// What they are called.
+    pub names: &'a [String],
+    /// What their agents said last.
     pub heard: &'a [Option<Heard>],
-    /// What is known of the domains in doubt, by their places.
+    /// Those in doubt.
     pub doubts: [Option<InDoubt>; DOMAINS_MAX],
-    /// Whether an inventory of a domain is known, by its place.
+    /// Whether an inventory is known.
     pub is_known: &'a dyn Fn(usize) -> bool,
 }
 
 impl<'a> View<'a> {
     /// The activity that runs.
     pub fn running(&self) -> Option<&'a Campaign> {
-        self.campaign.filter(|campaign| campaign.is_running())
+        self.activity.campaign.filter(|campaign| campaign.is_running())
     }
 
     /// A domain's name.
     pub fn domain(&self, domain: DomainIx) -> &'a str {
-        self.domains.get(domain.place()).map_or("", String::as_str)
+        self.domains.names.get(domain.place()).map_or("", String::as_str)
     }
 
     /// Milliseconds from now on.
@@ -135,7 +149,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// The page fails, as with all functions here.
     pub fn write_waiting(&self, page: &mut Page<'_>) -> fmt::Result {
-        match self.waiting_on {
+        match self.activity.waiting_on {
             WaitingOn::Nothing => page.write_str("nothing")?,
             WaitingOn::Agents(domains) => {
                 for (n, domain) in domains.iter().enumerate() {
@@ -145,11 +159,11 @@ impl<'a> View<'a> {
             WaitingOn::Consent(phase) => write!(page, "the owner's consent to {}", phase.name())?,
             WaitingOn::Save => page.write_str("the disk, to save what was decided")?,
             WaitingOn::Link => page.write_str("the broker, to report the end before the reboot")?,
-            WaitingOn::Reboot if self.reboot == Reboot::Held => page.write_str("the reboot to be released")?,
-            WaitingOn::Reboot if self.reboot == Reboot::Triggered => page.write_str("the host to go down")?,
+            WaitingOn::Reboot if self.activity.reboot == Reboot::Held => page.write_str("the reboot to be released")?,
+            WaitingOn::Reboot if self.activity.reboot == Reboot::Triggered => page.write_str("the host to go down")?,
             WaitingOn::Reboot => page.write_str("the reboot")?,
         }
-        match self.until {
+        match self.activity.until {
             Some(until) => write!(page, ", at most {}", self.left(until)),
             None => Ok(()),
         }
@@ -160,7 +174,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// The output fails.
     pub fn encode_waiting(&self, json: &mut Json<'_>) -> fmt::Result {
-        let kind = match self.waiting_on {
+        let kind = match self.activity.waiting_on {
             WaitingOn::Nothing => return Ok(()),
             WaitingOn::Agents(_) => "agents",
             WaitingOn::Consent(_) => "consent",
@@ -169,14 +183,14 @@ impl<'a> View<'a> {
             WaitingOn::Reboot => "reboot",
         };
         json.text("waitsFor", &kind)?;
-        if let WaitingOn::Agents(domains) = self.waiting_on {
+        if let WaitingOn::Agents(domains) = self.activity.waiting_on {
             json.open("agents", '[')?;
             for domain in domains.iter() {
                 json.text("", &self.domain(domain))?;
             }
             json.close(']')?;
         }
-        json.number("until", self.until.map(|until| self.wall(until)))
+        json.number("until", self.activity.until.map(|until| self.wall(until)))
     }
 }
 

@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 use super::history;
 use super::page::{Json, Page, Span};
 use super::status::encode_activity;
-use super::view::{is_over, View};
+use super::view::{is_over, Activity, View};
 use crate::engine::actions::KnownAction;
 use crate::engine::Campaign;
 use crate::exit;
@@ -58,7 +58,8 @@ pub fn write(view: &View<'_>, scene: &Scene<'_>, rows: u16, page: &mut Page<'_>)
             }
             page.write_str(", waits for ")?;
             // Lines that are printed one below the other are not to change with time.
-            let view = View { until: view.until.filter(|_| is_screen), ..*view };
+            let until = view.activity.until.filter(|_| is_screen);
+            let view = View { activity: Activity { until, ..view.activity }, ..*view };
             view.write_waiting(page)?;
             page.write_char('\n')?;
         }
@@ -91,7 +92,7 @@ pub fn write(view: &View<'_>, scene: &Scene<'_>, rows: u16, page: &mut Page<'_>)
 
 /// The activity whose components are shown.
 fn shown<'a>(view: &View<'a>, scene: &Scene<'_>) -> Option<&'a Campaign> {
-    view.campaign.filter(|campaign| match scene {
+    view.activity.campaign.filter(|campaign| match scene {
         Scene::Idle => false,
         Scene::Running => true,
         Scene::Ended(past) => past.activity == campaign.identity.activity.as_str(),

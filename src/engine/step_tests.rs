@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::effect::Notice;
 use super::group::Group;
 use super::policy::{Act, Fault, Lockstep, Policy, Step, View};
-use super::tests::{asking, ix, Course, SETTINGS};
+use super::tests::{asking, Course, SETTINGS};
 use super::*;
 use crate::model::Status;
 
@@ -59,11 +59,11 @@ impl Whimsical {
         let (now, out) = (self.course.now, &mut self.course.out);
         self.course.engine.handle(now, Event::Unsaved(false), out).unwrap();
         self.whim.set(None);
-        let faults = self.course.out.iter().filter_map(|effect| match effect {
+        let mut faults = self.course.out.iter().filter_map(|effect| match effect {
             Effect::Notice(Notice::Fault(fault)) => Some(*fault),
             _ => None,
         });
-        let fault = faults.last();
+        let fault = faults.next_back();
         assert!(fault.is_none() || format!("{:?}", self.course.campaign()) == before, "{step:?} has changed something");
         fault
     }

@@ -49,7 +49,7 @@ impl Engine {
             };
             self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited), out);
         }
-        // The self-update agent never answers it: taken as done (agents.md).
+        // The self-update agent never answers it: taken as done (docs/agents.md, "The self-update agent").
         let is_over = |s| matches!(s, State::RollingBack(wait) if wait.over() <= now);
         for domain in self.campaign.domains_in(is_over).iter() {
             self.end_rollback(domain, Ending::Silent);

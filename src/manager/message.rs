@@ -1,5 +1,12 @@
-//! The final message of an activity, in words for people. Written as the content
-//! of a JSON string.
+//! The reasons of a final status in words for people, written as the content of a JSON
+//! string.
+//!
+//! In: a campaign. Out: words for the backend, the console and the log.
+//!
+//! Invariants: the same campaign gives the same words. Log lines are bounded and harmless to
+//! a terminal.
+//!
+//! Deliberately absent: state of its own.
 
 use core::fmt::{self, Write};
 
@@ -7,7 +14,7 @@ use heapless::String;
 
 use crate::engine::Campaign;
 use crate::limits::LOGGED_MAX;
-use crate::model::text::{Escaped, Text};
+use crate::model::text::{Escaped, Escaping, Text};
 use crate::model::time::Duration;
 use crate::model::{Cause, Command, Reason};
 
@@ -85,6 +92,14 @@ impl List<'_> {
         self.separator = "; ";
         write(self.out)
     }
+}
+
+/// Writes what is displayed as the content of a JSON string.
+///
+/// # Errors
+/// `out` fails.
+pub(super) fn escape(out: &mut dyn Write, shown: &dyn fmt::Display) -> fmt::Result {
+    write!(Escaping(out), "{shown}")
 }
 
 /// What `write` writes, for a log line: unescaped, bounded, harmless to a terminal.

@@ -1,103 +1,94 @@
-//! Brings what comes in to where it is decided about, and what was decided to
-//! where it goes: session -> `inbound` -> engine or inventory ->
-//! `outbound` -> session. It decides nothing about an activity, makes no system
-//! call and reads no clock, so a test can drive a whole manager with bytes and
-//! time. It logs, for everybody inside.
+//! The manager: all of the program but for the system around it. It passes messages to the
+//! parts that understand them, their events to the engine, and the engine's effects to the
+//! parts that carry them out:
+//!
+//! ```text
+//! session -> incoming -> part -> engine -> store (holds back) -> part -> session
+//! ```
+//!
+//! It makes no system call and reads no clock, so a test can drive a whole manager with
+//! bytes and time. It logs for everything inside.
+//!
+//! | part | speaks to | owns |
+//! | --- | --- | --- |
+//! | `activity` | the engine | the engine, its effects, its timers, the wait for delivery |
+//! | `backend` | the backend, on plain topics or as a twin | identity, reports that wait for it, refusals, oversized messages |
+//! | `agents` | the agents | the parts of the desired state, last feedbacks, orders under way |
+//! | `owner` | the owner | the question for consent |
+//! | `inventory` | `crate::inventory` | open rounds, the inventories |
+//! | `console` | the console | an answer that waits for a save |
+//! | `subscriptions` | the broker | the filters in our session |
+//! | `presence` | subscribers of `statusTopic` | the topic, the time of the start |
+//! | `ending` | the broker | the progress of the shutdown |
+//! | `outside` | all parts | session, store, names, counters |
+//!
+//! In: bytes, time, results of saves, requests of the console. Out: bytes, timeouts, saves,
+//! answers, and the request to reboot the host. `link` handles the transport, `incoming`
+//! what is received, `saving` what is saved; this file hands events to the engine and its
+//! effects to the parts.
+//!
+//! Invariants: no part writes the state of another, and a part reads of another only what
+//! it gets as an argument. The engine gets one event at a time, and its effects are carried
+//! out before the next. Nothing is handled while a document is being sent.
+//!
+//! Deliberately absent: decisions about an activity.
 
+mod activity;
+mod agents;
 mod backend;
-mod consent;
 mod console;
+mod documents;
 mod ending;
-mod inbound;
-mod kept;
+mod incoming;
+mod inventory;
+mod link;
 pub(crate) mod message;
-mod outbound;
-mod oversized;
-mod refusals;
-mod retained;
+mod outside;
+mod owner;
+mod presence;
 mod saving;
-mod status;
-mod timers;
-mod twin;
+mod subscriptions;
+pub(crate) mod timers;
+mod wanted;
+
+use core::fmt;
 
 use crate::config::Config;
-use crate::engine::{Effects, Engine, Event, Link, Rejected};
-use crate::inventory::inventories::Inventories;
-use crate::inventory::{self, Rounds};
+use crate::engine::{Campaign, Effect, Engine, Event, Rejected};
+use crate::inventory::{Effect as InventoryEffect, Effects as InventoryEffects};
+use crate::model::text::Text;
 use crate::model::time::{Now, Tick};
-use crate::model::{DomainIx, DomainSet, Phase};
-use crate::mqtt::{Event as SessionEvent, LinkWish, Options, Session};
+use crate::mqtt::Options;
 use crate::store::journal::Kind;
-use crate::store::Store;
-use crate::wire::things;
-use crate::wire::topic::{Incoming, Outgoing, TopicError, Topics};
-use consent::Question;
+use crate::wire::topic::TopicError;
+use activity::Activity;
+use agents::{notices, Agents};
+use backend::Backend;
 use console::Console;
 use ending::Ending;
-use kept::Kept;
-use oversized::Skimmed;
-use refusals::Refusals;
-use retained::{Documents, Retained};
-pub use status::will;
-use status::Status;
-pub(crate) use timers::Timers;
-use twin::Twin;
+use inventory::Inventory;
+use outside::Outside;
+use owner::Owner;
+pub use presence::will;
+use presence::Presence;
+use subscriptions::Subscriptions;
 
-/// What the engine still wants to know about the end of an activity.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Delivery {
-    /// When every report is at the broker.
-    Reports,
-    /// When the inventory is, too.
-    Inventory,
-    /// Nothing.
-    Told,
-}
-
-/// A whole manager but for the system around it.
+/// A whole manager, without the system around it.
 pub struct Manager {
-    session: Box<Session>,
-    engine: Box<Engine>,
-    /// What it decides about one event; empty between two.
-    effects: Effects,
-    timers: Timers,
-    rounds: Box<Rounds>,
-    inventories: Inventories,
-    desired: Retained,
-    topics: Topics,
-    /// The manager's own domain.
-    manager: String,
-    /// The agents' domains, in the order of the configuration.
-    domains: Vec<String>,
-    clean_session: bool,
-    kept: Kept,
-    /// The SUBSCRIBE of the present link that is not answered yet, 0 if there is none.
-    subscribing: u16,
-    /// Domains with a message of ours under way when the last link was lost.
-    ordered: DomainSet,
-    disconnect_timeout_ms: u64,
-    /// What is known of a message that is too large to hold.
-    skimmed: Skimmed,
-    question: Option<Question>,
-    /// None: the backend speaks on the plain topics.
-    twin: Option<Twin>,
-    /// Of ids of our own.
-    random: u64,
-    /// The id of the question that is open, or about to be asked, and its phase.
-    asked: Option<(Phase, [u8; 16])>,
-    /// Desired states that were refused.
-    refusals: Refusals,
-    delivery: Delivery,
-    store: Store,
-    status: Option<Status>,
+    outside: Outside,
+    activity: Activity,
+    backend: Backend,
+    agents: Agents,
+    owner: Owner,
+    inventory: Inventory,
     console: Console,
-    /// The shell is to reboot the host.
-    reboot_wanted: bool,
+    subscriptions: Subscriptions,
+    presence: Presence,
     ending: Ending,
 }
 
 impl Manager {
-    /// A manager without a link, which saves its activities or does not. Allocates all
+    /// Creates a manager without a link. `is_saved`: activities are saved. Allocates all
     /// that it will ever hold.
     ///
     /// # Errors
@@ -110,283 +101,171 @@ impl Manager {
         is_saved: bool,
         now: Now,
     ) -> Result<Manager, TopicError<'c>> {
-        let domains: Vec<&str> = config.agents.iter().map(|agent| agent.domain.as_str()).collect();
-        let read_timeouts: Vec<u64> = config.agents.iter().map(|agent| agent.read_timeout_ms).collect();
-        let seed = options.seed;
-        let topics = Topics::new(&config.domain, &domains)?;
-        let mut store = Store::new(is_saved);
-        store.journal.note(now, Kind::Started, None);
-        let is_owner_asked = !config.things_enabled && !config.owner_consent_commands.is_empty();
+        let is_twin = config.things_enabled;
+        let is_owner_asked = !is_twin && !config.owner_consent_commands.is_empty();
+        let read_timeouts_ms: Vec<u64> = config.agents.iter().map(|agent| agent.read_timeout_ms).collect();
+        let connection = &config.connection;
+        let (seed, clean_session) = (options.seed, options.clean_session);
+        let names = outside::Names::new(config)?;
+        let subscriptions = Subscriptions::new(&options, &names.topics, is_owner_asked);
+        let owner = Owner::new(&names, is_twin, seed);
+        let mut outside = Outside::new(names, options, is_saved);
+        outside.store.journal.note(now, Kind::Started, None);
         Ok(Manager {
-            kept: Kept::new(&options, &topics, is_owner_asked),
-            topics,
-            clean_session: options.clean_session,
-            subscribing: 0,
-            ordered: DomainSet::EMPTY,
-            session: Session::new(options),
-            engine: Box::new(engine),
-            effects: Effects::new(),
-            timers: Timers::default(),
-            rounds: Box::new(Rounds::new(&read_timeouts, config.current_state_delay_ms)),
-            inventories: Inventories::new(),
-            desired: Retained::new(),
-            manager: config.domain.clone(),
-            domains: domains.into_iter().map(str::to_owned).collect(),
-            disconnect_timeout_ms: config.connection.disconnect_timeout_ms,
-            skimmed: Skimmed::default(),
-            question: None,
-            twin: config.things_enabled.then(Twin::default),
-            random: seed | 1,
-            asked: None,
-            refusals: Refusals::default(),
-            delivery: Delivery::Told,
-            store,
-            console: Console::new(now),
-            status: Status::new(&config.connection.status_topic, now),
-            reboot_wanted: false,
-            ending: Ending::No,
+            outside,
+            activity: Activity::new(Box::new(engine)),
+            backend: Backend::new(is_twin),
+            agents: Agents::new(),
+            owner,
+            inventory: Inventory::new(&read_timeouts_ms, config.current_state_delay_ms),
+            console: Console::new(),
+            subscriptions,
+            presence: Presence::new(&connection.status_topic, now),
+            ending: Ending::new(clean_session, connection.disconnect_timeout_ms),
         })
     }
 
-    /// What is to be done about the transport. Ask after everything else.
-    pub fn poll_link(&mut self, now: Now) -> LinkWish {
-        self.session.poll_link(now.tick)
-    }
-
-    /// The transport is there.
-    pub fn handle_link_up(&mut self, now: Now) {
-        self.session.handle_link_up(now.tick);
-    }
-
-    /// The transport is gone or could not be made.
-    pub fn handle_link_down(&mut self, now: Now) {
-        self.session.handle_link_down(now.tick);
-        self.handle_events(now);
-        self.ending.handle_link_down(self.store.is_writing());
-    }
-
-    /// Where to read into; empty: do not read now.
-    pub fn receive_buffer(&mut self) -> &mut [u8] {
-        self.session.receive_buffer()
-    }
-
-    /// So many bytes were read.
-    pub fn handle_received(&mut self, now: Now, n: usize) {
-        self.session.handle_received(now.tick, n);
-    }
-
-    /// Whether anything is to come from the broker by itself; see
-    /// [`Session::is_awaiting`].
-    pub fn is_awaiting(&self) -> bool {
-        self.session.is_awaiting()
-    }
-
-    /// Whether the broker has accepted us and answered all subscriptions.
-    pub fn is_settled(&self) -> bool {
-        self.session.is_settled()
-    }
-
-    /// Whether events may be left that need something to be sent first; see
-    /// [`Session::is_behind`].
-    pub fn is_behind(&self) -> bool {
-        self.session.is_behind()
-    }
-
-    /// Deals with what was received; whether there was anything.
+    /// Handles what was received. Returns whether there was anything.
     pub fn handle_events(&mut self, now: Now) -> bool {
         let mut any = false;
-        // What a document is encoded from must not change while it is sent.
-        while !self.session.is_mid_document() {
-            let Some(event) = self.session.poll_event(now.tick) else { break };
+        while let Some(event) = self.next_event(now) {
             any = true;
             self.handle_event(now, event);
         }
-        self.tell_what_waited(now);
-        let is_told = self.session.unacknowledged() == 0 && !self.waits_for_identity();
-        if self.delivery == Delivery::Reports && is_told {
-            self.delivery = Delivery::Inventory;
-            let _ = self.decide(now, Event::Delivered);
+        self.backend.tell_what_waited(now, &mut self.outside, self.activity.campaign());
+        let is_told = self.outside.session.unacknowledged() == 0 && !self.backend.has_waiting(&self.outside);
+        if let Some(event) = self.activity.take_delivered(is_told) {
+            let _ = self.decide(now, event);
         }
-        if self.delivery == Delivery::Inventory && is_told && self.rounds.is_idle() {
-            self.delivery = Delivery::Told;
-            let _ = self.decide(now, Event::Settled);
+        if let Some(event) = self.activity.take_settled(is_told && self.inventory.is_idle()) {
+            let _ = self.decide(now, event);
         }
         self.advance_ending(now);
         any
     }
 
-    /// The next bytes for the transport; 0: none for now.
-    pub fn poll_transmit(&mut self, now: Now, out: &mut [u8]) -> usize {
-        let documents = Documents { desired: &self.desired, inventories: &self.inventories, manager: &self.manager };
-        self.session.poll_transmit(now.tick, &documents, out)
-    }
-
-    /// When `handle_timeout` is to be called.
+    /// Returns when `handle_timeout` is to be called.
     pub fn poll_timeout(&self) -> Option<Tick> {
-        let (session, rounds) = (self.session.poll_timeout(), self.rounds.poll_timeout());
-        Tick::earliest(&[session, rounds, self.timers.next(), self.ending.next(), self.store.poll_timeout()])
+        let (session, store) = (self.outside.session.poll_timeout(), self.outside.store.poll_timeout());
+        let (inventory, activity) = (self.inventory.poll_timeout(), self.activity.poll_timeout());
+        Tick::earliest(&[session, inventory, activity, self.ending.poll_timeout(), store])
     }
 
-    /// Does what is due at `now`.
+    /// Handles all timeouts that have expired at `now`.
     pub fn handle_timeout(&mut self, now: Now) {
-        if self.session.poll_timeout().is_some_and(|due| due <= now.tick) {
-            self.session.handle_timeout(now.tick);
+        let session = &mut self.outside.session;
+        if session.poll_timeout().is_some_and(|due| due <= now.tick) {
+            session.handle_timeout(now.tick);
         }
-        let mut effects = inventory::Effects::new();
-        self.rounds.handle_timeout(now.tick, &mut effects);
-        self.carry_out_inventory(now, effects);
-        while let Some(kind) = self.timers.take_due(now.tick) {
-            // A timer of ours makes sense at any moment: nothing to reject.
-            let _ = self.decide(now, Event::Timeout(kind));
+        let effects = self.inventory.handle_timeout(now);
+        self.carry_out_inventory(now, &effects);
+        while let Some(event) = self.activity.take_timeout(now.tick) {
+            // The engine accepts its own timers at any moment.
+            let _ = self.decide(now, event);
         }
         self.advance_ending(now);
     }
 
-    /// The process is told to end: the running activity is reported, the broker
-    /// gets a good-bye. Told twice, it ends at once.
+    /// Begins the shutdown, on SIGTERM. A second call ends the process at once.
     pub fn handle_terminate(&mut self, now: Now) {
-        if self.ending.is_no() {
+        if !self.ending.has_begun() {
             log::info!("told to end");
             self.end_activity(now);
-            self.publish_status(now, false);
+            self.presence.publish(now, &mut self.outside, false);
         }
-        self.ending.begin(now.tick, self.session.is_connected() || self.store.is_writing());
+        self.ending.begin(now.tick, &self.outside);
         self.advance_ending(now);
     }
 
-    /// Whether the host is to be rebooted now. Said once; if it does not come to
-    /// pass, `handle_reboot_failed`.
+    /// Returns whether the host is to be rebooted now; true only once. If the reboot fails,
+    /// `handle_reboot_failed` has to follow.
     pub fn poll_reboot(&mut self) -> bool {
-        core::mem::take(&mut self.reboot_wanted)
+        self.activity.take_reboot()
     }
 
-    /// The host is still up.
+    /// Handles a reboot that has failed.
     pub fn handle_reboot_failed(&mut self, now: Now) {
         let _ = self.decide(now, Event::RebootFailed);
     }
 
-    /// Whether an activity runs, or its end is not told yet.
+    /// Returns whether an activity runs, or the report of its end is still under way.
     pub fn is_busy(&self) -> bool {
-        self.delivery != Delivery::Told || !self.busy().is_empty()
+        self.activity.is_busy()
     }
 
-    /// Whether there is nothing more to do before the process ends.
+    /// Returns whether the process may end now.
     pub fn is_ended(&self) -> bool {
         self.ending.is_over()
     }
 
-    fn handle_event(&mut self, now: Now, event: SessionEvent) {
-        match event {
-            SessionEvent::Connected { session_present } => {
-                self.store.journal.note(now, Kind::Connected, None);
-                log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
-                self.renew_subscriptions(now, session_present);
-                self.publish_status(now, true);
-                let link = self.link_of(session_present);
-                let _ = self.decide(now, Event::Link(link));
-                if self.twin.is_some() {
-                    self.ask_edge(now);
-                } else {
-                    let mut effects = inventory::Effects::new();
-                    self.rounds.handle_link_up(now, self.busy(), &mut effects);
-                    self.carry_out_inventory(now, effects);
-                    self.ask_again(now);
-                }
-            }
-            SessionEvent::Lost(_) => {
-                self.ordered = self.domains_with_orders();
-                self.store.journal.note(now, Kind::Lost, None);
-                // The rest of a message that was being skipped never comes.
-                self.skimmed = Skimmed::default();
-                self.store.drop_acknowledgements();
-                let _ = self.decide(now, Event::Link(Link::Down));
-            }
-            SessionEvent::Subscribed { packet } => {
-                self.handle_agents_subscribed(now, packet);
-                self.handle_subscribed(now, packet);
-            }
-            SessionEvent::SubscribeRefused { filters, packet } => {
-                self.handle_agents_subscribed(now, packet);
-                let names = self.subscriptions();
-                let refused = filters.iter().filter_map(|place| names.get(usize::from(*place)));
-                refused.for_each(|name| log::error!("the broker refuses the subscription to {name}"));
-            }
-            SessionEvent::Unsubscribed { packet } => {
-                self.handle_taken_back(now, packet);
-                self.ending.handle_unsubscribed();
-            }
-            SessionEvent::Publish(publish) => {
-                self.console.counters.messages = self.console.counters.messages.saturating_add(1);
-                self.handle_publish(now, publish);
-            }
-            SessionEvent::Oversized { topic, len, part, last, dup, ack } => {
-                self.skimmed.push(&part);
-                if last {
-                    self.handle_oversized(now, &topic, len, dup, ack);
-                }
-            }
-        }
+    /// Returns the running activity or the last one.
+    pub fn campaign(&self) -> Option<&Campaign> {
+        self.activity.campaign()
     }
 
-    /// Hands an event to the engine and carries out what it decides.
+    /// Writes the running activity and its phase in one line for people.
+    ///
+    /// # Errors
+    /// `out` fails.
+    pub fn write_activity(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        self.activity.write(&self.outside, out)
+    }
+
+    /// Hands an event to the engine and carries out its effects.
+    ///
+    /// # Errors
+    /// The engine rejects the event; nothing has changed then.
     fn decide(&mut self, now: Now, event: Event<'_>) -> Result<(), Rejected> {
-        self.effects.clear();
-        self.engine.handle(now.tick, event, &mut self.effects)?;
-        self.look(now);
-        self.hold_back();
-        self.carry_out(now);
+        self.activity.handle(now, event)?;
+        self.settle(now);
         Ok(())
     }
 
-    /// What a new link means to the messages to agents: those that were sent in a session
-    /// that the broker has lost are gone.
-    fn link_of(&mut self, session_present: bool) -> Link {
-        let before = core::mem::take(&mut self.ordered);
-        match session_present {
-            true => Link::Kept,
-            false => {
-                let unsent = self.domains_with_orders();
-                Link::Fresh { unsent, dropped: before.without(unsent) }
+    /// Carries out the engine's effects, except those that wait for a save.
+    fn settle(&mut self, now: Now) {
+        let question = self.owner.question_to_save(self.activity.campaign());
+        let save = activity::ToSave { question, payload: self.agents.payload() };
+        self.activity.observe(now, &mut self.outside, save);
+        self.carry_out(now);
+    }
+
+    /// Hands each effect to the part that carries it out.
+    fn carry_out(&mut self, now: Now) {
+        let mut place = 0;
+        // No effect hands an event to the engine, which would change the list.
+        while let Some(effect) = self.activity.effect(place) {
+            place += 1;
+            let Manager { outside, activity, backend, owner, .. } = self;
+            let campaign = activity.campaign();
+            match effect {
+                Effect::Report(status) => backend.report(now, outside, campaign, status),
+                Effect::Forward(domain) => agents::forward(now, outside, campaign, domain),
+                Effect::Send(domain, command) => agents::command(now, outside, campaign, domain, command),
+                Effect::AskConsent(phase) => {
+                    owner.open(phase);
+                    self.ask_owner(now);
+                }
+                Effect::CloseConsent => owner.close(now, outside),
+                Effect::ReportInventory => self.report_inventory(now),
+                Effect::Notice(notice) => notices::handle(now, outside, campaign, notice),
+                Effect::AwaitDelivery | Effect::Reboot | Effect::SetTimer(..) | Effect::StopTimer(_) => {
+                    activity.carry_out(effect);
+                }
             }
         }
     }
 
-    /// The domains to which a message of an activity is under way.
-    fn domains_with_orders(&self) -> DomainSet {
-        let waits = |outgoing: Outgoing| self.session.has_topic(self.topics.outgoing(outgoing).as_str());
-        let has_orders =
-            |domain: &DomainIx| waits(Outgoing::AgentDesiredState(*domain)) || waits(Outgoing::AgentCommand(*domain));
-        DomainSet::first(self.domains.len()).iter().filter(has_orders).collect()
-    }
-
-    /// A SUBSCRIBE was answered: perhaps that of the agents' topics, so that they can be
-    /// heard now.
-    fn handle_agents_subscribed(&mut self, now: Now, packet: u16) {
-        if self.subscribing == packet {
-            self.subscribing = 0;
-            let _ = self.decide(now, Event::Link(Link::Subscribed));
+    /// Carries out the inventory's effects.
+    fn carry_out_inventory(&mut self, now: Now, effects: &InventoryEffects) {
+        for effect in effects {
+            match effect {
+                InventoryEffect::Ask(domains, activity) => {
+                    agents::ask(now, &mut self.outside, *domains, Text::from_checked(activity));
+                }
+                InventoryEffect::Report(activity) => {
+                    self.backend.report_inventory(now, &mut self.outside, Text::from_checked(activity));
+                }
+            }
         }
-    }
-
-    /// The domains that take part in the running activity.
-    fn busy(&self) -> DomainSet {
-        let running = self.engine.campaign().filter(|campaign| campaign.is_running());
-        running.map_or(DomainSet::EMPTY, |campaign| campaign.participants())
-    }
-
-    fn subscriptions(&self) -> Vec<String> {
-        let name = |incoming: Incoming| self.topics.incoming(incoming).as_str().to_owned();
-        let plain = self.topics.subscriptions();
-        let Some(twin) = &self.twin else { return plain.map(name).collect() };
-        let edge = std::iter::once(things::EDGE_RESPONSE.to_owned());
-        let requests = twin.identity.iter().flat_map(|identity| things::RequestTopic::filters(identity));
-        let requests = requests.map(|filter| filter.as_str().to_owned());
-        edge.chain(requests).chain(plain.filter(inbound::is_agents).map(name)).collect()
-    }
-
-    fn unsubscribe(&mut self, now: Now) {
-        let names = self.subscriptions();
-        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-        self.session.unsubscribe(now.tick, &names);
     }
 }

@@ -1,180 +1,105 @@
-//! Between the store and the rest: what there is to be saved, what comes of it, and what
-//! is taken up after a start.
+//! Saving and resuming: passes state from the parts to the store, and what was saved from
+//! the store to the parts.
+//!
+//! In: the records found on the disk, and the results of writes. Out: records to write.
+//!
+//! Invariant: after a write the engine first learns whether saving fails or works again;
+//! then the effects that the write has released are carried out.
+//!
+//! Deliberately absent: the moment of a save and the records' format; the store has both.
 
-use core::fmt;
-
-use super::outbound::message_to;
+use super::activity::ToSave;
+use super::backend;
 use super::Manager;
-use crate::engine::{Campaign, Event};
+use crate::engine::resume::Saved;
+use crate::engine::Event;
 use crate::model::time::Now;
-use crate::model::{checksum, DomainIx, Run};
-use crate::mqtt::{Ack, Class};
 use crate::store::journal::Kind;
-use crate::store::reports::Report;
-use crate::store::state::Beside;
-use crate::store::{Content, Failure, Found, Job, Loaded};
-use crate::wire::{desired_state, Envelope};
-
-/// What of the manager there is to be saved: a macro, since the store is borrowed beside it.
-macro_rules! content {
-    ($manager:ident, $question:expr) => {
-        Content {
-            campaign: $manager.engine.campaign(),
-            names: &$manager.domains,
-            beside: Beside { reboot: $manager.engine.reboot(), question: $question, ..Beside::default() },
-            payload: $manager.desired.payload(),
-            session: &$manager.session,
-        }
-    };
-}
+use crate::store::{Failure, Found, Job, Loaded};
 
 impl Manager {
-    /// Takes out of the effects what has to wait for a save.
-    pub(super) fn hold_back(&mut self) {
-        let question = self.question_to_save();
-        self.store.observe(&content!(self, question), &mut self.effects);
-    }
-
-    /// Acknowledges a message, after the save if one may depend on it.
-    pub(super) fn acknowledge(&mut self, ack: Option<Ack>) {
-        if let Some(ack) = ack.and_then(|ack| self.store.acknowledge(ack)) {
-            self.session.acknowledge(ack);
-        }
-    }
-
-    /// What is to be written now; none if nothing is. The answer goes to
-    /// `handle_written`, and until then there is none more.
+    /// Returns what is to be written now; none if nothing is. There is no further job until
+    /// `handle_written` has the result of this one.
     pub fn poll_write(&mut self, now: Now) -> Option<Job> {
-        let question = self.question_to_save();
-        let identity = self.identity();
-        let Manager { kept, .. } = self;
-        self.store.poll_write(now, &content!(self, question), &mut || kept.take_draft(identity.as_deref()))
+        let Manager { outside, activity, backend, agents, owner, subscriptions, .. } = self;
+        let save = ToSave { question: owner.question_to_save(activity.campaign()), payload: agents.payload() };
+        let identity = backend.identity().map(|identity| &**identity);
+        activity.poll_write(now, outside, save, &mut || subscriptions.take_draft(identity))
     }
 
-    /// The running activity or the last one, for those who look on.
-    pub fn campaign(&self) -> Option<&Campaign> {
-        self.engine.campaign()
-    }
-
-    /// Why what changes cannot be saved at this moment; none if it can.
+    /// Returns why changes cannot be saved at this moment; none if they can.
     pub fn failure(&self) -> Option<&str> {
-        self.store.failure()
+        self.outside.store.failure()
     }
 
-    /// Whether all that is worth it is saved.
+    /// Returns whether the state on the disk is up to date.
     pub fn is_saved(&self) -> bool {
-        self.store.failure().is_none() && !self.store.is_saving()
+        self.failure().is_none() && !self.outside.store.is_saving()
     }
 
-    /// The job is done, or was not.
+    /// Handles the result of a job.
     pub fn handle_written(&mut self, now: Now, result: Result<(), Failure>) {
-        let why = result.as_ref().err().map(|failure| failure.why.clone());
-        self.effects.clear();
-        let Manager { store, session, effects, .. } = self;
-        let written = store.handle_written(now, result, effects, &mut |ack| session.acknowledge(ack));
+        let written = self.activity.handle_written(now, &mut self.outside, result);
         if written.is_session_lost {
-            self.kept.note_unsaved();
+            self.subscriptions.note_unsaved();
         }
-        let why = why.unwrap_or_default();
-        match written.is_failing {
-            None if written.is_gone => log::warn!("what was saved is gone, it is written anew: {why}"),
-            None if !why.is_empty() && self.store.failure().is_none() => {
-                log::warn!("what is saved beside the activity cannot be written: {why}");
-            }
-            None => {}
-            Some(true) => {
-                log::error!("the activity could not be saved and goes on in memory: {why}");
-                self.store.journal.note(now, Kind::Unsaved, None);
-            }
-            Some(false) => log::info!("what could not be saved is saved now"),
-        }
-        // It decides nothing by itself.
-        let released = core::mem::take(&mut self.effects);
         if let Some(is_failing) = written.is_failing {
             let _ = self.decide(now, Event::Unsaved(is_failing));
         }
-        self.effects = released;
+        self.activity.release();
         self.carry_out(now);
-        let is_lost = self.running().is_some_and(|run| !self.store.keeps(run));
-        if is_lost && !self.ending.is_no() {
+        if self.ending.has_begun() && self.activity.is_lost_at_end(&self.outside) {
             let _ = self.decide(now, Event::Terminate);
         }
     }
 
-    /// The activity that runs.
-    fn running(&self) -> Option<Run> {
-        self.engine.campaign().filter(|campaign| campaign.is_running()).map(|campaign| campaign.identity.run)
-    }
-
-    /// The process is told to end: what is saved goes on at the next start. What could not
-    /// be saved is tried once more; `handle_written` ends it if that fails too.
+    /// Ends the running activity at the shutdown, unless it is saved and can be resumed. A
+    /// save that has failed is tried once more first; `handle_written` ends the activity if
+    /// that fails too.
     pub(super) fn end_activity(&mut self, now: Now) {
-        self.store.hurry();
-        if !self.store.is_writing() && self.running().is_some_and(|run| !self.store.keeps(run)) {
+        self.outside.store.hurry();
+        if !self.outside.store.is_writing() && self.activity.is_lost_at_end(&self.outside) {
             let _ = self.decide(now, Event::Terminate);
         }
     }
 
-    /// Takes up what was saved. `boot` says which boot of the host this is; `is_new`, that
-    /// the client ID was made at random just now.
+    /// Resumes from the records on the disk. `boot` identifies this boot of the host;
+    /// `is_new`: the client ID was made at random just now.
     pub fn resume(&mut self, now: Now, boot: [u8; 16], found: &Found, is_new: bool) {
         let Loaded { saved, is_end, question, payload, reports, session } =
-            self.store.load(now, found, &self.domains, boot);
-        self.resume_session(session, is_new);
-        self.store.journal.note(now, Kind::Started, None);
+            self.outside.store.load(now, found, &self.outside.names.domains, boot);
+        if self.subscriptions.goes_on(&session) {
+            self.backend.resume(session.thing.as_ref());
+        }
+        self.subscriptions.resume(session, is_new);
+        self.outside.store.journal.note(now, Kind::Started, None);
         for (run, report) in reports {
-            self.resume_report(now, run, &report);
+            backend::report::resume(now, &mut self.outside, run, &report);
         }
         let Some(mut saved) = saved else { return };
-        let is_whole = self.keep_saved(&payload, saved.campaign.identity.crc);
+        let is_whole = self.agents.resume(&payload, saved.campaign.identity.crc, &self.outside.names);
         let campaign = &saved.campaign;
         if campaign.is_running() && saved.is_whole && !is_whole {
-            saved.is_whole = false;
             log::error!("{}: its desired state cannot be read any more", campaign.identity.activity);
+            saved.is_whole = false;
         }
         if campaign.is_running() || !campaign.end.is_delivered || saved.reboot.is_pending() {
             log::info!("{}: taken up", campaign.identity.activity);
         }
-        self.asked = question;
-        self.boot(now, &Event::Boot(&saved), is_end);
+        self.owner.resume(question);
+        self.boot(now, &saved, is_end);
     }
 
-    /// Hands the saved activity to the engine. What is told again of an end that is
-    /// saved as it is must not keep the next activity waiting.
-    fn boot(&mut self, now: Now, event: &Event<'_>, is_end: bool) {
-        self.effects.clear();
-        // A start makes sense at any moment.
-        let _ = self.engine.handle(now.tick, *event, &mut self.effects);
+    /// Hands the saved activity to the engine. If its end is saved, the reports of it that
+    /// are repeated need no save, so that they do not delay the next activity.
+    fn boot(&mut self, now: Now, saved: &Saved, is_end: bool) {
+        // The engine accepts a start at any moment.
+        let _ = self.activity.handle(now, Event::Boot(saved));
         if is_end {
-            let question = self.question_to_save();
-            self.store.adopt(&content!(self, question));
+            let question = self.owner.question_to_save(self.activity.campaign());
+            let save = ToSave { question, payload: self.agents.payload() };
+            self.activity.adopt(&mut self.outside, save);
         }
-        self.look(now);
-        self.hold_back();
-        self.carry_out(now);
-    }
-
-    /// Sends the final report of an earlier activity.
-    fn resume_report(&mut self, now: Now, run: Run, report: &Report) {
-        log::info!("the end of an earlier activity is told, the broker has not acknowledged it");
-        let body = |out: &mut dyn fmt::Write| out.write_str(&report.payload);
-        self.send(now, message_to(&report.topic, Class::Found(run.0), &body));
-    }
-
-    /// Keeps the saved desired state for the agents; whether it is that of the activity.
-    fn keep_saved(&mut self, payload: &[u8], crc: u32) -> bool {
-        let message = [b"{\"payload\":", payload, b"}"].concat();
-        let Ok(envelope) = Envelope::decode(&message) else { return false };
-        let Some(span) = envelope.payload() else { return false };
-        let Ok(state) = desired_state::decode(&envelope) else { return false };
-        if checksum(&[&message[span.start as usize..span.end()]]) != crc {
-            return false;
-        }
-        let place = |id: crate::model::text::Text<'_>| self.domains.iter().position(|name| id.eq_str(name));
-        let domains: Vec<Option<DomainIx>> = (0..state.domains())
-            .map(|ix| state.domain_id(&message, ix).and_then(place).and_then(DomainIx::new))
-            .collect();
-        self.desired.keep(&message, span, state, domains.into_iter());
-        true
+        self.settle(now);
     }
 }

@@ -1,4 +1,10 @@
 //! The engine's timers, as points in time.
+//!
+//! In: when each is due. Out: the next such point, and the timers that have expired.
+//!
+//! Invariant: a timer expires once.
+//!
+//! Deliberately absent: the meaning of a timer.
 
 use crate::engine::effect::TimerKind;
 use crate::model::time::Tick;

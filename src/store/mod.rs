@@ -82,7 +82,7 @@ use held::Held;
 use journal::Journal;
 pub use load::{Found, Loaded};
 use saving::{Failing, Running};
-pub use saving::{Failure, Job, Write};
+pub use saving::{Failure, Job, Write, Written};
 use slots::Slot;
 use state::Beside;
 

@@ -173,6 +173,23 @@ pub fn encode_answer(
     out.write_char('"')
 }
 
+/// Writes whether the desired state of `activity` was taken, and if not, why: the data of
+/// the answer to [`Ask::Apply`]. `why` is escaped as in JSON; what is empty is left out.
+///
+/// # Errors
+/// `out` fails.
+pub fn encode_taken(out: &mut dyn Write, activity: Text<'_>, is_taken: bool, why: &str) -> fmt::Result {
+    out.write_char('{')?;
+    if !activity.is_empty() {
+        write!(out, "\"id\":\"{}\",", activity.as_json())?;
+    }
+    write!(out, "\"taken\":{is_taken}")?;
+    if !why.is_empty() {
+        write!(out, ",\"reason\":\"{why}\"")?;
+    }
+    out.write_char('}')
+}
+
 /// Writes why there is no answer.
 ///
 /// # Errors

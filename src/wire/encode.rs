@@ -9,6 +9,9 @@ use crate::model::{ActionStatus, Command, Status};
 /// What ends an envelope, and a feedback.
 pub const TAIL: &str = "}";
 
+/// What ends the message of a feedback, after its actions.
+pub const FEEDBACK_TAIL: &str = "}}";
+
 /// The payload of a request for the current state.
 pub const NULL: &str = "null";
 

@@ -23,9 +23,6 @@ const LARGE_STRUCTS: &[(&str, &str)] = &[
     // Grouped as the configuration file is.
     ("src/config/mod.rs", "Config"),
     ("src/config/mod.rs", "Connection"),
-    // To be divided.
-    ("src/console/view.rs", "View"),
-    ("src/manager/mod.rs", "Manager"),
 ];
 
 /// Where the sources are, from the root of the repository.

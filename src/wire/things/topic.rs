@@ -66,6 +66,20 @@ impl<'t> RequestTopic<'t> {
         ]
     }
 
+    /// Whether requests to a thing come by this filter or topic.
+    pub fn is_of_request(filter: &str) -> bool {
+        filter.starts_with("command//") || filter.starts_with("c//")
+    }
+
+    /// The filter by which a request to any thing came, if the topic is that of one.
+    pub fn filter_of(topic: &str) -> Option<std::string::String> {
+        let mut levels = topic.splitn(5, '/');
+        let [root, blank, device, kind] = [levels.next()?, levels.next()?, levels.next()?, levels.next()?];
+        levels.next()?;
+        let is_one = blank.is_empty() && matches!((root, kind), ("command", "req") | ("c", "q"));
+        is_one.then(|| format!("{root}//{device}/{kind}/#"))
+    }
+
     /// Takes a topic apart. None if it has another form, names another device, or
     /// is past `TOPIC_IN_MAX`; and if its identifier has what the topic of an
     /// answer must not: a wildcard [MQTT-3.3.2-2] or a control character, for which
@@ -98,5 +112,24 @@ impl<'t> RequestTopic<'t> {
         // Fits: `parse` saw to it.
         let _ = write!(topic, "{first}//{}/{verb}/{}/{status}", self.device, self.id);
         topic
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_told_by_their_topics() {
+        for (topic, filter) in [
+            ("command///req/id/apply", Some("command///req/#")),
+            ("c//d:1/q//apply", Some("c//d:1/q/#")),
+            ("command//d/q/id/apply", None),
+            ("command///req", None),
+            ("deviceupdate/desiredstate", None),
+        ] {
+            assert_eq!(RequestTopic::filter_of(topic).as_deref(), filter, "{topic}");
+            assert!(filter.map_or(true, RequestTopic::is_of_request));
+        }
     }
 }

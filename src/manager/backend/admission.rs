@@ -1,0 +1,222 @@
+//! Admission of desired states, from the backend or the console: which are handed to the
+//! engine, and the answers to the others.
+//!
+//! In: messages with a desired state, the campaign, and the state of the store. Out: a
+//! desired state for the engine; or a refusal to the backend, and its reason for the
+//! console.
+//!
+//! Invariants: a desired state whose activity runs or has ended gets no second answer. One
+//! that is refused gets one answer, however often the broker delivers it.
+//!
+//! Deliberately absent: the engine's own reasons to reject; only their answers are here.
+
+use core::fmt::{self, Write};
+
+use super::Backend;
+use crate::engine::{Campaign, Rejected};
+use crate::manager::activity::runs;
+use crate::manager::message::{self, escape};
+use crate::manager::outside::Outside;
+use crate::manager::wanted::{key_of, Wanted};
+use crate::model::text::{Escaped, Text};
+use crate::model::time::Now;
+use crate::model::{ActivityKey, Status};
+use crate::mqtt::Class;
+use crate::store::Store;
+use crate::wire::{activity_of, desired_state, Envelope, Malformed};
+
+/// Why a desired state is not applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::manager) enum Refusal {
+    /// Its activity is running.
+    SameActivity,
+    /// It has been applied before.
+    Applied,
+    /// Another activity is running.
+    Busy,
+    /// A reboot is pending.
+    RebootPending,
+    /// The end of the activity before cannot be saved.
+    Unsaved,
+}
+
+impl From<Rejected> for Refusal {
+    fn from(rejected: Rejected) -> Refusal {
+        match rejected {
+            Rejected::Busy => Refusal::Busy,
+            Rejected::RebootPending => Refusal::RebootPending,
+            _ => Refusal::SameActivity,
+        }
+    }
+}
+
+/// The reason of a refusal for people, escaped as in JSON.
+pub(in crate::manager) type Why = String;
+
+impl Backend {
+    /// Decodes the message of a desired state; none if it is the redelivery of a refused one.
+    ///
+    /// # Errors
+    /// It cannot be applied. The backend has got its answer, if there is one.
+    pub(in crate::manager) fn read_desired_state<'a>(
+        &mut self,
+        now: Now,
+        outside: &mut Outside,
+        campaign: Option<&Campaign>,
+        bytes: &'a [u8],
+        dup: bool,
+    ) -> Result<Option<Box<Wanted<'a>>>, Why> {
+        if self.refusals.has(bytes, dup) {
+            log::info!("a desired state that comes once more is ignored, it was refused");
+            return Ok(None);
+        }
+        if !outside.has_activity_room() {
+            return Err(self.refuse_for_room(now, outside, campaign, bytes));
+        }
+        let decoded = Envelope::decode(bytes).and_then(|envelope| {
+            let state = desired_state::decode(&envelope)?;
+            Ok((envelope, state))
+        });
+        match decoded {
+            Ok((envelope, _)) if envelope.activity.is_empty() => {
+                log::error!("a desired state without an activity id is refused");
+                Err("it has no activity id".to_owned())
+            }
+            Ok((envelope, state)) => Ok(Wanted::of(bytes, &envelope, state, &outside.names)),
+            Err(malformed) => Err(self.refuse_malformed(now, outside, campaign, bytes, &malformed)),
+        }
+    }
+
+    fn refuse_malformed(
+        &mut self,
+        now: Now,
+        outside: &mut Outside,
+        campaign: Option<&Campaign>,
+        bytes: &[u8],
+        malformed: &Malformed,
+    ) -> Why {
+        let shown = malformed.within(bytes);
+        match activity_of(bytes) {
+            Some(activity) if runs(campaign, activity) => note_repeated(activity),
+            Some(activity) => {
+                self.refusals.note(bytes);
+                self.refuse(now, outside, activity, &|out: &mut dyn Write| escape(out, &shown))
+            }
+            None => {
+                log::error!("a desired state is refused: {shown}");
+                written(&|out| escape(out, &shown))
+            }
+        }
+    }
+
+    /// Refuses a desired state because the broker acknowledges nothing, so that there is no
+    /// room for the messages of an activity.
+    fn refuse_for_room(&mut self, now: Now, outside: &mut Outside, campaign: Option<&Campaign>, bytes: &[u8]) -> Why {
+        let is_known = |envelope: &Envelope<'_>| is_known(&outside.store, campaign, envelope, bytes);
+        if let Some(envelope) = Envelope::decode(bytes).ok().filter(is_known) {
+            return note_repeated(envelope.activity);
+        }
+        log::error!("a desired state is not taken: too many messages wait for the broker");
+        match activity_of(bytes).filter(|activity| !runs(campaign, *activity)) {
+            Some(activity) => {
+                self.refusals.note(bytes);
+                self.refuse(now, outside, activity, &|out| out.write_str("too many messages wait for the broker"))
+            }
+            None => Why::new(),
+        }
+    }
+
+    /// Answers a desired state that was decoded and is not applied. Returns the reason.
+    pub(in crate::manager) fn reject(
+        &mut self,
+        now: Now,
+        outside: &mut Outside,
+        campaign: Option<&Campaign>,
+        wanted: &Wanted<'_>,
+        refusal: Refusal,
+    ) -> Why {
+        let activity = wanted.key.activity;
+        let last = campaign.map(|campaign| campaign.identity.activity.as_str()).unwrap_or_default();
+        match refusal {
+            Refusal::SameActivity => note_repeated(activity),
+            Refusal::Applied => {
+                log::info!("{activity}: desired state ignored, it was applied already");
+                "it was applied already".to_owned()
+            }
+            Refusal::Busy => {
+                self.refusals.note(wanted.bytes);
+                self.refuse(now, outside, activity, &|out| write!(out, "Another update activity in progress - {last}"))
+            }
+            Refusal::RebootPending => {
+                self.refusals.note(wanted.bytes);
+                self.refuse(now, outside, activity, &|out| write!(out, "reboot pending after {last}"))
+            }
+            Refusal::Unsaved => {
+                let why = outside.store.obstacle().unwrap_or_default().to_owned();
+                // The next one is applied if the disk works again by then.
+                outside.store.hurry();
+                self.refusals.note(wanted.bytes);
+                let words = |out: &mut dyn Write| write!(out, "the end of {last} cannot be saved: {}", Escaped(&why));
+                self.refuse(now, outside, activity, &words)
+            }
+        }
+    }
+
+    /// Sends a refusal, counts and logs it. `words` writes the reason as the content of a
+    /// JSON string. Returns the reason.
+    pub(super) fn refuse(
+        &self,
+        now: Now,
+        outside: &mut Outside,
+        activity: Text<'_>,
+        words: &dyn Fn(&mut dyn Write) -> fmt::Result,
+    ) -> Why {
+        outside.count_refused(now);
+        log::warn!("{activity}: desired state refused: {}", message::logged(words));
+        self.send_feedback(now, outside, activity, Class::Keep, Status::IdentificationFailed, Some(words));
+        written(words)
+    }
+}
+
+/// Returns why a desired state is not handed to the engine; none if it is. With `force` the
+/// end of the activity before need not be saved.
+pub(in crate::manager) fn obstacle(
+    store: &Store,
+    campaign: Option<&Campaign>,
+    key: ActivityKey<'_>,
+    force: bool,
+) -> Option<Refusal> {
+    if runs(campaign, key.activity) {
+        return Some(Refusal::SameActivity);
+    }
+    // Even while another runs: it would have a second final status.
+    if store.journal.contains(key) {
+        return Some(Refusal::Applied);
+    }
+    let campaign = campaign?;
+    if store.has_held() && !campaign.is_running() {
+        // Its effects would mix with those of the last that still wait for a save.
+        let is_same = campaign.is_activity(key.activity);
+        return Some(if is_same { Refusal::SameActivity } else { Refusal::Busy });
+    }
+    let is_blocked = !force && !campaign.is_running() && store.obstacle().is_some();
+    is_blocked.then_some(Refusal::Unsaved)
+}
+
+/// Returns whether a desired state is a duplicate: its activity is running or has ended.
+pub(super) fn is_known(store: &Store, campaign: Option<&Campaign>, envelope: &Envelope<'_>, bytes: &[u8]) -> bool {
+    key_of(envelope, bytes).is_some_and(|key| runs(campaign, key.activity) || store.journal.contains(key))
+}
+
+/// Logs a duplicate of the running desired state. Returns the reason to ignore it.
+pub(super) fn note_repeated(activity: Text<'_>) -> Why {
+    log::info!("{activity}: desired state ignored, this activity runs already");
+    "this activity runs already".to_owned()
+}
+
+fn written(words: &dyn Fn(&mut dyn Write) -> fmt::Result) -> Why {
+    let mut why = Why::new();
+    // A string takes all that is written to it.
+    let _ = words(&mut why);
+    why
+}

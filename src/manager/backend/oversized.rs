@@ -1,0 +1,80 @@
+//! Oversized messages, which the session hands out in parts and nobody holds. A desired
+//! state or a request among them is refused.
+//!
+//! In: the parts, then the length of the whole. Out: a refusal.
+//!
+//! Invariant: of such a message only its activity and a checksum are kept.
+//!
+//! Deliberately absent: the limits; the session applies them.
+
+use core::fmt::Write;
+
+use super::admission::note_repeated;
+use super::{Backend, Origin};
+use crate::engine::Campaign;
+use crate::limits::PAYLOAD_IN_MAX;
+use crate::manager::activity::runs;
+use crate::manager::outside::Outside;
+use crate::model::time::Now;
+use crate::model::Digest;
+use crate::wire::topic::Incoming;
+use crate::wire::ActivityIdFinder;
+
+/// What is known of the message that is being received in parts.
+#[derive(Default)]
+pub(super) struct Skimmed {
+    finder: ActivityIdFinder,
+    /// Identifies the message if it is redelivered.
+    sum: Digest,
+}
+
+impl Backend {
+    /// Takes the next part of an oversized message.
+    pub(in crate::manager) fn skim(&mut self, part: &[u8]) {
+        self.skimmed.finder.push(part);
+        self.skimmed.sum.update(part);
+    }
+
+    /// Forgets the parts so far: the rest never comes, or the message is to be ignored.
+    pub(in crate::manager) fn forget_skimmed(&mut self) {
+        self.skimmed = Skimmed::default();
+    }
+
+    /// Refuses the message of `len` bytes whose last part was taken.
+    pub(in crate::manager) fn refuse_skimmed(
+        &mut self,
+        now: Now,
+        outside: &mut Outside,
+        campaign: Option<&Campaign>,
+        topic: &str,
+        len: usize,
+        dup: bool,
+    ) {
+        outside.count_oversized();
+        let Skimmed { finder, sum } = core::mem::take(&mut self.skimmed);
+        let sum = sum.finish();
+        if self.refusals.has_sum(sum, dup) {
+            return log::info!("{topic}: a message of {len} bytes comes once more and is ignored, it was refused");
+        }
+        let what = match self.classify(&outside.names.topics, topic) {
+            Some(Origin::Thing(request)) => {
+                self.refusals.note_sum(sum);
+                return self.refuse_large_request(now, outside, &request, len);
+            }
+            Some(Origin::Plain(incoming)) => Some(incoming),
+            Some(Origin::Edge) | None => None,
+        };
+        match finder.activity().filter(|activity| !activity.is_empty() && what == Some(Incoming::DesiredState)) {
+            Some(activity) if runs(campaign, activity) => {
+                note_repeated(activity);
+            }
+            Some(activity) => {
+                self.refusals.note_sum(sum);
+                self.refuse(now, outside, activity, &|out: &mut dyn Write| {
+                    write!(out, "the desired state has {len} bytes, at most {PAYLOAD_IN_MAX} are taken")
+                });
+            }
+            _ => log::warn!("{topic}: a message of {len} bytes is skipped, at most {PAYLOAD_IN_MAX} are taken"),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Requests to the digital twin (docs/twin-api.md) and their answers.
+//!
+//! In: requests. Out: answers to the backend, and a [`Wish`] for the other parts.
+//!
+//! Invariants: the answer goes out before anything that follows from the request. Answers
+//! leave room for the messages of an activity.
+//!
+//! Deliberately absent: carrying out what is asked for.
+
+use core::fmt::{self, Write};
+
+use super::admission::is_known;
+use super::{Backend, Wish};
+use crate::engine::{Campaign, Event};
+use crate::limits::PAYLOAD_IN_MAX;
+use crate::manager::activity::runs;
+use crate::manager::message::escape;
+use crate::manager::outside::{message_to, Outside};
+use crate::manager::wanted::Wanted;
+use crate::model::time::Now;
+use crate::mqtt::{Class, Publish};
+use crate::wire::consent::ConsentReply;
+use crate::wire::things::encode::{answer, Answer};
+use crate::wire::things::{Operation, Reply, Request, RequestTopic};
+use crate::wire::Malformed;
+
+/// A request that has to be answered.
+struct Open<'r, 'a> {
+    topic: &'r RequestTopic<'r>,
+    reply: Reply<'a>,
+    /// The whole message.
+    bytes: &'a [u8],
+}
+
+impl Backend {
+    /// Handles a request: answers it, and returns what it asks of the other parts. `question`
+    /// is the UUID of the question that the owner was asked.
+    pub(in crate::manager) fn handle_request<'a>(
+        &mut self,
+        now: Now,
+        outside: &mut Outside,
+        campaign: Option<&Campaign>,
+        question: Option<&str>,
+        topic: &RequestTopic<'_>,
+        publish: &'a Publish,
+    ) -> Wish<'a> {
+        let Some(identity) = self.identity() else { return Wish::Nothing };
+        let bytes: &[u8] = &publish.payload;
+        if self.refusals.has(bytes, publish.dup) {
+            log::info!("request {}: comes once more and is ignored, its desired state was refused", topic.id);
+            return Wish::Nothing;
+        }
+        let (reply, request) = match Request::decode(bytes, topic, identity) {
+            Ok(decoded) => decoded,
+            Err(foreign) => {
+                log::debug!("request {}: ignored, {}", topic.id, foreign.0);
+                return Wish::Nothing;
+            }
+        };
+        let open = Open { topic, reply, bytes };
+        let result = request.and_then(|request| match reply.operation {
+            Operation::Apply => self.handle_apply(now, outside, campaign, &open, &request),
+            Operation::Refresh => {
+                let envelope = request.refresh()?;
+                self.answer(now, outside, &open, Answer::Taken);
+                Ok(Wish::Get(envelope.activity))
+            }
+            Operation::Consent => self.handle_consent(now, outside, campaign, question, &open, &request),
+        });
+        result.unwrap_or_else(|malformed| {
+            self.refuse_request(now, outside, &open, &malformed.within(bytes));
+            Wish::Nothing
+        })
+    }
+
+    /// Handles a request to apply a desired state.
+    fn handle_apply<'a>(
+        &mut self,
+        now: Now,
+        outside: &mut Outside,
+        campaign: Option<&Campaign>,
+        open: &Open<'_, 'a>,
+        request: &Request<'a>,
+    ) -> Result<Wish<'a>, Malformed> {
+        let (envelope, state) = request.apply()?;
+        if !outside.has_activity_room() && !is_known(&outside.store, campaign, &envelope, open.bytes) {
+            self.refusals.note(open.bytes);
+            self.refuse_request(now, outside, open, &"too many messages wait for the broker");
+            return Ok(Wish::Nothing);
+        }
+        self.answer(now, outside, open, Answer::Taken);
+        Ok(Wanted::of(open.bytes, &envelope, state, &outside.names).map_or(Wish::Nothing, Wish::Apply))
+    }
+
+    /// Handles the owner's answer. Its correlation id has to be that of the question.
+    fn handle_consent<'a>(
+        &self,
+        now: Now,
+        outside: &mut Outside,
+        campaign: Option<&Campaign>,
+        question: Option<&str>,
+        open: &Open<'_, 'a>,
+        request: &Request<'a>,
+    ) -> Result<Wish<'a>, Malformed> {
+        let mut refuse = |why: &dyn fmt::Display| {
+            self.refuse_request(now, outside, open, why);
+            Ok(Wish::Nothing)
+        };
+        let Some(asked) = question else { return refuse(&"owner consent handler not available") };
+        if !open.reply.correlation_id.is_some_and(|id| id.eq_str(asked)) {
+            return refuse(&"correlation id mismatch");
+        }
+        let (envelope, said) = request.consent()?;
+        let approved = match said {
+            ConsentReply::Approved => true,
+            ConsentReply::Denied => false,
+            ConsentReply::Unknown => {
+                return refuse(&"value.ownerConsentFeedback.status is neither APPROVED nor DENIED");
+            }
+        };
+        if !runs(campaign, envelope.activity) {
+            return refuse(&"no such activity waits for the owner's consent");
+        }
+        self.answer(now, outside, open, Answer::Taken);
+        Ok(Wish::Tell(Event::ConsentReply(envelope.activity, approved)))
+    }
+
+    /// Refuses an oversized request, of which only the topic is known.
+    pub(super) fn refuse_large_request(&self, now: Now, outside: &mut Outside, topic: &RequestTopic<'_>, len: usize) {
+        if let Some(operation) = topic.operation {
+            let why = format_args!("the message has {len} bytes, at most {PAYLOAD_IN_MAX} are taken").to_string();
+            self.refuse_request(now, outside, &Open { topic, reply: Reply::unread(operation), bytes: &[] }, &why);
+        }
+    }
+
+    /// Counts and logs a request that is refused, and answers why.
+    fn refuse_request(&self, now: Now, outside: &mut Outside, open: &Open<'_, '_>, why: &dyn fmt::Display) {
+        outside.count_malformed(now);
+        log::warn!("request {}: {} refused: {why}", open.topic.id, open.reply.operation.name());
+        self.answer(now, outside, open, Answer::Refused(&|out: &mut dyn Write| escape(out, why)));
+    }
+
+    /// Answers a request, if it wants an answer and there is room for it.
+    fn answer(&self, now: Now, outside: &mut Outside, open: &Open<'_, '_>, with: Answer<'_>) {
+        let Some(identity) = self.identity().filter(|_| open.reply.required) else { return };
+        if !outside.has_answer_room() {
+            // A broker that acknowledges nothing may deliver a request again and again. The
+            // answers must not displace the messages of an activity.
+            return log::warn!("request {}: not answered, too many messages wait for the broker", open.topic.id);
+        }
+        let topic = open.topic.answer(with.status());
+        let body = |out: &mut dyn Write| answer(out, identity, &open.reply, with);
+        outside.send(now, message_to(&topic, Class::Keep, &body));
+    }
+}

@@ -1,0 +1,360 @@
+//! Passes on what comes in: events of the session, messages, and requests of the console
+//! go to the part that understands them, and the engine's events that they are go to the
+//! engine.
+//!
+//! In: the session's events, and lines from the console. Out: calls of the parts, events
+//! for the engine, acknowledgements, answers to the console.
+//!
+//! Invariants: a message is acknowledged unless the process is ending; a persistent session
+//! delivers it again then. A malformed message is counted and logged once, here, unless its
+//! sender gets an answer.
+//!
+//! Deliberately absent: the meaning of any message.
+
+use super::agents;
+use super::backend::admission::{self, Refusal, Why};
+use super::backend::{Origin, Wish};
+use super::console::control::Control;
+use super::console::show::Sight;
+use super::console::{self, Bars, Step};
+use super::inventory::Sent;
+use super::owner;
+use super::subscriptions::WantedFilters;
+use super::wanted::Wanted;
+use super::Manager;
+use crate::console::view::Host;
+use crate::engine::{Event, Link};
+use crate::model::text::Text;
+use crate::model::time::Now;
+use crate::model::DomainIx;
+use crate::mqtt::{Event as SessionEvent, Publish};
+use crate::store::journal::Kind;
+use crate::wire::topic::Incoming;
+use crate::wire::{Envelope, Malformed};
+
+impl Manager {
+    /// Returns the next event of the session; none while a document is being sent, since
+    /// the source of the document must not change meanwhile.
+    pub(super) fn next_event(&mut self, now: Now) -> Option<SessionEvent> {
+        let session = &mut self.outside.session;
+        if session.is_mid_document() {
+            return None;
+        }
+        session.poll_event(now.tick)
+    }
+
+    /// Handles one event of the session.
+    pub(super) fn handle_event(&mut self, now: Now, event: SessionEvent) {
+        match event {
+            SessionEvent::Connected { session_present } => self.handle_connected(now, session_present),
+            SessionEvent::Lost(_) => {
+                self.agents.handle_lost(&self.outside);
+                self.outside.store.journal.note(now, Kind::Lost, None);
+                self.backend.forget_skimmed();
+                self.outside.store.drop_acknowledgements();
+                let _ = self.decide(now, Event::Link(Link::Down));
+            }
+            SessionEvent::Subscribed { packet } => {
+                self.handle_agents_subscribed(now, packet);
+                let (form, campaign) = (self.backend.form(), self.activity.campaign());
+                self.owner.handle_subscribed(now, &mut self.outside, form, campaign, packet);
+            }
+            SessionEvent::SubscribeRefused { filters, packet } => {
+                self.handle_agents_subscribed(now, packet);
+                let names = self.filters().filters;
+                let refused = filters.iter().filter_map(|place| names.get(usize::from(*place)));
+                refused.for_each(|name| log::error!("the broker refuses the subscription to {name}"));
+            }
+            SessionEvent::Unsubscribed { packet } => {
+                if self.subscriptions.handle_unsubscribed(packet) {
+                    self.take_back_subscriptions(now);
+                }
+                self.ending.handle_unsubscribed();
+            }
+            SessionEvent::Publish(publish) => {
+                self.outside.count_message();
+                if !self.ending.has_begun() {
+                    self.handle_publish(now, &publish);
+                    self.outside.acknowledge(publish.ack);
+                }
+            }
+            SessionEvent::Oversized { topic, len, part, last, dup, ack } => {
+                self.backend.skim(&part);
+                if last && self.ending.has_begun() {
+                    self.backend.forget_skimmed();
+                } else if last {
+                    let campaign = self.activity.campaign();
+                    self.backend.refuse_skimmed(now, &mut self.outside, campaign, &topic, len, dup);
+                    self.outside.acknowledge(ack);
+                }
+            }
+        }
+    }
+
+    fn handle_connected(&mut self, now: Now, session_present: bool) {
+        self.outside.store.journal.note(now, Kind::Connected, None);
+        log::info!("connected{}", if session_present { ", the broker kept the session" } else { "" });
+        let wanted = self.filters();
+        let packet = self.subscriptions.renew(now, &mut self.outside.session, &wanted, session_present);
+        self.agents.await_subscription(packet);
+        self.take_back_subscriptions(now);
+        self.presence.publish(now, &mut self.outside, true);
+        let event = self.agents.handle_connected(&self.outside, session_present);
+        let _ = self.decide(now, event);
+        if self.backend.is_twin() {
+            self.backend.ask_edge(now, &mut self.outside);
+            self.set_up_thing(now);
+        } else {
+            let effects = self.inventory.handle_link_up(now, self.activity.busy());
+            self.carry_out_inventory(now, &effects);
+            self.ask_owner(now);
+        }
+    }
+
+    /// Catches up with the backend as soon as the twin knows which thing it is.
+    fn set_up_thing(&mut self, now: Now) {
+        if !self.backend.set_up_feature(now, &mut self.outside) {
+            return;
+        }
+        let effects = self.inventory.handle_link_up(now, self.activity.busy());
+        self.carry_out_inventory(now, &effects);
+        self.backend.tell_what_waited(now, &mut self.outside, self.activity.campaign());
+        self.ask_owner(now);
+    }
+
+    fn handle_agents_subscribed(&mut self, now: Now, packet: u16) {
+        if let Some(event) = self.agents.handle_subscribed(packet) {
+            let _ = self.decide(now, event);
+        }
+    }
+
+    fn handle_publish(&mut self, now: Now, publish: &Publish) {
+        let Publish { topic, payload, retain, dup, .. } = publish;
+        let result = match self.backend.classify(&self.outside.names.topics, topic) {
+            Some(Origin::Edge) => {
+                self.handle_edge(now, topic, payload);
+                Ok(())
+            }
+            Some(Origin::Thing(request)) => {
+                let (campaign, question) = (self.activity.campaign(), self.owner.question_id());
+                let outside = &mut self.outside;
+                let wish = self.backend.handle_request(now, outside, campaign, question, &request, publish);
+                self.grant(now, wish);
+                Ok(())
+            }
+            Some(Origin::Plain(Incoming::DesiredState)) => {
+                // The backend has its answer.
+                let _ = self.take_desired_state(now, payload, *dup, false);
+                Ok(())
+            }
+            Some(Origin::Plain(Incoming::DesiredStateCommand)) => {
+                log::info!("{topic}: ignored, it is not for the top-level manager");
+                Ok(())
+            }
+            Some(Origin::Plain(Incoming::CurrentStateGet)) => {
+                Envelope::decode(payload).map(|envelope| self.grant(now, Wish::Get(envelope.activity)))
+            }
+            Some(Origin::Plain(Incoming::AgentFeedback(domain))) => {
+                self.handle_feedback(now, domain, topic, payload, *dup)
+            }
+            Some(Origin::Plain(Incoming::AgentInventory(domain))) => {
+                self.handle_inventory(now, domain, payload, *retain)
+            }
+            Some(Origin::Plain(Incoming::OwnerConsentFeedback)) if *retain => {
+                log::warn!("{topic}: ignored, an owner's answer that the broker kept answers no question of ours");
+                Ok(())
+            }
+            Some(Origin::Plain(Incoming::OwnerConsentFeedback)) => self.handle_consent_reply(now, payload),
+            None => {
+                self.handle_stray(now, topic);
+                Ok(())
+            }
+        };
+        if let Err(malformed) = result {
+            self.outside.ignore_malformed(now, topic, payload, &malformed);
+        }
+    }
+
+    /// Does what the backend has asked for.
+    fn grant(&mut self, now: Now, wish: Wish<'_>) {
+        match wish {
+            Wish::Nothing => {}
+            Wish::Apply(wanted) => {
+                // The backend has its answer.
+                let _ = self.apply(now, &wanted, false);
+            }
+            Wish::Get(activity) => {
+                let effects = self.inventory.handle_get(now, activity, self.activity.busy());
+                self.carry_out_inventory(now, &effects);
+            }
+            Wish::Tell(event) => {
+                let _ = self.decide(now, event);
+            }
+        }
+    }
+
+    /// Takes a desired state of the backend or the console; with `force` even if the end of
+    /// the activity before cannot be saved.
+    fn take_desired_state(&mut self, now: Now, payload: &[u8], dup: bool, force: bool) -> Result<(), Why> {
+        let campaign = self.activity.campaign();
+        match self.backend.read_desired_state(now, &mut self.outside, campaign, payload, dup)? {
+            Some(wanted) => self.apply(now, &wanted, force),
+            None => Ok(()),
+        }
+    }
+
+    /// Begins a desired state, or answers why it is not applied.
+    fn apply(&mut self, now: Now, wanted: &Wanted<'_>, force: bool) -> Result<(), Why> {
+        let store = &self.outside.store;
+        let begun = match admission::obstacle(store, self.activity.campaign(), wanted.key, force) {
+            Some(refusal) => Err(refusal),
+            None => self.activity.begin(now, wanted, store.next_run()).map_err(Refusal::from),
+        };
+        if let Err(refusal) = begun {
+            let campaign = self.activity.campaign();
+            return Err(self.backend.reject(now, &mut self.outside, campaign, wanted, refusal));
+        }
+        self.outside.store.accept();
+        self.agents.begin(&mut self.outside, wanted);
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Takes the identity that the edge announces.
+    fn handle_edge(&mut self, now: Now, topic: &str, bytes: &[u8]) {
+        let Some(filters) = self.backend.handle_edge(topic, bytes) else { return };
+        self.subscriptions.handle_identity(now, &mut self.outside.session, &filters);
+        // Requests to the thing that we were before.
+        self.take_back_subscriptions(now);
+        self.set_up_thing(now);
+    }
+
+    /// Handles a feedback. Its actions are on the stack, hence a function that is never
+    /// inlined.
+    #[inline(never)]
+    fn handle_feedback(
+        &mut self,
+        now: Now,
+        domain: DomainIx,
+        topic: &str,
+        bytes: &[u8],
+        dup: bool,
+    ) -> Result<(), Malformed> {
+        if bytes.is_empty() {
+            // The self-update agent sends that after a success (docs/agents.md, "The self-update agent").
+            log::debug!("{topic}: empty message ignored");
+            return Ok(());
+        }
+        let mut actions = heapless::Vec::new();
+        let feedback = agents::decode(bytes, dup, &mut actions)?;
+        self.agents.hear(&self.outside.names, self.activity.campaign(), domain, &feedback);
+        if let Err(rejected) = self.decide(now, Event::Feedback(domain, feedback)) {
+            agents::log_rejected(&self.outside.names, domain, &feedback, rejected);
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn handle_inventory(&mut self, now: Now, domain: DomainIx, bytes: &[u8], retain: bool) -> Result<(), Malformed> {
+        let sent = Sent::decode(&self.outside.names, domain, bytes)?;
+        if !retain && self.inventory.is_unasked(&sent) && !self.activity.runs(sent.activity) {
+            if self.activity.busy().contains(domain) {
+                self.outside.store.journal.note(now, Kind::Hello, Some(domain));
+            }
+            let _ = self.decide(now, Event::Hello(domain));
+        }
+        let effects = self.inventory.handle_inventory(now, &self.outside.names, &sent);
+        self.carry_out_inventory(now, &effects);
+        Ok(())
+    }
+
+    fn handle_consent_reply(&mut self, now: Now, bytes: &[u8]) -> Result<(), Malformed> {
+        if let Some(event) = self.owner.read_reply(bytes)? {
+            if let Err(rejected) = self.decide(now, event) {
+                owner::log_rejected(&event, rejected);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back the subscription by which an unwanted message came.
+    fn handle_stray(&mut self, now: Now, topic: &str) {
+        log::warn!("a message to {topic} is none of ours");
+        if !self.subscriptions.is_taking_back() {
+            let wanted = self.wanted_filters();
+            self.subscriptions.handle_stray(now, &mut self.outside.session, topic, &wanted);
+        }
+    }
+
+    /// Asks the owner the open question, if there is one.
+    pub(super) fn ask_owner(&mut self, now: Now) {
+        let Manager { outside, activity, backend, owner, subscriptions, .. } = self;
+        owner.ask_again(now, outside, subscriptions, backend.form(), activity.campaign());
+    }
+
+    /// Reports the current state under the campaign's activity.
+    pub(super) fn report_inventory(&mut self, now: Now) {
+        let Some(campaign) = self.activity.campaign() else { return };
+        let activity = Text::from_checked(&campaign.identity.activity);
+        let effects = self.inventory.handle_get(now, activity, self.activity.busy());
+        self.carry_out_inventory(now, &effects);
+    }
+
+    /// Returns the permanent filters.
+    fn filters(&self) -> WantedFilters {
+        let filters = self.backend.filters(&self.outside.names);
+        WantedFilters { filters, is_thing_unknown: self.backend.is_thing_unknown() }
+    }
+
+    /// Returns the filters that the broker should have now.
+    fn wanted_filters(&self) -> WantedFilters {
+        let mut wanted = self.filters();
+        wanted.filters.extend(self.owner.filter().map(str::to_owned));
+        wanted
+    }
+
+    /// Takes back subscriptions that are not wanted any more.
+    fn take_back_subscriptions(&mut self, now: Now) {
+        if !self.ending.has_begun() {
+            let wanted = self.wanted_filters();
+            self.subscriptions.take_back(now, &mut self.outside.session, &wanted);
+        }
+    }
+
+    /// Takes the next step of the shutdown if it is due.
+    pub(super) fn advance_ending(&mut self, now: Now) {
+        if self.ending.advance(now.tick, &mut self.outside) {
+            let filters = self.filters().filters;
+            let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+            self.outside.session.unsubscribe(now.tick, &filters);
+        }
+    }
+
+    /// Answers one request of the console, a line without its end, in `out`. Returns false
+    /// if there is no answer yet; the caller then repeats the same request later.
+    pub fn handle_console(&mut self, now: Now, host: &Host<'_>, line: &[u8], out: &mut String) -> bool {
+        let is_mid_document = self.outside.session.is_mid_document();
+        let bars = Bars { is_ending: self.ending.has_begun(), is_mid_document };
+        match self.console.begin(&self.outside, host, bars, line, out) {
+            Step::Later => return false,
+            Step::Answered => return true,
+            Step::Changed => {}
+            Step::Show(request) => {
+                let Manager { outside, activity, agents, inventory, presence, .. } = &*self;
+                let started = presence.started();
+                console::show(&Sight { now, host, started, outside, activity, agents, inventory }, &request, out);
+                return true;
+            }
+            Step::Apply(request) => {
+                let why = self.take_desired_state(now, line, false, request.force).err().unwrap_or_default();
+                console::answer_apply(&request, self.activity.campaign(), &why, out);
+            }
+            Step::Control(request) => {
+                let control = Control::of(&request, self.activity.campaign());
+                let result = self.decide(now, control.event());
+                console::answer_control(&control, result, out);
+            }
+        }
+        self.console.release(&self.outside.store, line, out)
+    }
+}

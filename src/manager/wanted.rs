@@ -1,0 +1,59 @@
+//! A decoded desired state, whether it comes from the backend, the console or the disk.
+//!
+//! In: a message, and what `wire` has decoded of it. Out: what the engine needs to know, and
+//! where the agents' parts stand.
+//!
+//! Invariant: all places are places in `bytes`.
+//!
+//! Deliberately absent: whether it is applied; `backend::admission` and the engine decide.
+
+use heapless::Vec;
+
+use super::outside::Names;
+use crate::engine::event::{DesiredState, Part};
+use crate::limits::DOMAINS_MAX;
+use crate::model::{checksum, ActivityKey, Run};
+use crate::wire::{desired_state, Envelope, Span};
+
+/// A desired state that somebody wants to be applied.
+pub(super) struct Wanted<'a> {
+    /// Identifies its content. The checksum covers the payload alone, since a redelivered
+    /// request may have other headers.
+    pub(super) key: ActivityKey<'a>,
+    /// The whole message, and where the desired state stands in it.
+    pub(super) bytes: &'a [u8],
+    pub(super) payload: Span,
+    /// Where its parts stand in the message.
+    pub(super) state: desired_state::DesiredState,
+    /// Its domains, in its order.
+    pub(super) parts: Vec<Part<'a>, DOMAINS_MAX>,
+}
+
+impl<'a> Wanted<'a> {
+    /// Takes the desired state of the message `bytes`; none without a payload. It is boxed,
+    /// since it takes several KiB.
+    pub(super) fn of(
+        bytes: &'a [u8],
+        envelope: &Envelope<'a>,
+        state: desired_state::DesiredState,
+        names: &Names,
+    ) -> Option<Box<Wanted<'a>>> {
+        let (payload, key) = (envelope.payload()?, key_of(envelope, bytes)?);
+        let ids = (0..state.domains()).filter_map(|place| state.domain_id(bytes, place));
+        // No more domains than places: `decode` sees to it.
+        let parts = ids.take(DOMAINS_MAX).map(|id| Part { id, domain: names.find(id) }).collect();
+        Some(Box::new(Wanted { key, bytes, payload, parts, state }))
+    }
+
+    /// Returns what the engine needs to know; `run` is the activity that it becomes.
+    pub(super) fn event(&self, run: Run) -> DesiredState<'_> {
+        DesiredState { key: self.key, run, parts: &self.parts }
+    }
+}
+
+/// Identifies the content of a desired state; none without a payload.
+pub(super) fn key_of<'a>(envelope: &Envelope<'a>, bytes: &[u8]) -> Option<ActivityKey<'a>> {
+    let span = envelope.payload()?;
+    let crc = checksum(&[bytes.get(span.start as usize..span.end())?]);
+    Some(ActivityKey { activity: envelope.activity, timestamp: envelope.timestamp, crc })
+}
