@@ -4,40 +4,21 @@
 //! # The way of a message
 //!
 //! ```text
-//! socket -> mqtt -> wire (decode) -> engine -> store -> wire (encode) -> mqtt -> socket
-//!   shell            manager: Event   or inventory      ^       manager: Effect        shell
-//!                                                      v
-//!                                                    shell -> disk
+//! socket -> mqtt -> wire -> manager -> engine -> store -> manager -> wire -> mqtt -> socket
+//!  shell                                          |                                  shell
+//!                                                 v
+//!                                               shell -> disk
 //! ```
 //!
 //! Bytes come in at [`shell`], which owns the socket, the files, the clocks and the
 //! signals. [`mqtt`] makes packets of them, [`wire`] messages, [`manager`] events. The
-//! [`engine`] decides about the activity, [`inventory`] about the current
-//! state. What they decide goes the same way back; [`store`] holds back what depends on a
-//! state that is not saved yet. Time is an argument all the way: only the shell reads a
-//! clock, and only the shell awaits.
+//! [`engine`] decides about the activity, [`inventory`] about the current state. What they
+//! decide goes the same way back; [`store`] holds back what depends on a state that is not
+//! saved yet. Time is an argument all the way: only the shell reads a clock, and only the
+//! shell awaits.
 //!
-//! At a start the way is shorter: `shell` reads the files, `store` decodes them, and the
-//! engine takes the activity up with [`engine::Event::Boot`].
-//!
-//! # Where to change what
-//!
-//! | change | place |
-//! | --- | --- |
-//! | a phase, command, status, reason or limit: its name, its code on disk, its meaning | [`model`], one table each |
-//! | the course of an activity | [`engine`]; its rules stand again in [`engine::check`] |
-//! | when inventories are asked for and reported | [`inventory`] |
-//! | how a message or a topic is spelled | [`wire`] |
-//! | delivery, reconnection, keep-alive | [`mqtt`] |
-//! | what is saved, when and in which format, retries, what waits for a save | [`store`] |
-//! | which event a message is, which message an effect is, log lines | [`manager`] |
-//! | what is said of a desired state before it is applied | [`validate`] |
-//! | what the console shows, and the process that asks for it | [`console`]; what has happened: [`store::journal`] |
-//! | sockets, files, signals, the process | [`shell`] |
-//! | how an agent in Rust is written | `agent`, with the feature of that name |
-//! | how a domain is served by an executable | `exec`, with the feature of that name |
-//! | a key, a flag, a default | [`config`] |
-//! | a capacity | [`limits`] |
+//! docs/architecture.md follows single messages through the files, and says where to change
+//! what.
 //!
 //! # Invariants
 //!

@@ -261,3 +261,26 @@ fn anchors_are_those_of_github() {
     let page = "# A page\n## When `x` is 1: what's next?\n```\n# no heading\n```\n## A page\n### RUNNING\n";
     assert_eq!(anchors(page), ["a-page", "when-x-is-1-whats-next", "a-page-1", "running"]);
 }
+
+/// The paths of files of this repository that a page names in backticks.
+fn named_paths(page: &str) -> impl Iterator<Item = &str> {
+    let is_path = |name: &&str| {
+        let is_ours = ["src/", "tests/", "examples/", "cross/", "docs/"].iter().any(|folder| name.starts_with(folder));
+        is_ours && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter))
+    };
+    page.split('`').skip(1).step_by(2).filter(is_path)
+}
+
+#[test]
+fn files_that_pages_name_exist() {
+    let mut seen = 0;
+    for (path, text) in all_files().iter().filter(|(path, _)| is_page(path) && !path.ends_with("CHANGELOG.md")) {
+        for name in named_paths(text) {
+            assert!(root().join(name).exists(), "{}: there is no {name}", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen}");
+    let page = "the file `src/nowhere.rs`, `a/b` and `src/*.rs`";
+    assert_eq!(named_paths(page).collect::<Vec<_>>(), ["src/nowhere.rs"]);
+}
