@@ -42,6 +42,16 @@ pub struct Finding {
     pub instead: String,
 }
 
+impl Finding {
+    /// Returns its kind, in one word.
+    fn kind(&self) -> &'static str {
+        match self.is_error {
+            true => "error",
+            false => "warning",
+        }
+    }
+}
+
 /// What became of a check.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
