@@ -151,9 +151,7 @@ pub fn encode_aggregate<'a>(
 fn encode_own(json: &mut Json<'_>, own: &OwnNode<'_>) -> fmt::Result {
     json.begin_object("")?;
     json.text(Key::Id.name(), own)?;
-    if !own.version.is_empty() {
-        json.text(Key::Version.name(), &own.version)?;
-    }
+    json.text_if_any(Key::Version.name(), own.version)?;
     json.text(Key::Name.name(), &"Update Manager")?;
     json.text(Key::Type.name(), &"APPLICATION")?;
     json.end_object()

@@ -72,6 +72,17 @@ impl<'w> Json<'w> {
         self.out.write_char('"')
     }
 
+    /// Writes plain text, likewise; empty: no member.
+    ///
+    /// # Errors
+    /// The output fails.
+    pub fn text_if_any(&mut self, name: &str, text: &str) -> fmt::Result {
+        match text.is_empty() {
+            true => Ok(()),
+            false => self.text(name, &text),
+        }
+    }
+
     /// Writes text that is escaped as in JSON already; empty: no member.
     ///
     /// # Errors
@@ -127,6 +138,8 @@ mod tests {
         json.number("n", 7).unwrap();
         json.number("none", None).unwrap();
         json.text("t", &"a\"\n").unwrap();
+        json.text_if_any("none", "").unwrap();
+        json.text_if_any("u", "\\").unwrap();
         json.escaped("e", "").unwrap();
         json.begin_array("list").unwrap();
         json.begin_object("").unwrap();
@@ -135,6 +148,6 @@ mod tests {
         json.end_array().unwrap();
         json.raw("b", &true).unwrap();
         json.end_object().unwrap();
-        assert_eq!(text, r#"{"n":7,"t":"a\"\n","list":[{},"x"],"b":true}"#);
+        assert_eq!(text, r#"{"n":7,"t":"a\"\n","u":"\\","list":[{},"x"],"b":true}"#);
     }
 }
