@@ -18,7 +18,7 @@ use std::fmt::{Display, Write};
 use crate::limits::{FINDINGS_MAX, PAYLOAD_IN_MAX};
 use crate::model::text::Text;
 use crate::wire::malformed::{Key, What};
-use crate::wire::node::Node;
+use crate::wire::node::{Kind, Node};
 use crate::wire::{desired_state, Envelope, Malformed};
 use spelling::Spelling;
 
@@ -207,9 +207,9 @@ impl<'a> Checker<'a> {
     fn string(&mut self, node: Node<'a>) -> Option<Text<'a>> {
         let text = node.string().ok();
         if text.is_none() {
-            match node.raw().starts_with(['{', '[']) {
-                true => self.error(&node, "is not a string", "write \"...\""),
-                false => self.error(&node, "is not a string", &format!("write \"{}\"", node.raw())),
+            match node.kind() {
+                Kind::Object | Kind::Array => self.error(&node, "is not a string", "write \"...\""),
+                _ => self.error(&node, "is not a string", &format!("write \"{}\"", node.raw())),
             }
         }
         text
