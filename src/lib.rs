@@ -26,7 +26,7 @@
 //!   and read no clock. All but `store` log nothing, and allocate only when they are made,
 //!   apart from what the MQTT codec needs for each packet that comes in.
 //! - A status, a command or a reason has one name and one code, in `model`. Nothing outside
-//!   `wire` knows how a topic is spelled.
+//!   `wire` knows how a topic or JSON is spelled.
 //! - Nothing outside `mqtt::codec` names the MQTT library.
 //! - Nothing grows past [`limits`].
 //! - No message leaves and none is acknowledged before the state that it depends on is

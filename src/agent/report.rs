@@ -5,7 +5,8 @@ use std::fmt;
 use crate::engine::event;
 use crate::model::text::{Escaped, Text};
 use crate::model::{ActionStatus, Status};
-use crate::wire::agent::{software_type_name, Object, SoftwareType};
+use crate::wire::agent::{encode_component, encode_parameters, software_type_name, SoftwareType};
+use crate::wire::json::Json;
 use crate::wire::malformed::Key;
 use crate::wire::{feedback, inventory as wire};
 
@@ -119,8 +120,7 @@ pub(crate) fn write_feedback(
     let mut escaped = Vec::with_capacity(actions.len());
     for action in actions {
         let mut component = String::new();
-        let id = format!("{domain}:{}", action.id);
-        Object::begin(&mut component).string(Key::Id, &id).text(Key::Version, &action.version).end();
+        encode_component(&mut component, domain, &action.id, &action.version)?;
         escaped.push((component, Escaped(&action.message).to_string()));
     }
     let views = actions.iter().zip(&escaped).map(|(action, (component, words))| event::Action {
@@ -139,26 +139,34 @@ pub(crate) fn write_feedback(
 /// Writes the inventory's payload.
 pub(super) fn write_inventory(out: &mut dyn fmt::Write, inventory: &Inventory) -> fmt::Result {
     let (mut hardware, mut software, mut associations) = (String::new(), String::new(), String::new());
+    let mut json = Json::new(&mut hardware);
     for node in &inventory.hardware {
-        Object::begin(&mut hardware)
-            .string(Key::Id, &node.id)
-            .text(Key::Version, &node.version)
-            .text(Key::Name, &node.name)
-            .flag(Key::Addressable, node.addressable)
-            .key_values(Key::Parameters, &node.parameters)
-            .end();
+        json.begin_object("")?;
+        json.text(Key::Id.name(), &node.id)?;
+        json.text_if_any(Key::Version.name(), &node.version)?;
+        json.text_if_any(Key::Name.name(), &node.name)?;
+        if node.addressable {
+            json.raw(Key::Addressable.name(), &true)?;
+        }
+        encode_parameters(&mut json, &node.parameters)?;
+        json.end_object()?;
     }
+    let mut json = Json::new(&mut software);
     for node in &inventory.software {
-        Object::begin(&mut software)
-            .string(Key::Id, &node.id)
-            .text(Key::Version, &node.version)
-            .text(Key::Name, &node.name)
-            .text(Key::Type, software_type_name(node.kind))
-            .key_values(Key::Parameters, &node.parameters)
-            .end();
+        json.begin_object("")?;
+        json.text(Key::Id.name(), &node.id)?;
+        json.text_if_any(Key::Version.name(), &node.version)?;
+        json.text_if_any(Key::Name.name(), &node.name)?;
+        json.text(Key::Type.name(), &software_type_name(node.kind))?;
+        encode_parameters(&mut json, &node.parameters)?;
+        json.end_object()?;
     }
+    let mut json = Json::new(&mut associations);
     for (source, target) in &inventory.associations {
-        Object::begin(&mut associations).string(Key::SourceId, source).string(Key::TargetId, target).end();
+        json.begin_object("")?;
+        json.text(Key::SourceId.name(), source)?;
+        json.text(Key::TargetId.name(), target)?;
+        json.end_object()?;
     }
     let (hardware, software, associations) = (&*hardware, &*software, &*associations);
     wire::encode(out, &wire::Inventory { hardware, software, associations, root: None })

@@ -5,6 +5,8 @@ use crate::model::text::Text;
 use crate::model::Command;
 use crate::wire::agent::{self as wire, Incoming, Topics};
 use crate::wire::node::KeyValue;
+#[cfg(feature = "exec")]
+use crate::wire::node::Node;
 use crate::wire::{ActivityIdFinder, Envelope, Malformed};
 
 /// Something that the agent is asked, or told.
@@ -129,9 +131,8 @@ fn desired(envelope: &Envelope<'_>, bytes: &[u8], domain: &str) -> Result<Desire
 /// The domain's part of a desired state in `json`; none if it is none.
 #[cfg(feature = "exec")]
 pub(crate) fn part(json: &str, domain: &str) -> Option<DesiredState> {
-    let message = format!("{{\"payload\":{json}}}");
-    let envelope = Envelope::decode(message.as_bytes()).ok()?;
-    desired(&envelope, message.as_bytes(), domain).ok()
+    let node = Node::document(json.as_bytes()).ok()?;
+    desired(&Envelope::around(node), json.as_bytes(), domain).ok()
 }
 
 fn component(component: wire::Component<'_>) -> Component {

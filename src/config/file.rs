@@ -9,7 +9,7 @@ use super::keys::{Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Slot, Source, Values, Warnings};
 use crate::limits::CONFIG_FILE_MAX;
 use crate::model::text::Text;
-use crate::wire::node::Node;
+use crate::wire::node::{self, Node};
 use crate::wire::Malformed;
 
 /// What is wrong with the file, and where.
@@ -110,7 +110,7 @@ impl Reading<'_> {
             self.warn(path, node, TWICE);
         }
         let members = members(path, node)?;
-        if node.raw() == "null" {
+        if node.kind() == node::Kind::Null {
             (values.agents, values.agents_source) = (None, Source::Default);
             return Ok(());
         }
@@ -197,13 +197,13 @@ fn fault(path: &str, node: Node<'_>, must_be: &str) -> Fault {
 /// # Errors
 /// It is, but not `wanted`.
 fn is_given(path: &str, node: Node<'_>, wanted: &str) -> Result<bool, Fault> {
-    let found = match node.raw().as_bytes().first() {
-        Some(b'n') => return Ok(false),
-        Some(b't' | b'f') => "a boolean",
-        Some(b'"') => "a string",
-        Some(b'{') => "an object",
-        Some(b'[') => "an array",
-        _ => "a number",
+    let found = match node.kind() {
+        node::Kind::Null => return Ok(false),
+        node::Kind::Boolean => "a boolean",
+        node::Kind::Number => "a number",
+        node::Kind::String => "a string",
+        node::Kind::Array => "an array",
+        node::Kind::Object => "an object",
     };
     match found == wanted {
         true => Ok(true),

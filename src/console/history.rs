@@ -2,9 +2,10 @@
 
 use core::fmt::{self, Write};
 
-use super::page::{Json, Page, Span, When};
+use super::page::{Page, Span, When};
 use crate::model::text::Text;
 use crate::store::journal::{Journal, Past};
+use crate::wire::json::Json;
 
 /// Writes them as text, the newest last, where the cursor is.
 ///
@@ -33,9 +34,9 @@ pub fn write(journal: &Journal, page: &mut Page<'_>) -> fmt::Result {
 /// # Errors
 /// The output fails.
 pub fn encode_whole(journal: &Journal, json: &mut Json<'_>) -> fmt::Result {
-    json.open("", '{')?;
+    json.begin_object("")?;
     encode(journal, json)?;
-    json.close('}')
+    json.end_object()
 }
 
 /// The same as a member.
@@ -43,9 +44,9 @@ pub fn encode_whole(journal: &Journal, json: &mut Json<'_>) -> fmt::Result {
 /// # Errors
 /// The output fails.
 pub fn encode(journal: &Journal, json: &mut Json<'_>) -> fmt::Result {
-    json.open("history", '[')?;
+    json.begin_array("history")?;
     journal.past().try_for_each(|past| encode_one(past, "", json))?;
-    json.close(']')
+    json.end_array()
 }
 
 /// Encodes one as the member `name`, or as an element if that is empty.
@@ -53,11 +54,11 @@ pub fn encode(journal: &Journal, json: &mut Json<'_>) -> fmt::Result {
 /// # Errors
 /// The output fails.
 pub fn encode_one(past: &Past, name: &str, json: &mut Json<'_>) -> fmt::Result {
-    json.open(name, '{')?;
+    json.begin_object(name)?;
     json.escaped("id", &past.activity)?;
     json.number("begun", past.begun)?;
     json.number("tookMs", past.took_ms)?;
     json.text("outcome", &past.outcome.name())?;
     json.escaped("reason", &past.reason)?;
-    json.close('}')
+    json.end_object()
 }

@@ -104,99 +104,6 @@ impl fmt::Display for When {
     }
 }
 
-/// Writes a JSON object or array, member by member.
-pub struct Json<'w> {
-    out: &'w mut dyn Write,
-    is_first: bool,
-}
-
-impl<'w> Json<'w> {
-    /// Nothing yet.
-    pub fn new(out: &'w mut dyn Write) -> Json<'w> {
-        Json { out, is_first: true }
-    }
-
-    /// Begins an object (`{`) or array (`[`); without a name it is an element.
-    ///
-    /// # Errors
-    /// The output fails, as with all functions here.
-    pub fn open(&mut self, name: &str, bracket: char) -> fmt::Result {
-        self.name(name)?;
-        self.is_first = true;
-        self.out.write_char(bracket)
-    }
-
-    /// Ends it.
-    ///
-    /// # Errors
-    /// The output fails.
-    pub fn close(&mut self, bracket: char) -> fmt::Result {
-        self.is_first = false;
-        self.out.write_char(bracket)
-    }
-
-    /// A number; none: no member.
-    ///
-    /// # Errors
-    /// The output fails.
-    pub fn number(&mut self, name: &str, number: impl Into<Option<u64>>) -> fmt::Result {
-        match number.into() {
-            Some(number) => self.raw(name, &number),
-            None => Ok(()),
-        }
-    }
-
-    /// Plain text, which is escaped here.
-    ///
-    /// # Errors
-    /// The output fails.
-    pub fn text(&mut self, name: &str, text: &dyn fmt::Display) -> fmt::Result {
-        self.name(name)?;
-        self.out.write_char('"')?;
-        write!(crate::model::text::Escaping(self.out), "{text}")?;
-        self.out.write_char('"')
-    }
-
-    /// Text that is escaped as in JSON already; empty: no member.
-    ///
-    /// # Errors
-    /// The output fails.
-    pub fn escaped(&mut self, name: &str, text: &str) -> fmt::Result {
-        match text.is_empty() {
-            true => Ok(()),
-            false => self.raw(name, &format_args!("\"{text}\"")),
-        }
-    }
-
-    /// JSON as it is.
-    ///
-    /// # Errors
-    /// The output fails.
-    pub fn raw(&mut self, name: &str, json: &dyn fmt::Display) -> fmt::Result {
-        self.name(name)?;
-        write!(self.out, "{json}")
-    }
-
-    /// What stands before a value; where that is written without this.
-    ///
-    /// # Errors
-    /// The output fails.
-    pub fn name(&mut self, name: &str) -> fmt::Result {
-        if !core::mem::take(&mut self.is_first) {
-            self.out.write_char(',')?;
-        }
-        match name.is_empty() {
-            true => Ok(()),
-            false => write!(self.out, "\"{name}\":"),
-        }
-    }
-
-    /// Where it writes to.
-    pub fn out(&mut self) -> &mut dyn Write {
-        self.out
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,24 +133,5 @@ mod tests {
             assert_eq!(Span(ms).to_string(), shown);
         }
         assert_eq!(When(1_700_000_000_123).to_string(), "2023-11-14 22:13:20");
-    }
-
-    #[test]
-    fn members_are_separated_and_escaped() {
-        let mut text = String::new();
-        let mut json = Json::new(&mut text);
-        json.open("", '{').unwrap();
-        json.number("n", 7).unwrap();
-        json.number("none", None).unwrap();
-        json.text("t", &"a\"\n").unwrap();
-        json.escaped("e", "").unwrap();
-        json.open("list", '[').unwrap();
-        json.open("", '{').unwrap();
-        json.close('}').unwrap();
-        json.escaped("", "x").unwrap();
-        json.close(']').unwrap();
-        json.raw("b", &true).unwrap();
-        json.close('}').unwrap();
-        assert_eq!(text, r#"{"n":7,"t":"a\"\n","list":[{},"x"],"b":true}"#);
     }
 }

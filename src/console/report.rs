@@ -2,11 +2,12 @@
 
 use core::fmt::{self, Write};
 
-use super::page::{Json, Page, When};
+use super::page::{Page, When};
 use super::view::View;
 use super::{history, status};
 use crate::model::DomainIx;
 use crate::store::journal::{Detail, Event};
+use crate::wire::json::Json;
 
 /// Writes it as text.
 ///
@@ -50,22 +51,21 @@ fn name<'a>(view: &View<'a>, domain: Option<DomainIx>) -> &'a str {
 /// # Errors
 /// The output fails.
 pub fn encode(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
-    json.open("", '{')?;
-    json.name("status")?;
-    status::encode(view, &mut Json::new(json.out()))?;
+    json.begin_object("")?;
+    status::encode(view, "status", json)?;
     history::encode(view.journal, json)?;
-    json.open("events", '[')?;
+    json.begin_array("events")?;
     for event in view.journal.events() {
-        json.open("", '{')?;
+        json.begin_object("")?;
         json.number("at", event.wall)?;
         json.text("event", &format_args!("{:?}", event.kind))?;
         json.escaped("domain", name(view, event.domain))?;
         json.escaped("detail", detail(event).unwrap_or(""))?;
-        json.close('}')?;
+        json.end_object()?;
     }
-    json.close(']')?;
-    json.open("configuration", '[')?;
+    json.end_array()?;
+    json.begin_array("configuration")?;
     (view.host.configuration)().lines().try_for_each(|line| json.text("", &line))?;
-    json.close(']')?;
-    json.close('}')
+    json.end_array()?;
+    json.end_object()
 }

@@ -2,12 +2,13 @@
 
 use core::fmt::{self, Write};
 
-use super::page::{Json, Page, Span, When};
+use super::page::{Page, Span, When};
 use super::view::{Progress, Said, View};
 use crate::engine::domain::{Domain, State};
 use crate::engine::obligation::InDoubt;
 use crate::model::text::Text;
 use crate::model::{DomainIx, Reboot};
+use crate::wire::json::Json;
 
 /// Column of what follows a line's name.
 const COLUMN: usize = 11;
@@ -149,11 +150,11 @@ fn encode_doubt(view: &View<'_>, doubt: InDoubt, json: &mut Json<'_>) -> fmt::Re
         InDoubt::Repaired { since } => ("startedOver", since, None),
         InDoubt::FailureKept { since } => ("failureKept", since, None),
     };
-    json.open("doubt", '{')?;
+    json.begin_object("doubt")?;
     json.text("state", &state)?;
     json.number("since", view.wall(since))?;
     json.number("startsOverAt", repair_at.map(|at| view.wall(at)))?;
-    json.close('}')
+    json.end_object()
 }
 
 /// A number of four digits and a unit at most.
@@ -168,16 +169,16 @@ impl fmt::Display for Short {
     }
 }
 
-/// Encodes it as JSON.
+/// Encodes it as JSON: as the member `name`, or as the whole if that is empty.
 ///
 /// # Errors
 /// The output fails.
-pub fn encode(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
-    json.open("", '{')?;
+pub fn encode(view: &View<'_>, name: &str, json: &mut Json<'_>) -> fmt::Result {
+    json.begin_object(name)?;
     json.text("version", &env!("CARGO_PKG_VERSION"))?;
     json.number("uptimeMs", view.now.tick.since(view.started))?;
     json.number("residentKiB", (view.host.resident_kib)())?;
-    json.open("connection", '{')?;
+    json.begin_object("connection")?;
     json.text("broker", view.host.broker)?;
     json.raw("connected", &view.session.connected)?;
     json.number("since", view.session.since.map(|since| view.wall(since)))?;
@@ -189,18 +190,18 @@ pub fn encode(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
         }
         json.number("retryAt", view.session.retry_at.map(|at| view.wall(at)))?;
     }
-    json.close('}')?;
+    json.end_object()?;
     encode_activity(view, json)?;
     encode_reboot(view, json)?;
     if let Some(last) = view.journal.past().next_back() {
         super::history::encode_one(last, "last", json)?;
     }
-    json.open("domains", '[')?;
+    json.begin_array("domains")?;
     for (place, name) in view.domains.names.iter().enumerate() {
         encode_domain(view, place, name, json)?;
     }
-    json.close(']')?;
-    json.open("counters", '{')?;
+    json.end_array()?;
+    json.begin_object("counters")?;
     for (name, count) in [
         ("messages", view.counters.messages),
         ("malformed", view.counters.malformed),
@@ -211,16 +212,16 @@ pub fn encode(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
     ] {
         json.number(name, u64::from(count))?;
     }
-    json.close('}')?;
-    json.open("limits", '{')?;
+    json.end_object()?;
+    json.begin_object("limits")?;
     for of in &view.uses {
-        json.open(of.name, '{')?;
+        json.begin_object(of.name)?;
         json.number("used", of.used as u64)?;
         json.number("max", of.max as u64)?;
-        json.close('}')?;
+        json.end_object()?;
     }
-    json.close('}')?;
-    json.close('}')
+    json.end_object()?;
+    json.end_object()
 }
 
 /// The running activity, if there is one.
@@ -229,14 +230,14 @@ pub fn encode(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
 /// The output fails.
 pub fn encode_activity(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
     let Some(campaign) = view.running() else { return Ok(()) };
-    json.open("activity", '{')?;
+    json.begin_object("activity")?;
     json.escaped("id", &campaign.identity.activity)?;
     json.text("phase", &campaign.phase.name())?;
     json.number("begun", view.journal.begun)?;
     json.number("since", view.wall(view.journal.phase_since))?;
     json.raw("saved", &!view.activity.is_unsaved)?;
     view.encode_waiting(json)?;
-    json.close('}')
+    json.end_object()
 }
 
 fn encode_reboot(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
@@ -247,14 +248,14 @@ fn encode_reboot(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
         Reboot::Triggered => "triggered",
         Reboot::Held => "held",
     };
-    json.open("reboot", '{')?;
+    json.begin_object("reboot")?;
     json.text("state", &state)?;
     json.number("until", view.activity.until.map(|until| view.wall(until)))?;
-    json.close('}')
+    json.end_object()
 }
 
 fn encode_domain(view: &View<'_>, place: usize, name: &str, json: &mut Json<'_>) -> fmt::Result {
-    json.open("", '{')?;
+    json.begin_object("")?;
     json.text("id", &name)?;
     json.raw("inventoryKnown", &(view.domains.is_known)(place))?;
     let part = view.running().and_then(|campaign| Some((campaign, campaign.domains.get(place)?.as_ref()?)));
@@ -274,7 +275,7 @@ fn encode_domain(view: &View<'_>, place: usize, name: &str, json: &mut Json<'_>)
     } else {
         json.text("state", &"idle")?;
     }
-    json.close('}')
+    json.end_object()
 }
 
 fn state_of(part: &Domain) -> (&'static str, &'static str) {

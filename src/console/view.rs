@@ -3,7 +3,7 @@
 
 use core::fmt::{self, Write};
 
-use super::page::{Json, Page, Span};
+use super::page::{Page, Span};
 use crate::engine::actions::KnownAction;
 use crate::engine::domain::{Domain, State};
 use crate::engine::obligation::InDoubt;
@@ -15,6 +15,7 @@ use crate::model::time::{Now, Tick};
 use crate::model::{Command, DomainIx, Reboot, Status};
 use crate::mqtt;
 use crate::store::journal::Journal;
+use crate::wire::json::Json;
 
 /// What the system around the manager knows.
 #[derive(Clone, Copy)]
@@ -184,11 +185,11 @@ impl<'a> View<'a> {
         };
         json.text("waitsFor", &kind)?;
         if let WaitingOn::Agents(domains) = self.activity.waiting_on {
-            json.open("agents", '[')?;
+            json.begin_array("agents")?;
             for domain in domains.iter() {
                 json.text("", &self.domain(domain))?;
             }
-            json.close(']')?;
+            json.end_array()?;
         }
         json.number("until", self.activity.until.map(|until| self.wall(until)))
     }

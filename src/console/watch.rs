@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 
 use super::history;
-use super::page::{Json, Page, Span};
+use super::page::{Page, Span};
 use super::status::encode_activity;
 use super::view::{is_over, Activity, View};
 use crate::engine::actions::KnownAction;
@@ -13,6 +13,7 @@ use crate::model::text::Text;
 use crate::model::{ActionStatus, Status};
 use crate::store::journal::Past;
 use crate::wire::feedback::component_version;
+use crate::wire::json::Json;
 
 /// Columns of a component's name, and of its bar.
 const NAME: usize = 30;
@@ -132,27 +133,27 @@ impl fmt::Display for Name<'_> {
 /// # Errors
 /// The output fails.
 pub fn encode(view: &View<'_>, scene: &Scene<'_>, json: &mut Json<'_>) -> fmt::Result {
-    json.open("", '{')?;
+    json.begin_object("")?;
     encode_activity(view, json)?;
     if let Scene::Ended(past) = scene {
         history::encode_one(past, "ended", json)?;
     }
     if let Some(campaign) = shown(view, scene) {
-        json.open("actions", '[')?;
+        json.begin_array("actions")?;
         for action in campaign.actions.iter() {
             encode_action(view, action, json)?;
         }
-        json.close(']')?;
+        json.end_array()?;
     }
-    json.close('}')
+    json.end_object()
 }
 
 fn encode_action(view: &View<'_>, action: &KnownAction, json: &mut Json<'_>) -> fmt::Result {
-    json.open("", '{')?;
+    json.begin_object("")?;
     json.text("domain", &view.domain(action.domain))?;
     json.raw("component", &action.component())?;
     json.escaped("status", action.status.map_or("", ActionStatus::name))?;
     json.number("progress", u64::from(action.progress))?;
     json.escaped("message", action.message().as_json())?;
-    json.close('}')
+    json.end_object()
 }

@@ -30,7 +30,7 @@ use crate::shell::clock::Clock;
 use crate::shell::signal::{Signal, Signals};
 use crate::shell::{invalid, settings};
 use crate::wire::encode::{self, ActionView};
-
+use crate::wire::node::Node;
 use crate::wire::{desired_state, feedback, Envelope};
 use crate::{exit, validate};
 
@@ -89,8 +89,7 @@ struct Asked {
     id: String,
     escaped: String,
     timestamp: i64,
-    /// A message that has nothing but the payload.
-    message: String,
+    payload: String,
     state: desired_state::DesiredState,
 }
 
@@ -103,14 +102,15 @@ impl Asked {
         let named =
             enveloped.map(|(envelope, _)| envelope.activity.chars().collect()).filter(|id: &String| !id.is_empty());
         let id = options.activity.clone().or(named).unwrap_or_else(|| format!("standalone-{wall}"));
-        let message = format!("{{\"payload\":{payload}}}");
-        let state = desired_state::decode(&Envelope::decode(message.as_bytes()).ok()?).ok()?;
-        Some(Asked { escaped: Escaped(&id).to_string(), id, timestamp: wall as i64, message, state })
+        let node = Node::document(payload.as_bytes()).ok()?;
+        let state = desired_state::decode(&Envelope::around(node)).ok()?;
+        let (escaped, payload) = (Escaped(&id).to_string(), payload.to_owned());
+        Some(Asked { id, escaped, timestamp: wall as i64, payload, state })
     }
 
     /// The place of a domain in the desired state, and what it is to become.
     fn part(&self, domain: &str) -> Option<crate::agent::DesiredState> {
-        let bytes = self.message.as_bytes();
+        let bytes = self.payload.as_bytes();
         let is = |ix: &usize| self.state.domain_id(bytes, *ix).is_some_and(|id| id.eq_str(domain));
         let mut json = String::new();
         desired_state::encode_part(bytes, &self.state, (0..self.state.domains()).find(is)?, &mut json).ok()?;
@@ -162,8 +162,8 @@ impl Bench {
     }
 
     fn begin(&mut self) {
-        let Asked { escaped, timestamp, message, state, .. } = &self.asked;
-        let ids = (0..state.domains()).filter_map(|place| state.domain_id(message.as_bytes(), place));
+        let Asked { escaped, timestamp, payload, state, .. } = &self.asked;
+        let ids = (0..state.domains()).filter_map(|place| state.domain_id(payload.as_bytes(), place));
         let place = |id: Text<'_>| self.names.iter().position(|name| id.eq_str(name)).and_then(DomainIx::new);
         let parts: Vec<Part<'_>> = ids.map(|id| Part { id, domain: place(id) }).collect();
         let activity = Text::from_checked(escaped);
@@ -221,13 +221,12 @@ impl Bench {
         if activity != self.asked.id {
             return;
         }
-        let mut payload = String::from("{\"payload\":");
+        let mut payload = String::new();
         // Writing into a string cannot fail.
         let _ = write_feedback(&mut payload, &self.names[place], status, &message, &actions);
-        payload.push('}');
         let mut read: heapless::Vec<_, ACTIONS_MAX> = heapless::Vec::new();
-        let Ok(envelope) = Envelope::decode(payload.as_bytes()) else { return };
-        let Ok(head) = feedback::decode(&envelope, &mut read) else { return };
+        let Ok(node) = Node::document(payload.as_bytes()) else { return };
+        let Ok(head) = feedback::decode(&Envelope::around(node), &mut read) else { return };
         let escaped = self.asked.escaped.clone();
         let event = crate::engine::event::Feedback {
             activity: Text::from_checked(&escaped),
@@ -275,7 +274,7 @@ impl Bench {
             let _ = encode::head(&mut line, Text::from_checked(&self.asked.escaped), self.clock.now().wall);
             let _ = encode::feedback_head(&mut line, status, (!words.is_empty()).then_some(write));
             let _ = encode::feedback_actions(&mut line, campaign.actions.iter().map(view));
-            line.push_str("}}");
+            line.push_str(encode::FEEDBACK_TAIL);
             return print(&line);
         }
         if status != Status::Running {

@@ -4,9 +4,9 @@ use core::fmt::{self, Write};
 use core::ops::Range;
 
 use crate::limits::{INVENTORIES_MAX, INVENTORY_MAX};
-use crate::model::text::Escaped;
+use crate::model::text::Text;
 use crate::model::{DomainIx, PerDomain};
-use crate::wire::inventory::Inventory;
+use crate::wire::inventory::{self, Inventory, OwnNode};
 
 /// What is known of each domain. Allocates once, when it is made.
 pub struct Inventories {
@@ -125,28 +125,10 @@ impl Inventories {
     /// # Errors
     /// `out` fails.
     pub fn encode(&self, out: &mut dyn Write, manager: &str, version: &str) -> fmt::Result {
-        let mut arrays = Arrays { out, key: "", before: "{", open: false };
-        arrays.begin("hardwareNodes")?;
-        self.known().try_for_each(|known| arrays.elements(self.text(known, 0)))?;
-        arrays.begin("softwareNodes")?;
-        arrays.elements("{\"id\":\"")?;
-        write!(arrays.out, "{}-update-manager\"", Escaped(manager))?;
-        if !version.is_empty() {
-            write!(arrays.out, ",\"version\":\"{}\"", Escaped(version))?;
-        }
-        arrays.out.write_str(",\"name\":\"Update Manager\",\"type\":\"APPLICATION\"}")?;
-        self.known().try_for_each(|known| arrays.elements(self.text(known, 1)))?;
-        arrays.begin("associations")?;
-        for known in self.known() {
-            let root = self.text(known, 3);
-            if !root.is_empty() {
-                arrays.elements("{\"sourceId\":\"")?;
-                write!(arrays.out, "{}-update-manager\",\"targetId\":\"{root}\"}}", Escaped(manager))?;
-            }
-            arrays.elements(self.text(known, 2))?;
-        }
-        arrays.begin("")?;
-        arrays.out.write_char('}')
+        let texts = |place| self.known().map(move |known| self.text(known, place));
+        let roots = texts(3).map(Text::from_checked);
+        let own = OwnNode { domain: manager, version };
+        inventory::encode_aggregate(out, &own, texts(0), texts(1), roots.zip(texts(2)))
     }
 
     fn known(&self) -> impl Iterator<Item = &Known> {
@@ -161,50 +143,12 @@ impl Inventories {
     }
 }
 
-/// Writes an object of arrays; those without elements are left out.
-struct Arrays<'w> {
-    out: &'w mut dyn Write,
-    key: &'static str,
-    /// What stands before the next array.
-    before: &'static str,
-    /// Whether the array has an element.
-    open: bool,
-}
-
-impl Arrays<'_> {
-    /// Ends the array before, and begins that of `key`.
-    fn begin(&mut self, key: &'static str) -> fmt::Result {
-        if self.open {
-            self.out.write_char(']')?;
-        }
-        self.key = key;
-        self.open = false;
-        Ok(())
-    }
-
-    /// Adds elements, or the beginning of one; nothing if `text` is empty.
-    fn elements(&mut self, text: &str) -> fmt::Result {
-        if text.is_empty() {
-            return Ok(());
-        }
-        if self.open {
-            self.out.write_char(',')?;
-        } else {
-            write!(self.out, "{}\"{}\":[", self.before, self.key)?;
-            self.before = ",";
-            self.open = true;
-        }
-        self.out.write_str(text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::limits::DOMAINS_MAX;
-    use crate::model::text::Text;
     use crate::wire::encode::Count;
-    use crate::wire::{inventory, Envelope};
+    use crate::wire::Envelope;
 
     fn ix(place: usize) -> DomainIx {
         DomainIx::new(place).unwrap()

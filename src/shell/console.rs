@@ -22,12 +22,7 @@ use crate::limits::{
     CONSOLE_SPACING_MS,
 };
 use crate::model::time::Tick;
-
-/// What one too many is told.
-const FULL: &[u8] = b"{\"error\":\"too many consoles are open\",\"exit\":1}\n";
-
-/// What somebody is told who asks for too much.
-const TOO_LONG: &[u8] = b"{\"error\":\"the request is too long\",\"exit\":1}\n";
+use crate::wire::console::{FULL, TOO_LONG};
 
 /// Answers the request in a line. False: not at this moment.
 pub type Answering<'a> = &'a mut dyn FnMut(&[u8], &mut String) -> bool;

@@ -18,7 +18,7 @@ use std::fmt::{Display, Write};
 use crate::limits::{FINDINGS_MAX, PAYLOAD_IN_MAX};
 use crate::model::text::Text;
 use crate::wire::malformed::{Key, What};
-use crate::wire::node::Node;
+use crate::wire::node::{Kind, Node};
 use crate::wire::{desired_state, Envelope, Malformed};
 use spelling::Spelling;
 
@@ -40,6 +40,16 @@ pub struct Finding {
     pub what: String,
     /// What to write instead; may be empty.
     pub instead: String,
+}
+
+impl Finding {
+    /// Returns its kind, in one word.
+    fn kind(&self) -> &'static str {
+        match self.is_error {
+            true => "error",
+            false => "warning",
+        }
+    }
 }
 
 /// What became of a check.
@@ -197,9 +207,9 @@ impl<'a> Checker<'a> {
     fn string(&mut self, node: Node<'a>) -> Option<Text<'a>> {
         let text = node.string().ok();
         if text.is_none() {
-            match node.raw().starts_with(['{', '[']) {
-                true => self.error(&node, "is not a string", "write \"...\""),
-                false => self.error(&node, "is not a string", &format!("write \"{}\"", node.raw())),
+            match node.kind() {
+                Kind::Object | Kind::Array => self.error(&node, "is not a string", "write \"...\""),
+                _ => self.error(&node, "is not a string", &format!("write \"{}\"", node.raw())),
             }
         }
         text

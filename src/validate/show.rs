@@ -3,7 +3,8 @@
 use std::fmt::{self, Write};
 
 use super::Report;
-use crate::model::text::{Escaped, Escaping, Text};
+use crate::model::text::{Escaped, Text};
+use crate::wire::json::Json;
 
 /// One or two lines for each finding, and one that sums up. `name` is the file's.
 ///
@@ -11,8 +12,8 @@ use crate::model::text::{Escaped, Escaping, Text};
 /// `out` fails.
 pub fn write_text(out: &mut dyn Write, name: &str, report: &Report) -> fmt::Result {
     for finding in &report.findings {
-        let kind = if finding.is_error { "error" } else { "warning" };
-        writeln!(out, "{name}:{}:{}: {kind}: {}", finding.line, finding.column, shown(&finding.what))?;
+        let (line, column, kind) = (finding.line, finding.column, finding.kind());
+        writeln!(out, "{name}:{line}:{column}: {kind}: {}", shown(&finding.what))?;
         if !finding.instead.is_empty() {
             writeln!(out, "    {}", shown(&finding.instead))?;
         }
@@ -40,27 +41,24 @@ pub fn write_text(out: &mut dyn Write, name: &str, report: &Report) -> fmt::Resu
 /// # Errors
 /// `out` fails.
 pub fn write_json(out: &mut dyn Write, name: &str, report: &Report) -> fmt::Result {
-    write!(
-        out,
-        "{{\"file\":\"{}\",\"errors\":{},\"warnings\":{},\"findings\":[",
-        Escaped(name),
-        report.errors,
-        report.warnings
-    )?;
-    for (place, finding) in report.findings.iter().enumerate() {
-        let kind = if finding.is_error { "error" } else { "warning" };
-        let comma = if place > 0 { "," } else { "" };
-        write!(
-            out,
-            "{comma}{{\"line\":{},\"column\":{},\"kind\":\"{kind}\",\"what\":\"",
-            finding.line, finding.column
-        )?;
-        Escaping(out).write_str(&finding.what)?;
-        out.write_str("\",\"instead\":\"")?;
-        Escaping(out).write_str(&finding.instead)?;
-        out.write_str("\"}")?;
+    let mut json = Json::new(out);
+    json.begin_object("")?;
+    json.text("file", &name)?;
+    json.number("errors", report.errors as u64)?;
+    json.number("warnings", report.warnings as u64)?;
+    json.begin_array("findings")?;
+    for finding in &report.findings {
+        json.begin_object("")?;
+        json.number("line", finding.line as u64)?;
+        json.number("column", finding.column as u64)?;
+        json.text("kind", &finding.kind())?;
+        json.text("what", &finding.what)?;
+        json.text("instead", &finding.instead)?;
+        json.end_object()?;
     }
-    out.write_str("]}\n")
+    json.end_array()?;
+    json.end_object()?;
+    out.write_char('\n')
 }
 
 /// So that nothing of the document can mislead at the terminal.

@@ -5,11 +5,12 @@ use core::fmt::{self, Write};
 
 use super::desired_state;
 use super::envelope::Envelope;
+use super::json::Json;
 use super::malformed::{Key, Malformed, What};
 use super::node::{self, KeyValue, Node};
 use super::topic::{topic_form, Topic, TopicError, COMMAND, CURRENT_STATE, CURRENT_STATE_GET, DESIRED_STATE, FEEDBACK};
 use crate::limits::TOPIC_FORM_MAX;
-use crate::model::text::{Escaped, Text};
+use crate::model::text::Text;
 use crate::model::Command;
 
 /// What comes to an agent, by its topic.
@@ -205,63 +206,32 @@ pub fn software_type_name(kind: SoftwareType) -> &'static str {
     }
 }
 
-/// An object at the end of a list of them, written member by member.
-pub struct Object<'w> {
-    out: &'w mut String,
-    /// What comes before the next member.
-    before: char,
+/// Encodes a component, as it stands in a feedback's actions; `version` may be empty.
+///
+/// # Errors
+/// `out` fails.
+pub fn encode_component(out: &mut dyn Write, domain: &str, id: &str, version: &str) -> fmt::Result {
+    let mut json = Json::new(out);
+    json.begin_object("")?;
+    json.text(Key::Id.name(), &format_args!("{domain}:{id}"))?;
+    json.text_if_any(Key::Version.name(), version)?;
+    json.end_object()
 }
 
-impl<'w> Object<'w> {
-    /// Begins an object, after a comma unless it is the first in `out`.
-    pub fn begin(out: &'w mut String) -> Object<'w> {
-        if !out.is_empty() {
-            out.push(',');
-        }
-        Object { out, before: '{' }
+/// Encodes the parameters of a node; nothing if there are none.
+///
+/// # Errors
+/// `json` fails.
+pub fn encode_parameters(json: &mut Json<'_>, parameters: &[(String, String)]) -> fmt::Result {
+    if parameters.is_empty() {
+        return Ok(());
     }
-
-    /// A member with a plain string, also an empty one.
-    pub fn string(self, key: Key, plain: &str) -> Object<'w> {
-        self.raw(key, format_args!("\"{}\"", Escaped(plain)))
+    json.begin_array(Key::Parameters.name())?;
+    for (name, value) in parameters {
+        json.begin_object("")?;
+        json.text(Key::Key.name(), name)?;
+        json.text_if_any(Key::Value.name(), value)?;
+        json.end_object()?;
     }
-
-    /// A member with a plain string; none if that is empty.
-    pub fn text(self, key: Key, plain: &str) -> Object<'w> {
-        match plain {
-            "" => self,
-            _ => self.string(key, plain),
-        }
-    }
-
-    /// A member that is true; none if it is not.
-    pub fn flag(self, key: Key, is_set: bool) -> Object<'w> {
-        match is_set {
-            true => self.raw(key, format_args!("true")),
-            false => self,
-        }
-    }
-
-    /// A member with an array of keys and values; none if there are none.
-    pub fn key_values(self, key: Key, pairs: &[(String, String)]) -> Object<'w> {
-        let mut listed = String::new();
-        for (name, value) in pairs {
-            Object::begin(&mut listed).string(Key::Key, name).text(Key::Value, value).end();
-        }
-        match listed.is_empty() {
-            true => self,
-            false => self.raw(key, format_args!("[{listed}]")),
-        }
-    }
-
-    /// Ends the object, which has a member.
-    pub fn end(self) {
-        self.out.push('}');
-    }
-
-    fn raw(self, key: Key, value: fmt::Arguments<'_>) -> Object<'w> {
-        // Writing into a string cannot fail.
-        let _ = write!(self.out, "{}\"{}\":{value}", self.before, key.name());
-        Object { before: ',', ..self }
-    }
+    json.end_array()
 }

@@ -200,6 +200,12 @@ pub fn encode_error(out: &mut dyn Write, why: &dyn fmt::Display) -> fmt::Result 
     out.write_char('"')
 }
 
+/// Told to a client that there is no room for, whole.
+pub const FULL: &[u8] = b"{\"error\":\"too many consoles are open\",\"exit\":1}\n";
+
+/// Told to a client whose request is too long, whole.
+pub const TOO_LONG: &[u8] = b"{\"error\":\"the request is too long\",\"exit\":1}\n";
+
 /// Ends an answer.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 use core::fmt::{self, Write};
 
 use super::envelope::Envelope;
+use super::json::Json;
 use super::malformed::{Key, Malformed};
 use super::node::{self, Node};
 use crate::model::text::Text;
@@ -85,10 +86,87 @@ pub fn encode(out: &mut dyn Write, inventory: &Inventory<'_>) -> fmt::Result {
         (Key::SoftwareNodes, inventory.software),
         (Key::Associations, inventory.associations),
     ];
-    let mut before = '{';
+    let mut json = Json::new(out);
+    json.begin_object("")?;
     for (key, elements) in arrays.iter().filter(|(_, elements)| !elements.is_empty()) {
-        write!(out, "{before}\"{}\":[{elements}]", key.name())?;
-        before = ',';
+        json.begin_array(key.name())?;
+        json.raw("", elements)?;
+        json.end_array()?;
     }
-    out.write_str(if before == '{' { "{}" } else { "}" })
+    json.end_object()
+}
+
+/// What the manager says of itself in the aggregate.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnNode<'a> {
+    /// Its domain.
+    pub domain: &'a str,
+    /// The version of the program; may be empty.
+    pub version: &'a str,
+}
+
+/// The identifier of the manager's node.
+impl fmt::Display for OwnNode<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-update-manager", self.domain)
+    }
+}
+
+/// Encodes the payload of the aggregate. `hardware` and `software` are those nodes of
+/// each domain, `associations` its root and its associations, all as in [`Inventory`] and
+/// in the order of the configuration.
+///
+/// # Errors
+/// `out` fails.
+pub fn encode_aggregate<'a>(
+    out: &mut dyn Write,
+    own: &OwnNode<'_>,
+    hardware: impl Iterator<Item = &'a str>,
+    software: impl Iterator<Item = &'a str>,
+    associations: impl Iterator<Item = (Text<'a>, &'a str)>,
+) -> fmt::Result {
+    let mut json = Json::new(out);
+    json.begin_object("")?;
+    let mut hardware = hardware.filter(|nodes| !nodes.is_empty()).peekable();
+    if hardware.peek().is_some() {
+        json.begin_array(Key::HardwareNodes.name())?;
+        hardware.try_for_each(|nodes| json.raw("", &nodes))?;
+        json.end_array()?;
+    }
+    json.begin_array(Key::SoftwareNodes.name())?;
+    encode_own(&mut json, own)?;
+    software.filter(|nodes| !nodes.is_empty()).try_for_each(|nodes| json.raw("", &nodes))?;
+    json.end_array()?;
+    let mut associations = associations.filter(|(root, others)| !root.is_empty() || !others.is_empty()).peekable();
+    if associations.peek().is_some() {
+        json.begin_array(Key::Associations.name())?;
+        for (root, others) in associations {
+            encode_associations(&mut json, own, root, others)?;
+        }
+        json.end_array()?;
+    }
+    json.end_object()
+}
+
+fn encode_own(json: &mut Json<'_>, own: &OwnNode<'_>) -> fmt::Result {
+    json.begin_object("")?;
+    json.text(Key::Id.name(), own)?;
+    json.text_if_any(Key::Version.name(), own.version)?;
+    json.text(Key::Name.name(), &"Update Manager")?;
+    json.text(Key::Type.name(), &"APPLICATION")?;
+    json.end_object()
+}
+
+/// Encodes the manager's association with the root of a domain, and those of the domain.
+fn encode_associations(json: &mut Json<'_>, own: &OwnNode<'_>, root: Text<'_>, others: &str) -> fmt::Result {
+    if !root.is_empty() {
+        json.begin_object("")?;
+        json.text(Key::SourceId.name(), own)?;
+        json.escaped(Key::TargetId.name(), root.as_json())?;
+        json.end_object()?;
+    }
+    match others {
+        "" => Ok(()),
+        others => json.raw("", &others),
+    }
 }

@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod feedback;
 pub mod find;
 pub mod inventory;
+pub mod json;
 pub mod malformed;
 pub mod node;
 pub mod scan;

@@ -14,6 +14,18 @@ pub struct Node<'a> {
     path: Path,
 }
 
+/// The kinds of values that JSON has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Null,
+    Boolean,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
 /// A string key and a string value: configuration of a component or domain, a
 /// parameter of a node. What is null or left out is none.
 #[derive(Deserialize, Clone, Copy, Debug)]
@@ -68,9 +80,17 @@ impl<'a> Node<'a> {
         self.span.of(self.text)
     }
 
-    /// Its first byte, which tells what kind of value it is.
-    fn first(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.span.start as usize).copied()
+    /// Returns of which kind it is.
+    pub fn kind(&self) -> Kind {
+        // Of a value that was checked, the first byte tells.
+        match self.text.as_bytes().get(self.span.start as usize) {
+            Some(b'n') => Kind::Null,
+            Some(b't' | b'f') => Kind::Boolean,
+            Some(b'"') => Kind::String,
+            Some(b'[') => Kind::Array,
+            Some(b'{') => Kind::Object,
+            _ => Kind::Number,
+        }
     }
 
     /// The error `what`, here.
@@ -88,8 +108,8 @@ impl<'a> Node<'a> {
     /// # Errors
     /// It is none.
     pub fn object(self) -> Result<Node<'a>, Malformed> {
-        match self.first() {
-            Some(b'{') => Ok(self),
+        match self.kind() {
+            Kind::Object => Ok(self),
             _ => Err(self.error(What::Is("is not an object"))),
         }
     }
@@ -102,8 +122,7 @@ impl<'a> Node<'a> {
     pub fn fields<const N: usize>(self, keys: [Key; N]) -> Result<[Option<Node<'a>>; N], Malformed> {
         let mut fields = [None; N];
         self.object()?.collect(&keys, &mut fields)?;
-        // Of all values null alone begins so.
-        Ok(fields.map(|field| field.filter(|node| node.first() != Some(b'n'))))
+        Ok(fields.map(|field| field.filter(|node| node.kind() != Kind::Null)))
     }
 
     fn collect(self, keys: &[Key], fields: &mut [Option<Node<'a>>]) -> Result<(), Malformed> {
@@ -129,8 +148,8 @@ impl<'a> Node<'a> {
     /// # Errors
     /// It is not an array.
     pub fn elements(self) -> Result<Elements<'a>, Malformed> {
-        match self.first() {
-            Some(b'[') => Ok(Elements { node: self, at: self.span.start as usize + 1, index: 0 }),
+        match self.kind() {
+            Kind::Array => Ok(Elements { node: self, at: self.span.start as usize + 1, index: 0 }),
             _ => Err(self.error(What::Is("is not an array"))),
         }
     }
@@ -140,8 +159,8 @@ impl<'a> Node<'a> {
     /// # Errors
     /// It is not a string.
     pub fn string(self) -> Result<Text<'a>, Malformed> {
-        match self.first() {
-            Some(b'"') => {
+        match self.kind() {
+            Kind::String => {
                 Ok(Text::from_checked(Span::new(self.span.start as usize + 1, self.span.end() - 1).of(self.text)))
             }
             _ => Err(self.error(What::Is("is not a string"))),

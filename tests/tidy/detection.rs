@@ -1,6 +1,7 @@
 //! Whatever breaks a rule is found, and nothing else.
 
 use crate::imports::imports;
+use crate::json::spelled_elsewhere;
 use crate::{flaws, read_all, Language, Source, FIELDS_MAX, FILE_LINES_MAX, FUNCTION_LINES_MAX};
 
 fn rust(path: &str, text: &str) -> Source {
@@ -143,6 +144,51 @@ fn tests_comments_and_names_of_others_make_no_circle() {
         in_files(&[b, ("src/a/mod.rs", behind)]),
         ["a circle: a imports b (src/a/mod.rs:5), b imports a (src/b/mod.rs:1)"]
     );
+}
+
+#[test]
+fn json_outside_of_wire_is_found() {
+    for code in [
+        r##"const A: &str = "{\"a";"##,
+        r##"fn f() { write!(out, "{{\"{}\"", 1) }"##,
+        r##"const A: &[u8] = b",\"a\":";"##,
+        r###"fn f() { ("a", '"', br#"{"a"#) }"###,
+        r###"const A: &str = r#","a":1"#;"###,
+        "/* \u{e9} */ const A: &str = \"\u{e9}\\n{\\\"\";",
+        "#[cfg(test)]\nmod tests { }\nconst A: &str = \"{\\\"\";",
+    ] {
+        let found = spelled_elsewhere(&[rust("src/a/x.rs", code)], &[]);
+        let place = format!("src/a/x.rs:{}: JSON is spelled outside of src/wire: ", code.lines().count());
+        assert!(matches!(&found[..], [found] if found.starts_with(&place)), "{code}: {found:?}");
+        for path in ["src/wire/x.rs", "src/world/x.rs", "tests/x.rs"] {
+            assert_eq!(spelled_elsewhere(&[rust(path, code)], &[]), [""; 0], "{path}: {code}");
+        }
+    }
+}
+
+#[test]
+fn tests_comments_and_other_strings_spell_no_json() {
+    let of_tests = "#[cfg(test)]\nmod tests;\n#[cfg(test)]\n#[path = \"b_tests.rs\"]\nmod more;";
+    let json = "const A: &str = \"{\\\"a\\\":1}\";";
+    let tests = || ["src/a/b/tests.rs", "src/a/b/tests/x.rs", "src/a/b_tests.rs"].map(|path| rust(path, json));
+    for code in [
+        of_tests.to_owned(),
+        format!("{of_tests}\n// {json}\n/* {json} */"),
+        format!("{of_tests}\n#[cfg(test)]\nmod late {{ {json} }}"),
+        format!("{of_tests}\nfn f() {{ (\"\", '{{', '\"', \"{{a}} \\\"{{b}}\\\" c:\", r\"{{\\\") }}"),
+    ] {
+        let sources: Vec<Source> = tests().into_iter().chain([rust("src/a/b.rs", &code)]).collect();
+        assert_eq!(spelled_elsewhere(&sources, &[]), [""; 0], "{code}");
+    }
+    assert_eq!(spelled_elsewhere(&tests(), &[]).len(), 3, "they are not tests for their name alone");
+}
+
+#[test]
+fn an_exception_for_json_is_for_a_file_that_needs_it() {
+    let sources = [rust("src/a.rs", "const A: &str = \"{\\\"\";"), rust("src/b.rs", "const A: &str = \"{}\";")];
+    assert_eq!(spelled_elsewhere(&sources, &["src/a.rs"]), [""; 0]);
+    let found = spelled_elsewhere(&sources, &["src/a.rs", "src/b.rs", "src/c.rs"]);
+    assert_eq!(found, ["src/b.rs: needs no exception for JSON", "src/c.rs: needs no exception for JSON"]);
 }
 
 #[test]

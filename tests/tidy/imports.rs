@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::rust::{elements, line_of, without_tests, word};
+use crate::rust::{elements, line_of, word};
+use crate::shipped::shipped;
 use crate::Source;
 
 /// For each module those that it imports, each with a place where it does.
@@ -10,13 +11,10 @@ pub type Imports = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Returns what these sources import.
 pub fn imports(sources: &[Source]) -> Imports {
-    let stripped: Vec<_> = sources.iter().map(|source| (source, without_tests(&source.code))).collect();
-    let for_tests: Vec<String> = stripped.iter().flat_map(|(source, (_, names))| files(source, names)).collect();
-    let is_shipped = |path: &str| !for_tests.iter().any(|start| path.starts_with(start));
-    let shipped: Vec<(&str, &str, &str)> = stripped
+    let shipped = shipped(sources);
+    let shipped: Vec<(&str, &str, &str)> = shipped
         .iter()
-        .filter(|(source, _)| is_shipped(&source.path))
-        .filter_map(|(source, (code, _))| Some((source.path.as_str(), module(&source.path)?, code.as_str())))
+        .filter_map(|(source, code)| Some((source.path.as_str(), module(&source.path)?, code.as_str())))
         .collect();
     let modules: BTreeSet<&str> = shipped.iter().map(|(_, module, _)| *module).collect();
     let mut imports = Imports::new();
@@ -36,13 +34,6 @@ pub fn imports(sources: &[Source]) -> Imports {
 fn module(path: &str) -> Option<&str> {
     let inner = path.strip_prefix("src/")?.strip_suffix(".rs")?;
     inner.split('/').next().filter(|module| !["lib", "main"].contains(module))
-}
-
-/// Returns what the paths of such modules of a file begin with.
-fn files(source: &Source, names: &[String]) -> Vec<String> {
-    let path = source.path.strip_suffix(".rs").unwrap_or(&source.path);
-    let folder = path.strip_suffix("/mod").or(path.strip_suffix("/lib")).unwrap_or(path);
-    names.iter().flat_map(|name| [format!("{folder}/{name}.rs"), format!("{folder}/{name}/")]).collect()
 }
 
 /// Returns the first names of all paths that begin at the crate's root, each with its line.

@@ -1,11 +1,14 @@
-//! Holds the sources against the rules of their size and of their imports.
+//! Holds the sources against the rules of their size, of their imports, and of where JSON
+//! is spelled.
 
 #![allow(clippy::expect_used)]
 
 mod detection;
 mod imports;
+mod json;
 mod rust;
 mod scripts;
+mod shipped;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,6 +26,15 @@ const LARGE_STRUCTS: &[(&str, &str)] = &[
     // Grouped as the configuration file is.
     ("src/config/mod.rs", "Config"),
     ("src/config/mod.rs", "Connection"),
+];
+
+/// Files that may spell JSON although they write none.
+const JSON_HINTS: &[&str] = &[
+    // What they find, they tell people together with what to write instead.
+    "src/validate/grammar.rs",
+    "src/validate/mod.rs",
+    "src/validate/payload.rs",
+    "src/validate/spelling.rs",
 ];
 
 /// Where the sources are, from the root of the repository.
@@ -138,5 +150,11 @@ fn circle_of(sources: &[Source]) -> Option<String> {
 #[test]
 fn the_sources_keep_the_rules() {
     let flaws = flaws(&read_all(), LARGE_STRUCTS);
+    assert!(flaws.is_empty(), "\n{}\n", flaws.join("\n"));
+}
+
+#[test]
+fn json_is_spelled_in_wire_alone() {
+    let flaws = json::spelled_elsewhere(&read_all(), JSON_HINTS);
     assert!(flaws.is_empty(), "\n{}\n", flaws.join("\n"));
 }

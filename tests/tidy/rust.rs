@@ -12,20 +12,45 @@ pub struct Item<'a> {
 const BRACKETS: &str = "()[]{}";
 const BRACKETS_OF_TYPES: &str = "()[]{}<>";
 
-/// Returns a text of as many lines, with blanks for comments and literals.
+/// Returns a text of as many characters, all in ASCII, with blanks for comments and
+/// literals, except for a quotation mark where a string begins.
 pub fn blank(text: &str) -> String {
     let text: Vec<char> = text.chars().collect();
     let mut code = String::new();
     let mut at = 0;
     while at < text.len() {
         let len = opaque(&text[at..], code.ends_with(is_word));
-        if len == 0 {
-            code.push(if text[at].is_ascii() { text[at] } else { '_' });
+        match text[at] {
+            c if len == 0 => code.push(if c.is_ascii() { c } else { '_' }),
+            '/' | '\'' => code.extend(text[at..at + len].iter().copied().map(blank_of)),
+            _ => {
+                code.push('"');
+                code.extend(text[at + 1..at + len].iter().copied().map(blank_of));
+            }
         }
-        code.extend(text[at..at + len].iter().map(|c| if *c == '\n' { '\n' } else { ' ' }));
         at += len.max(1);
     }
     code
+}
+
+/// Returns what stands for a character that is left out.
+pub fn blank_of(c: char) -> char {
+    match c {
+        '\n' => '\n',
+        _ => ' ',
+    }
+}
+
+/// Returns the content of the string that `text` begins with, with quotation marks as they
+/// are meant.
+pub fn string(text: &[char]) -> String {
+    let literal: String = text[..opaque(text, false)].iter().collect();
+    let content = literal.trim_start_matches(['b', 'r', '#']).trim_end_matches('#');
+    let content = content.strip_prefix('"').and_then(|content| content.strip_suffix('"')).unwrap_or(content);
+    match literal.starts_with('"') {
+        true => content.replace("\\\"", "\""),
+        false => content.to_owned(),
+    }
 }
 
 /// Returns the length of the comment or literal that `text` begins with; 0 without one.
@@ -164,22 +189,4 @@ pub fn structs(code: &str) -> Vec<Item<'_>> {
         Some(Item { name, line: line_of(code, at), size: elements(fields).len() })
     };
     behind(code, "struct").filter_map(structure).collect()
-}
-
-const TEST: &str = "#[cfg(test)]";
-
-/// Returns the code with empty lines for what is compiled for tests only, and the names
-/// of the modules in other files that are.
-pub fn without_tests(code: &str) -> (String, Vec<String>) {
-    let (mut code, mut modules) = (code.to_owned(), Vec::new());
-    while let Some(at) = code.find(TEST) {
-        let (head, body) = halves(&code[at + TEST.len()..]);
-        if let (Some(name), None) = (behind(head, "mod").next(), body) {
-            modules.push(word(&head[name..]).to_owned());
-        }
-        let end = at + TEST.len() + head.len() + body.map_or(0, |body| 1 + body.len());
-        let lines = "\n".repeat(code[at..end].matches('\n').count());
-        code.replace_range(at..(end + 1).min(code.len()), &lines);
-    }
-    (code, modules)
 }

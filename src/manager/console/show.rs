@@ -9,7 +9,7 @@
 use core::fmt;
 
 use super::{fail, say};
-use crate::console::page::{Json, Page};
+use crate::console::page::Page;
 use crate::console::view::{self, Domains, Host, Use, View};
 use crate::console::{history, report, status, watch};
 use crate::exit;
@@ -23,6 +23,7 @@ use crate::model::time::{Now, Tick};
 use crate::model::DomainIx;
 use crate::store::journal::Past;
 use crate::wire::console::{Ask, Request};
+use crate::wire::json::Json;
 
 /// All that a view is made of.
 pub(in crate::manager) struct Sight<'a> {
@@ -126,7 +127,7 @@ fn encode(view: &View<'_>, scene: &watch::Scene<'_>, request: &Request<'_>, json
         Ask::Watch => watch::encode(view, scene, json),
         Ask::History => history::encode_whole(view.journal, json),
         Ask::Report => report::encode(view, json),
-        _ => status::encode(view, json),
+        _ => status::encode(view, "", json),
     }
 }
 

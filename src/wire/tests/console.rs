@@ -1,7 +1,7 @@
 //! What our own client asks is what the manager reads.
 
 use super::*;
-use crate::wire::console::{decode, encode, Ask, Request};
+use crate::wire::console::{decode, encode, encode_end, encode_error, Ask, Request, FULL, TOO_LONG};
 
 #[test]
 fn a_request_is_read_as_it_was_asked() {
@@ -27,4 +27,14 @@ fn a_request_is_read_as_it_was_asked() {
         flaw.within(br#"{"command":"apply","force":"yes"}"#).to_string(),
         "force is neither true nor false (byte 27)"
     );
+}
+
+#[test]
+fn a_refusal_that_is_held_ready_is_an_answer_like_any_other() {
+    for (ready, why) in [(FULL, "too many consoles are open"), (TOO_LONG, "the request is too long")] {
+        let mut line = String::new();
+        encode_error(&mut line, &why).unwrap();
+        encode_end(&mut line, "", Some(crate::exit::FAILED)).unwrap();
+        assert_eq!(ready, line.as_bytes());
+    }
 }
