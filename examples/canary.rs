@@ -11,7 +11,7 @@ use std::error::Error;
 use update_manager::config::{self, Order};
 use update_manager::engine::policy::{finish, identify, lead, turn_back, Act, Lockstep, Policy, Step, View};
 use update_manager::engine::Policies;
-use update_manager::model::{DomainIx, Phase};
+use update_manager::model::DomainIx;
 use update_manager::{logging, shell};
 
 /// Leads one domain first, then the others.
@@ -43,7 +43,7 @@ impl Canary {
     /// The next step of the others, once the canary has activated or failed. Those that have
     /// begun go on even if the canary fails after its activation.
     fn lead_others(&self, view: &View<'_>) -> Option<Step> {
-        let untouched = view.domains_that(|stand| stand.left() == Some(Phase::Identify));
+        let untouched = view.untouched();
         if view.failure(self.first).is_some() && !untouched.is_empty() {
             return Some(Step::Do(Act::Cleanup, untouched));
         }

@@ -10,7 +10,6 @@ use std::error::Error;
 use update_manager::config::{self, Order};
 use update_manager::engine::policy::{finish, identify, lead, turn_back, Act, Policy, Step, View};
 use update_manager::engine::Policies;
-use update_manager::model::Phase;
 use update_manager::{logging, shell};
 
 /// Leads one domain after the other, in the order of the configuration.
@@ -30,7 +29,7 @@ impl Policy for OneByOne {
 fn lead_one(view: &View<'_>) -> Option<Step> {
     let domain = view.domains_that(|stand| !stand.is_done()).iter().next()?;
     if view.has_failed() && !view.has_begun(domain) {
-        let untouched = view.domains_that(|stand| stand.left() == Some(Phase::Identify));
+        let untouched = view.untouched();
         return (!untouched.is_empty()).then_some(Step::Do(Act::Cleanup, untouched));
     }
     lead(view, domain.into())

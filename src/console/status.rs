@@ -30,7 +30,7 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
     begin(page, "activity")?;
     match view.running() {
         Some(campaign) => {
-            let (id, phase) = (Text::from_checked(&campaign.identity.activity), campaign.phase.name());
+            let (id, phase) = (Text::from_checked(&campaign.identity.activity), campaign.present_phase().name());
             write!(page, "{id}: {phase} for {}", view.ago(view.journal.phase_since))?;
             if campaign.starts.is_taken_up {
                 write!(page, ", taken up after a restart")?;
@@ -232,7 +232,7 @@ pub fn encode_activity(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
     let Some(campaign) = view.running() else { return Ok(()) };
     json.begin_object("activity")?;
     json.escaped("id", &campaign.identity.activity)?;
-    json.text("phase", &campaign.phase.name())?;
+    json.text("phase", &campaign.present_phase().name())?;
     json.number("begun", view.journal.begun)?;
     json.number("since", view.wall(view.journal.phase_since))?;
     json.raw("saved", &!view.activity.is_unsaved)?;

@@ -53,7 +53,7 @@ pub fn write(view: &View<'_>, scene: &Scene<'_>, rows: u16, page: &mut Page<'_>)
         Scene::Idle => return page.write_str("no activity runs; waiting for one\n"),
         Scene::Running => {
             let Some(campaign) = view.running() else { return Ok(()) };
-            write!(page, "{}: {}", Text::from_checked(&campaign.identity.activity), campaign.phase.name())?;
+            write!(page, "{}: {}", Text::from_checked(&campaign.identity.activity), campaign.present_phase().name())?;
             if is_screen {
                 write!(page, " for {}", view.ago(view.journal.phase_since))?;
             }

@@ -1,6 +1,6 @@
 //! What a domain's feedback means for it: an answer to what it owes, progress, or nothing
 //! (docs/protocol.md, "The activity", step 5). What may belong to an earlier message is judged in
-//! `repair`.
+//! `obligation`.
 
 use super::domain::{Ended, Ending, State};
 use super::effect::{Effect, Effects, Notice};
@@ -112,6 +112,8 @@ impl Engine {
     fn leave(&mut self, now: Tick, domain: DomainIx, phase: Phase, out: &mut Effects) {
         let is_idle = phase == Phase::Identify && self.campaign.actions.count(domain) == 0;
         let Some(part) = self.campaign.domain_mut(domain) else { return };
+        // A download again belongs to the update that is over.
+        part.fell_back = false;
         let next = phase.next().filter(|next| Some(*next) <= part.furthest);
         match next {
             _ if part.obligation.is_turning => self.roll_back(now, domain, out),

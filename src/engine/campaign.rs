@@ -184,6 +184,15 @@ impl Campaign {
         self.end.outcome.is_none()
     }
 
+    /// The phase that the domains are in which are led forward: the furthest of them.
+    pub fn present_phase(&self) -> Phase {
+        let forward = self.domains.iter().flatten().filter(|part| part.state.is_forward());
+        match forward.filter_map(|part| part.furthest).max() {
+            Some(phase) if self.phase != Phase::Cleanup => phase,
+            _ => self.phase,
+        }
+    }
+
     /// Whether the backend was told that all domains have identified.
     pub fn is_identified(&self) -> bool {
         self.announced == Some(Status::Identified)

@@ -1,6 +1,6 @@
 //! What holds of every course of an activity, whatever comes in and whatever policy leads
-//! it. Every test calls it after every step; it stands apart from the machine and trusts
-//! only events and effects. What one policy promises beyond that is that policy's own test.
+//! it. Every test calls it after every step; it stands apart from the engine: it follows
+//! events and effects, and looks at the campaign only after a start. What one policy promises beyond that is that policy's own test.
 
 use super::campaign::Campaign;
 use super::domain::{Domain, State};

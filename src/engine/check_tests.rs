@@ -2,7 +2,7 @@
 
 use super::check::Check;
 use super::effect::{Notice, TimerKind};
-use super::event::{Action, DesiredState, Part};
+use super::event::{Action, DesiredState, Part, Standing};
 use super::policy::Fault;
 use super::resume::Saved;
 use super::tests::{feedback, ix};
@@ -52,7 +52,10 @@ impl Course {
     fn apply(&mut self, out: &[Effect]) -> Broken {
         let parts = [0, 1].map(|place| Part { id: Text::from_checked("d"), domain: Some(ix(place)) });
         let key = ActivityKey { activity: Text::from_checked("a-1"), timestamp: 1, crc: 7 };
-        self.step(Event::DesiredState(DesiredState { key, run: Run(1), parts: &parts }), out)
+        self.step(
+            Event::DesiredState(DesiredState { key, run: Run(1), parts: &parts, standing: Standing::default() }),
+            out,
+        )
     }
 
     fn say(&mut self, domain: usize, status: Status, out: &[Effect]) -> Broken {
@@ -88,7 +91,7 @@ fn campaign() -> Campaign {
     let parts = [Part { id: Text::from_checked("d"), domain: Some(ix(0)) }];
     let key = ActivityKey { activity: Text::from_checked("a-1"), timestamp: 1, crc: 7 };
     let mut campaign = Campaign::new();
-    campaign.begin(&DesiredState { key, run: Run(1), parts: &parts });
+    campaign.begin(&DesiredState { key, run: Run(1), parts: &parts, standing: Standing::default() });
     campaign
 }
 

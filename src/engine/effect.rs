@@ -119,7 +119,7 @@ impl Effects {
         self.0.push(effect);
     }
 
-    /// Takes those out of which `keeps` is not true.
+    /// Removes those for which `keeps` is false.
     pub fn retain(&mut self, keeps: impl FnMut(&Effect) -> bool) {
         self.0.retain(keeps);
     }

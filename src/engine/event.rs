@@ -69,6 +69,19 @@ pub struct DesiredState<'a> {
     pub run: Run,
     /// Its domains, in its order, each named once; at most `DOMAINS_MAX`.
     pub parts: &'a [Part<'a>],
+    /// What may stand in its way.
+    pub standing: Standing,
+}
+
+/// What is known of a desired state, and of what is saved of the activity before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// An activity with this content has finished.
+    pub is_finished: bool,
+    /// Effects of the last activity still wait for a save.
+    pub is_held: bool,
+    /// The end of the last activity cannot be saved, and nobody insists.
+    pub is_blocked: bool,
 }
 
 /// A domain that a desired state names.

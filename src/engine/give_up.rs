@@ -1,14 +1,14 @@
 //! An activity is given up: cancelled at the console, refused at a gate, or ended with the
 //! process. Which domains are turned back then, and how, the policy says.
 
-use super::domain::State;
+use super::domain::{Domain, State};
 use super::effect::Effects;
 use super::{Engine, Rejected};
 use crate::model::{Cause, Phase, Status};
 
 impl Engine {
-    /// Gives the running activity up. Domains that put the new into use are only stopped by
-    /// `force`: halfway through, old and new may both be gone.
+    /// Gives the running activity up. Domains that are putting the new into use are stopped
+    /// only with `force`: halfway through, old and new may both be gone.
     pub(super) fn handle_cancel(&mut self, force: bool, out: &mut Effects) -> Result<(), Rejected> {
         if !self.is_running() {
             return Err(Rejected::NotRunning);
@@ -17,7 +17,9 @@ impl Engine {
         if self.campaign.end.cause.is_some() || forward.is_empty() {
             return Err(Rejected::Ending);
         }
-        if self.campaign.phase == Phase::Activate && !force {
+        let is_activating =
+            |part: &Domain| matches!(part.state, State::Working(_)) && part.furthest >= Some(Phase::Activate);
+        if self.campaign.domains.iter().flatten().any(is_activating) && !force {
             return Err(Rejected::Activating);
         }
         self.give_up(Cause::Cancelled, out);

@@ -46,9 +46,4 @@ impl GroupSet {
     pub fn insert(&mut self, group: Group) {
         self.0 |= 1 << group.0;
     }
-
-    /// Removes `group`.
-    pub fn remove(&mut self, group: Group) {
-        self.0 &= !(1 << group.0);
-    }
 }

@@ -1,5 +1,5 @@
 //! The course of an activity. Pure: no I/O, no clock, no log, and no allocation past its
-//! construction. Time comes in as an argument, everything to be done goes out as a value.
+//! construction, but for a start with a saved activity. Time comes in as an argument, everything to be done goes out as a value.
 //!
 //! ```text
 //!           Event                    Step                       Effect
@@ -21,7 +21,8 @@
 //! | what an agent says | `feedback`, `answer` |
 //! | what a domain owes, and what is done when it may be lost | [`obligation`] |
 //! | what may hold a phase, a commit or the reboot back | `gates` |
-//! | which step the policy takes, and whether it makes sense | [`policy`], `step`, `lead` |
+//! | which step the policy takes, and whether it makes sense | [`policy`], `step` |
+//! | how a domain fails, is undone and ends its part | `wind_down` |
 //! | clocks; `RUNNING`; the reboot | `timeouts`; `running`; [`reboot`] |
 //! | the end; giving up; a start with a saved activity | `end`; `give_up`; [`resume`] |
 //! | what holds of every course, whatever comes in | [`check`] |
@@ -43,7 +44,6 @@ mod feedback;
 mod gates;
 mod give_up;
 pub mod group;
-mod lead;
 pub mod obligation;
 mod observer;
 pub mod policy;
@@ -60,6 +60,7 @@ mod step_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 mod timeouts;
+mod wind_down;
 
 pub use campaign::Campaign;
 pub use effect::{Effect, Effects};
@@ -112,7 +113,7 @@ impl Engine {
         }
     }
 
-    /// Has somebody look on.
+    /// Registers an observer, in place of the one before.
     pub fn observe(&mut self, observer: Rc<dyn Observer>) {
         self.observers.0 = Some(observer);
     }
@@ -254,6 +255,10 @@ pub enum Rejected {
     Busy,
     /// A desired state of the activity that runs.
     SameActivity,
+    /// A desired state of an activity that has finished.
+    Applied,
+    /// A desired state while the end of the last activity cannot be saved.
+    Unsaved,
     /// A desired state while a reboot is due.
     RebootPending,
     /// A feedback for an activity that does not run.

@@ -1,4 +1,4 @@
-//! Somebody who looks on while an engine works, as tests do.
+//! Observers of an engine: tests check each step with one.
 
 use std::fmt;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use super::effect::Effects;
 use super::event::Event;
 use super::Rejected;
 
-/// Looks on while an engine works.
+/// Observes an engine.
 pub trait Observer {
     /// An event is about to be handled.
     fn before(&self, event: &Event<'_>);

@@ -1,7 +1,4 @@
 //! Whether a desired state becomes the next activity, or is one that came before.
-//!
-//! A desired state of an activity that has finished never gets here: `store::journal`
-//! knows those by their content.
 
 use super::effect::Effects;
 use super::event::DesiredState;
@@ -9,28 +6,48 @@ use super::{Engine, Rejected};
 use crate::model::{Cause, Status};
 
 impl Engine {
+    /// Begins the activity of a desired state.
     pub(super) fn handle_desired_state(
         &mut self,
         desired: &DesiredState<'_>,
         out: &mut Effects,
     ) -> Result<(), Rejected> {
-        let is_running = self.is_running();
-        if is_running && self.campaign.is_activity(desired.key.activity) {
-            return Err(Rejected::SameActivity);
-        }
-        if is_running {
-            return Err(Rejected::Busy);
-        }
-        if self.reboot.is_pending() {
-            return Err(Rejected::RebootPending);
-        }
+        self.admit(desired)?;
         self.campaign.begin(desired);
         self.begun = true;
         if self.campaign.participants().is_empty() {
             self.campaign.end.cause = Some(Cause::NoSupportedDomain);
             self.close(Status::Incomplete, out);
+            return Ok(());
         }
         self.choose_policy(out);
+        Ok(())
+    }
+
+    /// The checks, in this order: a redelivery is never answered as a refusal.
+    fn admit(&self, desired: &DesiredState<'_>) -> Result<(), Rejected> {
+        let is_last = self.begun && self.campaign.is_activity(desired.key.activity);
+        let standing = desired.standing;
+        if is_last && self.is_running() {
+            return Err(Rejected::SameActivity);
+        }
+        // Even while another one runs: it would have a second end.
+        if standing.is_finished {
+            return Err(Rejected::Applied);
+        }
+        if self.is_running() {
+            return Err(Rejected::Busy);
+        }
+        if self.begun && standing.is_held {
+            // It would mix with what is still held of the last.
+            return Err(if is_last { Rejected::SameActivity } else { Rejected::Busy });
+        }
+        if self.begun && standing.is_blocked {
+            return Err(Rejected::Unsaved);
+        }
+        if self.reboot.is_pending() {
+            return Err(Rejected::RebootPending);
+        }
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
 //! Taking up a saved activity. Domains that had left the phase keep their result. The
 //! others are in doubt: their message may not have been sent, or its answer was missed
-//! (`repair`).
+//! (`obligation`).
 
 use super::campaign::Campaign;
 use super::domain::{Ended, State};
-use super::effect::{Effect, Effects};
+use super::effect::{Effect, Effects, Notice};
 use super::Engine;
 use crate::limits::STARTS_MAX;
 use crate::model::time::Tick;
@@ -77,6 +77,11 @@ impl Engine {
         // Another boot: it has happened. The same one: what was triggered has failed.
         self.reboot = match saved.reboot {
             _ if saved.has_booted => Reboot::None,
+            // Somebody has turned reboots off since.
+            reboot if reboot.is_pending() && !self.settings.reboot_enabled => {
+                out.push(Effect::Notice(Notice::RebootDisabled));
+                Reboot::None
+            }
             Reboot::Triggered | Reboot::None => Reboot::None,
             Reboot::Delivering | Reboot::Waiting => Reboot::Delivering,
             Reboot::Held => Reboot::Held,
@@ -90,8 +95,8 @@ impl Engine {
         }
     }
 
-    /// It was taken up so often that something must be wrong with it. Nobody is waited
-    /// for whom the start before gave up already.
+    /// Gives up what has been resumed so often that something must be wrong with it. Domains
+    /// that the previous start already gave up on are not waited for.
     fn lose(&mut self, now: Tick, out: &mut Effects) {
         for domain in self.campaign.participants().iter() {
             match self.campaign.domain(domain).map(|part| part.state) {

@@ -1,7 +1,7 @@
 //! Taking up what was saved: from every state that can be reached.
 
 use super::domain::State;
-use super::effect::TimerKind;
+use super::effect::{Notice, TimerKind};
 use super::resume::Saved;
 use super::tests::{asking, ended, ix, Course, SETTINGS};
 use super::*;
@@ -102,4 +102,28 @@ fn a_saved_end_that_the_broker_does_not_take_holds_the_reboot_up_for_a_minute_on
     course.timeout(TimerKind::Reboot, 60_000);
     assert!(course.out.contains(&Effect::SetTimer(TimerKind::Reboot, Tick(90_000))));
     assert_eq!(course.timeout(TimerKind::Reboot, 90_000), "reboot");
+}
+
+#[test]
+fn a_reboot_that_is_due_does_not_come_if_reboots_were_turned_off_meanwhile() {
+    let mut before = ended(true, true);
+    before.handle(Event::Delivered).unwrap();
+    for reboot in [Reboot::Waiting, Reboot::Held, Reboot::Delivering] {
+        let mut course = Course::offline(Settings { reboot_enabled: false, ..SETTINGS });
+        course.handle(Event::Boot(&saved(&before, reboot, false))).unwrap();
+        assert_eq!(course.engine.reboot(), Reboot::None);
+        assert!(course.out.contains(&Effect::Notice(Notice::RebootDisabled)));
+    }
+}
+
+#[test]
+fn a_reboot_goes_on_when_what_could_not_be_saved_is_saved() {
+    let mut course = ended(true, true);
+    course.engine.settings.is_saved = true;
+    course.handle(Event::Unsaved(true)).unwrap();
+    course.timeout(TimerKind::Reboot, 60_000);
+    assert!(course.out.contains(&Effect::SetTimer(TimerKind::Reboot, Tick(120_000))), "it is looked at again");
+    course.handle(Event::Unsaved(false)).unwrap();
+    course.timeout(TimerKind::Reboot, 120_000);
+    assert_eq!(course.timeout(TimerKind::Reboot, 150_000), "reboot");
 }

@@ -74,7 +74,8 @@ impl Engine {
         match act {
             Act::Forward(phase) => return self.begin(now, phase, domains, out),
             Act::Rollback => domains.iter().for_each(|domain| self.turn(now, domain, out)),
-            Act::Restore => {}
+            // Nothing that was committed is kept yet.
+            Act::Restore => return Err(Fault::Unready(act)),
             Act::Cleanup => self.clean_up_all(now, domains, out),
         }
         Ok(())
@@ -165,18 +166,22 @@ impl Engine {
 
     /// There is no check that could be bad yet, so what a group has activated is good.
     fn verify(&mut self, group: Group) -> Result<(), Fault> {
-        let view = View::new(&self.campaign);
-        let is_activated = |domain: DomainIx| match view.stand(domain) {
-            Some(stand) => stand.is_done() || stand.left() == Some(Phase::Activate),
-            None => false,
-        };
-        let domains = view.domains_of(group);
-        let is_verified = self.campaign.groups.verified.contains(group);
-        if is_verified || domains.is_empty() || !domains.iter().all(is_activated) {
-            return Err(Fault::Unverifiable);
+        if self.campaign.groups.verified.contains(group) {
+            return Err(Fault::Verified);
+        }
+        if !self.is_activated(group) {
+            return Err(Fault::NotActivated);
         }
         self.campaign.groups.verified.insert(group);
         Ok(())
+    }
+
+    /// Whether all domains of the group have activated, or their part has ended.
+    fn is_activated(&self, group: Group) -> bool {
+        let view = View::new(&self.campaign);
+        let is_activated = |stand: Stand| stand.is_done() || stand.left() == Some(Phase::Activate);
+        let domains = view.domains_of(group);
+        !domains.is_empty() && domains.iter().all(|domain| view.stand(domain).is_some_and(is_activated))
     }
 
     fn commit(&mut self, now: Tick, group: Group, out: &mut Effects) -> Result<(), Fault> {
@@ -185,6 +190,9 @@ impl Engine {
         }
         if self.campaign.end.cause.is_some() {
             return Err(Fault::TurnedBack);
+        }
+        if !self.is_activated(group) {
+            return Err(Fault::NotActivated);
         }
         if self.pass(now, Before::Commit(group), out)? {
             self.campaign.groups.committed.insert(group);

@@ -147,8 +147,11 @@ fn the_beginning_is_announced_once_and_in_order() {
 fn only_what_is_activated_is_verified() {
     let group = Group::default();
     let mut course = Whimsical::at(Phase::Activate);
-    assert_eq!(course.fault(Step::Verify(group)), Some(Fault::Unverifiable), "it activates");
-    assert_eq!(course.fault(Step::Verify(Group::new(7).unwrap())), Some(Fault::Unverifiable), "nobody is in it");
+    assert_eq!(course.fault(Step::Verify(group)), Some(Fault::NotActivated), "it activates");
+    assert_eq!(course.fault(Step::Commit(group)), Some(Fault::NotActivated), "it activates");
+    course.course.engine.campaign.groups.verified.insert(group);
+    assert_eq!(course.fault(Step::Verify(group)), Some(Fault::Verified), "the second time");
+    assert_eq!(course.fault(Step::Verify(Group::new(7).unwrap())), Some(Fault::NotActivated), "nobody is in it");
 }
 
 #[test]
@@ -168,7 +171,8 @@ fn each_fault_says_what_is_wrong() {
         Fault::Held,
         Fault::TurnedBack,
         Fault::Announcement(Status::Running),
-        Fault::Unverifiable,
+        Fault::Verified,
+        Fault::NotActivated,
         Fault::Unfinished(Status::Completed),
     ];
     let words: std::collections::HashSet<String> = faults.iter().map(ToString::to_string).collect();

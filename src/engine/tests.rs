@@ -1,10 +1,10 @@
-//! The course of the synchronised engine in the cases that people know.
+//! The course of an activity that `Lockstep` leads, in the cases that people know.
 
 use std::fmt::Write;
 
 use super::check::Check;
 use super::effect::{Notice, TimerKind};
-use super::event::{Action, DesiredState, Feedback, Part};
+use super::event::{Action, DesiredState, Feedback, Part, Standing};
 use super::*;
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
@@ -95,6 +95,7 @@ impl Course {
             key: ActivityKey { activity: text(activity), timestamp, crc: 7 },
             run: Run(1),
             parts: &parts,
+            standing: Standing::default(),
         };
         self.handle(Event::DesiredState(desired))?;
         Ok(self.told())
@@ -421,8 +422,12 @@ fn another_desired_state_is_rejected_while_one_is_applied() {
 fn a_desired_state_without_a_served_domain_ends_at_once() {
     let mut course = Course::new(SETTINGS);
     let parts = [Part { id: text("nobody"), domain: None }];
-    let desired =
-        DesiredState { key: ActivityKey { activity: text("a-1"), timestamp: 1, crc: 7 }, run: Run(1), parts: &parts };
+    let desired = DesiredState {
+        key: ActivityKey { activity: text("a-1"), timestamp: 1, crc: 7 },
+        run: Run(1),
+        parts: &parts,
+        standing: Standing::default(),
+    };
     course.handle(Event::DesiredState(desired)).unwrap();
     assert_eq!(course.told(), "Incomplete");
     assert_eq!(course.campaign().end.cause, Some(Cause::NoSupportedDomain));

@@ -18,7 +18,7 @@ use crate::agent::{part, write_feedback, Action, Request};
 use crate::config::commands::Apply;
 use crate::config::Config;
 use crate::engine::effect::Notice;
-use crate::engine::event::{DesiredState, Part};
+use crate::engine::event::{DesiredState, Part, Standing};
 use crate::engine::{Effect, Effects, Engine, Event, Policies, Settings};
 use crate::limits::{ACTIONS_MAX, EXEC_PROGRESS_MS};
 use crate::manager::message;
@@ -168,7 +168,7 @@ impl Bench {
         let parts: Vec<Part<'_>> = ids.map(|id| Part { id, domain: place(id) }).collect();
         let activity = Text::from_checked(escaped);
         let key = ActivityKey { activity, timestamp: *timestamp, crc: 0 };
-        let desired = DesiredState { key, run: Run::NONE.next(), parts: &parts };
+        let desired = DesiredState { key, run: Run::NONE.next(), parts: &parts, standing: Standing::default() };
         let mut effects = Effects::new();
         let now = self.clock.now().tick;
         // The first one of this process: nothing can be in its way.

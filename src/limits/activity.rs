@@ -24,7 +24,7 @@ pub const REASON_MAX: usize = 512;
 /// still answer.
 pub const PART_BYTES: usize = 3 * (REASON_MAX + 24) + 256;
 
-/// `UPDATE`s sent again in one activity to a domain that went back to downloading.
+/// `UPDATE`s sent again in one course to a domain that went back to downloading.
 pub const UPDATE_REPEATS_MAX: u8 = 2;
 
 /// How often an activity is taken up while a domain owes something, without any feedback

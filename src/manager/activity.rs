@@ -19,6 +19,7 @@ use super::outside::Outside;
 use super::timers::Timers;
 use super::wanted::Wanted;
 use crate::engine::effect::TimerKind;
+use crate::engine::event::Standing;
 use crate::engine::obligation::InDoubt;
 use crate::engine::{Campaign, Effect, Effects, Engine, Event, Rejected, WaitingOn};
 use crate::limits::PAST_REASON_MAX;
@@ -138,7 +139,7 @@ impl Activity {
         if campaign.consent.asking.is_some() {
             out.write_str("the owner's consent to ")?;
         }
-        let phase = campaign.consent.asking.unwrap_or(campaign.phase);
+        let phase = campaign.consent.asking.unwrap_or_else(|| campaign.present_phase());
         out.write_str(phase.name())?;
         match outside.store.failure() {
             Some(why) => write!(out, ", not saved: {why}"),
@@ -154,8 +155,14 @@ impl Activity {
 
     /// Hands a desired state to the engine, to become the activity `run`. `observe` has to
     /// follow.
-    pub(super) fn begin(&mut self, now: Now, wanted: &Wanted<'_>, run: Run) -> Result<(), Rejected> {
-        self.handle(now, Event::DesiredState(wanted.event(run)))?;
+    pub(super) fn begin(
+        &mut self,
+        now: Now,
+        wanted: &Wanted<'_>,
+        run: Run,
+        standing: Standing,
+    ) -> Result<(), Rejected> {
+        self.handle(now, Event::DesiredState(wanted.event(run, standing)))?;
         // A confirmation that is still awaited is one of the activity before.
         self.delivery = Delivery::Told;
         Ok(())

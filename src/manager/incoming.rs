@@ -12,7 +12,7 @@
 //! Deliberately absent: the meaning of any message.
 
 use super::agents;
-use super::backend::admission::{self, Refusal, Why};
+use super::backend::admission::Why;
 use super::backend::{Origin, Wish};
 use super::console::control::Control;
 use super::console::show::Sight;
@@ -23,6 +23,7 @@ use super::subscriptions::WantedFilters;
 use super::wanted::Wanted;
 use super::Manager;
 use crate::console::view::Host;
+use crate::engine::event::Standing;
 use crate::engine::{Event, Link};
 use crate::model::text::Text;
 use crate::model::time::Now;
@@ -206,13 +207,14 @@ impl Manager {
     /// Begins a desired state, or answers why it is not applied.
     fn apply(&mut self, now: Now, wanted: &Wanted<'_>, force: bool) -> Result<(), Why> {
         let store = &self.outside.store;
-        let begun = match admission::obstacle(store, self.activity.campaign(), wanted.key, force) {
-            Some(refusal) => Err(refusal),
-            None => self.activity.begin(now, wanted, store.next_run()).map_err(Refusal::from),
+        let standing = Standing {
+            is_finished: store.journal.contains(wanted.key),
+            is_held: store.has_held(),
+            is_blocked: !force && store.obstacle().is_some(),
         };
-        if let Err(refusal) = begun {
+        if let Err(rejected) = self.activity.begin(now, wanted, store.next_run(), standing) {
             let campaign = self.activity.campaign();
-            return Err(self.backend.reject(now, &mut self.outside, campaign, wanted, refusal));
+            return Err(self.backend.reject(now, &mut self.outside, campaign, wanted, rejected));
         }
         self.outside.store.accept();
         self.agents.begin(&mut self.outside, wanted);

@@ -29,7 +29,7 @@
 //!
 //! Invariants: no part writes the state of another, and a part reads of another only what
 //! it gets as an argument. The engine gets one event at a time, and its effects are carried
-//! out before the next. Nothing is handled while a document is being sent.
+//! out before the next. No message is handled while a document is being sent.
 //!
 //! Deliberately absent: decisions about an activity.
 

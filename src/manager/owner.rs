@@ -53,6 +53,12 @@ impl Owner {
         Owner { topic, question: None, asked: None, random: seed | 1 }
     }
 
+    /// Forgets the question that was saved if the activity that was taken up does not ask it.
+    pub(super) fn drop_unasked(&mut self, campaign: Option<&Campaign>) {
+        let asking = campaign.and_then(|campaign| campaign.consent.asking);
+        self.asked = self.asked.filter(|(phase, _)| asking == Some(*phase));
+    }
+
     /// Takes phase and UUID of the question that was saved.
     pub(super) fn resume(&mut self, question: Option<(Phase, [u8; 16])>) {
         self.asked = question;

@@ -95,6 +95,7 @@ impl Manager {
     fn boot(&mut self, now: Now, saved: &Saved, is_end: bool) {
         // The engine accepts a start at any moment.
         let _ = self.activity.handle(now, Event::Boot(saved));
+        self.owner.drop_unasked(self.activity.campaign());
         if is_end {
             let question = self.owner.question_to_save(self.activity.campaign());
             let save = ToSave { question, payload: self.agents.payload() };

@@ -10,7 +10,7 @@
 use heapless::Vec;
 
 use super::outside::Names;
-use crate::engine::event::{DesiredState, Part};
+use crate::engine::event::{DesiredState, Part, Standing};
 use crate::limits::DOMAINS_MAX;
 use crate::model::{checksum, ActivityKey, Run};
 use crate::wire::{desired_state, Envelope, Span};
@@ -46,8 +46,8 @@ impl<'a> Wanted<'a> {
     }
 
     /// Returns what the engine needs to know; `run` is the activity that it becomes.
-    pub(super) fn event(&self, run: Run) -> DesiredState<'_> {
-        DesiredState { key: self.key, run, parts: &self.parts }
+    pub(super) fn event(&self, run: Run, standing: Standing) -> DesiredState<'_> {
+        DesiredState { key: self.key, run, parts: &self.parts, standing }
     }
 }
 

@@ -22,8 +22,8 @@ table! {
         Unreadable = 5 "saved state was unreadable",
         /// Somebody at the console gave it up.
         Cancelled = 6 "cancelled at the console",
-        /// The policy that led it is not there any more.
-        NoPolicy = 7 "the policy that led the activity is not there any more",
+        /// No policy suits it, or the one that led it is not there any more.
+        NoPolicy = 7 "there is no policy to lead the activity",
     }
 }
 

@@ -10,7 +10,7 @@ use super::journal::{self, Detail, Event, Journal, Past};
 use super::state::Beside;
 use super::{actions, document, history, reports, session, state};
 use crate::engine::domain::{Domain, Ended, State};
-use crate::engine::event::{Action, DesiredState, Part};
+use crate::engine::event::{Action, DesiredState, Part, Standing};
 use crate::engine::Campaign;
 use crate::model::text::Text;
 use crate::model::{ActionStatus, ActivityKey, Cause, Command, DomainIx, Phase, Reason, Reboot, Run, Status};
@@ -52,7 +52,7 @@ fn first_campaign() -> Campaign {
     let parts = [part("containers", 0), part("self-update", 1), part("nobody", 99)];
     let mut campaign = Campaign::new();
     let key = ActivityKey { activity: id("a-1"), timestamp: 1_700_000_000_000, crc: 77 };
-    campaign.begin(&DesiredState { key, run: Run::NONE, parts: &parts });
+    campaign.begin(&DesiredState { key, run: Run::NONE, parts: &parts, standing: Standing::default() });
     campaign.policy.push_str("lockstep").unwrap();
     campaign.announced = Some(Status::Identified);
     campaign.phase = Phase::Update;

@@ -241,7 +241,7 @@ impl Store {
 mod tests {
     use super::super::format::{seal, Draft, HEADER};
     use super::*;
-    use crate::engine::event::{DesiredState, Part};
+    use crate::engine::event::{DesiredState, Part, Standing};
     use crate::model::text::Text;
     use crate::model::time::Tick;
     use crate::model::{ActivityKey, DomainIx, Status};
@@ -260,7 +260,7 @@ mod tests {
     fn campaign(outcome: Option<Status>) -> Campaign {
         let mut campaign = Campaign::new();
         let parts = [Part { id: Text::parse("containers").unwrap(), domain: DomainIx::new(0) }];
-        campaign.begin(&DesiredState { key: key(), run: Run(1), parts: &parts });
+        campaign.begin(&DesiredState { key: key(), run: Run(1), parts: &parts, standing: Standing::default() });
         campaign.end.outcome = outcome;
         campaign
     }

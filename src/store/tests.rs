@@ -4,7 +4,7 @@
 use super::format::{fields, open, seal, HEADER, STATE};
 use super::*;
 use crate::engine::effect::TimerKind;
-use crate::engine::event::{Action, DesiredState, Feedback, Part};
+use crate::engine::event::{Action, DesiredState, Feedback, Part, Standing};
 use crate::engine::tests::SETTINGS;
 use crate::engine::{Effect, Engine, Event, Link, Policies};
 use crate::model::text::Text;
@@ -77,7 +77,12 @@ impl Saver {
         let part = |place: usize| Part { id: Text::from_checked(["one", "two"][place]), domain: Some(ix(place)) };
         let parts: Vec<Part<'_>> = (0..domains).map(part).collect();
         let key = ActivityKey { activity: Text::from_checked(activity), timestamp: 1, crc: 1 };
-        let effects = self.handle(Event::DesiredState(DesiredState { key, run: self.store.next_run(), parts: &parts }));
+        let effects = self.handle(Event::DesiredState(DesiredState {
+            key,
+            run: self.store.next_run(),
+            parts: &parts,
+            standing: Standing::default(),
+        }));
         self.store.accept();
         effects
     }

@@ -9,7 +9,7 @@ use super::settings::policies;
 use crate::engine::check::Check;
 use crate::engine::domain::Domain;
 use crate::engine::effect::{Effect, Notice, TimerKind};
-use crate::engine::event::{Action, DesiredState, Feedback, Part};
+use crate::engine::event::{Action, DesiredState, Feedback, Part, Standing};
 use crate::engine::group::GroupSet;
 use crate::engine::obligation::Order;
 use crate::engine::resume::Saved;
@@ -102,6 +102,7 @@ impl Course {
             key: ActivityKey { activity: text(activity), timestamp: 1, crc: 7 },
             run: Run(1),
             parts: &parts,
+            standing: Standing::default(),
         };
         self.handle(Event::DesiredState(desired))
     }

@@ -166,6 +166,80 @@ fn nobody_is_turned_back_after_the_commit() {
     assert_eq!(world.last("a-1").status, "COMPLETED");
 }
 
+/// The canary is a group of its own, which is committed before the others begin.
+struct CommittedCanary;
+
+impl Policy for CommittedCanary {
+    fn name(&self) -> &'static str {
+        "committed-canary"
+    }
+
+    fn group(&self, domain: DomainIx) -> Group {
+        Group::new(domain.place()).unwrap()
+    }
+
+    fn next(&self, view: &View<'_>) -> Step {
+        let first = DomainIx::new(0).unwrap();
+        let group = Group::default();
+        let is_activated = view.stand(first).and_then(Stand::left) == Some(Phase::Activate);
+        let commit = || match view.verification(group) {
+            _ if !is_activated || view.is_committed(group) => None,
+            Verification::Good => Some(Step::Commit(group)),
+            _ => Some(Step::Verify(group)),
+        };
+        turn_back(view)
+            .or_else(|| identify(view))
+            .or_else(|| lead(view, first.into()))
+            .or_else(commit)
+            .or_else(|| lead(view, view.domains()))
+            .unwrap_or_else(|| finish(view))
+    }
+}
+
+#[test]
+fn a_committed_group_is_not_turned_back_with_the_others() {
+    led_by(Policies::only(CommittedCanary), || {
+        let agents = [Obedient::paced("one", 100), Obedient::paced("two", 100).silent_at("DOWNLOAD")];
+        let mut world = world(agents);
+        assert_eq!(told(&world), ["one DOWNLOAD", "one UPDATE", "one ACTIVATE", "two DOWNLOAD"]);
+        assert_eq!(world.commanded("cancel")["exit"], 0);
+        world.run_for(60_000);
+        assert_eq!(world.commands("one"), ["DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"]);
+        assert_eq!(world.commands("two"), ["DOWNLOAD", "ROLLBACK", "CLEANUP"]);
+        assert_eq!(world.last("a-1").status, "INCOMPLETE");
+    });
+}
+
+#[test]
+fn a_cancellation_asks_whether_a_domain_is_being_activated_now() {
+    led_by(one_by_one(), || {
+        let mut world = world([Obedient::paced("one", 100), Obedient::paced("two", 100).silent_at("DOWNLOAD")]);
+        let status = world.asks(r#"{"command":"status"}"#).1;
+        assert!(status.contains("DOWNLOAD"), "of the second domain: {status}");
+        assert_eq!(world.commanded("cancel")["exit"], 0, "the first one has long been activated");
+    });
+}
+
+#[test]
+fn the_owner_is_not_asked_any_more_when_the_first_domain_is_gone() {
+    for policies in [one_by_one(), canary()] {
+        led_by(policies, || {
+            let mut world = World::with(&BOTH, r#""ownerConsentCommands": ["DOWNLOAD"]"#);
+            for agent in paced() {
+                world = world.joined_by(agent);
+            }
+            world.backend_applies("a-1", &desired_state(&BOTH));
+            world.run_for(5_000);
+            assert_eq!(world.sent_to("deviceupdate/ownerconsent").len(), 1);
+            let words = r#"{"activityId":"a-1","timestamp":1,"payload":{"status":"INCOMPLETE"}}"#;
+            world.publish("oneupdate/desiredstatefeedback", words);
+            world.run_for(10_000);
+            assert_eq!(told(&world), ["two CLEANUP"]);
+            assert_eq!(world.last("a-1").status, "INCOMPLETE");
+        });
+    }
+}
+
 #[test]
 fn the_owner_is_asked_once_for_each_phase_whatever_the_policy() {
     for (policies, _) in OTHERS {
@@ -204,7 +278,7 @@ fn an_activity_whose_policy_is_gone_is_turned_back_and_ends() {
     world.run_for(60_000);
     let end = world.last("a-1");
     assert_eq!(end.status, "INCOMPLETE");
-    assert!(end.message.contains("the policy that led the activity is not there any more"), "{}", end.message);
+    assert!(end.message.contains("there is no policy to lead the activity"), "{}", end.message);
     assert_eq!(world.commands("one"), ["DOWNLOAD", "UPDATE", "ROLLBACK", "CLEANUP"]);
     assert_eq!(world.commands("two"), ["CLEANUP"]);
 }

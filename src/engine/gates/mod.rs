@@ -6,10 +6,13 @@
 //! | the commit of a group | none yet |
 //! | the reboot | somebody at the console ([`hold`]) |
 //!
-//! A step of the policy that meets a gate closes it: it asks the owner, for instance. The
-//! policy sees the domains that wait as held, and leaves them alone. When the gate opens,
-//! the policy is asked again, and its step goes through. Nothing holds ROLLBACK or CLEANUP
-//! back.
+//! A step of the policy that reaches a gate may close it: the owner is asked, for instance.
+//! The policy sees the domains that wait as held. When the gate opens, the policy is asked
+//! again, and its step goes through. Nothing holds ROLLBACK or CLEANUP back.
+//!
+//! A new gate is a file here, a field of the campaign that says whether it is closed (so that
+//! a start finds it as it was), and a line in `holds` and in `pass`; one that opens with time
+//! sets a timer.
 
 mod consent;
 mod hold;

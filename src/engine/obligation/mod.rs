@@ -59,13 +59,15 @@ impl Engine {
         }
     }
 
-    /// The broker has lost our session. At the first link that is no news: all that was
-    /// saved is in doubt already. A message that is still to be sent is not lost.
+    /// The broker has lost our session. Before agents could be heard for the first time that
+    /// is no news, since all that was saved is in doubt already, but for what was sent
+    /// since the start. A message that is still to be sent is not lost.
     fn lose_session(&mut self, now: Tick, unsent: DomainSet, dropped: DomainSet, out: &mut Effects) {
-        if !self.hearing.has_begun || !self.is_running() {
+        if !self.is_running() {
             return;
         }
-        for domain in self.campaign.participants().without(unsent).iter() {
+        let lost = if self.hearing.has_begun { self.campaign.participants() } else { dropped };
+        for domain in lost.without(unsent).iter() {
             if let Some(part) = self.campaign.domain_mut(domain).filter(|_| dropped.contains(domain)) {
                 part.obligation.times.told_again = None;
             }
@@ -189,7 +191,8 @@ impl Engine {
 
     /// When a failure that is kept counts.
     fn kept_due(&self, part: &Domain) -> Option<Tick> {
-        let since = part.obligation.times.kept.filter(|_| part.obligation.kept.is_some())?;
+        let is_kept = part.obligation.kept.is_some() && matches!(part.state, State::Working(_));
+        let since = part.obligation.times.kept.filter(|_| is_kept)?;
         Some(since.max(self.hearing.since?).after(self.settings.resume_after_ms))
     }
 

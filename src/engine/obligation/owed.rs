@@ -97,8 +97,11 @@ impl Obligation {
         self.times = Times { told_again: self.times.told_again, ..Times::default() };
     }
 
-    /// What was owed is answered: no failure of it is kept, and it is not repeated.
+    /// What was owed is answered: no failure of it is kept, and it is not repeated. If it is
+    /// not certain that the agent still knows the activity, the suspicion begins again with
+    /// the next command.
     pub fn answered(&mut self) {
+        self.is_remembered |= self.times.suspicion.take().is_some();
         self.kept = None;
         (self.times.kept, self.times.repaired, self.times.clock) = (None, None, None);
     }

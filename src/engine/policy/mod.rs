@@ -18,8 +18,9 @@ use std::rc::Rc;
 
 pub use lockstep::Lockstep;
 pub use parts::{finish, identify, lead, turn_back};
-pub use view::{Stand, View};
+pub use view::{Stand, Verification, View};
 
+pub use super::domain::{Ended, Ending};
 use super::group::Group;
 use crate::limits::POLICY_NAME_MAX;
 use crate::model::{DomainIx, DomainSet, Phase, Status};
@@ -91,8 +92,10 @@ pub enum Fault {
     TurnedBack,
     /// It has been announced, or comes too early, or cannot be announced.
     Announcement(Status),
-    /// The group is verified already, or not activated.
-    Unverifiable,
+    /// The group is verified already.
+    Verified,
+    /// The group has no domain, or one that has not activated.
+    NotActivated,
     /// A domain still owes an answer, or has failed, or it is no final status.
     Unfinished(Status),
 }
@@ -106,7 +109,8 @@ impl fmt::Display for Fault {
             Fault::Held => f.write_str("the domains are held until the owner has answered"),
             Fault::TurnedBack => f.write_str("the activity is to be turned back"),
             Fault::Announcement(status) => write!(f, "{} cannot be announced now", status.name()),
-            Fault::Unverifiable => f.write_str("the group is verified already, or not activated"),
+            Fault::Verified => f.write_str("the group is verified already"),
+            Fault::NotActivated => f.write_str("the group has no domain, or one that has not activated"),
             Fault::Unfinished(status) => write!(f, "the activity cannot end {} now", status.name()),
         }
     }

@@ -19,7 +19,8 @@ pub struct View<'a> {
 pub enum Stand {
     /// It has not been told anything.
     New,
-    /// A gate holds it back from this: policies leave it alone.
+    /// A gate holds it back from this, which needs no further step: it begins when the gate
+    /// opens and the policy wants it then. It can be cleaned up or rolled back.
     Held(Act),
     /// It has been told to do this and has not answered. One that is started over owes the
     /// last phase that it was told to begin.
@@ -59,7 +60,7 @@ impl Stand {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Verification {
-    /// It is not.
+    /// Not verified yet.
     Idle,
     /// All checks are good.
     Good,
@@ -116,6 +117,13 @@ impl<'a> View<'a> {
     /// to undo.
     pub fn has_begun(&self, domain: DomainIx) -> bool {
         self.campaign.domain(domain).is_some_and(Domain::has_begun)
+    }
+
+    /// Returns the domains that have identified and were told nothing since: they can be
+    /// left as they are.
+    pub fn untouched(&self) -> DomainSet {
+        let waits = |stand: Stand| matches!(stand, Stand::Held(_)) || stand.left().is_some();
+        self.domains_that(waits).iter().filter(|domain| !self.has_begun(*domain)).collect()
     }
 
     /// Returns why a domain failed.

@@ -1,14 +1,15 @@
-//! Admission of desired states, from the backend or the console: which are handed to the
-//! engine, and the answers to the others.
+//! Desired states from the backend or the console: which are good enough for the engine, and
+//! the answers to those that are not applied.
 //!
-//! In: messages with a desired state, the campaign, and the state of the store. Out: a
-//! desired state for the engine; or a refusal to the backend, and its reason for the
+//! In: messages with a desired state, the campaign, and the engine's reasons to reject one.
+//! Out: a desired state for the engine; or a refusal to the backend, and its reason for the
 //! console.
 //!
 //! Invariants: a desired state whose activity runs or has ended gets no second answer. One
 //! that is refused gets one answer, however often the broker delivers it.
 //!
-//! Deliberately absent: the engine's own reasons to reject; only their answers are here.
+//! Deliberately absent: whether a good desired state begins an activity; the engine decides
+//! (`engine::redelivery`).
 
 use core::fmt::{self, Write};
 
@@ -20,35 +21,10 @@ use crate::manager::outside::Outside;
 use crate::manager::wanted::{key_of, Wanted};
 use crate::model::text::{Escaped, Text};
 use crate::model::time::Now;
-use crate::model::{ActivityKey, Status};
+use crate::model::Status;
 use crate::mqtt::Class;
 use crate::store::Store;
 use crate::wire::{activity_of, desired_state, Envelope, Malformed};
-
-/// Why a desired state is not applied.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::manager) enum Refusal {
-    /// Its activity is running.
-    SameActivity,
-    /// It has been applied before.
-    Applied,
-    /// Another activity is running.
-    Busy,
-    /// A reboot is pending.
-    RebootPending,
-    /// The end of the activity before cannot be saved.
-    Unsaved,
-}
-
-impl From<Rejected> for Refusal {
-    fn from(rejected: Rejected) -> Refusal {
-        match rejected {
-            Rejected::Busy => Refusal::Busy,
-            Rejected::RebootPending => Refusal::RebootPending,
-            _ => Refusal::SameActivity,
-        }
-    }
-}
 
 /// The reason of a refusal for people, escaped as in JSON.
 pub(in crate::manager) type Why = String;
@@ -133,25 +109,24 @@ impl Backend {
         outside: &mut Outside,
         campaign: Option<&Campaign>,
         wanted: &Wanted<'_>,
-        refusal: Refusal,
+        rejected: Rejected,
     ) -> Why {
         let activity = wanted.key.activity;
         let last = campaign.map(|campaign| campaign.identity.activity.as_str()).unwrap_or_default();
-        match refusal {
-            Refusal::SameActivity => note_repeated(activity),
-            Refusal::Applied => {
+        match rejected {
+            Rejected::Applied => {
                 log::info!("{activity}: desired state ignored, it was applied already");
                 "it was applied already".to_owned()
             }
-            Refusal::Busy => {
+            Rejected::Busy => {
                 self.refusals.note(wanted.bytes);
                 self.refuse(now, outside, activity, &|out| write!(out, "Another update activity in progress - {last}"))
             }
-            Refusal::RebootPending => {
+            Rejected::RebootPending => {
                 self.refusals.note(wanted.bytes);
                 self.refuse(now, outside, activity, &|out| write!(out, "reboot pending after {last}"))
             }
-            Refusal::Unsaved => {
+            Rejected::Unsaved => {
                 let why = outside.store.obstacle().unwrap_or_default().to_owned();
                 // The next one is applied if the disk works again by then.
                 outside.store.hurry();
@@ -159,6 +134,7 @@ impl Backend {
                 let words = |out: &mut dyn Write| write!(out, "the end of {last} cannot be saved: {}", Escaped(&why));
                 self.refuse(now, outside, activity, &words)
             }
+            _ => note_repeated(activity),
         }
     }
 
@@ -176,31 +152,6 @@ impl Backend {
         self.send_feedback(now, outside, activity, Class::Keep, Status::IdentificationFailed, Some(words));
         written(words)
     }
-}
-
-/// Returns why a desired state is not handed to the engine; none if it is. With `force` the
-/// end of the activity before need not be saved.
-pub(in crate::manager) fn obstacle(
-    store: &Store,
-    campaign: Option<&Campaign>,
-    key: ActivityKey<'_>,
-    force: bool,
-) -> Option<Refusal> {
-    if runs(campaign, key.activity) {
-        return Some(Refusal::SameActivity);
-    }
-    // Even while another runs: it would have a second final status.
-    if store.journal.contains(key) {
-        return Some(Refusal::Applied);
-    }
-    let campaign = campaign?;
-    if store.has_held() && !campaign.is_running() {
-        // Its effects would mix with those of the last that still wait for a save.
-        let is_same = campaign.is_activity(key.activity);
-        return Some(if is_same { Refusal::SameActivity } else { Refusal::Busy });
-    }
-    let is_blocked = !force && !campaign.is_running() && store.obstacle().is_some();
-    is_blocked.then_some(Refusal::Unsaved)
 }
 
 /// Returns whether a desired state is a duplicate: its activity is running or has ended.

@@ -5,7 +5,7 @@ use heapless::String;
 use super::*;
 use crate::engine::campaign::Gone;
 use crate::engine::domain::{Ended, State};
-use crate::engine::event::{Action, DesiredState, Part};
+use crate::engine::event::{Action, DesiredState, Part, Standing};
 use crate::limits::{ACTIONS_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, POLICY_NAME_MAX, SAVED_STATE_MAX};
 use crate::model::{ActivityKey, Cause, DomainIx, Limit, Run, Status};
 use crate::store::format::{open, seal, Kind, HEADER};
@@ -23,7 +23,7 @@ fn campaign() -> Campaign {
     let part = |raw, place| Part { id: id(raw), domain: DomainIx::new(place) };
     let parts = [part("containers", 0), part("self-update", 1), part("nobody", 99)];
     let key = ActivityKey { activity: id("a-\\u00e9"), timestamp: -5, crc: 77 };
-    campaign.begin(&DesiredState { key, run: Run(3), parts: &parts });
+    campaign.begin(&DesiredState { key, run: Run(3), parts: &parts, standing: Standing::default() });
     campaign.policy.push_str("by groups").unwrap();
     campaign.announced = Some(Status::Identifying);
     campaign.groups.committed.insert(Group::new(7).unwrap());
@@ -165,7 +165,12 @@ fn a_state_with_sixteen_domains_failed_stays_within_its_budget() {
         .collect();
     let mut campaign = Campaign::new();
     let activity = Text::parse("3f2504e0-4f89-41d3-9a0c-0305e82c3301").unwrap();
-    campaign.begin(&DesiredState { key: ActivityKey { activity, timestamp: 1, crc: 1 }, run: Run(1), parts: &parts });
+    campaign.begin(&DesiredState {
+        key: ActivityKey { activity, timestamp: 1, crc: 1 },
+        run: Run(1),
+        parts: &parts,
+        standing: Standing::default(),
+    });
     for part in campaign.domains.iter_mut().flatten() {
         part.failure = Some(Reason::Words(String::try_from("w".repeat(512).as_str()).unwrap()));
     }

@@ -7,7 +7,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use update_manager::engine::check::Check;
 use update_manager::engine::effect::TimerKind;
-use update_manager::engine::event::{Action, DesiredState, Feedback, Part};
+use update_manager::engine::event::{Action, DesiredState, Feedback, Part, Standing};
 use update_manager::engine::resume::Saved;
 use update_manager::engine::{Effect, Effects, Engine, Event, Link, Policies, Rejected, Settings, WaitingOn};
 use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
@@ -319,7 +319,8 @@ impl Course {
             timestamp: i64::from(timestamp) - 100,
             crc: crc.into(),
         };
-        let desired = DesiredState { key, run: Run(self.begun as u64 + 1), parts: &parts };
+        let desired =
+            DesiredState { key, run: Run(self.begun as u64 + 1), parts: &parts, standing: Standing::default() };
         let (was_running, was_waiting) = (self.check.is_running(), self.engine.waiting_on());
         match self.handle(Event::DesiredState(desired)) {
             Ok(()) => {

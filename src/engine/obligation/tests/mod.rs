@@ -1,6 +1,7 @@
 //! The rules of repair, one by one: suspicion, repair, and how often.
 
 mod late;
+mod stale;
 
 use super::{InDoubt, Order};
 use crate::engine::effect::TimerKind;

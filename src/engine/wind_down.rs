@@ -1,5 +1,5 @@
-//! How one domain is led: out of a phase that it failed in, back, and to the end of its
-//! part. How it is led on, and led again, stands in `obligation`.
+//! Winds a domain down: it fails, is rolled back, cleans up, and its part ends. How it is
+//! led forward is in `step` and `obligation`.
 
 use super::domain::{Ended, Ending, State, Wait};
 use super::effect::{Effect, Effects, Notice};
