@@ -42,7 +42,7 @@ impl Observer for Checked {
                 self.accepted.borrow_mut().push(desired.key.activity.as_json().to_owned());
             }
             let rules = self.check.borrow_mut().step(event, result, out, campaign);
-            let promise = self.in_lockstep.borrow_mut().step(event, out, campaign);
+            let promise = result.map_or(Ok(()), |()| self.in_lockstep.borrow_mut().step(event, out, campaign));
             if let Err(broken) = rules.and(promise) {
                 panic!("broken: {broken}\n  event {event:?}\n  result {result:?}\n  effects {out:?}");
             }

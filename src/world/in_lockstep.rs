@@ -20,7 +20,8 @@ impl Default for InLockstep {
 }
 
 impl InLockstep {
-    /// Takes one step in: the event, the effects, and the campaign after it.
+    /// Takes one step in: an event that was not rejected, the effects, and the campaign after
+    /// it.
     ///
     /// # Errors
     /// The promise that was broken.

@@ -89,7 +89,7 @@ impl Course {
         self.out.clear();
         let result = self.engine.handle(self.now, event, &mut self.out);
         let rules = self.check.step(&event, result, &self.out, self.engine.campaign());
-        let promise = self.in_lockstep.step(&event, &self.out, self.engine.campaign());
+        let promise = result.map_or(Ok(()), |()| self.in_lockstep.step(&event, &self.out, self.engine.campaign()));
         if let Err(rule) = rules.and(promise) {
             panic!("broken: {rule}\nafter {event:?}: {result:?} {:?}\n{:?}", self.out, self.campaign());
         }
