@@ -217,6 +217,10 @@ impl Engine {
             }
             Event::Unsaved(is_unsaved) => {
                 self.is_unsaved = is_unsaved;
+                // The wait for the broker may have ended while the end could not be saved.
+                if !is_unsaved && self.reboot == Reboot::Delivering {
+                    self.reboot.begin(now, out);
+                }
                 Ok(())
             }
             Event::RebootFailed => {

@@ -26,8 +26,6 @@ impl Reboot {
     pub(super) fn handle_timeout(&mut self, now: Tick, after_ms: u64, is_saved: bool, out: &mut Effects) {
         match self {
             Reboot::Delivering if is_saved => self.handle_settled(now, after_ms, out),
-            // The report would be lost with the reboot: it waits until one of both works.
-            Reboot::Delivering => self.begin(now, out),
             Reboot::Waiting => {
                 *self = Reboot::Triggered;
                 out.push(Effect::Reboot);

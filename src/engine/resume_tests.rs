@@ -98,6 +98,7 @@ fn a_saved_end_that_the_broker_does_not_take_holds_the_reboot_up_for_a_minute_on
     let mut unsaved = course.clone();
     unsaved.timeout(TimerKind::Reboot, 60_000);
     assert_eq!(unsaved.engine.reboot(), Reboot::Delivering, "what is not saved would be lost");
+    assert!(unsaved.out.is_empty(), "nothing is waited for but the broker");
     course.engine.settings.is_saved = true;
     course.timeout(TimerKind::Reboot, 60_000);
     assert!(course.out.contains(&Effect::SetTimer(TimerKind::Reboot, Tick(90_000))));
@@ -122,8 +123,9 @@ fn a_reboot_goes_on_when_what_could_not_be_saved_is_saved() {
     course.engine.settings.is_saved = true;
     course.handle(Event::Unsaved(true)).unwrap();
     course.timeout(TimerKind::Reboot, 60_000);
-    assert!(course.out.contains(&Effect::SetTimer(TimerKind::Reboot, Tick(120_000))), "it is looked at again");
+    assert_eq!(course.engine.reboot(), Reboot::Delivering, "what is not saved would be lost");
     course.handle(Event::Unsaved(false)).unwrap();
+    assert!(course.out.contains(&Effect::SetTimer(TimerKind::Reboot, Tick(120_000))), "the broker is waited for anew");
     course.timeout(TimerKind::Reboot, 120_000);
     assert_eq!(course.timeout(TimerKind::Reboot, 150_000), "reboot");
 }
