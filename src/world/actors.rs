@@ -231,12 +231,11 @@ impl Actor for Owner {
 
 /// An inventory of one agent and one component.
 pub fn inventory(domain: &str, activity: &str, wall: u64) -> String {
-    let parameters = format_args!(r#"[{{"key":"domain","value":"{domain}"}}]"#);
-    let root = format_args!(
-        r#"{{"id":"{domain}-update-agent","parameters":{parameters},"type":"APPLICATION","version":"1.0.0"}}"#
-    );
-    let app = format_args!(r#"{{"id":"{domain}:app","type":"CONTAINER","version":"1"}}"#);
-    let payload = format_args!(r#"{{"softwareNodes":[{root},{app}]}}"#);
+    let parameters = format!(r#"[{{"key":"domain","value":"{domain}"}}]"#);
+    let root =
+        format!(r#"{{"id":"{domain}-update-agent","parameters":{parameters},"type":"APPLICATION","version":"1.0.0"}}"#);
+    let app = format!(r#"{{"id":"{domain}:app","type":"CONTAINER","version":"1"}}"#);
+    let payload = format!(r#"{{"softwareNodes":[{root},{app}]}}"#);
     format!(r#"{{"activityId":"{activity}","payload":{payload},"timestamp":{wall}}}"#)
 }
 

@@ -114,9 +114,9 @@ impl Erratic {
         let mut actions = String::new();
         for n in 0..self.random.below(3) {
             let comma = if n == 0 { "" } else { "," };
-            let id = format_args!("{}:c{n}", self.domain);
+            let id = format!("{}:c{n}", self.domain);
             let (status, progress) = (self.random.of(&STATUSES), self.random.below(101));
-            let component = format_args!(r#"{{"id":"{id}","version":"1"}}"#);
+            let component = format!(r#"{{"id":"{id}","version":"1"}}"#);
             write!(actions, r#"{comma}{{"component":{component},"progress":{progress},"status":"{status}"}}"#).unwrap();
         }
         let message = match self.random.percent(30) {

@@ -111,7 +111,8 @@ impl Course {
         let component = r#"{"id":"x","version":"1"}"#;
         let status_of_action = Some(ActionStatus::Identified);
         let action = Action { id: text("x"), component, status: status_of_action, progress: 0, message: Text::EMPTY };
-        let (actions, message) = (if with_action { &[action][..] } else { &[] }, Text::EMPTY);
+        let (actions, message) = ([action], Text::EMPTY);
+        let actions = if with_action { &actions[..] } else { &[] };
         let feedback = Feedback { activity: text("a-1"), status, message, actions, is_repeat, past_limit: None };
         let _ = self.handle(Event::Feedback(domain, feedback));
     }
