@@ -1,5 +1,6 @@
 //! The course of an activity. Pure: no I/O, no clock, no log, and no allocation past its
-//! construction, but for a start with a saved activity. Time comes in as an argument, everything to be done goes out as a value.
+//! construction, but for a start with a saved activity. Time comes in as an argument,
+//! everything to be done goes out as a value.
 //!
 //! ```text
 //!           Event                    Step                       Effect

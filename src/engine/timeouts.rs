@@ -1,4 +1,4 @@
-//! Clocks: which timers are set, and what follows when one runs off.
+//! Clocks: which timers are set, and what follows when one expires.
 
 use super::domain::{Domain, Ending, State};
 use super::effect::{Effect, Effects, TimerKind};
@@ -49,7 +49,8 @@ impl Engine {
             };
             self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited), out);
         }
-        // The self-update agent never answers it: taken as done (docs/agents.md, "The self-update agent").
+        // The self-update agent never answers it, so it is taken as done (docs/agents.md,
+        // "The self-update agent").
         let is_over = |s| matches!(s, State::RollingBack(wait) if wait.over() <= now);
         for domain in self.campaign.domains_in(is_over).iter() {
             self.end_rollback(domain, Ending::Silent);

@@ -122,8 +122,18 @@ struct Seen {
     is_running: bool,
     phase: Option<Phase>,
     asking: Option<Phase>,
-    domains: [(u8, bool); DOMAINS_MAX],
+    domains: [SeenDomain; DOMAINS_MAX],
     reboot: Reboot,
+}
+
+/// The same of a domain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct SeenDomain {
+    /// The number of its state.
+    state: u8,
+    has_failed: bool,
+    /// Its own phase while it is led forward, afterwards that of the activity.
+    phase: Option<Phase>,
 }
 
 impl Journal {
@@ -209,11 +219,11 @@ impl Journal {
         }
         for (place, (now, was)) in new.domains.iter().zip(before.domains).enumerate() {
             let domain = DomainIx::new(place);
-            if now.1 && !was.1 {
-                note(Kind::Failed, domain, phase(before.phase));
+            if now.has_failed && !was.has_failed {
+                note(Kind::Failed, domain, phase(was.phase));
             }
-            match (now.0 != was.0, now.0) {
-                (true, 2) => note(Kind::Ready, domain, phase(new.phase)),
+            match (now.state != was.state, now.state) {
+                (true, 2) => note(Kind::Ready, domain, phase(now.phase)),
                 (true, 3) => note(Kind::RollingBack, domain, Detail::None),
                 (true, 4) => note(Kind::CleaningUp, domain, Detail::None),
                 (true, 5) => note(Kind::Done, domain, Detail::None),
@@ -277,7 +287,7 @@ impl Default for Seen {
             is_running: false,
             phase: None,
             asking: None,
-            domains: [(0, false); DOMAINS_MAX],
+            domains: [SeenDomain::default(); DOMAINS_MAX],
             reboot: Reboot::None,
         }
     }
@@ -285,15 +295,16 @@ impl Default for Seen {
 
 impl Seen {
     fn of(campaign: &Campaign, reboot: Reboot) -> Seen {
-        let mut domains = [(0, false); DOMAINS_MAX];
-        for (code, part) in domains.iter_mut().zip(campaign.domains.iter()) {
+        let mut domains = [SeenDomain::default(); DOMAINS_MAX];
+        for (seen, part) in domains.iter_mut().zip(campaign.domains.iter()) {
             let Some(part) = part else { continue };
-            *code = (part.state.code()[0], part.failure.is_some());
+            let phase = if part.state.is_forward() { part.furthest } else { Some(campaign.phase) };
+            *seen = SeenDomain { state: part.state.code()[0], has_failed: part.failure.is_some(), phase };
         }
         Seen {
             run: campaign.identity.run,
             is_running: campaign.is_running(),
-            phase: Some(campaign.phase),
+            phase: Some(campaign.present_phase()),
             asking: campaign.consent.asking,
             domains,
             reboot,

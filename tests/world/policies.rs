@@ -221,6 +221,18 @@ fn a_cancellation_asks_whether_a_domain_is_being_activated_now() {
 }
 
 #[test]
+fn the_report_names_the_phase_in_which_a_domain_failed() {
+    led_by(one_by_one(), || {
+        let [one, two] = paced();
+        let mut world = world([one, two.failing_at("DOWNLOAD")]);
+        let report = world.asks(r#"{"command":"report"}"#).1;
+        let of = |what: &str| report.lines().filter(|line| line.contains(what)).count();
+        assert_eq!(of("has done its part of IDENTIFY [two]"), 1, "{report}");
+        assert_eq!(of("failed in DOWNLOAD [two]"), 1, "{report}");
+    });
+}
+
+#[test]
 fn the_owner_is_not_asked_any_more_when_the_first_domain_is_gone() {
     for policies in [one_by_one(), canary()] {
         led_by(policies, || {
