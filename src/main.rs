@@ -60,8 +60,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Behind the manager in the binary: see cross/cold.ld.
-#[inline(never)]
+/// Runs a command, and returns its exit code.
 fn command_code(command: &Command, loaded: &Loaded) -> u8 {
     match command {
         #[cfg(feature = "exec")]
