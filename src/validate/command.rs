@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::BorrowedFd;
 
 use super::{check, write_json, write_text};
 use crate::config::commands::Validate;
@@ -39,13 +38,12 @@ pub fn run(options: &Validate, loaded: &Loaded) -> u8 {
 /// # Errors
 /// The system's, or it has more than `DESIRED_FILE_MAX` bytes.
 pub(crate) fn read(file: &str) -> io::Result<Vec<u8>> {
-    let file = match file {
-        // SAFETY: it is only borrowed to be duplicated, which fails if it is closed.
-        "-" => File::from(unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) }.try_clone_to_owned()?),
-        path => File::open(path)?,
-    };
     let mut bytes = Vec::new();
-    file.take(DESIRED_FILE_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    let max = DESIRED_FILE_MAX as u64 + 1;
+    match file {
+        "-" => io::stdin().lock().take(max).read_to_end(&mut bytes)?,
+        path => File::open(path)?.take(max).read_to_end(&mut bytes)?,
+    };
     match bytes.len() > DESIRED_FILE_MAX {
         true => Err(io::Error::new(io::ErrorKind::InvalidData, format!("more than {DESIRED_FILE_MAX} bytes"))),
         false => Ok(bytes),
