@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{poll_fn, Future};
 use std::io::{self, ErrorKind};
+use std::mem::replace;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::mqtt::{
 };
 use crate::shell::clock::Clock;
 use crate::shell::link::{self, Link};
-use crate::shell::transport::{Transport, Wake};
+use crate::shell::transport::Transport;
 use crate::shell::{invalid, options};
 
 /// How to reach the broker at `address`, written as the manager's
@@ -311,25 +312,28 @@ impl Client {
             Some(at) => Timer::at(at),
             None => Timer::never(),
         };
-        smol::block_on(poll_fn(|cx| match other(cx) {
-            Poll::Ready(()) => Poll::Ready(true),
-            Poll::Pending => self.poll_wake(cx, &mut timer).map(|()| false),
-        }))
-    }
-
-    fn poll_wake(&mut self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<()> {
-        let is_due = Pin::new(timer).poll(cx).is_ready();
-        match self.transport.poll_wake(cx, false) {
-            Poll::Ready(Wake::Opened(Ok(()))) => self.session.handle_link_up(self.clock.now().tick),
-            Poll::Ready(Wake::Opened(Err(error))) => {
+        let mut is_woken = false;
+        let is_other = smol::block_on(poll_fn(|cx| {
+            if other(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            let mut is_ready = replace(&mut is_woken, true);
+            is_ready |= Pin::new(&mut timer).poll(cx).is_ready();
+            is_ready |= self.transport.poll(cx).is_ready();
+            match is_ready {
+                true => Poll::Ready(false),
+                false => Poll::Pending,
+            }
+        }));
+        match self.transport.take() {
+            Some(Ok(())) => self.session.handle_link_up(self.clock.now().tick),
+            Some(Err(error)) => {
                 log::warn!("cannot connect to {}: {error}", self.connection.broker);
                 self.close();
             }
-            Poll::Ready(Wake::Ready) => {}
-            Poll::Pending if is_due => {}
-            Poll::Pending => return Poll::Pending,
+            None => {}
         }
-        Poll::Ready(())
+        is_other
     }
 
     fn resubscribe(&mut self) {

@@ -26,12 +26,17 @@ pub fn serve(mut worker: Worker, connection: Connection, signals: &Signals) -> i
             .map_or(Duration::from_millis(EXEC_IDLE_MS), |due| due.saturating_duration_since(now));
         let wait = if is_blocked { due.min(Duration::from_millis(EXEC_AGAIN_MS)) } else { due };
         let request = agent.next_or(wait, &mut |cx| {
-            match signals.poll(cx, false) {
-                Poll::Ready(Signal::End) => is_ended = true,
-                Poll::Ready(Signal::Reopen) => crate::logging::reopen(),
-                Poll::Pending => return worker.poll_wake(cx),
+            let is_ready = signals.poll(cx).is_ready();
+            while let Some(signal) = signals.take() {
+                match signal {
+                    Signal::End => is_ended = true,
+                    Signal::Reopen => crate::logging::reopen(),
+                }
             }
-            Poll::Ready(())
+            match is_ready || is_ended {
+                true => Poll::Ready(()),
+                false => worker.poll_wake(cx),
+            }
         });
         let now = Instant::now();
         if let Some(request) = request {

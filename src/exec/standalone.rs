@@ -296,20 +296,18 @@ impl Bench {
     }
 
     fn poll_wake(&mut self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<()> {
-        let mut wake = Pin::new(timer).poll(cx).map(drop);
-        match self.signals.poll(cx, false) {
-            Poll::Ready(Signal::End) => self.is_told_to_end = true,
-            Poll::Ready(Signal::Reopen) => {}
-            Poll::Pending => {
-                for worker in &mut self.workers {
-                    if worker.poll_wake(cx).is_ready() {
-                        wake = Poll::Ready(());
-                    }
-                }
-                return wake;
-            }
+        let mut is_ready = Pin::new(timer).poll(cx).is_ready();
+        is_ready |= self.signals.poll(cx).is_ready();
+        while let Some(signal) = self.signals.take() {
+            self.is_told_to_end |= signal == Signal::End;
         }
-        Poll::Ready(())
+        for worker in &mut self.workers {
+            is_ready |= worker.poll_wake(cx).is_ready();
+        }
+        match is_ready || self.is_told_to_end {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
     }
 }
 

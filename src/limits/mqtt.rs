@@ -71,15 +71,6 @@ pub const BACKOFF_MAX_MS: u64 = 30_000;
 /// or another client with our id; those must not be hammered.
 pub const LINK_STEADY_MS: u64 = 5_000;
 
-/// Received bytes that may lie unread: five PUBACKs, as many as we ask for at once in most
-/// activities. A message for us has more, by its topic alone (MQTT 3.1.1, 3.3; docs/protocol.md,
-/// "Topics").
-pub const UNREAD_MAX: usize = 5 * 4;
-
-/// Milliseconds after which what is awaited is looked for if no more has come: far more
-/// than a broker nearby takes, far less than anything waits for an acknowledgement.
-pub const UNREAD_MS: u64 = 50;
-
 /// Milliseconds that PINGRESP is waited for, at most, however long the keep-alive is.
 pub const PING_ANSWER_MAX_MS: u64 = 30_000;
 

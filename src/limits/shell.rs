@@ -1,10 +1,10 @@
 //! The process: what it waits for, TLS, a reboot.
 
-use super::{ACTIVITY_ID_MAX, CONSOLE_CLIENTS_MAX, WRITE_CHUNK};
+use super::{ACTIVITY_ID_MAX, WRITE_CHUNK};
 
-/// Descriptors that the loop waits for: signals, the console's socket and its clients,
-/// and the link, which may be waited for in both directions.
-pub const WAITING_MAX: usize = 2 + CONSOLE_CLIENTS_MAX + 2;
+/// Turns of the loop in which more keeps coming, before it looks at what is due: each
+/// takes a chunk of what the broker has sent.
+pub const TURNS_MAX: u32 = 64;
 
 /// Bytes of the line about the running activity that the service manager shows:
 /// an activity's identifier and some words. The rest is cut off.

@@ -16,7 +16,6 @@ use std::task::{Context, Poll};
 use async_io::Async;
 use smol::future::{block_on, poll_once};
 
-use super::waiting::Waiting;
 use crate::limits::{
     CONSOLE_CHUNK, CONSOLE_CLIENTS_MAX, CONSOLE_CLIENT_MS, CONSOLE_PAUSE_MS, CONSOLE_QUEUE, CONSOLE_REQUEST_MAX,
     CONSOLE_SPACING_MS,
@@ -143,40 +142,24 @@ impl Console {
         self.clients.iter().map(Client::due).chain(self.paused).min()
     }
 
-    /// Ready when `serve` may get on: is to be tried, if `is_woken`, whatever the
-    /// reactor knows.
-    pub fn poll_wake(&mut self, cx: &mut Context<'_>, is_woken: bool) -> Poll<()> {
-        let mut wake = Poll::Pending;
+    /// Waits: ready when `serve` may get on.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let may_call = self.paused.is_none() && !self.is_called;
-        if may_call && (is_woken || self.listener.poll_readable(cx).is_ready()) {
-            self.is_called = true;
-            wake = Poll::Ready(());
+        let is_called = may_call && self.listener.poll_readable(cx).is_ready();
+        let clients = self.clients.iter().filter(|client| client.poll(cx).is_ready()).count();
+        if is_called || clients > 0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
-        for client in &mut self.clients {
-            if client.poll_wake(cx, is_woken).is_ready() {
-                wake = Poll::Ready(());
-            }
-        }
-        wake
-    }
-}
-
-/// With [`Waiting`] in place of `poll_wake`.
-impl Console {
-    /// Waits until `serve` may get on.
-    pub fn wait(&self, waiting: &mut Waiting) {
-        if self.paused.is_none() && !self.is_called {
-            waiting.read(&self.listener);
-        }
-        self.clients.iter().for_each(|client| client.wait(waiting));
     }
 
-    /// Notes what has come.
-    pub fn take(&mut self, waiting: &Waiting) {
-        self.is_called |= waiting.is_readable(&self.listener);
+    /// Takes what has come: who waits to be let in, and what clients ask and take, is tried,
+    /// whatever was waited for.
+    pub fn take(&mut self) {
+        self.is_called = true;
         for client in &mut self.clients {
-            client.readable |= waiting.is_readable(&client.stream);
-            client.writable |= waiting.is_writable(&client.stream);
+            (client.readable, client.writable) = (true, true);
         }
     }
 }
@@ -301,27 +284,17 @@ impl Client {
         }
     }
 
-    fn wait(&self, waiting: &mut Waiting) {
-        if self.taken < self.output.len() {
-            if !self.writable {
-                waiting.write(&self.stream);
-            }
-        } else if !self.readable {
-            waiting.read(&self.stream);
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_answering = self.taken < self.output.len();
+        let is_ready = match is_answering {
+            true => !self.writable && self.stream.poll_writable(cx).is_ready(),
+            false => !self.readable && self.stream.poll_readable(cx).is_ready(),
+        };
+        if is_ready {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
-    }
-
-    fn poll_wake(&mut self, cx: &mut Context<'_>, is_woken: bool) -> Poll<()> {
-        if self.taken < self.output.len() {
-            if !self.writable && (is_woken || self.stream.poll_writable(cx).is_ready()) {
-                self.writable = true;
-                return Poll::Ready(());
-            }
-        } else if !self.readable && (is_woken || self.stream.poll_readable(cx).is_ready()) {
-            self.readable = true;
-            return Poll::Ready(());
-        }
-        Poll::Pending
     }
 }
 

@@ -1,10 +1,7 @@
 //! The transport to the broker.
 
-use std::ffi::c_int;
 use std::io::{self, ErrorKind, Read, Write};
-use std::mem::size_of;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll};
 
@@ -13,48 +10,16 @@ use async_io::Async;
 #[cfg(feature = "tls")]
 use super::tls;
 use crate::config::{Broker, Connection};
-use crate::limits::READ_FIRST;
 
 /// An open connection.
 pub enum Link {
     /// `tcp://`
-    Tcp(Tcp),
+    Tcp(Async<TcpStream>),
     /// `tls://`
     #[cfg(feature = "tls")]
     Tls(Box<tls::Stream>),
     /// `unix://`
     Unix(Async<UnixStream>),
-}
-
-/// A plain connection. What was read of it is let go only when its answer is written:
-/// TCP acknowledges with that, and needs no segment of its own.
-pub struct Tcp {
-    stream: Async<TcpStream>,
-    /// Bytes that were read and are still in the socket.
-    held: usize,
-}
-
-impl Tcp {
-    pub fn new(stream: Async<TcpStream>) -> Tcp {
-        Tcp { stream, held: 0 }
-    }
-
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.let_go()?;
-        if bytes.len() > READ_FIRST {
-            return self.stream.get_ref().read(bytes);
-        }
-        self.held = self.stream.get_ref().peek(bytes)?;
-        Ok(self.held)
-    }
-
-    fn let_go(&mut self) -> io::Result<()> {
-        if self.held > 0 {
-            // They are there, so all of them come at once.
-            self.held -= self.stream.get_ref().read(&mut [0; READ_FIRST][..self.held])?;
-        }
-        Ok(())
-    }
 }
 
 /// Whether the files that a connection needs can be used. What is found here is a
@@ -79,7 +44,7 @@ impl Link {
     pub async fn open(connection: Connection) -> io::Result<Link> {
         match connection.broker {
             Broker::Unix { path } => Async::<UnixStream>::connect(path).await.map(Link::Unix),
-            Broker::Tcp { host, port } => connect(host, port).await.map(Tcp::new).map(Link::Tcp),
+            Broker::Tcp { host, port } => connect(host, port).await.map(Link::Tcp),
             #[cfg(feature = "tls")]
             Broker::Tls { ref host, port } => {
                 let client = tls::Client::new(&connection, host).map_err(io::Error::other)?;
@@ -92,27 +57,16 @@ impl Link {
     }
 
     /// Reads what is there. If that is less than there is room for, nothing is left
-    /// behind: the link is to be waited for, after [`let_go`](Self::let_go).
+    /// behind: the link is to be waited for.
     ///
     /// # Errors
     /// `WouldBlock` if nothing is; otherwise the link is broken.
     pub fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
-            Link::Tcp(tcp) => tcp.read(bytes),
+            Link::Tcp(stream) => stream.get_ref().read(bytes),
             #[cfg(feature = "tls")]
             Link::Tls(stream) => stream.read(bytes),
             Link::Unix(stream) => stream.get_ref().read(bytes),
-        }
-    }
-
-    /// Lets go of what was read, once its answer is written.
-    ///
-    /// # Errors
-    /// The link is broken.
-    pub fn let_go(&mut self) -> io::Result<()> {
-        match self {
-            Link::Tcp(tcp) => tcp.let_go(),
-            _ => Ok(()),
         }
     }
 
@@ -123,7 +77,7 @@ impl Link {
     /// (with TLS they may be encrypted already); otherwise the link is broken.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Link::Tcp(tcp) => tcp.stream.get_ref().write(bytes),
+            Link::Tcp(stream) => stream.get_ref().write(bytes),
             #[cfg(feature = "tls")]
             Link::Tls(stream) => stream.write(bytes),
             Link::Unix(stream) => stream.get_ref().write(bytes),
@@ -133,7 +87,7 @@ impl Link {
     /// Ready when reading may get on, after it did not.
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Link::Tcp(tcp) => tcp.stream.poll_readable(cx),
+            Link::Tcp(stream) => stream.poll_readable(cx),
             #[cfg(feature = "tls")]
             Link::Tls(stream) => stream.poll_readable(cx),
             Link::Unix(stream) => stream.poll_readable(cx),
@@ -143,49 +97,10 @@ impl Link {
     /// Ready when writing may get on, after it did not.
     pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Link::Tcp(tcp) => tcp.stream.poll_writable(cx),
+            Link::Tcp(stream) => stream.poll_writable(cx),
             #[cfg(feature = "tls")]
             Link::Tls(stream) => stream.poll_writable(cx),
             Link::Unix(stream) => stream.poll_writable(cx),
-        }
-    }
-}
-
-impl Link {
-    /// Lets it be readable only if so many bytes are there, or it has ended or is broken.
-    /// A read takes what there is all the same.
-    ///
-    /// # Errors
-    /// The system does not know that, or not of such a link: only of `tcp://`, since what
-    /// is encrypted has other lengths.
-    pub fn set_least(&self, bytes: usize) -> io::Result<()> {
-        let Link::Tcp(Tcp { stream, .. }) = self else { return Err(ErrorKind::Unsupported.into()) };
-        let (value, len) = (bytes as c_int, size_of::<c_int>() as libc::socklen_t);
-        let value = std::ptr::addr_of!(value).cast();
-        // SAFETY: the value is there, of the type and length that are said.
-        match unsafe { libc::setsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVLOWAT, value, len) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
-    }
-
-    /// Whether the next reading says at once that it has ended.
-    pub fn is_over(&self) -> bool {
-        match self {
-            #[cfg(feature = "tls")]
-            Link::Tls(stream) => stream.is_closed(),
-            _ => false,
-        }
-    }
-}
-
-impl AsRawFd for Link {
-    fn as_raw_fd(&self) -> RawFd {
-        match self {
-            Link::Tcp(tcp) => tcp.stream.as_raw_fd(),
-            #[cfg(feature = "tls")]
-            Link::Tls(stream) => stream.as_raw_fd(),
-            Link::Unix(stream) => stream.as_raw_fd(),
         }
     }
 }

@@ -11,23 +11,25 @@ mod notify;
 mod reboot;
 mod saver;
 pub(crate) mod signal;
-mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod transport;
-pub(crate) mod waiting;
 
 use std::collections::hash_map::RandomState;
-use std::future::poll_fn;
+use std::future::{poll_fn, Future};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::mem::replace;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use async_io::Timer;
 
 use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
 use crate::console::view::Host;
 use crate::engine::{Engine, Policies, Settings};
-use crate::limits::DOMAINS_MAX;
+use crate::limits::{DOMAINS_MAX, TURNS_MAX};
 use crate::manager::{will, Manager};
 use crate::model::time::{Now, Tick};
 use crate::model::{DomainIx, DomainSet};
@@ -42,9 +44,7 @@ use notify::Notify;
 use reboot::{Outcome, Rebooter};
 use saver::Saver;
 use signal::{Signal, Signals};
-use timer::Timer;
-use transport::{Transport, Wake};
-use waiting::Waiting;
+use transport::Transport;
 
 /// Serves until the process is told to end, with the policy that the protocol describes.
 /// The configuration is one that `config` found good.
@@ -185,13 +185,12 @@ fn serve(config: &Config, shown: &dyn Fn() -> String, engine: Engine, folder: Op
         clock,
         signals,
         transport: Transport::new(),
-        timer: Timer::new()?,
         rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
         notify: Notify::new(&|name| std::env::var_os(name)),
     };
     // A broker that is away is waited for, so it must not fail the start.
     pump.notify.ready(clock.now().tick);
-    smol::future::block_on(pump.serve());
+    smol::block_on(pump.serve());
     Ok(())
 }
 
@@ -245,31 +244,36 @@ struct Pump<'a> {
     clock: Clock,
     signals: Signals,
     transport: Transport,
-    timer: Timer,
     rebooter: Rebooter,
     notify: Notify,
 }
 
 impl Pump<'_> {
     async fn serve(&mut self) {
+        let mut turns = 0;
         while !self.manager.is_ended() {
             let now = self.clock.now();
-            self.notify.handle_timeout(now.tick);
-            self.transport.handle_timeout(now.tick);
-            if self.manager.poll_timeout().is_some_and(|due| due <= now.tick) {
-                self.manager.handle_timeout(now);
+            let more = self.exchange(now) | self.serve_console(now);
+            // What has come counts before any time that is over: a stall of ours is nobody's
+            // silence. But a flood does not keep a time from being over.
+            turns = if more { turns + 1 } else { 0 };
+            if turns % TURNS_MAX == 0 {
+                self.handle_timeout(now);
             }
-            let more = self.exchange(now) | self.serve_console(now) | self.drive_reboot(now);
+            let more = more | self.drive_reboot(now);
             self.saver.begin(|| self.manager.poll_write(self.clock.now()));
             if !(self.follow_wish(now) || more || self.manager.is_ended()) {
-                self.transport.settle(now.tick, self.manager.is_settled(), self.manager.is_awaiting());
                 self.notify.tell(|line| self.manager.write_activity(line));
-                let after_ms = self.poll_timeout().map(|due| due.since(now.tick));
-                let is_elsewhere = self.saver.is_saving() || self.transport.is_opening();
-                if is_elsewhere || self.sleep(after_ms).is_err() {
-                    self.wait(after_ms).await;
-                }
+                self.wait(now).await;
+                self.take();
             }
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Now) {
+        self.notify.handle_timeout(now.tick);
+        if self.manager.poll_timeout().is_some_and(|due| due <= now.tick) {
+            self.manager.handle_timeout(now);
         }
     }
 
@@ -354,70 +358,45 @@ impl Pump<'_> {
     /// When there is something to be done at the latest, whatever happens.
     fn poll_timeout(&self) -> Option<Tick> {
         let console = self.console.as_ref().and_then(Console::poll_timeout);
-        let (manager, transport) = (self.manager.poll_timeout(), self.transport.poll_timeout());
-        Tick::earliest(&[manager, transport, self.rebooter.poll_timeout(), self.notify.poll_timeout(), console])
+        let manager = self.manager.poll_timeout();
+        Tick::earliest(&[manager, self.rebooter.poll_timeout(), self.notify.poll_timeout(), console])
     }
 
-    /// Until something has happened or so many milliseconds are over, in this thread,
-    /// while nothing is under way in another.
-    fn sleep(&mut self, after_ms: Option<u64>) -> io::Result<()> {
-        let mut waiting = Waiting::default();
-        self.signals.wait(&mut waiting);
-        self.console.iter().for_each(|console| console.wait(&mut waiting));
-        self.transport.wait(&mut waiting);
-        waiting.wait(after_ms)?;
-        if let Some(signal) = self.signals.take(&waiting) {
-            self.handle_signal(signal);
-        }
-        self.console.iter_mut().for_each(|console| console.take(&waiting));
-        self.transport.take(&waiting);
-        Ok(())
-    }
-
-    /// The same by the reactor, which also hears of what another thread has done.
-    async fn wait(&mut self, after_ms: Option<u64>) {
-        self.timer.set(after_ms);
+    /// Waits until something may have happened, or is due. Each source is asked once, which
+    /// has the reactor wake us; then it is over, whoever has woken us.
+    async fn wait(&mut self, now: Now) {
+        let mut timer = match self.poll_timeout() {
+            Some(due) => Timer::after(Duration::from_millis(due.since(now.tick))),
+            None => Timer::never(),
+        };
         let mut is_woken = false;
         poll_fn(|cx| {
-            // What the reactor's own thread has seen while it was waiting already when we
-            // asked, it does not vouch for: asked again, it would wake us again, maybe for
-            // thousands of times.
-            let wake = self.poll_wake(cx, is_woken);
-            match replace(&mut is_woken, true) && wake.is_pending() {
-                true => self.poll_wake(cx, true),
-                false => wake,
+            let mut is_ready = replace(&mut is_woken, true);
+            is_ready |= Pin::new(&mut timer).poll(cx).is_ready();
+            is_ready |= self.signals.poll(cx).is_ready();
+            is_ready |= self.saver.poll(cx).is_ready();
+            is_ready |= self.console.as_mut().is_some_and(|console| console.poll(cx).is_ready());
+            is_ready |= self.transport.poll(cx).is_ready();
+            match is_ready {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
             }
         })
         .await;
-        // Or it would wake the reactor's thread while this one sleeps.
-        self.timer.set(None);
     }
 
-    /// Ready when something has happened; tries whatever could have, if `is_woken`.
-    fn poll_wake(&mut self, cx: &mut Context<'_>, is_woken: bool) -> Poll<()> {
-        let mut wake = Poll::Pending;
-        if let Poll::Ready(signal) = self.signals.poll(cx, is_woken) {
+    /// Takes what has come from each source.
+    fn take(&mut self) {
+        while let Some(signal) = self.signals.take() {
             self.handle_signal(signal);
-            wake = Poll::Ready(());
         }
-        if self.timer.poll(cx).is_ready() {
-            wake = Poll::Ready(());
-        }
-        if let Poll::Ready(result) = self.saver.poll(cx) {
+        if let Some(result) = self.saver.take() {
             self.manager.handle_written(self.clock.now(), result);
-            wake = Poll::Ready(());
         }
-        if self.console.as_mut().is_some_and(|console| console.poll_wake(cx, is_woken).is_ready()) {
-            wake = Poll::Ready(());
+        self.console.iter_mut().for_each(Console::take);
+        if let Some(opened) = self.transport.take() {
+            self.opened(opened);
         }
-        if let Poll::Ready(woken) = self.transport.poll_wake(cx, is_woken) {
-            match woken {
-                Wake::Opened(result) => self.opened(result),
-                Wake::Ready => {}
-            }
-            wake = Poll::Ready(());
-        }
-        wake
     }
 
     fn handle_signal(&mut self, signal: Signal) {

@@ -14,11 +14,13 @@ type Saving = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
 pub struct Saver {
     disk: Option<Disk<StateDir>>,
     saving: Option<Saving>,
+    /// Of a job that nobody knows yet to have ended.
+    result: Option<Result<(), Failure>>,
 }
 
 impl Saver {
     pub fn new(disk: Option<Disk<StateDir>>) -> Saver {
-        Saver { disk, saving: None }
+        Saver { disk, saving: None, result: None }
     }
 
     /// Begins with the job that `next` gives, if none runs.
@@ -30,18 +32,20 @@ impl Saver {
         }
     }
 
-    /// Whether a job runs.
-    pub fn is_saving(&self) -> bool {
-        self.saving.is_some()
+    /// Waits: ready when a job has come to its end.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.saving.as_mut().map(|saving| saving.as_mut().poll(cx)) {
+            Some(Poll::Ready(result)) => {
+                self.result = Some(result);
+                self.saving = None;
+                Poll::Ready(())
+            }
+            _ => Poll::Pending,
+        }
     }
 
-    /// Ready when a job has come to its end.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        let Some(saving) = &mut self.saving else { return Poll::Pending };
-        let result = saving.as_mut().poll(cx);
-        if result.is_ready() {
-            self.saving = None;
-        }
-        result
+    /// Takes the result of the job that has come to its end.
+    pub fn take(&mut self) -> Option<Result<(), Failure>> {
+        self.result.take()
     }
 }

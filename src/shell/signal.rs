@@ -2,13 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::mem::{size_of, take, MaybeUninit};
+use std::mem::{size_of, MaybeUninit};
 use std::os::fd::FromRawFd;
 use std::task::{Context, Poll};
 
 use async_io::Async;
-
-use super::waiting::Waiting;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,28 +47,13 @@ impl Signals {
         Async::new_nonblocking(file).map(Signals)
     }
 
-    /// Ready when a signal has come, once for each; looks even if the reactor knows
-    /// of none, if `is_woken`.
-    pub fn poll(&self, cx: &mut Context<'_>, mut is_woken: bool) -> Poll<Signal> {
-        while take(&mut is_woken) || self.0.poll_readable(cx).is_ready() {
-            if let Some(signal) = self.read() {
-                return Poll::Ready(signal);
-            }
-        }
-        Poll::Pending
+    /// Waits: ready when a signal may have come.
+    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_readable(cx).map(drop)
     }
 
-    /// The next one that has come; with [`Waiting`] in place of `poll`.
-    pub fn take(&self, waiting: &Waiting) -> Option<Signal> {
-        waiting.is_readable(&self.0).then(|| self.read()).flatten()
-    }
-
-    /// Waits for one.
-    pub fn wait(&self, waiting: &mut Waiting) {
-        waiting.read(&self.0);
-    }
-
-    fn read(&self) -> Option<Signal> {
+    /// Takes the next one that has come.
+    pub fn take(&self) -> Option<Signal> {
         let mut info = [0; size_of::<libc::signalfd_siginfo>()];
         self.0.get_ref().read_exact(&mut info).ok()?;
         // The signal's number is what the structure begins with.

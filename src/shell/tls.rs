@@ -11,7 +11,6 @@ mod trust;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -124,12 +123,6 @@ pub struct Stream {
     is_closed: bool,
 }
 
-impl AsRawFd for Stream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
-    }
-}
-
 impl Stream {
     /// Reads what is there. Less than `bytes` has room for leaves nothing
     /// decrypted behind, so then the socket is to be waited for. 0: the end, with
@@ -169,11 +162,6 @@ impl Stream {
             true => Poll::Ready(Ok(())),
             false => self.socket.poll_readable(cx),
         }
-    }
-
-    /// Whether the peer has said that it sends nothing more.
-    pub fn is_closed(&self) -> bool {
-        self.is_closed
     }
 
     /// Ready when writing may get on, after it did not.
