@@ -253,14 +253,8 @@ impl Pump<'_> {
         let mut turns = 0;
         while !self.manager.is_ended() {
             let now = self.clock.now();
-            let more = self.exchange(now) | self.serve_console(now);
-            // What has come counts before any time that is over: a stall of ours is nobody's
-            // silence. But a flood does not keep a time from being over.
+            let more = self.exchange(now, turns) | self.serve_console(now) | self.drive_reboot(now);
             turns = if more { turns + 1 } else { 0 };
-            if turns % TURNS_MAX == 0 {
-                self.handle_timeout(now);
-            }
-            let more = more | self.drive_reboot(now);
             self.saver.begin(|| self.manager.poll_write(self.clock.now()));
             if !(self.follow_wish(now) || more || self.manager.is_ended()) {
                 self.notify.tell(|line| self.manager.write_activity(line));
@@ -327,8 +321,13 @@ impl Pump<'_> {
     }
 
     /// Reads, handles and writes what is there; whether there may be more.
-    fn exchange(&mut self, now: Now) -> bool {
+    fn exchange(&mut self, now: Now, turns: u32) -> bool {
         let result = self.receive(now).and_then(|received| {
+            // What has come counts before any time that is over: a stall of ours is nobody's
+            // silence. But a flood does not keep a time from being over.
+            if !received || turns % TURNS_MAX == TURNS_MAX - 1 {
+                self.handle_timeout(now);
+            }
             let sent = self.send(now)?;
             Ok(received && self.transport.is_readable() || sent && self.manager.is_behind())
         });
