@@ -14,6 +14,12 @@ use update_manager::exit::{FAILED as EXIT_FAILURE, USAGE as EXIT_USAGE};
 use update_manager::{logging, shell, validate};
 
 fn main() -> ExitCode {
+    let code = run_as_told();
+    logging::finish();
+    code
+}
+
+fn run_as_told() -> ExitCode {
     let mut args = Vec::new();
     for (place, arg) in std::env::args_os().enumerate().skip(1) {
         match arg.into_string() {
@@ -93,8 +99,9 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Says what is wrong on standard error, if anybody hears it.
+/// Says what is wrong on standard error, if anybody hears it, after what was logged.
 fn complain(message: &str, code: u8) -> ExitCode {
+    logging::finish();
     let _ = writeln!(std::io::stderr(), "update-manager: {message}");
     ExitCode::from(code)
 }

@@ -83,6 +83,7 @@ fn limits(given: &[String]) -> Result<Limits, String> {
 }
 
 fn complain(message: &str, code: u8) -> u8 {
+    logging::finish();
     let _ = writeln!(io::stderr(), "update-manager: {message}");
     code
 }

@@ -33,6 +33,13 @@ pub const KEEP_ALIVE_MS_MAX: u64 = 65_535_000;
 /// fit; the rest is cut off.
 pub const LOG_LINE_MAX: usize = 2048;
 
+/// Bytes of the log that wait for the thread that writes them: what a start and a large
+/// activity log, and hundreds of lines beside it, while a disk is busy.
+pub const LOG_QUEUE_MAX: usize = 64 * 1024;
+
+/// Milliseconds that the end of the process waits for the log to be written.
+pub const LOG_END_MS: u64 = 1000;
+
 /// Old log files, also when the configuration sets no limit (0): with the default
 /// size they take 2 GB, and finding the newest takes 8 KB.
 pub const LOG_FILES_OLD_MAX: u64 = 1000;
@@ -40,7 +47,8 @@ pub const LOG_FILES_OLD_MAX: u64 = 1000;
 /// Megabytes of a log file when the configuration says 0, as in the reference.
 pub const LOG_FILE_MB_UNSET: u64 = 100;
 
-/// Milliseconds until a log file that cannot be written is tried again.
+/// Milliseconds until a log file that cannot be written, or a thread that writes, is tried
+/// again.
 pub const LOG_RETRY_MS: u64 = 10_000;
 
 /// Milliseconds between two looks for log files that are too old: a day, the unit

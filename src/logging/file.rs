@@ -83,18 +83,21 @@ impl LogFile {
     /// Appends a line, which ends in a line feed, with one system call. If that
     /// cannot be, the line goes to `fallback`, and so do all that follow within
     /// [`LOG_RETRY_MS`]; that it is so is said there once.
-    pub fn write(&mut self, now: Now, line: &[u8], fallback: &mut dyn Write) {
+    ///
+    /// # Errors
+    /// The fallback's.
+    pub fn write(&mut self, now: Now, line: &[u8], fallback: &mut dyn Write) -> io::Result<()> {
         match self.failure {
             Some(Failure { retry_at, .. }) if now.tick < retry_at => {}
             _ => match self.write_out(now, line) {
-                Ok(()) => return,
+                Ok(()) => return Ok(()),
                 Err(cause) => self.fail(now, &cause, fallback),
             },
         }
         if let Some(failure) = &mut self.failure {
             failure.lines = failure.lines.saturating_add(1);
         }
-        let _ = fallback.write_all(line);
+        fallback.write_all(line)
     }
 
     fn write_out(&mut self, now: Now, line: &[u8]) -> io::Result<()> {
@@ -258,7 +261,7 @@ mod tests {
         }
 
         fn write(&mut self, tick: u64, line: &str) {
-            self.file.write(at(tick), line.as_bytes(), &mut self.said);
+            self.file.write(at(tick), line.as_bytes(), &mut self.said).unwrap();
         }
 
         fn reopen(&mut self, tick: u64) {
@@ -334,7 +337,7 @@ mod tests {
         let mut world = World::new("um.log", SMALL);
         for (i, wall) in [WALL, WALL, 5000, WALL - 9, WALL - 9].into_iter().enumerate() {
             let line = format!("line {i}...\n");
-            world.file.write(Now { tick: Tick(0), wall }, line.as_bytes(), &mut world.said);
+            world.file.write(Now { tick: Tick(0), wall }, line.as_bytes(), &mut world.said).unwrap();
         }
         assert_eq!(world.contents(), ["line 2...\n", "line 3...\n", "line 4...\n"]);
         assert_eq!(world.dir.names()[1], "um-2026-11-24T15-04-05.003.log");

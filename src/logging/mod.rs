@@ -3,19 +3,20 @@
 
 mod backups;
 mod file;
+mod queue;
 #[cfg(test)]
 pub(crate) mod temp;
+mod writer;
 
 use core::fmt::{self, Write as _};
 use std::io::{self, Write as _};
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use log::LevelFilter;
 
 use crate::limits::LOG_LINE_MAX;
-use crate::model::time::{Now, Tick};
-use file::{Limits, LogFile};
+use writer::Log;
 
 /// What stands for what was cut off.
 const CUT: &str = "...";
@@ -36,60 +37,44 @@ pub struct Settings {
 }
 
 /// Logs from now on, what is at least of the configured level, to the configured
-/// file or else to standard error. `RUST_LOG` is not looked at. A line that cannot
-/// be written to the file goes to standard error; one that cannot be written there
-/// is lost, and nothing else. Does nothing if a logger is already set.
+/// file or else to standard error. `RUST_LOG` is not looked at. A thread of its own
+/// writes, so nobody waits for a disk, a pipe or a terminal. A line that cannot be
+/// written to the file goes to standard error; one that cannot be written there, or not
+/// in time, is lost and counted, and nothing else. Does nothing if a logger is already set.
 pub fn start(settings: &Settings) {
+    let log = LOG.get_or_init(|| Log::new(settings));
     let mut builder = env_logger::Builder::new();
     builder.filter_level(settings.level).format(|out, record| {
         let mut line = Line::new();
         write_line(&mut line, wall_ms(), record.level(), record.args());
         out.write_all(line.as_bytes())
     });
-    if !settings.file.is_empty() {
-        FILE.get_or_init(|| SharedFile::open(settings));
-        builder.target(env_logger::Target::Pipe(Box::new(ToFile)));
+    builder.target(env_logger::Target::Pipe(Box::new(ToLog(log))));
+    if builder.try_init().is_ok() {
+        log.find_thread();
     }
-    let _ = builder.try_init();
 }
 
 /// Opens the log file anew, if there is one, for somebody has moved it away.
 pub fn reopen() {
-    if let Some(shared) = FILE.get() {
-        shared.with(|file, now| file.reopen(now, &mut io::stderr()));
-    }
+    LOG.get().into_iter().for_each(Log::reopen);
 }
 
-/// The file is wanted by whoever logs and by whoever reopens it.
-static FILE: OnceLock<SharedFile> = OnceLock::new();
-
-struct SharedFile {
-    start: Instant,
-    file: Mutex<LogFile>,
+/// Waits until what was logged is written, but not for long. Nothing is logged later: the
+/// process ends.
+pub fn finish() {
+    LOG.get().into_iter().for_each(Log::finish);
 }
 
-impl SharedFile {
-    fn open(settings: &Settings) -> SharedFile {
-        let limits = Limits::new(settings.file_size_mb, settings.file_count, settings.file_max_age_days);
-        let now = Now { tick: Tick(0), wall: wall_ms() };
-        let file = LogFile::new(&settings.file, limits, now, &mut io::stderr());
-        SharedFile { start: Instant::now(), file: Mutex::new(file) }
-    }
-
-    fn with(&self, act: impl FnOnce(&mut LogFile, Now)) {
-        let now = Now { tick: Tick(self.start.elapsed().as_millis() as u64), wall: wall_ms() };
-        act(&mut self.file.lock().unwrap_or_else(PoisonError::into_inner), now);
-    }
-}
+/// Whoever logs, reopens and ends has it in common.
+static LOG: OnceLock<Log> = OnceLock::new();
 
 /// Takes each line in one piece.
-struct ToFile;
+struct ToLog(&'static Log);
 
-impl io::Write for ToFile {
+impl io::Write for ToLog {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if let Some(shared) = FILE.get() {
-            shared.with(|file, now| file.write(now, line, &mut io::stderr()));
-        }
+        self.0.push(line);
         Ok(line.len())
     }
 

@@ -6,6 +6,8 @@ use std::fs;
 use serde_json::{json, Value};
 
 use crate::certificates::{openssl, Kind, NOW};
+use crate::peers::PATIENCE;
+use crate::processes::wait_until;
 use crate::world::{await_connected, World};
 
 fn assert_refused(world: &World, connection: Value, line: &str) {
@@ -72,7 +74,8 @@ fn one_good_authority_is_enough_and_the_rest_is_warned_about() {
     let manager = world.manager(json!({ "caCert": world.file("second") }));
     await_connected(&manager);
     let first = format!("certificate 2 of the file {}: bad PEM: malformed base64\n", world.file("second"));
-    assert_eq!(manager.said(&format!("WARN  connection.caCert: 1 unusable, the first: {first}")), 1);
+    let warning = format!("WARN  connection.caCert: 1 unusable, the first: {first}");
+    wait_until("it is said", PATIENCE, || manager.said(&warning) == 1);
 }
 
 #[test]
