@@ -40,17 +40,6 @@ impl Manager {
         self.outside.session.handle_received(now.tick, n);
     }
 
-    /// Returns whether anything is to come from the broker by itself; see
-    /// [`Session::is_awaiting`](crate::mqtt::Session::is_awaiting).
-    pub fn is_awaiting(&self) -> bool {
-        self.outside.session.is_awaiting()
-    }
-
-    /// Returns whether the broker has accepted us and answered all subscriptions.
-    pub fn is_settled(&self) -> bool {
-        self.outside.session.is_settled()
-    }
-
     /// Returns whether events may be left that need something to be sent first; see
     /// [`Session::is_behind`](crate::mqtt::Session::is_behind).
     pub fn is_behind(&self) -> bool {

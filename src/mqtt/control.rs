@@ -105,11 +105,6 @@ impl Control {
         len
     }
 
-    /// Whether an answer is to come.
-    pub fn is_awaiting(&self) -> bool {
-        !self.requests.is_empty()
-    }
-
     /// Whether a request with this packet id waits for its answer.
     pub fn has_id(&self, id: u16) -> bool {
         self.requests.iter().any(|r| r.id == id)

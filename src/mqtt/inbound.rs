@@ -104,11 +104,6 @@ impl Inbound {
         Ok(front)
     }
 
-    /// Whether a packet has begun, or a payload is skipped.
-    pub fn is_mid_packet(&self) -> bool {
-        self.filled > 0 || self.is_skipping()
-    }
-
     /// Takes bytes out that are there.
     pub fn take(&mut self, len: usize) -> BytesMut {
         self.filled -= len;

@@ -63,11 +63,6 @@ impl KeepAlive {
         (self.interval_ms > 0 && self.ping.is_none()).then(|| self.sent.after(self.interval_ms))
     }
 
-    /// Whether PINGRESP is to come.
-    pub fn is_awaiting(&self) -> bool {
-        self.ping.is_some()
-    }
-
     /// When the link counts as dead if nothing is received any more. Time
     /// before `attentive`, when we didn't read, doesn't count.
     pub fn overdue(&self, attentive: Tick) -> Option<Tick> {

@@ -154,18 +154,6 @@ impl Session {
         self.outbound.len()
     }
 
-    /// Whether the broker has accepted us and answered all subscriptions.
-    pub fn is_settled(&self) -> bool {
-        self.is_connected() && !self.control.is_awaiting()
-    }
-
-    /// Whether anything is to come from the broker by itself: an acknowledgement, an
-    /// answer, the rest of a packet.
-    pub fn is_awaiting(&self) -> bool {
-        let is_asking = self.unacknowledged() > 0 || self.control.is_awaiting() || self.keep_alive.is_awaiting();
-        is_asking || self.inbound.is_mid_packet()
-    }
-
     /// Whether events may be left, which [`poll_event`](Self::poll_event) could not give
     /// before the next call of [`poll_transmit`](Self::poll_transmit).
     pub fn is_behind(&self) -> bool {

@@ -357,35 +357,6 @@ fn a_release_before_our_receipt_breaks_the_protocol_and_stray_answers_do_not() {
 }
 
 #[test]
-fn it_says_whether_anything_is_to_come_by_itself() {
-    let mut peer = Peer::connected(Options { keep_alive_s: 10, ..Options::new("me") });
-    assert!(!peer.session.is_awaiting());
-
-    peer.publish(Class::Keep, "a").unwrap();
-    let id = publishes(&peer.sent())[0].1;
-    assert!(peer.session.is_awaiting());
-    peer.feed(&puback(id));
-    assert!(!peer.session.is_awaiting());
-
-    let id = peer.session.subscribe(peer.now, &["a"]);
-    assert!(matches!(peer.sent()[..], [Packet::Subscribe(_)]) && peer.session.is_awaiting());
-    peer.feed(&[0x90, 3, (id >> 8) as u8, id as u8, 1]);
-    assert!(!peer.session.is_awaiting());
-
-    peer.pass(10_000);
-    assert!(matches!(peer.sent()[..], [Packet::PingReq]) && peer.session.is_awaiting());
-    peer.feed(&[0xd0, 0]);
-    assert!(!peer.session.is_awaiting());
-
-    // The rest of a packet may be as short as an acknowledgement.
-    let packet = incoming("t", QoS::AtMostOnce, 0, false, b"hello");
-    peer.feed(&packet[..packet.len() - 1]);
-    assert!(peer.session.is_awaiting());
-    assert_eq!(peer.feed(&packet[packet.len() - 1..]).len(), 1);
-    assert!(!peer.session.is_awaiting());
-}
-
-#[test]
 fn it_says_whether_events_are_left_that_need_something_to_be_sent() {
     let mut peer = Peer::connected(Options::new("me"));
     assert!(!peer.session.is_behind());
