@@ -96,7 +96,7 @@ impl Client {
             return Err(invalid("TLS is not built in"));
         }
         link::check(&connection).map_err(invalid)?;
-        let options = options(&connection);
+        let options = options(&connection)?;
         options.check().map_err(invalid)?;
         Ok(Client {
             connection,

@@ -6,6 +6,14 @@ use super::{ACTIVITY_ID_MAX, WRITE_CHUNK};
 /// takes a chunk of what the broker has sent.
 pub const TURNS_MAX: u32 = 64;
 
+/// Milliseconds that the loop is late at which this process has stood still: stopped, or
+/// out of processor time. No turn takes a tenth of that.
+pub const STALL_MIN_MS: u64 = 1000;
+
+/// Milliseconds that others have after such a stall: the broker may have given us up
+/// meanwhile, so that a new connection is made before what they said comes.
+pub const STALL_GRACE_MS: u64 = 10_000;
+
 /// Bytes of the line about the running activity that the service manager shows:
 /// an activity's identifier and some words. The rest is cut off.
 pub const ACTIVITY_TOLD_MAX: usize = ACTIVITY_ID_MAX + 64;

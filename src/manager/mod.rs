@@ -88,7 +88,8 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// Creates a manager without a link. `is_saved`: activities are saved. Allocates all
+    /// Creates a manager without a link. `ids` is random, for the ids of questions; `is_saved`:
+    /// activities are saved. Allocates all
     /// that it will ever hold.
     ///
     /// # Errors
@@ -98,6 +99,7 @@ impl Manager {
         config: &'c Config,
         options: Options,
         engine: Engine,
+        ids: u128,
         is_saved: bool,
         now: Now,
     ) -> Result<Manager, TopicError<'c>> {
@@ -105,10 +107,10 @@ impl Manager {
         let is_owner_asked = !is_twin && !config.owner_consent_commands.is_empty();
         let read_timeouts_ms: Vec<u64> = config.agents.iter().map(|agent| agent.read_timeout_ms).collect();
         let connection = &config.connection;
-        let (seed, clean_session) = (options.seed, options.clean_session);
+        let clean_session = options.clean_session;
         let names = outside::Names::new(config)?;
         let subscriptions = Subscriptions::new(&options, &names.topics, is_owner_asked);
-        let owner = Owner::new(&names, is_twin, seed);
+        let owner = Owner::new(&names, is_twin, ids);
         let mut outside = Outside::new(names, options, is_saved);
         outside.store.journal.note(now, Kind::Started, None);
         Ok(Manager {

@@ -42,15 +42,15 @@ pub(super) struct Owner {
     question: Option<Question>,
     /// Phase and UUID of the question that is open or about to be asked.
     asked: Option<(Phase, [u8; 16])>,
-    /// State of the generator of UUIDs.
-    random: u64,
+    /// The UUID of the next question, but for its version.
+    next: u128,
 }
 
 impl Owner {
-    /// Creates it without a question. `seed` makes the UUIDs differ from start to start.
-    pub(super) fn new(names: &Names, is_twin: bool, seed: u64) -> Owner {
+    /// Creates it without a question. `ids` is random: the UUIDs of questions begin there.
+    pub(super) fn new(names: &Names, is_twin: bool, ids: u128) -> Owner {
         let topic = (!is_twin).then(|| names.topics.incoming(Incoming::OwnerConsentFeedback));
-        Owner { topic, question: None, asked: None, random: seed | 1 }
+        Owner { topic, question: None, asked: None, next: ids }
     }
 
     /// Forgets the question that was saved if the activity that was taken up does not ask it.
@@ -81,17 +81,13 @@ impl Owner {
         id
     }
 
-    /// Makes a random UUID (RFC 9562, version 4) with a seeded xorshift: it has to be
-    /// unique, not secret.
+    /// Returns the next UUID (RFC 9562, version 4). All bits change from one to the next, so
+    /// that nobody takes two for the same.
     fn uuid(&mut self) -> [u8; 16] {
-        let mut word = || {
-            self.random ^= self.random << 13;
-            self.random ^= self.random >> 7;
-            self.random ^= self.random << 17;
-            self.random
-        };
-        let (high, low) = (word() & !0xf000 | 0x4000, word() >> 2 | 1 << 63);
-        (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+        const VERSION: u128 = 0xf << 76 | 0x3 << 62;
+        // The fraction of the golden ratio.
+        self.next = self.next.wrapping_add(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        (self.next & !VERSION | 0x4 << 76 | 0x2 << 62).to_be_bytes()
     }
 
     /// Returns phase and UUID of the question that is open or about to be asked, to be saved.

@@ -1,30 +1,55 @@
 //! The only place that reads the clocks, and what else the system tells of itself.
 
+#[cfg(feature = "agent")]
+use std::time::Duration;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::limits::{STALL_GRACE_MS, STALL_MIN_MS};
 use crate::model::time::{Now, Tick};
 
 /// The monotonic clock, from its creation on, and the wall clock.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
+pub struct Clock {
+    start: Instant,
+    /// Milliseconds since then in which this process stood still.
+    stalled_ms: u64,
+}
 
 impl Clock {
     /// Starts at tick 0.
     pub fn start() -> Clock {
-        Clock(Instant::now())
+        Clock { start: Instant::now(), stalled_ms: 0 }
     }
 
     /// What the clocks show. A wall clock before 1970 shows 0.
     pub fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { tick: Tick(self.0.elapsed().as_millis() as u64), wall: wall.as_millis() as u64 }
+        Now { tick: self.tick(), wall: wall.as_millis() as u64 }
+    }
+
+    fn tick(&self) -> Tick {
+        Tick((self.start.elapsed().as_millis() as u64).saturating_sub(self.stalled_ms))
+    }
+
+    /// Leaves out the time in which this process stood still: it was to go on at `due`, and
+    /// does so more than [`STALL_MIN_MS`] later. What others say meanwhile may have to come
+    /// by a new connection, so that the last [`STALL_GRACE_MS`] before `due` are left out
+    /// too, as far as they are past `before`. Returns the milliseconds that are left out.
+    pub fn leave_out_stall(&mut self, before: Tick, due: Tick) -> Option<u64> {
+        let now = self.tick();
+        if now <= due.after(STALL_MIN_MS) {
+            return None;
+        }
+        let stalled_ms = now.since(before.max(Tick(due.0.saturating_sub(STALL_GRACE_MS))));
+        self.stalled_ms += stalled_ms;
+        Some(stalled_ms)
     }
 
     /// The point in time that a tick stands for; none if it is too far away.
     #[cfg(feature = "agent")]
     pub fn instant(&self, tick: Tick) -> Option<Instant> {
         // Rounded up, so that the tick has come when the timer runs off.
-        self.0.checked_add(std::time::Duration::from_millis(tick.0))
+        self.start.checked_add(Duration::from_millis(tick.0.checked_add(self.stalled_ms)?))
     }
 }
 
@@ -44,4 +69,40 @@ pub fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A clock that shows at least `ms`, and hardly more.
+    fn at(ms: u64) -> Clock {
+        Clock { start: Instant::now() - Duration::from_millis(ms), stalled_ms: 0 }
+    }
+
+    #[test]
+    fn a_turn_that_is_a_little_late_counts() {
+        let mut clock = at(100_000);
+        assert_eq!(clock.leave_out_stall(Tick(1), Tick(99_500)), None);
+        assert!(clock.now().tick >= Tick(100_000));
+    }
+
+    #[test]
+    fn a_stall_and_the_time_to_hear_of_it_are_left_out() {
+        let mut clock = at(100_000);
+        let left_out = clock.leave_out_stall(Tick(1), Tick(50_000)).unwrap();
+        assert!((50_000 + STALL_GRACE_MS..60_000 + STALL_GRACE_MS).contains(&left_out), "{left_out}");
+        let now = clock.now().tick.0 + STALL_GRACE_MS;
+        assert!((50_000..60_000).contains(&now), "{now}");
+    }
+
+    #[test]
+    fn the_clock_never_goes_back() {
+        let mut clock = at(100_000);
+        assert!(clock.leave_out_stall(Tick(45_000), Tick(50_000)).is_some());
+        let now = clock.now().tick.0;
+        assert!((45_000..50_000).contains(&now), "{now}");
+    }
 }

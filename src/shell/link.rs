@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use async_io::Async;
 
+use super::thread;
 #[cfg(feature = "tls")]
 use super::tls;
 use crate::config::{Broker, Connection};
@@ -47,8 +48,11 @@ impl Link {
             Broker::Tcp { host, port } => connect(host, port).await.map(Link::Tcp),
             #[cfg(feature = "tls")]
             Broker::Tls { ref host, port } => {
-                let client = tls::Client::new(&connection, host).map_err(io::Error::other)?;
-                let socket = connect(host.clone(), port).await?;
+                let (host, name) = (host.clone(), host.clone());
+                // It reads the files with the certificates.
+                let prepare = move || tls::Client::new(&connection, &name);
+                let client = thread::run("certificates", prepare)?.await.map_err(io::Error::other)?;
+                let socket = connect(host, port).await?;
                 client.shake_hands(socket).await.map(|stream| Link::Tls(Box::new(stream)))
             }
             #[cfg(not(feature = "tls"))]
@@ -125,6 +129,6 @@ async fn connect(host: String, port: u16) -> io::Result<Async<TcpStream>> {
 async fn addresses(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     match host.parse::<IpAddr>() {
         Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
-        Err(_) => smol::unblock(move || Ok((host.as_str(), port).to_socket_addrs()?.collect())).await,
+        Err(_) => thread::run("look-up", move || Ok((host.as_str(), port).to_socket_addrs()?.collect()))?.await,
     }
 }

@@ -8,21 +8,20 @@ mod identity;
 pub(crate) mod link;
 mod lock;
 mod notify;
+mod random;
 mod reboot;
 mod saver;
 pub(crate) mod signal;
+mod thread;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod transport;
 
-use std::collections::hash_map::RandomState;
 use std::future::{poll_fn, Future};
-use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::mem::replace;
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use async_io::Timer;
 
@@ -31,7 +30,7 @@ use crate::console::view::Host;
 use crate::engine::{Engine, Policies, Settings};
 use crate::limits::{DOMAINS_MAX, TURNS_MAX};
 use crate::manager::{will, Manager};
-use crate::model::time::{Now, Tick};
+use crate::model::time::{Duration, Now, Tick};
 use crate::model::{DomainIx, DomainSet};
 use crate::mqtt::{LinkWish, Options, Reason};
 use crate::store::Found;
@@ -169,9 +168,10 @@ fn serve(config: &Config, shown: &dyn Fn() -> String, engine: Engine, folder: Op
     let clock = Clock::start();
     let found = folder.as_ref().map(|folder| folder.disk.load());
     let is_lasting = folder.as_ref().is_some_and(Opened::is_lasting);
-    let (options, is_new) = own_options(config, found.as_ref(), is_lasting);
+    let (options, is_new) = own_options(config, found.as_ref(), is_lasting)?;
     options.check().map_err(invalid)?;
-    let mut manager = Manager::new(config, options, engine, folder.is_some(), clock.now()).map_err(invalid)?;
+    let ids = u128::from(random::number()?) << 64 | u128::from(random::number()?);
+    let mut manager = Manager::new(config, options, engine, ids, folder.is_some(), clock.now()).map_err(invalid)?;
     if let Some(found) = found {
         manager.resume(clock.now(), clock::boot(), &found, is_new);
     }
@@ -200,23 +200,25 @@ pub(crate) fn invalid(error: impl std::fmt::Display) -> io::Error {
 
 /// How the manager speaks to the broker, and whether its client ID was made at random and
 /// is to be saved.
-fn own_options(config: &Config, found: Option<&Found>, is_lasting: bool) -> (Options, bool) {
-    let options = options(&config.connection);
+fn own_options(config: &Config, found: Option<&Found>, is_lasting: bool) -> io::Result<(Options, bool)> {
+    let options = options(&config.connection)?;
     let Identity { client_id, clean_session, is_new } =
-        identity::settle(config, found, is_lasting, MACHINE_ID, options.seed);
+        identity::settle(config, found, is_lasting, MACHINE_ID, random::number()?);
     log::info!("the client ID is {client_id}, the session {}", if clean_session { "clean" } else { "persistent" });
-    (Options { client_id, clean_session, will: will(&config.connection.status_topic), ..options }, is_new)
+    Ok((Options { client_id, clean_session, will: will(&config.connection.status_topic), ..options }, is_new))
 }
 
 /// How to speak to the broker. Without a configured client ID, it and the jitter
 /// differ from start to start, and the session is clean.
-pub(crate) fn options(connection: &Connection) -> Options {
-    let random = RandomState::new().build_hasher().finish();
+///
+/// # Errors
+/// The system has no random numbers.
+pub(crate) fn options(connection: &Connection) -> io::Result<Options> {
     let (client_id, clean_session) = match connection.client_id.as_str() {
-        "" => (identity::of_number(random), true),
+        "" => (identity::of_number(random::number()?), true),
         configured => (configured.to_owned(), connection.is_clean(false)),
     };
-    Options {
+    Ok(Options {
         client_id,
         // A password alone is not sent [MQTT-3.1.2-22], as with the reference.
         password: (!connection.username.is_empty()).then(|| connection.password.clone()),
@@ -228,8 +230,8 @@ pub(crate) fn options(connection: &Connection) -> Options {
         subscribe_timeout_ms: connection.subscribe_timeout_ms,
         unsubscribe_timeout_ms: connection.unsubscribe_timeout_ms,
         will: None,
-        seed: random,
-    }
+        seed: random::number()?,
+    })
 }
 
 /// Moves bytes and time between the system and the manager.
@@ -251,14 +253,21 @@ struct Pump<'a> {
 impl Pump<'_> {
     async fn serve(&mut self) {
         let mut turns = 0;
+        // When the turn before began, and when this one is to begin at the latest.
+        let (mut before, mut due) = (self.clock.now().tick, None);
         while !self.manager.is_ended() {
+            if let Some(ms) = due.and_then(|due| self.clock.leave_out_stall(before, due)) {
+                log::warn!("the manager stood still; nobody is held to the last {}", Duration(ms));
+            }
             let now = self.clock.now();
+            (before, due) = (now.tick, Some(now.tick));
             let more = self.exchange(now, turns) | self.serve_console(now) | self.drive_reboot(now);
             turns = if more { turns + 1 } else { 0 };
             self.saver.begin(|| self.manager.poll_write(self.clock.now()));
             if !(self.follow_wish(now) || more || self.manager.is_ended()) {
                 self.notify.tell(|line| self.manager.write_activity(line));
-                self.wait(now).await;
+                due = self.poll_timeout();
+                self.wait(now.tick, due).await;
                 self.take();
             }
         }
@@ -363,9 +372,9 @@ impl Pump<'_> {
 
     /// Waits until something may have happened, or is due. Each source is asked once, which
     /// has the reactor wake us; then it is over, whoever has woken us.
-    async fn wait(&mut self, now: Now) {
-        let mut timer = match self.poll_timeout() {
-            Some(due) => Timer::after(Duration::from_millis(due.since(now.tick))),
+    async fn wait(&mut self, now: Tick, due: Option<Tick>) {
+        let mut timer = match due {
+            Some(due) => Timer::after(std::time::Duration::from_millis(due.since(now))),
             None => Timer::never(),
         };
         let mut is_woken = false;

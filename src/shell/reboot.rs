@@ -19,7 +19,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
+use async_task::Task;
+
 use super::child::Child;
+use super::thread;
 use crate::config::env::Lookup;
 use crate::limits::{REBOOT_COMMAND_MS, REBOOT_FAILED_MS, REBOOT_LOOK_MS, REBOOT_PAUSE_MS, REBOOT_SYNC_MS};
 use crate::model::time::{Duration, Tick};
@@ -272,7 +275,8 @@ fn sync_elsewhere(done: Arc<AtomicBool>) {
             unsafe { libc::sync() };
             done.store(true, Ordering::Release);
         };
-        smol::unblock(sync).detach();
+        // The kernel is asked to sync in any case, before it boots.
+        thread::run("sync", sync).map_or_else(|error| log::warn!("sync: {error}"), Task::detach);
     }
 }
 

@@ -37,7 +37,7 @@ pub fn manager(config: &Config, accepted: &Accepted, is_saved: bool, now: Now) -
     engine.observe(Rc::new(Checked::new(Rc::clone(accepted))));
     let options = options(config, is_saved);
     assert_eq!(options.check(), Ok(()));
-    let Ok(manager) = Manager::new(config, options, engine, is_saved, now) else { panic!("topics") };
+    let Ok(manager) = Manager::new(config, options, engine, 7, is_saved, now) else { panic!("topics") };
     manager
 }
 

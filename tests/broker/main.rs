@@ -21,3 +21,4 @@ mod processes;
 mod raw;
 mod service;
 mod soak;
+mod stalls;

@@ -270,6 +270,11 @@ impl Manager {
         (status.code(), start.elapsed())
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: libc::c_int) {
+        kill(&self.process, signal);
+    }
+
     /// How often its log says `words`.
     pub fn said(&self, words: &str) -> usize {
         occurrences(&self.folder.file("log"), words)

@@ -1,12 +1,7 @@
 //! What a service manager is told, and when the watchdog is not fed.
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpListener;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Error;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
 use std::sync::mpsc::{channel, Receiver};
 use std::time::Duration;
 
@@ -81,49 +76,45 @@ fn a_service_manager_is_told_of_the_start_without_a_broker_of_each_phase_and_of_
 fn a_loop_that_hangs_is_not_said_to_be_alive() {
     const INTERVAL: Duration = Duration::from_millis(50);
     let service = Service::new();
-    // A log that nobody reads holds its writer up, once it is full.
-    let path = service.folder.file("log");
-    make_fifo(&path);
-    let fifo = || OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(&path).unwrap();
-    let mut log = fifo();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let address = format!("tcp://127.0.0.1:{}", free_port("127.0.0.1"));
     let socket = service.folder.file("notify");
     let mut manager = Manager::start_as(&address, &BOTH, json!({}), |command| {
-        let stderr = OpenOptions::new().write(true).open(&path).unwrap();
         let watchdog = (2 * INTERVAL).as_micros().to_string();
-        command.env("NOTIFY_SOCKET", socket).env("WATCHDOG_USEC", watchdog).stderr(stderr);
+        command.env("NOTIFY_SOCKET", socket).env("WATCHDOG_USEC", watchdog);
     });
-    let (link, _) = listener.accept().unwrap();
     service.await_feeding(3);
-    fill(&mut log);
-    // What it wants to log of this, it cannot.
-    drop(link);
+    let held = Held::take(manager.id());
     let fed = (0..10).take_while(|_| service.told.recv_timeout(20 * INTERVAL).is_ok()).count();
-    assert!(fed < 10, "it is fed on and on");
-    assert!(manager.is_alive());
-    // The other threads have not fed it, and the loop goes on where it was.
-    empty(&mut log);
+    assert!(fed < 10, "its other threads feed it");
+    drop(held);
+    // The loop goes on where it was.
     service.await_feeding(3);
+    assert!(manager.is_alive());
 }
 
-fn make_fifo(path: &Path) {
-    let path = std::ffi::CString::new(path.as_os_str().as_bytes()).unwrap();
-    // SAFETY: the path ends with NUL.
-    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
-}
+/// The main thread of a process, stopped alone.
+struct Held(libc::pid_t);
 
-fn fill(fifo: &mut File) {
-    while fifo.write(b" ").is_ok() {}
-}
-
-fn empty(fifo: &mut File) {
-    let mut bytes = [0; 4096];
-    loop {
-        match fifo.read(&mut bytes) {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-            Err(error) => panic!("{error}"),
+impl Held {
+    fn take(id: u32) -> Held {
+        let thread = id as libc::pid_t;
+        let none = std::ptr::null_mut::<libc::c_void>();
+        let mut status = 0;
+        // SAFETY: plain calls; the child is not waited for yet, so the id is still its own.
+        unsafe {
+            assert_eq!(libc::ptrace(libc::PTRACE_SEIZE, thread, none, none), 0, "{}", Error::last_os_error());
+            assert_eq!(libc::ptrace(libc::PTRACE_INTERRUPT, thread, none, none), 0);
+            assert_eq!(libc::waitpid(thread, &mut status, libc::__WALL), thread);
         }
+        assert!(libc::WIFSTOPPED(status));
+        Held(thread)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let none = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: a plain call.
+        unsafe { libc::ptrace(libc::PTRACE_DETACH, self.0, none, none) };
     }
 }

@@ -134,7 +134,7 @@ impl World {
             ..Options::new("me")
         };
         let now = Now { tick: Tick(1000), wall: 1_700_000_000_000 };
-        let manager = Manager::new(config, options, Engine::new(settings, Policies::default()), false, now)
+        let manager = Manager::new(config, options, Engine::new(settings, Policies::default()), 7, false, now)
             .expect("good domains");
         let mut world = World {
             config,
