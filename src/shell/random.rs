@@ -1,20 +1,22 @@
 //! Random numbers of the system's.
+//!
+//! From the device rather than by getrandom(2): std refers to that one weakly, so that a
+//! static binary has it from musl only by chance; and where the kernel is still gathering
+//! randomness at boot it may wait for minutes.
 
 use std::fs::File;
 use std::io::{self, Read};
 
-/// Returns 64 random bits. A kernel that has just booted and gathers randomness yet is not
-/// waited for, which may take minutes: its numbers are as good as they are by then.
+const DEVICE: &str = "/dev/urandom";
+
+/// Returns 64 random bits.
 ///
 /// # Errors
-/// The system has neither getrandom(2) nor `/dev/urandom`.
+/// The device is not there, or cannot be read.
 pub fn number() -> io::Result<u64> {
     let mut bytes = [0; 8];
-    // SAFETY: the buffer has the length that is named.
-    let filled = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
-    if usize::try_from(filled).ok() != Some(bytes.len()) {
-        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    }
+    let read = File::open(DEVICE).and_then(|mut device| device.read_exact(&mut bytes));
+    read.map_err(|error| io::Error::new(error.kind(), format!("{DEVICE}: {error}")))?;
     Ok(u64::from_ne_bytes(bytes))
 }
 
