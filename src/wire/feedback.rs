@@ -6,7 +6,7 @@ use heapless::Vec;
 
 use super::encode::{self, ActionView, Words};
 use super::envelope::Envelope;
-use super::malformed::{Key, Malformed, What};
+use super::malformed::{Key, Malformed};
 use super::node::{self, Node};
 use super::status;
 use crate::engine::event::Action;
@@ -29,7 +29,7 @@ pub struct Head<'a> {
 ///
 /// # Errors
 /// It is missing or has no status, something has a wrong type, an action has no
-/// component with an identifier, or a progress is not an integer from 0 to 100.
+/// component with an identifier, or a progress is not an integer from 0 to 255.
 /// `actions` is empty then.
 pub fn decode<'a>(envelope: &Envelope<'a>, actions: &mut Vec<Action<'a>, ACTIONS_MAX>) -> Result<Head<'a>, Malformed> {
     actions.clear();
@@ -83,12 +83,10 @@ pub fn component_version(component: &str) -> Text<'_> {
     fields.and_then(|[version]| node::string(version)).unwrap_or_default()
 }
 
+/// Agents count in a byte, and some go past the end: what they say besides must not get lost.
 fn percent(node: Node<'_>) -> Result<u8, Malformed> {
-    const OTHERWISE: &str = "is not an integer from 0 to 100";
-    match node.leaf(OTHERWISE)? {
-        percent @ 0..=100 => Ok(percent),
-        _ => Err(node.error(What::Is(OTHERWISE))),
-    }
+    let percent: u8 = node.leaf("is not an integer from 0 to 100")?;
+    Ok(percent.min(100))
 }
 
 /// Encodes the payload as an agent does.

@@ -120,6 +120,16 @@ fn an_agents_feedback_is_read_as_it_is_written() {
 }
 
 #[test]
+fn a_progress_past_100_is_taken_as_100() {
+    for (told, taken) in [("0", 0), ("100", 100), ("101", 100), ("255", 100)] {
+        let action = format!(r#"{{"component":{{"id":"a"}},"status":"DOWNLOAD_SUCCESS","progress":{told}}}"#);
+        let message = message(&format!(r#"{{"status":"DOWNLOAD_SUCCESS","actions":[{action}]}}"#));
+        let (head, actions) = feedback_of(message.as_bytes()).unwrap();
+        assert_eq!((head.status, actions[0].progress), (Status::DownloadSuccess, taken), "{told}");
+    }
+}
+
+#[test]
 fn a_feedback_may_hold_a_status_alone() {
     for (payload, status) in [
         (r#"{"status":"DOWNLOADING","actions":null}"#, Status::Downloading),

@@ -201,7 +201,7 @@ fn a_feedback_that_is_malformed_is_refused_by_place() {
             "payload.actions[0].progress is not an integer from 0 to 100 (byte 112)",
         ),
         (
-            r#"{"status":"DOWNLOADING","actions":[{"component":{"id":"a"},"progress":101}]}"#,
+            r#"{"status":"DOWNLOADING","actions":[{"component":{"id":"a"},"progress":256}]}"#,
             "payload.actions[0].progress is not an integer from 0 to 100 (byte 112)",
         ),
         (
