@@ -8,7 +8,7 @@ use super::event::Feedback;
 use super::Engine;
 use crate::limits::UPDATE_REPEATS_MAX;
 use crate::model::time::Tick;
-use crate::model::{Command, DomainIx, Phase, Reason, Status};
+use crate::model::{Command, DomainIx, Phase, Status};
 
 impl Engine {
     /// What the status means for the domain.
@@ -39,18 +39,18 @@ impl Engine {
             (State::Ready(_), Status::IdentificationFailed) => self.lose_plan(now, domain, feedback, out),
             (State::RollingBack(_), Status::RollbackSuccess) => {
                 self.take_answer(domain, Some(Command::Rollback));
-                self.end_rollback(domain, Ending::Ok);
+                self.leave_rollback(domain, Ending::Ok);
             }
             (State::RollingBack(_), _) if status.is_failure() => {
                 match self.is_answered(domain, Command::Rollback, status) {
-                    true => self.end_rollback(domain, Ending::Failed),
+                    true => self.end_rollback(domain, Ending::Failed, self.reason_of_rollback(domain, feedback), out),
                     false => out.push(Effect::Notice(Notice::Ignored(domain, status))),
                 }
             }
             (State::CleaningUp(_), Status::CleanupSuccess) => self.end(domain, Ended::CleanedUp),
             (State::CleaningUp(_), _) if status.is_failure() => {
                 match self.is_answered(domain, Command::Cleanup, status) {
-                    true => self.end_cleanup(domain, Reason::of(status, feedback.message), out),
+                    true => self.end_cleanup(domain, self.reason_of(domain, feedback), out),
                     false => out.push(Effect::Notice(Notice::Ignored(domain, status))),
                 }
             }
@@ -84,7 +84,7 @@ impl Engine {
         }
         // One that was turned back ends so, and has not failed.
         if self.campaign.end.cause.is_none() {
-            self.fail(domain, Reason::of(feedback.status, feedback.message), out);
+            self.fail(domain, self.reason_of(domain, feedback), out);
         }
         self.end(domain, Ended::Incomplete);
     }
@@ -96,7 +96,7 @@ impl Engine {
             return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
         }
         part.obligation.queue.take(None);
-        self.fail(domain, Reason::of(feedback.status, feedback.message), out);
+        self.fail(domain, self.reason_of(domain, feedback), out);
         self.drop_out(now, domain, out);
     }
 

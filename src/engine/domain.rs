@@ -16,7 +16,7 @@ pub struct Domain {
     /// The last phase that a policy had it begin, over all its courses; none before the
     /// first. A domain that was started over is led back to it.
     pub furthest: Option<Phase>,
-    /// Why it failed, if it did.
+    /// Why it failed, or was not rolled back, if it was so.
     pub failure: Option<Reason>,
     /// What to say of its clean-up, if that did not go well.
     pub cleanup: Option<Reason>,

@@ -19,7 +19,7 @@
 //! | --- | --- |
 //! | the activity and its domains as they are saved | [`campaign`], [`domain`], [`group`] |
 //! | whether a desired state becomes the next activity | `redelivery` |
-//! | what an agent says | `feedback`, `answer` |
+//! | what an agent says; why it failed | `feedback`, `answer`; `reason` |
 //! | what a domain owes, and what is done when it may be lost | [`obligation`] |
 //! | what may hold a phase, a commit or the reboot back | `gates` |
 //! | which step the policy takes, and whether it makes sense | [`policy`], `step` |
@@ -48,6 +48,7 @@ pub mod group;
 pub mod obligation;
 mod observer;
 pub mod policy;
+mod reason;
 pub mod reboot;
 mod redelivery;
 pub mod resume;

@@ -104,7 +104,11 @@ impl Engine {
                     self.fail(domain, Reason::Lost(STARTS_MAX), out);
                     self.drop_out(now, domain, out);
                 }
-                Some(State::RollingBack(_) | State::CleaningUp(_)) => self.end(domain, Ended::CleanedUp),
+                Some(State::RollingBack(_)) => {
+                    self.fail(domain, Reason::Lost(STARTS_MAX), out);
+                    self.end(domain, Ended::CleanedUp);
+                }
+                Some(State::CleaningUp(_)) => self.end(domain, Ended::CleanedUp),
                 _ => {}
             }
         }

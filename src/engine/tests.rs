@@ -335,7 +335,8 @@ fn refused_or_late_before_another_phase_everything_is_rolled_back_and_cleaned_up
     assert_eq!(course.timeout(TimerKind::Cleanup, 1_830_000), "Cleanup>1", "no feedback to ROLLBACK is taken as done");
     assert_eq!(course.say(0, Status::Incomplete, true), "");
     assert_eq!(course.say(1, Status::CleanupSuccess, true), "Incomplete inventory");
-    assert!(!course.campaign().has_failed(), "nobody is to blame but the owner");
+    let failures = [0, 1].map(|domain| course.campaign().domain(ix(domain)).unwrap().failure.clone());
+    assert_eq!(failures, [None, Some(Reason::Silent(Some(Command::Rollback), 30_000))]);
 }
 
 /// An activity of two domains, of which the second needs a reboot, brought to its end.

@@ -1,6 +1,6 @@
 //! Clocks: which timers are set, and what follows when one expires.
 
-use super::domain::{Domain, Ending, State};
+use super::domain::{Domain, Ending, State, Wait};
 use super::effect::{Effect, Effects, TimerKind};
 use super::Engine;
 use crate::model::time::Tick;
@@ -41,19 +41,24 @@ impl Engine {
 
     /// Ends the waits for clean-ups and rollbacks that are over.
     fn end_waits(&mut self, now: Tick, out: &mut Effects) {
-        let is_over = |s| matches!(s, State::CleaningUp(wait) if wait.over() <= now);
-        for domain in self.campaign.domains_in(is_over).iter() {
-            let waited = match self.campaign.domain(domain).map(|part| part.state) {
-                Some(State::CleaningUp(wait)) if wait.quiet <= wait.end => self.settings.cleanup_timeout_ms,
-                _ => self.settings.phase_timeout_ms,
-            };
-            self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited), out);
-        }
-        // The self-update agent never answers it, so it is taken as done (docs/agents.md,
-        // "The self-update agent").
-        let is_over = |s| matches!(s, State::RollingBack(wait) if wait.over() <= now);
-        for domain in self.campaign.domains_in(is_over).iter() {
-            self.end_rollback(domain, Ending::Silent);
+        let settings = self.settings;
+        let waited = |wait: Wait| match wait.quiet <= wait.end {
+            true => settings.cleanup_timeout_ms,
+            false => settings.phase_timeout_ms,
+        };
+        for domain in self.campaign.participants().iter() {
+            match self.campaign.domain(domain).map(|part| part.state) {
+                Some(State::CleaningUp(wait)) if wait.over() <= now => {
+                    self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited(wait)), out);
+                }
+                // The self-update agent never answers it, so what follows is done all the same
+                // (docs/agents.md, "The self-update agent").
+                Some(State::RollingBack(wait)) if wait.over() <= now => {
+                    let reason = Reason::Silent(Some(Command::Rollback), waited(wait));
+                    self.end_rollback(domain, Ending::Silent, reason, out);
+                }
+                _ => {}
+            }
         }
     }
 

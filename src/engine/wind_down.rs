@@ -61,8 +61,13 @@ impl Engine {
         }
     }
 
-    /// `ROLLBACK` has ended.
-    pub(super) fn end_rollback(&mut self, domain: DomainIx, ending: Ending) {
+    /// `ROLLBACK` has ended without a success, for this reason.
+    pub(super) fn end_rollback(&mut self, domain: DomainIx, ending: Ending, reason: Reason, out: &mut Effects) {
+        self.fail(domain, reason, out);
+        self.leave_rollback(domain, ending);
+    }
+
+    pub(super) fn leave_rollback(&mut self, domain: DomainIx, ending: Ending) {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.state = State::RolledBack(ending);
         }

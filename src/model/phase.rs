@@ -170,6 +170,14 @@ impl Status {
     }
 }
 
+impl ActionStatus {
+    /// Whether it ends in `_FAILURE`.
+    pub fn is_failure(self) -> bool {
+        use ActionStatus::{ActivationFailure, DownloadFailure, RemovalFailure, UpdateFailure};
+        matches!(self, DownloadFailure | UpdateFailure | RemovalFailure | ActivationFailure)
+    }
+}
+
 /// A set of phases.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct PhaseSet(u8);

@@ -5,7 +5,6 @@ use heapless::String;
 use super::table::table;
 use super::{Command, Status};
 use crate::limits::{ACTIONS_MAX, ACTION_COMPONENT_MAX, REASON_MAX};
-use crate::model::text::Text;
 
 table! {
     /// Why an activity ended although no domain failed.
@@ -81,14 +80,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The agent's own words, or the status if it has none.
-    pub fn of(status: Status, message: Text<'_>) -> Reason {
-        match message.is_empty() {
-            true => Reason::Status(status),
-            false => Reason::Words(message.cut_to()),
-        }
-    }
-
     /// What kind it is.
     pub fn kind(&self) -> ReasonKind {
         match self {

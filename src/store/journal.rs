@@ -43,6 +43,7 @@ table! {
         StartedOver = 25 "has started over",
         Repeated = 26 "command sent once more",
         FailureKept = 27 "failed, which counts if it does not start over",
+        NotRolledBack = 28 "was not rolled back",
     }
 }
 
@@ -219,8 +220,10 @@ impl Journal {
         }
         for (place, (now, was)) in new.domains.iter().zip(before.domains).enumerate() {
             let domain = DomainIx::new(place);
-            if now.has_failed && !was.has_failed {
-                note(Kind::Failed, domain, phase(was.phase));
+            match now.has_failed && !was.has_failed {
+                true if was.state == 3 => note(Kind::NotRolledBack, domain, Detail::None),
+                true => note(Kind::Failed, domain, phase(was.phase)),
+                false => {}
             }
             match (now.state != was.state, now.state) {
                 (true, 2) => note(Kind::Ready, domain, phase(now.phase)),

@@ -189,6 +189,7 @@ impl Actor for Obedient {
             "DOWNLOAD" => [("DOWNLOADING", "DOWNLOADING"), ("DOWNLOAD_SUCCESS", "DOWNLOAD_SUCCESS")],
             "UPDATE" => [("UPDATING", "UPDATING"), ("UPDATE_SUCCESS", "UPDATE_SUCCESS")],
             "ACTIVATE" => [("ACTIVATING", "ACTIVATING"), ("ACTIVATION_SUCCESS", "ACTIVATION_SUCCESS")],
+            "ROLLBACK" if self.fails_at == "ROLLBACK" => [("", ""), ("ROLLBACK_FAILURE", "UPDATE_FAILURE")],
             "ROLLBACK" => [("", ""), ("ROLLBACK_SUCCESS", "UPDATE_FAILURE")],
             _ => [("CLEANUP_SUCCESS", "UPDATE_SUCCESS"), ("COMPLETED", "UPDATE_SUCCESS")],
         };

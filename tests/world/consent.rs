@@ -102,6 +102,25 @@ fn refused_later_what_was_done_is_rolled_back_then_cleaned_up() {
 }
 
 #[test]
+fn a_rollback_that_fails_or_is_not_answered_is_named() {
+    for (agent, named) in [
+        (Obedient::new("one").failing_at("ROLLBACK"), "[one] ROLLBACK_FAILURE"),
+        (Obedient::new("one").failing_at("ROLLBACK").saying("no way back"), "[one] ROLLBACK_FAILURE: no way back"),
+        (Obedient::new("one").silent_at("ROLLBACK"), "[one] no answer to ROLLBACK in 30s"),
+    ] {
+        let mut world = World::with(&["one"], r#""ownerConsentCommands": ["update"]"#).joined_by(agent);
+        world.backend_applies("a-1", &desired_state(&["one"]));
+        world.owner_says("a-1", "DENIED");
+        world.run_for(60_000);
+        assert_eq!(world.commands("one"), ["DOWNLOAD", "ROLLBACK", "CLEANUP"]);
+        assert_eq!(world.last("a-1").status, "INCOMPLETE");
+        assert_eq!(world.last("a-1").message, format!("owner consent denied; {named}"));
+        let (_, report) = world.asks(r#"{"command":"report"}"#);
+        assert!(report.contains("was not rolled back [one]\n"), "{report}");
+    }
+}
+
+#[test]
 fn no_answer_in_time_is_a_refusal_that_says_so() {
     let mut world = begun(r#""update""#);
     let asked = world.now();

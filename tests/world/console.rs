@@ -45,7 +45,7 @@ fn an_activity_is_cancelled_in_every_phase_with_rollback_and_cleanup() {
             let (answer, text) = world.asks(r#"{"command":"cancel","force":true}"#);
             assert_eq!(
                 (answer["exit"].as_u64(), text.as_str()),
-                (Some(0), "a-1: cancelled, what was done is undone\n")
+                (Some(0), "a-1: cancelled, what was done is being undone\n")
             );
             world.run_for(1_000);
             let back = if command == "IDENTIFY" { &["CLEANUP"][..] } else { &["ROLLBACK", "CLEANUP"] };

@@ -341,7 +341,7 @@ impl Engine {
         feedback: &Feedback<'_>,
         out: &mut Effects,
     ) {
-        let status = feedback.status;
+        let (status, reason) = (feedback.status, self.reason_of(domain, feedback));
         let Some(part) = self.campaign.domain_mut(domain) else { return };
         let fell_back = part.fell_back;
         let obligation = &mut part.obligation;
@@ -354,7 +354,7 @@ impl Engine {
         }
         let is_again = taken.is_some_and(|order| obligation.queue.contains(order.command));
         if (is_again || obligation.has_repair()) && !obligation.is_turning {
-            obligation.kept.get_or_insert(Reason::of(status, feedback.message));
+            obligation.kept.get_or_insert(reason);
             obligation.times.kept.get_or_insert(now);
             out.push(Effect::Notice(Notice::FailureKept(domain, status)));
             if !part.obligation.has_repair() && may_repair(part) {
@@ -363,7 +363,7 @@ impl Engine {
             return;
         }
         if !obligation.is_turning {
-            self.fail(domain, Reason::of(status, feedback.message), out);
+            self.fail(domain, reason, out);
         }
         self.drop_out(now, domain, out);
     }

@@ -57,7 +57,7 @@ impl Control {
         let [before, after] = match self.ask {
             Ask::Approve => ["consent to ", " given"],
             Ask::Deny => ["consent to ", " denied"],
-            Ask::Cancel => ["cancelled, what was done is undone", ""],
+            Ask::Cancel => ["cancelled, what was done is being undone", ""],
             Ask::Hold => ["the reboot is held", ""],
             _ => ["the reboot is released", ""],
         };
