@@ -8,7 +8,7 @@ use super::actions::Actions;
 use super::domain::{Domain, State};
 use super::event::DesiredState;
 use super::group::GroupSet;
-use crate::limits::{ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, PART_BYTES, POLICY_NAME_MAX};
+use crate::limits::{ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, PART_BYTES, POLICY_NAME_MAX, QUESTIONS_MAX};
 use crate::model::text::Text;
 use crate::model::{ActivityKey, Cause, DomainIx, DomainSet, PerDomain, Phase, Run, Status};
 
@@ -71,6 +71,8 @@ pub struct Consent {
     pub asking: Option<Phase>,
     /// The phase to which the owner has consented, and that has not begun since.
     pub approved: Option<Phase>,
+    /// Timestamps of the approvals that have counted, as far as they have one.
+    pub counted: heapless::Vec<i64, QUESTIONS_MAX>,
 }
 
 /// How and why an activity ends.

@@ -2,7 +2,7 @@
 
 use super::check::Check;
 use super::effect::{Notice, TimerKind};
-use super::event::{Action, DesiredState, Part, Standing};
+use super::event::{Action, ConsentAnswer, DesiredState, Part, Standing};
 use super::policy::Fault;
 use super::resume::Saved;
 use super::tests::{feedback, ix};
@@ -112,7 +112,7 @@ fn of_activity() -> Vec<(&'static str, Broken)> {
     };
     strange.actions.merge(ix(5), &action).unwrap();
     let of_nobody = Course::begun().0.step(&Event::Unsaved(false), Ok(()), &Effects::new(), Some(&strange));
-    let reply = Event::ConsentReply(Text::from_checked("a-1"), true);
+    let reply = Event::ConsentReply(ConsentAnswer::undated(Text::from_checked("a-1"), true));
     let ask = Effect::AskConsent(Phase::Download);
     let reboots = [Effect::Reboot, Effect::Reboot];
     vec![

@@ -16,8 +16,8 @@ pub enum Event<'a> {
     Feedback(DomainIx, Feedback<'a>),
     /// An agent says that it is connected: it may have started anew.
     Hello(DomainIx),
-    /// The owner answers: the activity, and whether the phase may begin.
-    ConsentReply(Text<'a>, bool),
+    /// The owner answers whether the phase may begin.
+    ConsentReply(ConsentAnswer<'a>),
     /// The link to the broker has changed.
     Link(Link),
     /// Whether what is decided cannot be saved from now on, or can again.
@@ -91,6 +91,24 @@ pub struct Part<'a> {
     pub id: Text<'a>,
     /// The configured domain; none if no agent serves it.
     pub domain: Option<DomainIx>,
+}
+
+/// The owner's answer to a question.
+#[derive(Clone, Copy, Debug)]
+pub struct ConsentAnswer<'a> {
+    /// The activity that it says it belongs to; may be empty.
+    pub activity: Text<'a>,
+    /// Whether the phase may begin.
+    pub is_approval: bool,
+    /// When it was made, in milliseconds since the Unix epoch; 0 if it does not say.
+    pub timestamp: i64,
+}
+
+impl<'a> ConsentAnswer<'a> {
+    /// Returns one that does not say when it was made.
+    pub fn undated(activity: Text<'a>, is_approval: bool) -> ConsentAnswer<'a> {
+        ConsentAnswer { activity, is_approval, timestamp: 0 }
+    }
 }
 
 /// An agent's feedback.

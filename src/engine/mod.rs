@@ -194,7 +194,7 @@ impl Engine {
                 self.cast(now, domain, Doubt::Hello, out);
                 Ok(())
             }
-            Event::ConsentReply(activity, approved) => self.handle_consent_reply(activity, approved, out),
+            Event::ConsentReply(answer) => self.handle_consent_reply(answer, out),
             Event::Timeout(kind) => {
                 self.handle_timeout(now, kind, out);
                 Ok(())
@@ -275,6 +275,8 @@ pub enum Rejected {
     Ended,
     /// An owner's answer that nobody asked for.
     NotAsked,
+    /// An owner's answer that has counted before.
+    Repeated,
     /// No activity runs that could be cancelled.
     NotRunning,
     /// The activity to be cancelled is being put into use.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::check::Check;
 use super::effect::{Notice, TimerKind};
-use super::event::{Action, DesiredState, Feedback, Part, Standing};
+use super::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Standing};
 use super::*;
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
@@ -40,6 +40,10 @@ fn action<'a>(component: &'a str, id: &'a str, status: ActionStatus) -> Action<'
 
 pub(super) fn feedback<'a>(status: Status, message: &'a str, actions: &'a [Action<'a>]) -> Feedback<'a> {
     Feedback { activity: text("a-1"), status, message: text(message), actions, is_repeat: false, past_limit: None }
+}
+
+fn answer(activity: &str, is_approval: bool) -> Event<'_> {
+    Event::ConsentReply(ConsentAnswer::undated(text(activity), is_approval))
 }
 
 /// An engine under check, and the story of what it did.
@@ -111,7 +115,7 @@ impl Course {
 
     /// Hands in the owner's answer and says what was done.
     pub(super) fn answer(&mut self, approved: bool) -> String {
-        let _ = self.handle(Event::ConsentReply(text("a-1"), approved));
+        let _ = self.handle(answer("a-1", approved));
         self.told()
     }
 
@@ -303,12 +307,12 @@ fn the_owner_is_asked_once_before_each_phase_that_needs_it() {
     assert_eq!(course.say(1, Status::Identified, true), "Identified Running Download?");
     assert_eq!(course.engine.waiting_on(), WaitingOn::Consent(Phase::Download));
     assert_eq!(course.say(1, Status::Downloading, true), "", "agents' feedback goes on being taken");
-    assert_eq!(course.handle(Event::ConsentReply(text("other"), false)), Err(Rejected::WrongActivity));
+    assert_eq!(course.handle(answer("other", false)), Err(Rejected::WrongActivity));
     course.now = Tick(1_000_000);
     assert_eq!(course.answer(true), "Download>0 Download>1");
     let phase_end = Effect::SetTimer(TimerKind::Phase, Tick(1_600_000));
     assert!(course.out.contains(&phase_end), "the phase's clock starts after the answer");
-    assert_eq!(course.handle(Event::ConsentReply(text("a-1"), true)), Err(Rejected::NotAsked));
+    assert_eq!(course.handle(answer("a-1", true)), Err(Rejected::NotAsked));
     course.say(0, Status::DownloadSuccess, true);
     assert_eq!(course.say(1, Status::DownloadSuccess, true), "Update>0 Update>1");
     course.say(0, Status::UpdateSuccess, true);

@@ -44,6 +44,10 @@ pub const SETTLE_MS: u64 = 5_000;
 /// `UPDATE`, and `ROLLBACK` and `CLEANUP` twice. Past it the oldest is forgotten.
 pub const ORDERS_MAX: usize = 12;
 
+/// Questions to the owner that are approved in one activity: `DOWNLOAD`, `UPDATE` and
+/// `ACTIVATE` can each be asked about.
+pub const QUESTIONS_MAX: usize = 3;
+
 /// Bytes of a policy's name.
 pub const POLICY_NAME_MAX: usize = 32;
 

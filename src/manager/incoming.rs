@@ -165,7 +165,7 @@ impl Manager {
                 log::warn!("{topic}: ignored, an owner's answer that the broker kept answers no question of ours");
                 Ok(())
             }
-            Some(Origin::Plain(Incoming::OwnerConsentFeedback)) => self.handle_consent_reply(now, payload),
+            Some(Origin::Plain(Incoming::OwnerConsentFeedback)) => self.handle_consent_reply(now, payload, *dup),
             None => {
                 self.handle_stray(now, topic);
                 Ok(())
@@ -270,8 +270,8 @@ impl Manager {
         Ok(())
     }
 
-    fn handle_consent_reply(&mut self, now: Now, bytes: &[u8]) -> Result<(), Malformed> {
-        if let Some(event) = self.owner.read_reply(bytes)? {
+    fn handle_consent_reply(&mut self, now: Now, bytes: &[u8], dup: bool) -> Result<(), Malformed> {
+        if let Some(event) = self.owner.read_reply(bytes, dup)? {
             if let Err(rejected) = self.decide(now, event) {
                 owner::log_rejected(&event, rejected);
             }

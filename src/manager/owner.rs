@@ -16,6 +16,7 @@ use core::fmt;
 use super::backend::form::{Form, Frame};
 use super::outside::{message_to, Names, Outside};
 use super::subscriptions::Subscriptions;
+use crate::engine::event::ConsentAnswer;
 use crate::engine::{Campaign, Event, Rejected};
 use crate::model::text::Text;
 use crate::model::time::Now;
@@ -166,18 +167,23 @@ impl Owner {
     }
 
     /// Decodes an answer on the plain topic. Returns an event for the engine, unless there is
-    /// nothing to answer.
+    /// nothing to answer. An answer that the broker delivers once more (DUP) may have counted
+    /// for an earlier question; if it has not, the question is asked again on this link.
     ///
     /// # Errors
     /// It is malformed.
-    pub(super) fn read_reply<'a>(&self, bytes: &'a [u8]) -> Result<Option<Event<'a>>, Malformed> {
+    pub(super) fn read_reply<'a>(&self, bytes: &'a [u8], dup: bool) -> Result<Option<Event<'a>>, Malformed> {
         let envelope = Envelope::decode(bytes)?;
         let (activity, answer) = (envelope.activity, consent::decode(&envelope)?);
+        if dup {
+            log::info!("{activity}: owner's answer ignored, the broker delivers it once more");
+            return Ok(None);
+        }
         if self.question_id().is_none() {
             log::info!("{activity}: owner's answer ignored, nothing was asked");
             return Ok(None);
         }
-        let approved = match answer {
+        let is_approval = match answer {
             ConsentReply::Approved => true,
             ConsentReply::Denied => false,
             ConsentReply::Unknown => {
@@ -185,14 +191,15 @@ impl Owner {
                 return Ok(None);
             }
         };
-        Ok(Some(Event::ConsentReply(activity, approved)))
+        Ok(Some(Event::ConsentReply(ConsentAnswer { activity, is_approval, timestamp: envelope.timestamp })))
     }
 }
 
 /// Logs why the engine ignores an answer.
 pub(super) fn log_rejected(event: &Event<'_>, rejected: Rejected) {
-    let Event::ConsentReply(activity, _) = event else { return };
+    let Event::ConsentReply(ConsentAnswer { activity, .. }) = event else { return };
     match rejected {
+        Rejected::Repeated => log::info!("{activity}: owner's answer ignored, it has counted before"),
         Rejected::NotAsked => log::info!("{activity}: owner's answer ignored, nothing was asked"),
         _ => log::info!("{activity}: owner's answer ignored, no such activity runs"),
     }

@@ -37,6 +37,7 @@ fn campaign() -> Campaign {
     let mut campaign = first_campaign();
     campaign.identity.run = Run(7);
     campaign.consent.approved = Some(Phase::Update);
+    campaign.consent.counted.extend([1_700_000_000_003, -4]);
     campaign.starts.count = 2;
     let obligation = &mut campaign.domains[1].as_mut().unwrap().obligation;
     (obligation.course, obligation.repairs) = (1, 2);

@@ -224,7 +224,11 @@ impl Actor for Owner {
         if seen.topic != "deviceupdate/ownerconsent" {
             return Vec::new();
         }
-        let reply = json!({ "activityId": seen.activity(), "timestamp": wall, "payload": { "status": self.answer } });
+        // No two answers are made at the same moment.
+        let place = ["DOWNLOAD", "UPDATE", "ACTIVATE"].iter().position(|command| *command == seen.command());
+        let timestamp = wall + place.unwrap_or_default() as u64;
+        let payload = json!({ "status": self.answer });
+        let reply = json!({ "activityId": seen.activity(), "timestamp": timestamp, "payload": payload });
         let topic = "deviceupdate/ownerconsentfeedback".to_owned();
         vec![Said::new(self.after_ms, topic, reply.to_string())]
     }

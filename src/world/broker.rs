@@ -15,6 +15,8 @@ pub struct Broker {
     pub reachable: bool,
     /// Whether it answers PUBLISH.
     pub acknowledges: bool,
+    /// Whether the manager's acknowledgements get lost on the way to it.
+    pub misses_acks: bool,
     /// Filters that it refuses.
     pub refuses: Vec<String>,
     /// What it has sent and the manager has not read.
@@ -22,17 +24,22 @@ pub struct Broker {
     /// Every message, in order, whoever it is from.
     pub seen: Vec<Seen>,
     input: BytesMut,
-    /// Places in `seen` of the manager's messages that it acknowledged in `output`.
-    answered: Vec<usize>,
-    /// The same of those that it did not acknowledge on this link.
-    withheld: Vec<usize>,
-    /// The same of those whose acknowledgement the manager did not get on an
-    /// earlier link.
-    unanswered: Vec<usize>,
+    acks: Acks,
     /// What the manager has acknowledged.
     pub taken: Vec<Taken>,
     session: Option<Session>,
     retained: BTreeMap<String, Vec<u8>>,
+}
+
+/// Places in `seen` of the manager's messages.
+#[derive(Default)]
+struct Acks {
+    /// Those that the broker acknowledged in `output`.
+    answered: Vec<usize>,
+    /// Those that it did not acknowledge on this link.
+    withheld: Vec<usize>,
+    /// Those whose acknowledgement the manager did not get on an earlier link.
+    unanswered: Vec<usize>,
 }
 
 /// A message that the manager has acknowledged, and when.
@@ -60,13 +67,12 @@ impl Default for Broker {
         Broker {
             reachable: true,
             acknowledges: true,
+            misses_acks: false,
             refuses: Vec::new(),
             output: BytesMut::new(),
             seen: Vec::new(),
             input: BytesMut::new(),
-            answered: Vec::new(),
-            withheld: Vec::new(),
-            unanswered: Vec::new(),
+            acks: Acks::default(),
             taken: Vec::new(),
             session: None,
             retained: BTreeMap::new(),
@@ -88,15 +94,22 @@ impl Broker {
     pub fn handle_link_down(&mut self) {
         self.input.clear();
         if !self.output.is_empty() {
-            self.unanswered.append(&mut self.answered);
+            self.acks.unanswered.append(&mut self.acks.answered);
         }
-        self.unanswered.append(&mut self.withheld);
-        self.answered.clear();
+        self.acks.unanswered.append(&mut self.acks.withheld);
+        self.acks.answered.clear();
         self.output.clear();
         self.session = self.session.take().filter(|session| !session.clean);
         if let Some(session) = &mut self.session {
             session.connected = false;
         }
+    }
+
+    /// It sends once more what the manager has not acknowledged, on the same link, as old
+    /// brokers do after a while.
+    pub fn retry(&mut self) {
+        let waiting: Vec<v4::Publish> = self.session().unacknowledged.iter().cloned().collect();
+        waiting.iter().for_each(|publish| publish.write(&mut self.output).map(drop).unwrap());
     }
 
     /// It forgets the session of a manager that is away, as one that is restarted
@@ -111,7 +124,7 @@ impl Broker {
         room[..len].copy_from_slice(&self.output[..len]);
         self.output.advance(len);
         if self.output.is_empty() {
-            self.answered.clear();
+            self.acks.answered.clear();
         }
         len
     }
@@ -153,6 +166,7 @@ impl Broker {
         match packet {
             Packet::Connect(connect) => self.connect(connect.clean_session),
             Packet::Publish(publish) => self.take(at, &publish),
+            Packet::PubAck(_) if self.misses_acks => {}
             Packet::PubAck(ack) => {
                 let waiting = &mut self.session().unacknowledged;
                 let place = waiting.iter().position(|sent| sent.pkid == ack.pkid);
@@ -195,8 +209,7 @@ impl Broker {
         let present = kept.is_some();
         self.session = Some(Session { clean, connected: true, ..kept.unwrap_or_default() });
         v4::ConnAck::new(v4::ConnectReturnCode::Success, present).write(&mut self.output).unwrap();
-        let waiting: Vec<v4::Publish> = self.session().unacknowledged.iter().cloned().collect();
-        waiting.iter().for_each(|publish| publish.write(&mut self.output).map(drop).unwrap());
+        self.retry();
         self.session().unacknowledged.iter_mut().for_each(|publish| publish.dup = true);
     }
 
@@ -208,11 +221,11 @@ impl Broker {
             self.retained.insert(seen.topic.clone(), seen.bytes.clone());
         }
         let is_same = |place: &usize| self.seen[*place].topic == seen.topic && self.seen[*place].bytes == seen.bytes;
-        let earlier = self.unanswered.iter().position(is_same);
-        seen.again = earlier.map(|place| self.unanswered.remove(place)).is_some();
+        let earlier = self.acks.unanswered.iter().position(is_same);
+        seen.again = earlier.map(|place| self.acks.unanswered.remove(place)).is_some();
         match self.acknowledges {
-            true => self.answered.push(self.seen.len()),
-            false => self.withheld.push(self.seen.len()),
+            true => self.acks.answered.push(self.seen.len()),
+            false => self.acks.withheld.push(self.seen.len()),
         }
         self.seen.push(seen);
         if self.acknowledges {

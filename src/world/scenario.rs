@@ -176,9 +176,12 @@ impl World {
 
     /// The owner answers, in plain mode.
     pub fn owner_says(&mut self, activity: &str, status: &str) {
-        let timestamp = self.wall();
+        const ANSWERS: &str = "deviceupdate/ownerconsentfeedback";
+        // No two answers are made at the same moment.
+        let before = self.broker.seen.iter().filter(|seen| seen.topic == ANSWERS).count();
+        let timestamp = self.wall() + before as u64;
         self.publish(
-            "deviceupdate/ownerconsentfeedback",
+            ANSWERS,
             format!(r#"{{"activityId":"{activity}","timestamp":{timestamp},"payload":{{"status":"{status}"}}}}"#),
         );
     }

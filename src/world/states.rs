@@ -9,7 +9,7 @@ use super::settings::policies;
 use crate::engine::check::Check;
 use crate::engine::domain::Domain;
 use crate::engine::effect::{Effect, Notice, TimerKind};
-use crate::engine::event::{Action, DesiredState, Feedback, Part, Standing};
+use crate::engine::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Standing};
 use crate::engine::group::GroupSet;
 use crate::engine::obligation::Order;
 use crate::engine::resume::Saved;
@@ -312,7 +312,7 @@ fn visit(plan: Plan, each: &mut dyn FnMut(&Course)) -> Reach {
         }
         for approved in [true, false] {
             step(&|next| {
-                let _ = next.handle(Event::ConsentReply(text("a-1"), approved));
+                let _ = next.handle(Event::ConsentReply(ConsentAnswer::undated(text("a-1"), approved)));
             });
         }
         step(&|next| next.handle(Event::Terminate).unwrap());

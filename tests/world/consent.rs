@@ -1,7 +1,9 @@
 //! The owner's consent in plain mode (docs/protocol.md, "The activity", step 6).
 
 use update_manager::world::actors::{desired_state, Obedient};
-use update_manager::world::scenario::World;
+use update_manager::world::disk::Fate;
+use update_manager::world::power::Outage;
+use update_manager::world::scenario::{configuration, World};
 
 const DONE: [&str; 4] = ["IDENTIFYING", "IDENTIFIED", "RUNNING", "COMPLETED"];
 const ANSWERS: &str = "deviceupdate/ownerconsentfeedback";
@@ -44,6 +46,79 @@ fn an_answer_counts_for_one_question_once() {
     assert_eq!(world.commands("one"), ["DOWNLOAD"]);
     world.owner_says("a-1", "APPROVED");
     assert_eq!(world.last("a-1").status, "COMPLETED");
+}
+
+/// An answer of the owner, with this timestamp.
+fn answer(timestamp: u64, status: &str) -> String {
+    format!(r#"{{"activityId":"a-1","timestamp":{timestamp},"payload":{{"status":"{status}"}}}}"#)
+}
+
+#[test]
+fn an_answer_that_is_sent_once_more_does_not_count_for_the_next_question() {
+    let mut world = begun(r#""download", "update", "activate""#);
+    for (timestamp, asked) in [(7, "UPDATE"), (8, "ACTIVATE")] {
+        world.publish(ANSWERS, answer(timestamp, "APPROVED"));
+        assert_eq!(questions(&world).last().unwrap(), asked);
+        for earlier in 7..=timestamp {
+            world.publish(ANSWERS, answer(earlier, "APPROVED"));
+        }
+        assert_eq!(questions(&world).last().unwrap(), asked, "a repeat approves nothing");
+    }
+    assert!(world.logged(&["a-1: owner's answer ignored, it has counted before"]));
+    world.publish(ANSWERS, answer(8, "DENIED"));
+    assert_eq!(world.last("a-1").message, "owner consent denied", "another answer counts, whenever it was made");
+}
+
+#[test]
+fn answers_without_a_timestamp_cannot_be_told_apart_and_count() {
+    for bare in [answer(0, "APPROVED"), r#"{"activityId":"a-1","payload":{"status":"APPROVED"}}"#.to_owned()] {
+        let mut world = begun(r#""download", "update""#);
+        world.publish(ANSWERS, &bare);
+        world.publish(ANSWERS, &bare);
+        assert_eq!(world.story("a-1"), DONE);
+    }
+}
+
+#[test]
+fn an_approval_that_has_counted_is_not_held_against_the_next_activity() {
+    let mut world = begun(r#""download""#);
+    world.publish(ANSWERS, answer(7, "APPROVED"));
+    assert_eq!(world.story("a-1"), DONE);
+    world.run_for(1);
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    world.publish(ANSWERS, answer(7, "APPROVED"));
+    assert_eq!(world.story("a-1"), [DONE, DONE].concat(), "of another activity with this id");
+}
+
+#[test]
+fn an_answer_that_has_counted_does_not_count_again_after_a_restart() {
+    let more = r#""ownerConsentCommands": ["download", "update"]"#;
+    let mut world = World::saved(&configuration(&["one"], more)).joined_by(Obedient::new("one"));
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    world.run_for(1_000);
+    world.publish(ANSWERS, answer(7, "APPROVED"));
+    world.run_for(1_000);
+    assert_eq!(questions(&world).last().unwrap(), "UPDATE");
+    world.power_cut(Outage { fate: Fate::Whole, down_ms: 1_000, boots: false, agents_too: false });
+    world.run_for(60_000);
+    world.publish(ANSWERS, answer(7, "APPROVED"));
+    world.run_for(60_000);
+    assert_eq!(world.commands("one"), ["DOWNLOAD"]);
+    world.publish(ANSWERS, answer(8, "APPROVED"));
+    world.run_for(60_000);
+    assert_eq!(world.last("a-1").status, "COMPLETED");
+}
+
+#[test]
+fn an_answer_that_the_broker_delivers_once_more_approves_nothing() {
+    let mut world = begun(r#""download", "update""#);
+    world.broker.misses_acks = true;
+    world.publish(ANSWERS, r#"{"activityId":"a-1","payload":{"status":"APPROVED"}}"#);
+    assert_eq!(questions(&world).last().unwrap(), "UPDATE");
+    world.broker.retry();
+    world.run_for(20_000);
+    assert_eq!(world.commands("one"), ["DOWNLOAD"]);
+    assert!(world.logged(&["owner's answer ignored, the broker delivers it once more"]));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! The owner's consent to a phase (docs/protocol.md, "The activity", step 6).
 //!
 //! The owner is asked once for a phase, when the first domain needs it; the answer holds
-//! for all. A question that no domain waits for any more is withdrawn.
+//! for all. A question that no domain waits for any more is withdrawn. An approval counts
+//! once: one with the same timestamp is a repeat of it.
 
 use super::super::effect::{Effect, Effects, TimerKind};
+use super::super::event::ConsentAnswer;
 use super::super::{Engine, Rejected};
 use super::{holds, Before};
-use crate::model::text::Text;
 use crate::model::time::Tick;
 use crate::model::{Cause, Phase};
 
@@ -27,21 +28,28 @@ impl Engine {
 
     pub(in super::super) fn handle_consent_reply(
         &mut self,
-        activity: Text<'_>,
-        approved: bool,
+        answer: ConsentAnswer<'_>,
         out: &mut Effects,
     ) -> Result<(), Rejected> {
-        if !self.is_running() || !self.campaign.is_activity(activity) {
+        if !self.is_running() || !self.campaign.is_activity(answer.activity) {
             return Err(Rejected::WrongActivity);
         }
         let phase = self.campaign.consent.asking.ok_or(Rejected::NotAsked)?;
-        if approved {
-            self.close_consent(out);
-            // A domain that has started over meanwhile is waited for.
-            self.campaign.consent.approved = Some(phase);
-        } else {
+        if !answer.is_approval {
             self.give_up(Cause::ConsentDenied, out);
+            return Ok(());
         }
+        // Answers are delivered at least once, and do not name their question.
+        if self.campaign.consent.counted.contains(&answer.timestamp) {
+            return Err(Rejected::Repeated);
+        }
+        if answer.timestamp != 0 {
+            // There is a place for each phase that the owner is asked about.
+            let _ = self.campaign.consent.counted.push(answer.timestamp);
+        }
+        self.close_consent(out);
+        // A domain that has started over meanwhile is waited for.
+        self.campaign.consent.approved = Some(phase);
         Ok(())
     }
 

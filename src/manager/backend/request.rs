@@ -11,6 +11,7 @@ use core::fmt::{self, Write};
 
 use super::admission::is_known;
 use super::{Backend, Wish};
+use crate::engine::event::ConsentAnswer;
 use crate::engine::{Campaign, Event};
 use crate::limits::PAYLOAD_IN_MAX;
 use crate::manager::activity::runs;
@@ -111,7 +112,7 @@ impl Backend {
             return refuse(&"correlation id mismatch");
         }
         let (envelope, said) = request.consent()?;
-        let approved = match said {
+        let is_approval = match said {
             ConsentReply::Approved => true,
             ConsentReply::Denied => false,
             ConsentReply::Unknown => {
@@ -122,7 +123,8 @@ impl Backend {
             return refuse(&"no such activity waits for the owner's consent");
         }
         self.answer(now, outside, open, Answer::Taken);
-        Ok(Wish::Tell(Event::ConsentReply(envelope.activity, approved)))
+        // The correlation id tells its repeat.
+        Ok(Wish::Tell(Event::ConsentReply(ConsentAnswer::undated(envelope.activity, is_approval))))
     }
 
     /// Refuses an oversized request, of which only the topic is known.

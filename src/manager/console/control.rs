@@ -9,6 +9,7 @@
 
 use heapless::String;
 
+use crate::engine::event::ConsentAnswer;
 use crate::engine::{Campaign, Event, Rejected};
 use crate::limits::ACTIVITY_ID_MAX;
 use crate::model::text::Text;
@@ -42,7 +43,9 @@ impl Control {
     /// Returns the event for the engine.
     pub(in crate::manager) fn event(&self) -> Event<'_> {
         match self.ask {
-            Ask::Approve | Ask::Deny => Event::ConsentReply(self.activity(), self.ask == Ask::Approve),
+            Ask::Approve | Ask::Deny => {
+                Event::ConsentReply(ConsentAnswer::undated(self.activity(), self.ask == Ask::Approve))
+            }
             Ask::Cancel => Event::Cancel(self.force),
             _ => Event::HoldReboot(self.ask == Ask::Hold),
         }

@@ -65,6 +65,8 @@ mod tag {
     /// The last phase that the domain before it was told to begin, and its group, if the
     /// domain's state does not tell.
     pub const COURSE: u8 = 29;
+    /// The timestamp of an approval of the owner's that has counted.
+    pub const COUNTED: u8 = 30;
 }
 
 /// What is saved beside the campaign.
@@ -96,6 +98,9 @@ pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut 
     }
     if let Some(phase) = campaign.consent.approved {
         out.put(tag::APPROVED, &[&[phase.code()]]);
+    }
+    for timestamp in &campaign.consent.counted {
+        out.put(tag::COUNTED, &[&timestamp.to_le_bytes()]);
     }
     if campaign.announced != read::announced(campaign) {
         out.put(tag::ANNOUNCED, &[&[campaign.announced.map_or(0, Status::code)]]);

@@ -103,6 +103,8 @@ impl Reader<'_> {
             tag::PHASE => campaign.phase = Phase::of_code(*content.first()?)?,
             tag::ASKING => campaign.consent.asking = Phase::of_code(*content.first()?),
             tag::APPROVED => campaign.consent.approved = Phase::of_code(*content.first()?),
+            // No more are written than there is room for.
+            tag::COUNTED => drop(campaign.consent.counted.push(i64::from_le_bytes(content.try_into().ok()?))),
             tag::OUTCOME => campaign.end.outcome = Status::of_code(*content.first()?),
             tag::CAUSE => {
                 // One that is not known is one all the same: the activity must not end well.

@@ -7,7 +7,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use update_manager::engine::check::Check;
 use update_manager::engine::effect::TimerKind;
-use update_manager::engine::event::{Action, DesiredState, Feedback, Part, Standing};
+use update_manager::engine::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Standing};
 use update_manager::engine::resume::Saved;
 use update_manager::engine::{Effect, Effects, Engine, Event, Link, Policies, Rejected, Settings, WaitingOn};
 use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
@@ -65,7 +65,7 @@ enum Step {
         actions: u8,
     },
     /// One of them does.
-    Answer {
+    ConsentAnswer {
         domain: u8,
         actions: u8,
     },
@@ -214,7 +214,7 @@ impl Course {
                 self.apply(activity % 4, timestamp, crc, domains, unserved);
             }
             Step::AnswerAll { actions } => self.answer_all(actions),
-            Step::Answer { domain, actions } => {
+            Step::ConsentAnswer { domain, actions } => {
                 let status = self.owes[ix(domain).place()].unwrap_or(Status::Identified);
                 self.say(domain, self.activity, status, "", actions % 4, None);
             }
@@ -228,7 +228,7 @@ impl Course {
             }
             Step::Consent { activity, approved } => {
                 let activity = Text::parse(ACTIVITIES[usize::from(activity) % 4]).expect("a text");
-                let _ = self.handle(Event::ConsentReply(activity, approved));
+                let _ = self.handle(Event::ConsentReply(ConsentAnswer::undated(activity, approved)));
             }
             Step::Fire => drop(self.fire()),
             Step::Pass { ms } => self.pass(ms.into()),
