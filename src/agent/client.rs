@@ -371,16 +371,16 @@ impl Client {
             Event::SubscribeRefused { packet, filters } => self.handle_subscribed(packet, &filters),
             Event::Publish(message) => {
                 let (len, payload) = (message.payload.len(), message.payload.to_vec());
-                let is_retained = message.retain;
+                let is_retained = message.delivery.retain;
                 self.inbox.push_back(Message { topic: message.topic, payload, len, is_retained });
                 message.ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
             }
-            Event::Oversized { topic, len, part, last, ack, .. } => {
+            Event::Oversized { topic, len, part, last, delivery, ack } => {
                 let room = CLIENT_PAYLOAD_MAX.saturating_sub(self.parts.len());
                 self.parts.extend_from_slice(&part[..part.len().min(room)]);
                 if last {
                     let payload = std::mem::take(&mut self.parts);
-                    self.inbox.push_back(Message { topic, payload, len, is_retained: false });
+                    self.inbox.push_back(Message { topic, payload, len, is_retained: delivery.retain });
                 }
                 ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
             }

@@ -76,7 +76,7 @@ pub struct DesiredState<'a> {
 /// What is known of a desired state, and of what is saved of the activity before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standing {
-    /// An activity with this content has finished.
+    /// It came before, and its activity has finished.
     pub is_finished: bool,
     /// Effects of the last activity still wait for a save.
     pub is_held: bool,

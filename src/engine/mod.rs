@@ -261,7 +261,7 @@ pub enum Rejected {
     Busy,
     /// A desired state of the activity that runs.
     SameActivity,
-    /// A desired state of an activity that has finished.
+    /// A redelivered desired state, whose activity has finished.
     Applied,
     /// A desired state while the end of the last activity cannot be saved.
     Unsaved,

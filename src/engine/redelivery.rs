@@ -31,7 +31,7 @@ impl Engine {
         if is_last && self.is_running() {
             return Err(Rejected::SameActivity);
         }
-        // Even while another one runs: it would have a second end.
+        // Even while another one runs: it was not sent again.
         if standing.is_finished {
             return Err(Rejected::Applied);
         }

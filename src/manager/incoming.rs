@@ -12,7 +12,7 @@
 //! Deliberately absent: the meaning of any message.
 
 use super::agents;
-use super::backend::admission::Why;
+use super::backend::admission::{has_ended, Why};
 use super::backend::{Origin, Wish};
 use super::console::control::Control;
 use super::console::show::Sight;
@@ -28,7 +28,7 @@ use crate::engine::{Event, Link};
 use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::DomainIx;
-use crate::mqtt::{Event as SessionEvent, Publish};
+use crate::mqtt::{Delivery, Event as SessionEvent, Publish};
 use crate::store::journal::Kind;
 use crate::wire::topic::Incoming;
 use crate::wire::{Envelope, Malformed};
@@ -79,13 +79,13 @@ impl Manager {
                     self.outside.acknowledge(publish.ack);
                 }
             }
-            SessionEvent::Oversized { topic, len, part, last, dup, ack } => {
+            SessionEvent::Oversized { topic, len, part, last, delivery, ack } => {
                 self.backend.skim(&part);
                 if last && self.ending.has_begun() {
                     self.backend.forget_skimmed();
                 } else if last {
                     let campaign = self.activity.campaign();
-                    self.backend.refuse_skimmed(now, &mut self.outside, campaign, &topic, len, dup);
+                    self.backend.refuse_skimmed(now, &mut self.outside, campaign, &topic, len, delivery);
                     self.outside.acknowledge(ack);
                 }
             }
@@ -130,7 +130,8 @@ impl Manager {
     }
 
     fn handle_publish(&mut self, now: Now, publish: &Publish) {
-        let Publish { topic, payload, retain, dup, .. } = publish;
+        let Publish { topic, payload, delivery, .. } = publish;
+        let Delivery { dup, retain, .. } = *delivery;
         let result = match self.backend.classify(&self.outside.names.topics, topic) {
             Some(Origin::Edge) => {
                 self.handle_edge(now, topic, payload);
@@ -145,7 +146,7 @@ impl Manager {
             }
             Some(Origin::Plain(Incoming::DesiredState)) => {
                 // The backend has its answer.
-                let _ = self.take_desired_state(now, payload, *dup, false);
+                let _ = self.take_desired_state(now, payload, Some(*delivery), false);
                 Ok(())
             }
             Some(Origin::Plain(Incoming::DesiredStateCommand)) => {
@@ -156,16 +157,16 @@ impl Manager {
                 Envelope::decode(payload).map(|envelope| self.grant(now, Wish::Get(envelope.activity)))
             }
             Some(Origin::Plain(Incoming::AgentFeedback(domain))) => {
-                self.handle_feedback(now, domain, topic, payload, *dup)
+                self.handle_feedback(now, domain, topic, payload, dup)
             }
             Some(Origin::Plain(Incoming::AgentInventory(domain))) => {
-                self.handle_inventory(now, domain, payload, *retain)
+                self.handle_inventory(now, domain, payload, retain)
             }
-            Some(Origin::Plain(Incoming::OwnerConsentFeedback)) if *retain => {
+            Some(Origin::Plain(Incoming::OwnerConsentFeedback)) if retain => {
                 log::warn!("{topic}: ignored, an owner's answer that the broker kept answers no question of ours");
                 Ok(())
             }
-            Some(Origin::Plain(Incoming::OwnerConsentFeedback)) => self.handle_consent_reply(now, payload, *dup),
+            Some(Origin::Plain(Incoming::OwnerConsentFeedback)) => self.handle_consent_reply(now, payload, dup),
             None => {
                 self.handle_stray(now, topic);
                 Ok(())
@@ -196,9 +197,15 @@ impl Manager {
 
     /// Takes a desired state of the backend or the console; with `force` even if the end of
     /// the activity before cannot be saved.
-    fn take_desired_state(&mut self, now: Now, payload: &[u8], dup: bool, force: bool) -> Result<(), Why> {
+    fn take_desired_state(
+        &mut self,
+        now: Now,
+        payload: &[u8],
+        delivery: Option<Delivery>,
+        force: bool,
+    ) -> Result<(), Why> {
         let campaign = self.activity.campaign();
-        match self.backend.read_desired_state(now, &mut self.outside, campaign, payload, dup)? {
+        match self.backend.read_desired_state(now, &mut self.outside, campaign, payload, delivery)? {
             Some(wanted) => self.apply(now, &wanted, force),
             None => Ok(()),
         }
@@ -208,7 +215,7 @@ impl Manager {
     fn apply(&mut self, now: Now, wanted: &Wanted<'_>, force: bool) -> Result<(), Why> {
         let store = &self.outside.store;
         let standing = Standing {
-            is_finished: store.journal.contains(wanted.key),
+            is_finished: has_ended(store, self.activity.campaign(), wanted.key, wanted.delivery),
             is_held: store.has_held(),
             is_blocked: !force && store.obstacle().is_some(),
         };
@@ -348,7 +355,7 @@ impl Manager {
                 return true;
             }
             Step::Apply(request) => {
-                let why = self.take_desired_state(now, line, false, request.force).err().unwrap_or_default();
+                let why = self.take_desired_state(now, line, None, request.force).err().unwrap_or_default();
                 console::answer_apply(&request, self.activity.campaign(), &why, out);
             }
             Step::Control(request) => {

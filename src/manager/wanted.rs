@@ -13,6 +13,7 @@ use super::outside::Names;
 use crate::engine::event::{DesiredState, Part, Standing};
 use crate::limits::DOMAINS_MAX;
 use crate::model::{checksum, ActivityKey, Run};
+use crate::mqtt::Delivery;
 use crate::wire::{desired_state, Envelope, Span};
 
 /// A desired state that somebody wants to be applied.
@@ -20,6 +21,8 @@ pub(super) struct Wanted<'a> {
     /// Identifies its content. The checksum covers the payload alone, since a redelivered
     /// request may have other headers.
     pub(super) key: ActivityKey<'a>,
+    /// How it came; none from the console or the disk.
+    pub(super) delivery: Option<Delivery>,
     /// The whole message, and where the desired state stands in it.
     pub(super) bytes: &'a [u8],
     pub(super) payload: Span,
@@ -34,6 +37,7 @@ impl<'a> Wanted<'a> {
     /// since it takes several KiB.
     pub(super) fn of(
         bytes: &'a [u8],
+        delivery: Option<Delivery>,
         envelope: &Envelope<'a>,
         state: desired_state::DesiredState,
         names: &Names,
@@ -42,7 +46,7 @@ impl<'a> Wanted<'a> {
         let ids = (0..state.domains()).filter_map(|place| state.domain_id(bytes, place));
         // No more domains than places: `decode` sees to it.
         let parts = ids.take(DOMAINS_MAX).map(|id| Part { id, domain: names.find(id) }).collect();
-        Some(Box::new(Wanted { key, bytes, payload, parts, state }))
+        Some(Box::new(Wanted { key, delivery, bytes, payload, parts, state }))
     }
 
     /// Returns what the engine needs to know; `run` is the activity that it becomes.

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use mqttbytes::v4::{self, Publish, SubAck, SubscribeReasonCode};
 use mqttbytes::{Error, QoS};
 
+use super::event::Delivery;
 use super::options::Options;
 use super::reason::Malformed;
 use crate::limits::{CONTROL_BYTES, PAYLOAD_IN_MAX, TOPIC_IN_MAX};
@@ -94,10 +95,8 @@ pub(super) struct Large {
     pub payload: usize,
     /// 0, 1 or 2.
     pub qos: u8,
-    /// Its packet id; 0 if `qos` is.
-    pub id: u16,
-    /// Whether it may have come before.
-    pub dup: bool,
+    /// How it comes.
+    pub delivery: Delivery,
 }
 
 /// A packet from the server.
@@ -110,10 +109,8 @@ pub(super) enum Packet {
     Publish {
         topic: String,
         payload: Bytes,
-        retain: bool,
-        dup: bool,
         qos: u8,
-        id: u16,
+        delivery: Delivery,
     },
     PubAck(u16),
     PubRel(u16),
@@ -210,8 +207,9 @@ fn measure_publish(bytes: &[u8], first: u8, header: usize, remaining: usize) -> 
         return Err(wrong("packet id 0"));
     }
     if is_large {
-        let (topic, dup) = (cut(topic, TOPIC_IN_MAX).to_owned(), first & 0x08 != 0);
-        return Ok(Front::Large(Large { head: header + head, topic, payload, qos, id, dup }));
+        let topic = cut(topic, TOPIC_IN_MAX).to_owned();
+        let delivery = Delivery { id, dup: first & 0x08 != 0, retain: first & 0x01 != 0 };
+        return Ok(Front::Large(Large { head: header + head, topic, payload, qos, delivery }));
     }
     Ok(Front::Whole(Whole { kind: PUBLISH, len: header + remaining, is_acknowledged: qos != 0 }))
 }
@@ -272,7 +270,7 @@ fn read_long(kind: u8, bytes: BytesMut) -> Result<Packet, Error> {
         return Ok(Packet::SubAck { id: pkid, filters: return_codes.len(), refused: refused.collect() });
     }
     let Publish { topic, payload, retain, dup, qos, pkid } = Publish::read(header, bytes)?;
-    Ok(Packet::Publish { topic, payload, retain, dup, qos: qos as u8, id: pkid })
+    Ok(Packet::Publish { topic, payload, qos: qos as u8, delivery: Delivery { id: pkid, dup, retain } })
 }
 
 fn malformed(kind: u8, what: &'static str) -> Malformed {

@@ -45,14 +45,26 @@ pub enum Event {
         part: Bytes,
         /// Whether it is the last part.
         last: bool,
-        /// Whether the message may have come before [MQTT-3.3.1-1].
-        dup: bool,
+        /// How it came.
+        delivery: Delivery,
         /// With the last part; none for QoS 0.
         ack: Option<Ack>,
     },
     /// The session has no link any more, or is about to. Comes once after each
     /// `Connected`.
     Lost(Reason),
+}
+
+/// How a message came, by which it is told from others with the same content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Delivery {
+    /// Its packet id, which it keeps when it is delivered once more in the same session
+    /// [MQTT-4.4.0-1]; 0 for QoS 0.
+    pub id: u16,
+    /// Whether it may have come before [MQTT-3.3.1-1].
+    pub dup: bool,
+    /// Whether it is an old message that the broker kept for new subscribers.
+    pub retain: bool,
 }
 
 /// A message.
@@ -63,10 +75,8 @@ pub struct Publish {
     /// At most `PAYLOAD_IN_MAX` bytes. It is a piece of the receive buffer: drop
     /// it before the next read, or a new buffer has to be allocated.
     pub payload: Bytes,
-    /// Whether it is an old message that the broker kept for new subscribers.
-    pub retain: bool,
-    /// Whether it may have come before [MQTT-3.3.1-1].
-    pub dup: bool,
+    /// How it came.
+    pub delivery: Delivery,
     /// To be handed to `acknowledge`; none for QoS 0.
     pub ack: Option<Ack>,
 }

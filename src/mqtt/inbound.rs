@@ -3,6 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::codec::{self, Front, Large};
+use super::event::Delivery;
 use super::reason::Malformed;
 use crate::limits::{READ_CHUNK, READ_FIRST, RECEIVE_BUFFER, SKIP_CHUNK};
 
@@ -38,11 +39,10 @@ pub(super) struct Part {
     /// Bytes of the whole payload.
     pub len: usize,
     pub qos: u8,
-    pub id: u16,
+    /// How the message came.
+    pub delivery: Delivery,
     /// Whether the caller had the message already.
     pub is_repeat: bool,
-    /// Whether the caller may have had it already.
-    pub dup: bool,
     pub bytes: Bytes,
     pub is_last: bool,
 }
@@ -136,9 +136,8 @@ impl Inbound {
             topic: skip.large.topic.clone(),
             len: skip.large.payload,
             qos: skip.large.qos,
-            id: skip.large.id,
+            delivery: skip.large.delivery,
             is_repeat: skip.is_repeat,
-            dup: skip.large.dup,
             is_last: skip.left == 0,
             bytes: self.take(len).freeze(),
         };

@@ -62,7 +62,7 @@ mod window;
 mod tests;
 
 pub use acks::Ack;
-pub use event::{Event, LinkWish, Publish, Status};
+pub use event::{Delivery, Event, LinkWish, Publish, Status};
 pub use message::{Class, Document, Documents, Message, PublishError, Waiting, Write};
 pub use options::{Options, Will};
 pub use reason::{Malformed, Reason};

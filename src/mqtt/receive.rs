@@ -113,13 +113,13 @@ impl Session {
     fn handle_packet(&mut self, now: Tick, packet: Packet) -> Result<Step, Reason> {
         match packet {
             Packet::ConnAck { session_present, code } => return self.handle_connack(now, session_present, code),
-            Packet::Publish { topic, payload, retain, dup, qos, id } => {
-                if qos == 2 && self.acks.is_delivered(id) {
-                    self.acks.repeat(id);
+            Packet::Publish { topic, payload, qos, delivery } => {
+                if qos == 2 && self.acks.is_delivered(delivery.id) {
+                    self.acks.repeat(delivery.id);
                     return Ok(Step::Again);
                 }
-                let ack = (qos > 0).then(|| self.acks.owe(id, qos == 2));
-                return Ok(Step::Event(Event::Publish(Publish { topic, payload, retain, dup, ack })));
+                let ack = (qos > 0).then(|| self.acks.owe(delivery.id, qos == 2));
+                return Ok(Step::Event(Event::Publish(Publish { topic, payload, delivery, ack })));
             }
             Packet::PubAck(id) => self.outbound.handle_ack(id),
             Packet::PubRel(id) => {
@@ -164,7 +164,7 @@ impl Session {
     }
 
     fn handle_large(&mut self, large: Large) {
-        let is_repeat = large.qos == 2 && self.acks.is_delivered(large.id);
+        let is_repeat = large.qos == 2 && self.acks.is_delivered(large.delivery.id);
         self.inbound.skip(large, is_repeat);
     }
 
@@ -172,12 +172,12 @@ impl Session {
         let Some(part) = self.inbound.poll_part() else { return Step::Idle };
         if part.is_repeat {
             if part.is_last {
-                self.acks.repeat(part.id);
+                self.acks.repeat(part.delivery.id);
             }
             return Step::Again;
         }
-        let ack = (part.is_last && part.qos > 0).then(|| self.acks.owe(part.id, part.qos == 2));
-        let Part { topic, len, bytes, is_last, dup, .. } = part;
-        Step::Event(Event::Oversized { topic, len, part: bytes, last: is_last, dup, ack })
+        let ack = (part.is_last && part.qos > 0).then(|| self.acks.owe(part.delivery.id, part.qos == 2));
+        let Part { topic, len, bytes, is_last, delivery, .. } = part;
+        Step::Event(Event::Oversized { topic, len, part: bytes, last: is_last, delivery, ack })
     }
 }

@@ -176,6 +176,11 @@ impl Journal {
         self.past.iter().any(|past| past.key() == key)
     }
 
+    /// Whether a desired state is that of the activity that has ended last.
+    pub fn is_last(&self, key: ActivityKey<'_>) -> bool {
+        self.past.back().is_some_and(|past| past.key() == key)
+    }
+
     /// How this activity has ended, if it has.
     pub fn outcome_of(&self, run: Run) -> Option<Status> {
         self.past.iter().rev().find(|past| past.run == run).map(|past| past.outcome)

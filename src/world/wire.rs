@@ -12,18 +12,22 @@ pub fn broken(world: &World) -> Option<String> {
     let accepted = world.accepted.borrow();
     let broken = match world.power.cuts.is_empty() {
         true => one_end_of_each(world, &accepted).or_else(|| in_turn(world)),
-        false => same_end_of_each(world),
+        false => same_end_of_each(world, &accepted),
     };
     broken.or_else(|| forward::no_command_that_leads_forward_goes_out_twice_in_a_course(world))
 }
 
 /// Past a power cut an end may have to be told again, but no other one, and still
 /// nothing is commanded after it.
-fn same_end_of_each(world: &World) -> Option<String> {
+fn same_end_of_each(world: &World, accepted: &[String]) -> Option<String> {
+    let begins_again = |activity: &str| accepted.iter().filter(|one| *one == activity).count() > 1;
     let mut ended: BTreeMap<String, (String, usize)> = BTreeMap::new();
     for seen in world.broker.seen.iter().filter(|seen| seen.from == From::Manager && !seen.again) {
         if is_command(&seen.topic) && ended.contains_key(seen.activity()) {
             return Some(format!("{} to {} at {} after its end", seen.command(), seen.topic, seen.at));
+        }
+        if begins_again(seen.activity()) && seen.report().is_some_and(|report| report.status == "IDENTIFYING") {
+            ended.remove(seen.activity());
         }
         let Some(report) = seen.end().filter(|end| !is_refusal(&end.message)) else {
             continue;

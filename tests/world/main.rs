@@ -16,6 +16,7 @@ use update_manager::world::heap::Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+mod again;
 mod better;
 mod consent;
 mod console;

@@ -195,13 +195,12 @@ fn a_refused_desired_state_that_the_broker_delivers_once_more_is_ignored() {
     world.backend_applies("a-2", &desired_state(&["one"]));
     assert_eq!(world.story("a-2"), ["IDENTIFICATION_FAILED"]);
     // Its acknowledgement waits for the save, and the link breaks before that.
-    world.broker_goes();
-    world.run_for(60_000);
-    world.broker_comes();
-    world.run_for(60_000);
+    world.cut();
+    world.await_link();
     assert_eq!(world.story("a-2"), ["IDENTIFICATION_FAILED"]);
     assert!(world.logged(&["comes once more is ignored, it was refused"]));
     // The backend itself may want it again.
+    world.run_for(60_000);
     world.slow_disk(0);
     world.backend_applies("a-2", &desired_state(&["one"]));
     world.run_for(60_000);

@@ -372,3 +372,19 @@ fn an_open_question_keeps_its_correlation_id_over_a_restart() {
     world.run_for(60_000);
     assert_eq!(world.last("a-1").status, "COMPLETED");
 }
+
+#[test]
+fn a_request_that_was_refused_is_answered_once_however_often_the_broker_delivers_it() {
+    let mut world = named("");
+    let malformed = request("ns/name", "apply", &json!({ "activityId": "a-1", "desiredState": { "domains": [{}] } }));
+    let refresh = request("ns/name", "refresh", &json!("none"));
+    for (operation, request) in [("apply", malformed), ("refresh", refresh)] {
+        world.broker.misses_acks = true;
+        world.publish(&format!("command///req/{operation}/{operation}"), &request);
+        world.broker.misses_acks = false;
+        world.broker.retry();
+        world.run_for(1_000);
+        let answers = world.sent_to(&format!("command///res/{operation}/400"));
+        assert_eq!(answers.len(), 1, "{operation}");
+    }
+}

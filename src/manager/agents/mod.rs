@@ -67,7 +67,7 @@ impl Agents {
         let Ok(node) = Node::document(payload) else { return false };
         let envelope = Envelope::around(node);
         let Ok(state) = desired_state::decode(&envelope) else { return false };
-        let wanted = Wanted::of(payload, &envelope, state, names).filter(|wanted| wanted.key.crc == crc);
+        let wanted = Wanted::of(payload, None, &envelope, state, names).filter(|wanted| wanted.key.crc == crc);
         wanted.iter().for_each(|wanted| self.parts.keep(wanted));
         wanted.is_some()
     }

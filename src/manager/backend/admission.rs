@@ -5,14 +5,15 @@
 //! Out: a desired state for the engine; or a refusal to the backend, and its reason for the
 //! console.
 //!
-//! Invariants: a desired state whose activity runs or has ended gets no second answer. One
-//! that is refused gets one answer, however often the broker delivers it.
+//! Invariants: a redelivery of a desired state whose activity runs or has ended gets no
+//! answer. A message that is refused gets one answer, however often the broker delivers it.
 //!
 //! Deliberately absent: whether a good desired state begins an activity; the engine decides
 //! (`engine::redelivery`).
 
 use core::fmt::{self, Write};
 
+use super::refusals::Received;
 use super::Backend;
 use crate::engine::{Campaign, Rejected};
 use crate::manager::activity::runs;
@@ -21,8 +22,8 @@ use crate::manager::outside::Outside;
 use crate::manager::wanted::{key_of, Wanted};
 use crate::model::text::{Escaped, Text};
 use crate::model::time::Now;
-use crate::model::Status;
-use crate::mqtt::Class;
+use crate::model::{ActivityKey, Status};
+use crate::mqtt::{Class, Delivery};
 use crate::store::Store;
 use crate::wire::{activity_of, desired_state, Envelope, Malformed};
 
@@ -30,7 +31,8 @@ use crate::wire::{activity_of, desired_state, Envelope, Malformed};
 pub(in crate::manager) type Why = String;
 
 impl Backend {
-    /// Decodes the message of a desired state; none if it is the redelivery of a refused one.
+    /// Decodes the message of a desired state; none without a payload. `delivery`: how it
+    /// came; none from the console.
     ///
     /// # Errors
     /// It cannot be applied. The backend has got its answer, if there is one.
@@ -40,14 +42,10 @@ impl Backend {
         outside: &mut Outside,
         campaign: Option<&Campaign>,
         bytes: &'a [u8],
-        dup: bool,
+        delivery: Option<Delivery>,
     ) -> Result<Option<Box<Wanted<'a>>>, Why> {
-        if self.refusals.has(bytes, dup) {
-            log::info!("a desired state that comes once more is ignored, it was refused");
-            return Ok(None);
-        }
         if !outside.has_activity_room() {
-            return Err(self.refuse_for_room(now, outside, campaign, bytes));
+            return Err(self.refuse_for_room(now, outside, campaign, bytes, delivery));
         }
         let decoded = Envelope::decode(bytes).and_then(|envelope| {
             let state = desired_state::decode(&envelope)?;
@@ -58,8 +56,10 @@ impl Backend {
                 log::error!("a desired state without an activity id is refused");
                 Err("it has no activity id".to_owned())
             }
-            Ok((envelope, state)) => Ok(Wanted::of(bytes, &envelope, state, &outside.names)),
-            Err(malformed) => Err(self.refuse_malformed(now, outside, campaign, bytes, &malformed)),
+            Ok((envelope, state)) => Ok(Wanted::of(bytes, delivery, &envelope, state, &outside.names)),
+            Err(malformed) => {
+                Err(self.refuse_malformed(now, outside, campaign, Received::of(bytes, delivery), bytes, &malformed))
+            }
         }
     }
 
@@ -68,16 +68,14 @@ impl Backend {
         now: Now,
         outside: &mut Outside,
         campaign: Option<&Campaign>,
+        received: Received,
         bytes: &[u8],
         malformed: &Malformed,
     ) -> Why {
         let shown = malformed.within(bytes);
         match activity_of(bytes) {
             Some(activity) if runs(campaign, activity) => note_repeated(activity),
-            Some(activity) => {
-                self.refusals.note(bytes);
-                self.refuse(now, outside, activity, &|out: &mut dyn Write| escape(out, &shown))
-            }
+            Some(activity) => self.refuse(now, outside, activity, received, &|out: &mut dyn Write| escape(out, &shown)),
             None => {
                 log::error!("a desired state is refused: {shown}");
                 written(&|out| escape(out, &shown))
@@ -87,16 +85,24 @@ impl Backend {
 
     /// Refuses a desired state because the broker acknowledges nothing, so that there is no
     /// room for the messages of an activity.
-    fn refuse_for_room(&mut self, now: Now, outside: &mut Outside, campaign: Option<&Campaign>, bytes: &[u8]) -> Why {
-        let is_known = |envelope: &Envelope<'_>| is_known(&outside.store, campaign, envelope, bytes);
+    fn refuse_for_room(
+        &mut self,
+        now: Now,
+        outside: &mut Outside,
+        campaign: Option<&Campaign>,
+        bytes: &[u8],
+        delivery: Option<Delivery>,
+    ) -> Why {
+        let is_known = |envelope: &Envelope<'_>| is_known(&outside.store, campaign, envelope, bytes, delivery);
         if let Some(envelope) = Envelope::decode(bytes).ok().filter(is_known) {
             return note_repeated(envelope.activity);
         }
         log::error!("a desired state is not taken: too many messages wait for the broker");
         match activity_of(bytes).filter(|activity| !runs(campaign, *activity)) {
             Some(activity) => {
-                self.refusals.note(bytes);
-                self.refuse(now, outside, activity, &|out| out.write_str("too many messages wait for the broker"))
+                let received = Received::of(bytes, delivery);
+                let words = |out: &mut dyn Write| out.write_str("too many messages wait for the broker");
+                self.refuse(now, outside, activity, received, &words)
             }
             None => Why::new(),
         }
@@ -112,6 +118,7 @@ impl Backend {
         rejected: Rejected,
     ) -> Why {
         let activity = wanted.key.activity;
+        let received = Received::of(wanted.bytes, wanted.delivery);
         let last = campaign.map(|campaign| campaign.identity.activity.as_str()).unwrap_or_default();
         match rejected {
             Rejected::Applied => {
@@ -119,34 +126,38 @@ impl Backend {
                 "it was applied already".to_owned()
             }
             Rejected::Busy => {
-                self.refusals.note(wanted.bytes);
-                self.refuse(now, outside, activity, &|out| write!(out, "Another update activity in progress - {last}"))
+                let words = |out: &mut dyn Write| write!(out, "Another update activity in progress - {last}");
+                self.refuse(now, outside, activity, received, &words)
             }
             Rejected::RebootPending => {
-                self.refusals.note(wanted.bytes);
-                self.refuse(now, outside, activity, &|out| write!(out, "reboot pending after {last}"))
+                let words = |out: &mut dyn Write| write!(out, "reboot pending after {last}");
+                self.refuse(now, outside, activity, received, &words)
             }
             Rejected::Unsaved => {
                 let why = outside.store.obstacle().unwrap_or_default().to_owned();
                 // The next one is applied if the disk works again by then.
                 outside.store.hurry();
-                self.refusals.note(wanted.bytes);
                 let words = |out: &mut dyn Write| write!(out, "the end of {last} cannot be saved: {}", Escaped(&why));
-                self.refuse(now, outside, activity, &words)
+                self.refuse(now, outside, activity, received, &words)
             }
             _ => note_repeated(activity),
         }
     }
 
-    /// Sends a refusal, counts and logs it. `words` writes the reason as the content of a
-    /// JSON string. Returns the reason.
+    /// Sends a refusal, counts and logs it, unless it was sent already for this very message.
+    /// `words` writes the reason as the content of a JSON string. Returns the reason.
     pub(super) fn refuse(
-        &self,
+        &mut self,
         now: Now,
         outside: &mut Outside,
         activity: Text<'_>,
+        received: Received,
         words: &dyn Fn(&mut dyn Write) -> fmt::Result,
     ) -> Why {
+        if self.refusals.was_told(received) {
+            log::info!("{activity}: a desired state that comes once more is ignored, it was refused");
+            return written(words);
+        }
         outside.count_refused(now);
         log::warn!("{activity}: desired state refused: {}", message::logged(words));
         self.send_feedback(now, outside, activity, Class::Keep, Status::IdentificationFailed, Some(words));
@@ -155,8 +166,33 @@ impl Backend {
 }
 
 /// Returns whether a desired state is a duplicate: its activity is running or has ended.
-pub(super) fn is_known(store: &Store, campaign: Option<&Campaign>, envelope: &Envelope<'_>, bytes: &[u8]) -> bool {
-    key_of(envelope, bytes).is_some_and(|key| runs(campaign, key.activity) || store.journal.contains(key))
+pub(super) fn is_known(
+    store: &Store,
+    campaign: Option<&Campaign>,
+    envelope: &Envelope<'_>,
+    bytes: &[u8],
+    delivery: Option<Delivery>,
+) -> bool {
+    let is_known = |key: ActivityKey<'_>| runs(campaign, key.activity) || has_ended(store, campaign, key, delivery);
+    key_of(envelope, bytes).is_some_and(is_known)
+}
+
+/// Returns whether the activity of a desired state has ended. What may have come before is
+/// held against all that is remembered, anything else against the last activity alone:
+/// whoever wants something else in between wants it again.
+pub(in crate::manager) fn has_ended(
+    store: &Store,
+    campaign: Option<&Campaign>,
+    key: ActivityKey<'_>,
+    delivery: Option<Delivery>,
+) -> bool {
+    let is_repeat = delivery.is_some_and(|delivery| delivery.dup || delivery.retain);
+    let is_running = campaign.is_some_and(Campaign::is_running);
+    if is_repeat {
+        store.journal.contains(key)
+    } else {
+        !is_running && store.journal.is_last(key)
+    }
 }
 
 /// Logs a duplicate of the running desired state. Returns the reason to ignore it.

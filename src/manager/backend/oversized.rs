@@ -10,6 +10,7 @@
 use core::fmt::Write;
 
 use super::admission::note_repeated;
+use super::refusals::Received;
 use super::{Backend, Origin};
 use crate::engine::Campaign;
 use crate::limits::PAYLOAD_IN_MAX;
@@ -17,6 +18,7 @@ use crate::manager::activity::runs;
 use crate::manager::outside::Outside;
 use crate::model::time::Now;
 use crate::model::Digest;
+use crate::mqtt::Delivery;
 use crate::wire::topic::Incoming;
 use crate::wire::ActivityIdFinder;
 
@@ -48,18 +50,14 @@ impl Backend {
         campaign: Option<&Campaign>,
         topic: &str,
         len: usize,
-        dup: bool,
+        delivery: Delivery,
     ) {
         outside.count_oversized();
         let Skimmed { finder, sum } = core::mem::take(&mut self.skimmed);
-        let sum = sum.finish();
-        if self.refusals.has_sum(sum, dup) {
-            return log::info!("{topic}: a message of {len} bytes comes once more and is ignored, it was refused");
-        }
+        let received = Received::of_sum(sum.finish(), delivery);
         let what = match self.classify(&outside.names.topics, topic) {
             Some(Origin::Thing(request)) => {
-                self.refusals.note_sum(sum);
-                return self.refuse_large_request(now, outside, &request, len);
+                return self.refuse_large_request(now, outside, &request, received, len);
             }
             Some(Origin::Plain(incoming)) => Some(incoming),
             Some(Origin::Edge) | None => None,
@@ -69,8 +67,7 @@ impl Backend {
                 note_repeated(activity);
             }
             Some(activity) => {
-                self.refusals.note_sum(sum);
-                self.refuse(now, outside, activity, &|out: &mut dyn Write| {
+                self.refuse(now, outside, activity, received, &|out: &mut dyn Write| {
                     write!(out, "the desired state has {len} bytes, at most {PAYLOAD_IN_MAX} are taken")
                 });
             }

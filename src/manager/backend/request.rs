@@ -10,6 +10,7 @@
 use core::fmt::{self, Write};
 
 use super::admission::is_known;
+use super::refusals::Received;
 use super::{Backend, Wish};
 use crate::engine::event::ConsentAnswer;
 use crate::engine::{Campaign, Event};
@@ -31,6 +32,7 @@ struct Open<'r, 'a> {
     reply: Reply<'a>,
     /// The whole message.
     bytes: &'a [u8],
+    received: Received,
 }
 
 impl Backend {
@@ -47,10 +49,6 @@ impl Backend {
     ) -> Wish<'a> {
         let Some(identity) = self.identity() else { return Wish::Nothing };
         let bytes: &[u8] = &publish.payload;
-        if self.refusals.has(bytes, publish.dup) {
-            log::info!("request {}: comes once more and is ignored, its desired state was refused", topic.id);
-            return Wish::Nothing;
-        }
         let (reply, request) = match Request::decode(bytes, topic, identity) {
             Ok(decoded) => decoded,
             Err(foreign) => {
@@ -58,7 +56,7 @@ impl Backend {
                 return Wish::Nothing;
             }
         };
-        let open = Open { topic, reply, bytes };
+        let open = Open { topic, reply, bytes, received: Received::of(bytes, Some(publish.delivery)) };
         let result = request.and_then(|request| match reply.operation {
             Operation::Apply => self.handle_apply(now, outside, campaign, &open, &request),
             Operation::Refresh => {
@@ -84,18 +82,18 @@ impl Backend {
         request: &Request<'a>,
     ) -> Result<Wish<'a>, Malformed> {
         let (envelope, state) = request.apply()?;
-        if !outside.has_activity_room() && !is_known(&outside.store, campaign, &envelope, open.bytes) {
-            self.refusals.note(open.bytes);
+        let delivery = open.received.delivery;
+        if !outside.has_activity_room() && !is_known(&outside.store, campaign, &envelope, open.bytes, delivery) {
             self.refuse_request(now, outside, open, &"too many messages wait for the broker");
             return Ok(Wish::Nothing);
         }
         self.answer(now, outside, open, Answer::Taken);
-        Ok(Wanted::of(open.bytes, &envelope, state, &outside.names).map_or(Wish::Nothing, Wish::Apply))
+        Ok(Wanted::of(open.bytes, delivery, &envelope, state, &outside.names).map_or(Wish::Nothing, Wish::Apply))
     }
 
     /// Handles the owner's answer. Its correlation id has to be that of the question.
     fn handle_consent<'a>(
-        &self,
+        &mut self,
         now: Now,
         outside: &mut Outside,
         campaign: Option<&Campaign>,
@@ -128,15 +126,27 @@ impl Backend {
     }
 
     /// Refuses an oversized request, of which only the topic is known.
-    pub(super) fn refuse_large_request(&self, now: Now, outside: &mut Outside, topic: &RequestTopic<'_>, len: usize) {
+    pub(super) fn refuse_large_request(
+        &mut self,
+        now: Now,
+        outside: &mut Outside,
+        topic: &RequestTopic<'_>,
+        received: Received,
+        len: usize,
+    ) {
         if let Some(operation) = topic.operation {
             let why = format_args!("the message has {len} bytes, at most {PAYLOAD_IN_MAX} are taken").to_string();
-            self.refuse_request(now, outside, &Open { topic, reply: Reply::unread(operation), bytes: &[] }, &why);
+            let open = Open { topic, reply: Reply::unread(operation), bytes: &[], received };
+            self.refuse_request(now, outside, &open, &why);
         }
     }
 
-    /// Counts and logs a request that is refused, and answers why.
-    fn refuse_request(&self, now: Now, outside: &mut Outside, open: &Open<'_, '_>, why: &dyn fmt::Display) {
+    /// Counts and logs a request that is refused, and answers why, unless that was done
+    /// already for this very message.
+    fn refuse_request(&mut self, now: Now, outside: &mut Outside, open: &Open<'_, '_>, why: &dyn fmt::Display) {
+        if self.refusals.was_told(open.received) {
+            return log::info!("request {}: comes once more and is ignored, it was refused", open.topic.id);
+        }
         outside.count_malformed(now);
         log::warn!("request {}: {} refused: {why}", open.topic.id, open.reply.operation.name());
         self.answer(now, outside, open, Answer::Refused(&|out: &mut dyn Write| escape(out, why)));

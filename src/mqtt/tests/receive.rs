@@ -1,6 +1,6 @@
 //! Messages from the broker.
 
-use super::super::Malformed;
+use super::super::{Delivery, Malformed};
 use super::*;
 use crate::limits::{CONTROL_BYTES, INBOUND_MAX, PAYLOAD_IN_MAX, READ_CHUNK, SKIP_CHUNK, TOPIC_IN_MAX};
 
@@ -24,7 +24,7 @@ fn messages_come_out_the_same_however_they_are_cut() {
         assert_eq!(events.len(), 3);
         for (id, event) in events.into_iter().enumerate() {
             let p = only_publish(vec![event]);
-            assert_eq!((p.topic.as_str(), &p.payload[..], p.dup), ("a/\u{e4}", &[id as u8; 300][..], id == 2));
+            assert_eq!((p.topic.as_str(), &p.payload[..], p.delivery.dup), ("a/\u{e4}", &[id as u8; 300][..], id == 2));
             assert_eq!(p.ack.is_some(), id > 0);
         }
     }
@@ -162,8 +162,11 @@ fn check_skipped(peer: &mut Peer, topic: &str, qos: QoS, id: u16, payload: &[u8]
     let events = peer.feed(&incoming(topic, qos, id, is_repeat, payload));
     let (mut whole, count) = (Vec::new(), events.len());
     for (place, event) in events.into_iter().enumerate() {
-        let Event::Oversized { topic: t, len, part, last, dup, ack } = event else { panic!("{event:?}") };
-        assert_eq!(dup, is_repeat);
+        let Event::Oversized { topic: t, len, part, last, delivery, ack } = event else { panic!("{event:?}") };
+        assert_eq!(
+            delivery,
+            Delivery { id: if qos == QoS::AtMostOnce { 0 } else { id }, dup: is_repeat, retain: false }
+        );
         assert_eq!((t.as_str(), len), (&topic[..topic.len().min(TOPIC_IN_MAX)], payload.len()));
         whole.extend_from_slice(&part);
         assert_eq!(last, place + 1 == count);

@@ -62,8 +62,7 @@ fn from_a_disk_that_can_only_be_read_ends_that_were_not_delivered_are_told() {
 #[test]
 fn a_folder_that_vanishes_is_made_again_with_all_that_is_needed() {
     let mut world = paced();
-    let wanted = format!(r#"{{"activityId":"a-0","timestamp":1700000000000,"payload":{}}}"#, desired_state(&ONE));
-    world.publish("deviceupdate/desiredstate", &wanted);
+    applies(&mut world, "a-0");
     world.run_for(600_000);
     applies(&mut world, "a-1");
     world.run_for(5 * PACE_MS);
@@ -79,8 +78,7 @@ fn a_folder_that_vanishes_is_made_again_with_all_that_is_needed() {
     assert_eq!(world.commands("one")[before - 2..], ALL);
     let last = world.last("a-1");
     assert_eq!((last.status.as_str(), last.message.as_str(), last.actions.len()), ("COMPLETED", "", 1));
-    world.publish("deviceupdate/desiredstate", &wanted);
-    world.run_for(600_000);
+    assert!(world.asks(r#"{"command":"history"}"#).1.contains("COMPLETED a-0\n"));
     assert_end(&world, "a-0", "COMPLETED", "");
     assert_over_for_good(&mut world);
 }
