@@ -66,6 +66,8 @@ pub struct Activity {
     pub is_updated: bool,
     /// The activation succeeded.
     pub is_activated: bool,
+    /// The program knows none of the commands so far that change anything.
+    pub is_untouched: bool,
     /// The command that is not answered yet.
     pub running: Option<Command>,
     /// The last answer: to which command, whether it is a success, and its words.

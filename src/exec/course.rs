@@ -232,8 +232,12 @@ impl Course {
     pub fn handle_outcome(&mut self, outcome: Outcome, out: &mut Vec<Effect>) {
         let Some(step) = self.running.take() else { return };
         let is_done = outcome == Outcome::Done;
+        self.note_touched(step, &outcome);
         let result = match outcome {
             Outcome::Failed(words) => Err(words),
+            Outcome::NotMine if step == Step::Phase(Command::Activate) && self.is_untouched() => {
+                Err("the program knows none of download, update and activate".to_owned())
+            }
             Outcome::NotMine if step.word() == "rollback" => Err("the program has no rollback".to_owned()),
             _ => Ok(()),
         };
@@ -279,6 +283,18 @@ impl Course {
         self.go_on(out);
     }
 
+    /// Notes whether the program knows a command that changes something.
+    fn note_touched(&mut self, step: Step, outcome: &Outcome) {
+        let is_forward = matches!(step, Step::Phase(Command::Download | Command::Update | Command::Activate));
+        if let Some(activity) = self.activity.as_mut().filter(|_| is_forward && *outcome != Outcome::NotMine) {
+            activity.is_untouched = false;
+        }
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.activity.as_ref().is_some_and(|activity| activity.is_untouched)
+    }
+
     /// Plans, once it is known what is installed.
     fn compare(&mut self, result: Result<(), String>, out: &mut Vec<Effect>) {
         let Some((id, desired, plan)) = &mut self.next else { return };
@@ -313,6 +329,7 @@ impl Course {
             is_begun: false,
             is_updated: false,
             is_activated: false,
+            is_untouched: true,
             running: None,
             last: None,
             failure: String::new(),
@@ -343,7 +360,11 @@ impl Course {
         match command {
             Command::Download => activity.is_downloaded = is_done,
             Command::Update => activity.is_updated = is_done,
-            Command::Activate => activity.is_activated = is_done,
+            Command::Activate => {
+                activity.is_activated = is_done;
+                // Then there is nothing to roll back.
+                activity.is_begun &= !activity.is_untouched;
+            }
             Command::Rollback if is_done => (activity.is_begun, activity.is_updated) = (false, false),
             Command::Rollback | Command::Cleanup => {}
         }

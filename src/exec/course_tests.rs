@@ -386,3 +386,41 @@ fn progress_tells_the_status_and_the_last_words() {
     assert_eq!((status, message.as_str()), (Status::Downloading, "half"));
     assert_eq!((actions[0].progress, actions[0].message.as_str()), (50, "layer 2"));
 }
+
+const NOTHING_TAKEN: &str = "the program knows none of download, update and activate";
+
+/// Commands that the program knows, and no other.
+fn led(bench: &mut Bench, known: &[Command]) {
+    for command in ALL {
+        bench.command("a", command);
+        bench.ends(&[], if known.contains(&command) { Outcome::Done } else { Outcome::NotMine });
+    }
+}
+
+#[test]
+fn a_program_that_knows_no_command_has_failed_and_installed_nothing() {
+    for removes in [false, true] {
+        let mut bench = match removes {
+            true => Bench::identified("1", &["component one 1", "component old 5"]),
+            false => Bench::identified("2", &["component one 1"]),
+        };
+        led(&mut bench, &[]);
+        assert_eq!(bench.done().last().unwrap(), "a ACTIVATION_FAILURE");
+        assert_eq!(bench.message(), NOTHING_TAKEN);
+        bench.command("a", Command::Cleanup);
+        assert_eq!(bench.done(), ["a CLEANUP", "save", "cleanup"], "nothing is to be rolled back");
+        bench.ends(&[], Outcome::NotMine);
+        assert_eq!(bench.done(), ["save", "a CLEANUP_SUCCESS", "a INCOMPLETE"]);
+        assert_eq!(bench.message(), NOTHING_TAKEN);
+        assert!(bench.course.installed.contains(&("one".into(), "1".into())), "{:?}", bench.course.installed);
+    }
+}
+
+#[test]
+fn one_command_that_the_program_knows_is_enough() {
+    for known in ALL {
+        let mut bench = Bench::identified("2", &["component one 1"]);
+        led(&mut bench, &[known]);
+        assert_eq!(bench.done().last().unwrap(), "a ACTIVATION_SUCCESS", "{}", known.name());
+    }
+}

@@ -195,9 +195,11 @@ fn encode(course: &Course) -> String {
     text
 }
 
-fn flags(activity: &Activity) -> [(bool, &'static str); 4] {
+fn flags(activity: &Activity) -> [(bool, &'static str); 5] {
     [
-        (activity.is_downloaded, "downloaded"),
+        (activity.is_downloaded && !activity.is_untouched, "downloaded"),
+        // 0.1.0 does not read the second word.
+        (activity.is_downloaded && activity.is_untouched, "downloaded untouched"),
         (activity.is_begun, "begun"),
         (activity.is_updated, "updated"),
         (activity.is_activated, "activated"),
@@ -229,13 +231,17 @@ fn decode(saved: &str, domain: &str, course: &mut Course) -> Option<()> {
                     is_begun: false,
                     is_updated: false,
                     is_activated: false,
+                    is_untouched: true,
                     running: None,
                     last: None,
                     failure: String::new(),
                 });
             }
             (_, None) => return None,
-            ("downloaded", Some(activity)) => activity.is_downloaded = true,
+            ("downloaded", Some(activity)) => {
+                activity.is_downloaded = true;
+                activity.is_untouched = rest == "untouched";
+            }
             ("begun", Some(activity)) => activity.is_begun = true,
             ("updated", Some(activity)) => activity.is_updated = true,
             ("activated", Some(activity)) => activity.is_activated = true,
@@ -285,6 +291,7 @@ mod tests {
             is_begun: true,
             is_updated: false,
             is_activated: false,
+            is_untouched: false,
             running: Some(Command::Update),
             last: Some((Command::Download, true, String::new())),
             failure: "two\nlines\tapart".into(),
@@ -310,6 +317,20 @@ mod tests {
         assert_eq!((found.activity, found.end), (saved.activity, saved.end));
         assert_eq!(found.installed, [("one".to_owned(), "1".to_owned()), ("two".to_owned(), String::new())]);
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn that_the_program_knew_no_command_yet_is_found_again_and_not_taken_from_older_records() {
+        let mut saved = course();
+        let untouched = |course: &Course| course.activity.as_ref().map(|activity| activity.is_untouched);
+        for is_untouched in [true, false] {
+            saved.activity.as_mut().unwrap().is_untouched = is_untouched;
+            let mut found = Course::default();
+            decode(&encode(&saved), "d", &mut found).unwrap();
+            assert_eq!(untouched(&found), Some(is_untouched));
+        }
+        // A record of 0.1.0 is like the last.
+        assert!(encode(&saved).contains("\ndownloaded\n"));
     }
 
     #[test]

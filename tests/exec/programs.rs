@@ -37,6 +37,8 @@ fn apply(folder: &Folder, program: &Path, desired: &Value, flags: &[&str]) -> (V
     (lines, output)
 }
 
+const NOTHING_TAKEN: &str = "the program knows none of download, update and activate";
+
 /// The pid that a program has written, once it is there.
 fn pid(path: &Path) -> i32 {
     wait_until("the program writes its pid", Duration::from_secs(20), || {
@@ -72,6 +74,16 @@ fn a_program_that_only_updates_is_enough() {
     bench.apply("c", json!({ "domains": [{ "id": "files", "components": [] }] }));
     assert_eq!(bench.end("c").status, "COMPLETED");
     assert_eq!(bench.state_after("c"), Vec::<String>::new());
+}
+
+#[test]
+fn a_program_that_takes_no_command_has_installed_nothing() {
+    let folder = Folder::new();
+    let program = script(&folder, "echo 'usage: install [-f] FILE' >&2; exit 64");
+    let (lines, output) = apply(&folder, &program, &desired("1"), &[]);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    assert_eq!(lines.last().unwrap(), &format!("act INCOMPLETE: [files] {NOTHING_TAKEN}"));
+    assert_eq!(fs::read_to_string(folder.file("state/agent-files/installed")).unwrap_or_default(), "");
 }
 
 #[test]
