@@ -48,7 +48,11 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
     begin(page, "last")?;
     match view.journal.past().next_back() {
         Some(last) => {
-            let ended = Span(view.now.wall.saturating_sub(last.begun.saturating_add(last.took_ms)));
+            let ago_ms = match view.journal.ended {
+                Some(ended) => view.now.tick.since(ended),
+                None => view.now.wall.saturating_sub(last.ended),
+            };
+            let ended = Span(ago_ms);
             write!(page, "{}: {}", Text::from_checked(&last.activity), last.outcome.name())?;
             write!(page, " {ended} ago")?;
             if !last.reason.is_empty() {

@@ -67,7 +67,7 @@ pub const SAVED_WORDS_ALL: usize = 512;
 /// Bytes of the saved history: of `FINISHED_MAX` activities with the longest names
 /// and reasons, and of the last events.
 pub const SAVED_HISTORY_MAX: usize = 64
-    + FINISHED_MAX * (ACTIVITY_ID_MAX + 16 + PAST_REASON_MAX + 19 + 12)
+    + FINISHED_MAX * (ACTIVITY_ID_MAX + 16 + PAST_REASON_MAX + 19 + 20)
     + DOMAINS_MAX * (DOMAIN_ID_MAX + 3)
     + EVENTS_MAX * 11;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use heapless::String as Short;
 
 use super::format::{fields, open, seal, Draft, Fields, Kind, HEADER};
-use super::journal::{self, Detail, Event, Journal, Past};
+use super::journal::{self, Detail, Event, Journal, Past, Times};
 use super::state::Beside;
 use super::{actions, document, history, reports, session, state};
 use crate::engine::domain::{Domain, Ended, State};
@@ -81,12 +81,14 @@ fn first_campaign() -> Campaign {
 const BESIDE: Beside =
     Beside { reboot: Reboot::Waiting, boot: [7; 16], question: Some((Phase::Activate, *b"0123456789abcdef")) };
 
+const TIMES: Times = Times { begun: 1_700_000_000_004, lasted_ms: 61_000 };
+
 /// What has ended, as this version saves it.
 fn journal() -> Journal {
     let mut journal = Journal::default();
     for past in first_past() {
         let run = Run(past.timestamp.unsigned_abs());
-        journal.push_past(Past { run, is_untold: run == Run(9), ..past });
+        journal.push_past(Past { run, is_untold: run == Run(9), ended: past.ended + 7, ..past });
     }
     journal.push(event());
     journal
@@ -108,13 +110,15 @@ fn first_past() -> [Past; 2] {
         crc: 3,
         begun: 0,
         took_ms: 0,
+        ended: 0,
         outcome,
         reason: String::new(),
         is_untold: false,
     };
     let first = past("a-0", -5, Status::Completed);
     let first = Past { begun: 1_700_000_000_001, took_ms: 90_000, reason: r#"\"words\""#.into(), ..first };
-    [first, Past { begun: 9, ..past("a-\\u00e9", 9, Status::Incomplete) }]
+    let first = Past { ended: first.begun + first.took_ms, ..first };
+    [first, Past { begun: 9, ended: 9, ..past("a-\\u00e9", 9, Status::Incomplete) }]
 }
 
 fn event() -> Event {
@@ -143,7 +147,7 @@ fn draft(kind: Kind) -> Draft {
     match kind {
         Kind::State => Draft::new(kind, 4096, |out| {
             state::encode(&campaign(), &names(), &BESIDE, out);
-            state::encode_along(&campaign(), 5, out);
+            state::encode_along(&campaign(), 5, TIMES, out);
         }),
         Kind::Document => document::encode(PAYLOAD.as_bytes(), b""),
         Kind::Actions => actions::encode(&campaign(), &names(), b""),
@@ -188,6 +192,7 @@ fn check(campaign: &Campaign, journal: &Journal, version: Option<u32>, read: &dy
     actions::decode(&content(Kind::Actions), &names(), &mut saved.campaign);
     saved.progress.apply(&mut saved.campaign);
     assert_eq!((saved.beside, saved.version), (BESIDE, version));
+    assert_eq!(saved.times, version.map(|_| TIMES));
     assert_eq!(format!("{:?}", saved.campaign), format!("{campaign:?}"));
     let mut payload = Vec::new();
     document::decode(&content(Kind::Document), &mut payload);

@@ -15,7 +15,7 @@ mod tag {
     /// A domain, by whose place among them events name it.
     pub const DOMAIN: u8 = 3;
     pub const EVENTS: u8 = 4;
-    /// Which activity it is, and whether nobody could be told of its end.
+    /// Which activity it is, whether nobody could be told of its end, and when that was.
     pub const RUN: u8 = 5;
 }
 
@@ -30,7 +30,7 @@ pub fn encode(journal: &Journal, names: &[String], state: &[u8]) -> Option<Draft
             let (timestamp, crc) = (past.timestamp.to_le_bytes(), past.crc.to_le_bytes());
             out.put(tag::ONE, &[&timestamp, &crc, &[past.outcome.code()], past.activity.as_bytes()]);
             out.put(tag::MORE, &[&past.begun.to_le_bytes(), &past.took_ms.to_le_bytes(), past.reason.as_bytes()]);
-            out.put(tag::RUN, &[&past.run.0.to_le_bytes(), &[u8::from(past.is_untold)]]);
+            out.put(tag::RUN, &[&past.run.0.to_le_bytes(), &[u8::from(past.is_untold)], &past.ended.to_le_bytes()]);
         }
         for name in names.iter().take(DOMAINS_MAX) {
             out.put(tag::DOMAIN, &[name.as_bytes()]);
@@ -92,6 +92,7 @@ fn decode_one(content: &[u8]) -> Option<Past> {
         crc: u32::from_le_bytes(content.get(8..12)?.try_into().ok()?),
         begun: u64::try_from(timestamp).unwrap_or(0),
         took_ms: 0,
+        ended: u64::try_from(timestamp).unwrap_or(0),
         outcome: Status::of_code(*content.get(12)?)?,
         reason: String::new(),
         is_untold: false,
@@ -102,6 +103,7 @@ fn decode_more(content: &[u8], past: &mut Past) -> Option<()> {
     let reason = Text::parse(core::str::from_utf8(content.get(16..)?).ok()?)?;
     past.begun = u64::from_le_bytes(content.get(..8)?.try_into().ok()?);
     past.took_ms = u64::from_le_bytes(content.get(8..16)?.try_into().ok()?);
+    past.ended = past.begun.saturating_add(past.took_ms);
     past.reason = reason.cut(PAST_REASON_MAX).as_json().to_owned();
     Some(())
 }
@@ -109,6 +111,9 @@ fn decode_more(content: &[u8], past: &mut Past) -> Option<()> {
 fn decode_run(content: &[u8], past: &mut Past) -> Option<()> {
     past.run = Run::of_bytes(content.get(..8)?)?;
     past.is_untold = content.get(8) == Some(&1);
+    if let Some(ended) = content.get(9..17) {
+        past.ended = u64::from_le_bytes(ended.try_into().ok()?);
+    }
     Some(())
 }
 
@@ -142,6 +147,7 @@ mod tests {
             crc: 9,
             begun: 5,
             took_ms: 70,
+            ended: 1_700_000_000_000,
             outcome: Status::Incomplete,
             reason: reason.to_owned(),
             is_untold: timestamp % 2 == 0,

@@ -84,8 +84,11 @@ pub struct Past {
     pub crc: u32,
     /// When it began, in milliseconds since the Unix epoch.
     pub begun: u64,
-    /// How long it took, in milliseconds.
+    /// How long it took, in milliseconds: by the monotonic clock, without the time in which
+    /// no manager ran.
     pub took_ms: u64,
+    /// When it ended, in milliseconds since the Unix epoch.
+    pub ended: u64,
     /// Its final status.
     pub outcome: Status,
     /// Why it was not `COMPLETED`, escaped as in JSON.
@@ -101,6 +104,15 @@ impl Past {
     }
 }
 
+/// When an activity began and how long it has lasted, by this manager's own clocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Times {
+    /// Milliseconds since the Unix epoch.
+    pub begun: u64,
+    /// Milliseconds of the monotonic clock, over all starts.
+    pub lasted_ms: u64,
+}
+
 /// The last events and activities. It takes memory as they come.
 #[derive(Debug, Default)]
 pub struct Journal {
@@ -110,6 +122,14 @@ pub struct Journal {
     seen: Seen,
     /// When the activity began, on the wall clock.
     pub begun: u64,
+    /// When it began or was taken up, on the monotonic clock.
+    since: Tick,
+    /// How long it had lasted then.
+    lasted_ms: u64,
+    /// What was saved of that, until the activity is taken up.
+    saved: Option<(Run, Times)>,
+    /// When the last activity ended, unless that was before this start.
+    pub ended: Option<Tick>,
     /// When its phase began.
     pub phase_since: Tick,
     /// Activities that were taken up after a restart.
@@ -200,6 +220,21 @@ impl Journal {
         }
     }
 
+    /// Takes what was saved of when this activity began.
+    pub fn resume(&mut self, run: Run, times: Times) {
+        self.saved = Some((run, times));
+    }
+
+    /// Returns what was saved of when this activity began.
+    pub fn saved_times(&self, run: Run) -> Option<Times> {
+        self.saved.filter(|(of, _)| *of == run).map(|(_, times)| times)
+    }
+
+    /// Returns when the activity began and how long it has lasted.
+    pub fn times(&self, now: Tick) -> Times {
+        Times { begun: self.begun, lasted_ms: self.lasted_ms.saturating_add(now.since(self.since)) }
+    }
+
     /// Takes a campaign that was saved as known: what it is like is no news.
     pub fn adopt(&mut self, campaign: &Campaign, reboot: Reboot) {
         self.seen = Seen::of(campaign, reboot);
@@ -261,25 +296,26 @@ impl Journal {
     /// Keeps when things began, and what has ended.
     fn follow(&mut self, now: Now, campaign: &Campaign, is_new: bool, has_moved: bool, reason: &dyn Fn() -> String) {
         if is_new {
-            // When one began that was taken up is not saved: its desired state says
-            // when it was wanted.
-            let wanted =
-                u64::try_from(campaign.identity.timestamp).ok().filter(|wanted| (1..=now.wall).contains(wanted));
+            // 0.1.0 did not save when one began.
+            let new = Times { begun: now.wall, lasted_ms: 0 };
+            let times = self.saved_times(campaign.identity.run).unwrap_or(new);
+            (self.begun, self.lasted_ms, self.since) = (times.begun, times.lasted_ms, now.tick);
             let is_taken_up = campaign.starts.is_taken_up;
-            self.begun = wanted.filter(|_| is_taken_up).unwrap_or(now.wall);
             self.taken_up = self.taken_up.saturating_add(u32::from(is_taken_up));
         }
         if has_moved {
             self.phase_since = now.tick;
         }
         if let (Some(outcome), None) = (campaign.end.outcome, self.outcome_of(campaign.identity.run)) {
+            self.ended = Some(now.tick);
             self.push_past(Past {
                 run: campaign.identity.run,
                 activity: campaign.identity.activity.as_str().to_owned(),
                 timestamp: campaign.identity.timestamp,
                 crc: campaign.identity.crc,
                 begun: self.begun,
-                took_ms: now.wall.saturating_sub(self.begun),
+                took_ms: self.times(now.tick).lasted_ms,
+                ended: now.wall,
                 outcome,
                 reason: reason(),
                 is_untold: false,

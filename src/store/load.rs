@@ -1,7 +1,7 @@
 //! What a start finds. Whatever can be read counts, whatever else cannot.
 
 use super::format::{fields, open, Fields, Flaw, Kind, Record, STATE};
-use super::journal::{Journal, Past};
+use super::journal::{Journal, Past, Times};
 use super::reports::Report;
 use super::session::Session;
 use super::slots::{self, Slot};
@@ -148,7 +148,7 @@ impl Store {
     /// The campaign of a state, with its actions. If it is known to have ended, an older
     /// state has come back.
     fn take_up(&mut self, found: &Found, names: &[String], state: state::Saved) -> Campaign {
-        let state::Saved { mut campaign, beside, progress, .. } = state;
+        let state::Saved { mut campaign, beside, progress, times, .. } = state;
         self.run = self.run.max(campaign.identity.run);
         if campaign.identity.run == Run::NONE {
             // 0.1.0 wrote it.
@@ -156,6 +156,7 @@ impl Store {
             campaign.identity.run = self.run;
             self.journal.identify(campaign.key(), campaign.identity.run);
         }
+        times.into_iter().for_each(|times| self.journal.resume(campaign.identity.run, times));
         let has_actions = actions::decode(found.fields(Kind::Actions), names, &mut campaign);
         progress.apply(&mut campaign);
         self.adopt_loaded(&campaign, names, &beside);
@@ -222,13 +223,16 @@ impl Store {
         }
         self.journal.adopt(campaign, reboot);
         if let (Some(outcome), None) = (campaign.end.outcome, self.journal.outcome_of(campaign.identity.run)) {
+            let unknown = Times { begun: now.wall, lasted_ms: 0 };
+            let times = self.journal.saved_times(campaign.identity.run).unwrap_or(unknown);
             self.journal.push_past(Past {
                 run: campaign.identity.run,
                 activity: campaign.identity.activity.as_str().to_owned(),
                 timestamp: campaign.identity.timestamp,
                 crc: campaign.identity.crc,
-                begun: now.wall,
-                took_ms: 0,
+                begun: times.begun,
+                took_ms: times.lasted_ms,
+                ended: times.begun.saturating_add(times.lasted_ms),
                 outcome,
                 reason: String::new(),
                 is_untold: false,
@@ -278,7 +282,7 @@ mod tests {
         let mut found = Found::default();
         let state = Draft::new(Kind::State, 4096, |out| {
             state::encode(campaign, &names(), &Beside::default(), out);
-            state::encode_along(campaign, 1, out);
+            state::encode_along(campaign, 1, Times::default(), out);
         });
         put(&mut found, state);
         found

@@ -126,7 +126,7 @@ impl Store {
         // A record that holds the newest state is never replaced by one that does not.
         let is_due = self.is_changed() || self.of.history != self.last_ended();
         match content.campaign.filter(|_| is_due) {
-            Some(campaign) => self.draft_activity(campaign, content, &mut job, &mut drafts),
+            Some(campaign) => self.draft_activity(now.tick, campaign, content, &mut job, &mut drafts),
             None => {
                 drafts.extend(self.draft_reports(content, &mut job));
                 drafts.extend(session());
@@ -152,6 +152,7 @@ impl Store {
     /// All that has changed with the activity.
     fn draft_activity(
         &mut self,
+        now: Tick,
         campaign: &Campaign,
         content: &Content<'_>,
         job: &mut Running,
@@ -179,7 +180,7 @@ impl Store {
         if kinds.is_empty() && self.states.goes_along {
             let _ = kinds.push(if is_identified { Kind::Actions } else { Kind::Document });
         }
-        job.state_in = Some(self.draft_state(campaign, content, &kinds, drafts));
+        job.state_in = Some(self.draft_state(now, campaign, content, &kinds, drafts));
         job.state = Some((run, campaign.is_running()));
         drafts.extend(last);
     }
@@ -189,16 +190,18 @@ impl Store {
     /// behind it may be what cannot be written.
     fn draft_state(
         &mut self,
+        now: Tick,
         campaign: &Campaign,
         content: &Content<'_>,
         kinds: &[Kind],
         drafts: &mut Vec<Draft>,
     ) -> Kind {
+        let times = self.journal.times(now);
         let States { latest, scratch, version, must_be_alone, goes_along, .. } = &mut self.states;
         *version = version.saturating_add(1);
         let mut out = Fields::new(scratch);
         out.extend(latest);
-        state::encode_along(campaign, *version, &mut out);
+        state::encode_along(campaign, *version, times, &mut out);
         let state = out.written();
         let can_carry = |kind: &Kind| match kind {
             Kind::Document => document::size(content.payload) + FIELD + state.len() <= SAVED_RECORD_MAX,

@@ -20,6 +20,7 @@ use crate::model::time::Tick;
 use crate::model::{ActionStatus, ActivityKey, Cause, DomainIx, DomainSet, Phase, PhaseSet, Run, Status};
 use crate::store::actions;
 use crate::store::format::{Draft, Fields, Kind, HEADER};
+use crate::store::journal::Times;
 use crate::store::state::{self, Beside};
 
 /// Messages that a domain may still answer in the states that are gone on from. More come
@@ -132,7 +133,7 @@ impl Course {
         let beside = Beside { reboot: self.engine.reboot(), ..Beside::default() };
         let write = |out: &mut Fields<'_>| {
             state::encode(self.campaign(), &names, &beside, out);
-            state::encode_along(self.campaign(), 1, out);
+            state::encode_along(self.campaign(), 1, Times::default(), out);
         };
         let state = Draft::new(Kind::State, HEADER + SAVED_STATE_MAX, write).unwrap();
         let actions = actions::encode(self.campaign(), &names, b"").unwrap();

@@ -27,6 +27,7 @@ mod every_agent;
 mod faults;
 mod flash;
 mod frugal;
+mod history;
 mod late;
 mod many;
 mod policies;

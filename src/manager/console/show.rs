@@ -108,7 +108,7 @@ impl Sight<'_> {
                 return Some((watch::Scene::Running, running.identity.activity.as_str()));
             }
             _ if activity.is_empty() => {
-                let is_later = |past: &&Past| past.begun.saturating_add(past.took_ms) > request.since;
+                let is_later = |past: &&Past| past.ended > request.since;
                 return match past.next_back().filter(is_later) {
                     Some(past) if request.since > 0 => Some((watch::Scene::Ended(past), past.activity.as_str())),
                     _ => Some((watch::Scene::Idle, "")),

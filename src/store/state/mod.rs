@@ -10,6 +10,7 @@ mod read;
 mod tests;
 
 use super::format::{Fields, FIELD};
+use super::journal::Times;
 use crate::engine::domain::Domain;
 use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
@@ -67,6 +68,8 @@ mod tag {
     pub const COURSE: u8 = 29;
     /// The timestamp of an approval of the owner's that has counted.
     pub const COUNTED: u8 = 30;
+    /// When it began, and how long it has lasted.
+    pub const TIMES: u8 = 31;
 }
 
 /// What is saved beside the campaign.
@@ -135,9 +138,11 @@ pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut 
 }
 
 /// Writes what goes with a state, though a change of it alone is not worth a save: which
-/// version of it this is, and how far the actions are, as many as there is room for.
-pub fn encode_along(campaign: &Campaign, version: u32, out: &mut Fields<'_>) {
+/// version of it this is, how long the activity has lasted, and how far the actions are, as
+/// many as there is room for.
+pub fn encode_along(campaign: &Campaign, version: u32, times: Times, out: &mut Fields<'_>) {
     out.put(tag::VERSION, &[&version.to_le_bytes()]);
+    out.put(tag::TIMES, &[&times.begun.to_le_bytes(), &times.lasted_ms.to_le_bytes()]);
     let mut room = SAVED_PROGRESS_MAX;
     for (nth, domain) in campaign.participants().iter().enumerate() {
         let mut content = heapless::Vec::<u8, SAVED_PROGRESS_MAX>::new();

@@ -13,6 +13,7 @@ use crate::limits::{ACTIONS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX};
 use crate::model::text::Text;
 use crate::model::{ActionStatus, Cause, Command, DomainIx, Limit, Phase, Reason, ReasonKind, Reboot, Run, Status};
 use crate::store::format::{fields, HEADER, STATE};
+use crate::store::journal::Times;
 
 /// A state that was saved.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Saved {
     pub progress: Progress,
     /// Which of the states that were written it is; none if 0.1.0 wrote it.
     pub version: Option<u32>,
+    /// When it began, and how long it had lasted; none if 0.1.0 wrote it.
+    pub times: Option<Times>,
 }
 
 /// How far actions were.
@@ -53,8 +56,13 @@ pub fn version(bytes: &[u8]) -> Option<u32> {
 
 /// What the fields of a state say. None if they name no activity.
 pub fn decode(bytes: &[u8], names: &[std::string::String]) -> Option<Saved> {
-    let mut saved =
-        Saved { campaign: Campaign::new(), beside: Beside::default(), progress: Progress::default(), version: None };
+    let mut saved = Saved {
+        campaign: Campaign::new(),
+        beside: Beside::default(),
+        progress: Progress::default(),
+        version: None,
+        times: None,
+    };
     // 0.1.0 knows no other.
     let _ = saved.campaign.policy.push_str(Lockstep.name());
     let mut reader = Reader { names, saved, parts: Vec::new(), reason: tag::FAILURE, announced: None };
@@ -157,7 +165,7 @@ impl Reader<'_> {
 
     /// Takes in what stands beside the campaign.
     fn take_beside(&mut self, tag: u8, content: &[u8]) -> Option<()> {
-        let Saved { beside, progress, version, .. } = &mut self.saved;
+        let Saved { beside, progress, version, times, .. } = &mut self.saved;
         match tag {
             tag::PLACES => {
                 let pairs = content.chunks_exact(2).take(ACTIONS_MAX);
@@ -175,6 +183,10 @@ impl Reader<'_> {
                 beside.boot = content.get(1..17)?.try_into().ok()?;
             }
             tag::QUESTION => beside.question = decode_question(content),
+            tag::TIMES => {
+                let number = |at| Some(u64::from_le_bytes(content.get(at..at + 8)?.try_into().ok()?));
+                *times = Some(Times { begun: number(0)?, lasted_ms: number(8)? });
+            }
             tag::VERSION => *version = Some(u32::from_le_bytes(content.try_into().ok()?)),
             _ => {}
         }

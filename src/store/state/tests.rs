@@ -29,6 +29,7 @@ fn campaign() -> Campaign {
     campaign.groups.committed.insert(Group::new(7).unwrap());
     campaign.phase = Phase::Update;
     campaign.consent.asking = Some(Phase::Activate);
+    campaign.consent.counted.extend([7, -7, i64::MAX]);
     campaign.end.outcome = Some(Status::Incomplete);
     (campaign.end.cause, campaign.end.waited_ms) = (Some(Cause::ConsentLate), 1_800_000);
     let first = campaign.domain_mut(DomainIx::new(0).unwrap()).unwrap();
@@ -46,11 +47,13 @@ fn campaign() -> Campaign {
     campaign
 }
 
+const TIMES: Times = Times { begun: 7, lasted_ms: 8 };
+
 fn written(campaign: &Campaign, names: &[std::string::String], beside: &Beside) -> Vec<u8> {
     let mut slot = vec![0; SLOT];
     let mut out = Fields::new(&mut slot);
     encode(campaign, names, beside, &mut out);
-    encode_along(campaign, 8, &mut out);
+    encode_along(campaign, 8, TIMES, &mut out);
     let len = out.total().unwrap();
     let total = seal(&mut slot, Kind::State, 1, len).unwrap();
     slot.truncate(total);
@@ -67,8 +70,8 @@ fn what_is_saved_comes_back() {
         (campaign(), Beside { reboot: Reboot::Waiting, boot: [7; 16], question: Some((Phase::Activate, [9; 16])) });
     let slot = written(&before, &names(), &beside);
     assert!(open(&slot, Kind::State).is_ok());
-    let Saved { campaign: mut after, beside: found, progress, version } = resumed(&slot, &names()).unwrap();
-    assert_eq!((found, version), (beside, Some(8)));
+    let Saved { campaign: mut after, beside: found, progress, version, times } = resumed(&slot, &names()).unwrap();
+    assert_eq!((found, version, times), (beside, Some(8), Some(TIMES)));
     after.actions = before.actions.clone();
     after.actions.resume(&mut |_, _| Some((None, 0)));
     progress.apply(&mut after);

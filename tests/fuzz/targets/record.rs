@@ -74,14 +74,15 @@ fn assert_slots(bytes: &[u8], kind: Kind) {
 fn assert_state(fields: &[u8], names: &[String]) {
     let Some(mut first) = state::decode(fields, names) else { return };
     let write = |saved: &state::Saved| {
-        let state::Saved { campaign, beside, .. } = saved;
+        let state::Saved { campaign, beside, times, .. } = saved;
         written(Draft::new(Kind::State, HEADER + SAVED_STATE_MAX, |out| {
             state::encode(campaign, names, beside, out);
-            state::encode_along(campaign, 7, out);
+            state::encode_along(campaign, 7, times.unwrap_or_default(), out);
         }))
     };
     let again = state::decode(&write(&first), names).expect("what was written is read");
     assert_eq!((again.beside, again.version), (first.beside, Some(7)));
+    assert_eq!(again.times, Some(first.times.unwrap_or_default()));
     // Long words are cut, and nothing else.
     let campaign = &mut first.campaign;
     let gone = campaign.absent.gone.iter_mut().map(|gone| &mut gone.part);
