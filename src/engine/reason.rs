@@ -50,6 +50,7 @@ fn name(status: Status) -> String<REASON_MAX> {
 mod tests {
     use super::super::effect::TimerKind;
     use super::super::event::{Action, Event};
+    use super::super::resume_tests::booted;
     use super::super::tests::{feedback, ix, Course, SETTINGS};
     use super::super::Settings;
     use super::*;
@@ -148,6 +149,18 @@ mod tests {
         }
         assert_eq!(course.timeout(TimerKind::Cleanup, 600_000), "Cleanup>0");
         assert_eq!(failure(&course), Some(Reason::Silent(Some(Command::Rollback), 600_000)));
+    }
+
+    #[test]
+    fn a_rollback_that_is_given_up_after_too_many_starts_is_named() {
+        let settings = Settings { consent: [Phase::Update].into_iter().collect(), ..SETTINGS };
+        let mut course = refused();
+        for _ in 0..11 {
+            assert_eq!(failure(&course), None);
+            course = booted(&course, settings);
+        }
+        assert_eq!(course.told(), "Identified Running Rollback>0 Incomplete inventory");
+        assert_eq!(failure(&course), Some(Reason::Lost(10)));
     }
 
     #[test]
