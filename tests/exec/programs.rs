@@ -284,7 +284,8 @@ fn a_desired_state_that_the_manager_would_refuse_is_not_applied() {
 #[test]
 fn with_json_each_line_is_what_a_backend_would_hear() {
     let folder = Folder::new();
-    let (lines, output) = apply(&folder, &script(&folder, "exit 64"), &desired("2"), &["--json"]);
+    let program = script(&folder, r#"[ "$1" = update ] || exit 64"#);
+    let (lines, output) = apply(&folder, &program, &desired("2"), &["--json"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let statuses: Vec<String> = lines
         .iter()
