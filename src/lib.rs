@@ -39,6 +39,7 @@
 
 pub mod limits;
 pub mod model;
+pub mod nearest;
 
 pub mod mqtt;
 pub mod wire;

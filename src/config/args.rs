@@ -10,6 +10,7 @@ use super::duration::{parse_bool, parse_number};
 use super::keys::{Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, Slot, Source, Values, Warnings};
 use crate::limits::CONFIG_SAID_LINES_MAX;
+use crate::nearest::{hint, nearest};
 
 /// Brings every update agent of a gateway to one desired state over MQTT.
 #[derive(FromArgs, Debug)]
@@ -72,29 +73,19 @@ pub fn parse(args: &[&str]) -> Result<Arguments, String> {
     let mut rest = args;
     while let Some((&arg, after)) = rest.split_first() {
         rest = after;
-        let is_flag = arg.len() > 1 && arg.starts_with('-');
-        if is_flag && arg != "--" {
+        if is_flag(arg) {
             reading.take_flag(arg, &mut rest)?;
-        } else if !is_flag && !reading.has_command && is_command(arg) {
-            reading.has_command = true;
+        } else if reading.has_command() || is_command(arg) {
             reading.top.push(arg.to_string());
-        } else if reading.has_command {
-            reading.top.push(arg.to_string());
-        } else if !is_flag && reading.first {
-            match (arg, rest.first()) {
-                ("help", Some(command)) if is_command(command) => {
-                    reading.top = vec![command.to_string(), String::from("--help")];
-                    break;
-                }
-                ("help", _) => return Ok(Arguments::only(Action::Usage(usage()))),
-                _ => return Err(format!("there is no subcommand {}", shown(arg))),
-            }
-        } else {
+        } else if arg == "help" {
+            reading.asks_for_help = true;
+        } else if reading.ends_flags(arg, rest)? {
             // As Go: flags end here, and nobody looks at the words that follow.
-            reading.ignored = if is_flag { rest.first() } else { Some(&arg) }.map(|arg| arg.to_string());
+            reading.ignored = if arg == "--" { rest.first() } else { Some(&arg) }.map(|arg| arg.to_string());
             break;
+        } else if arg != "--" {
+            return Err(no_command(arg));
         }
-        reading.first = false;
         if reading.help {
             return Ok(Arguments::only(Action::Help));
         }
@@ -121,41 +112,78 @@ fn is_command(arg: &str) -> bool {
     Command::COMMANDS.iter().any(|command| command.name == arg)
 }
 
+fn is_flag(arg: &str) -> bool {
+    arg.len() > 1 && arg.starts_with('-') && arg != "--"
+}
+
+fn no_command(arg: &str) -> String {
+    let known = Command::COMMANDS.iter().map(|command| command.name).chain(["help"]);
+    format!("there is no subcommand {}{}", shown(arg), hint(arg, known))
+}
+
+/// The flags that `flag` may have been meant to be, with dashes: those of the table, for the
+/// domain that it names, and those of argh's usage, for the subcommand if there is one.
+fn known_flags(flag: &str, command: Option<&str>) -> Vec<String> {
+    let usage = match command {
+        Some(command) => TopLevel::from_args(&["update-manager"], &[command, "--help"]),
+        None => TopLevel::from_args(&["update-manager"], &["--help"]),
+    };
+    let usage = usage.map_or_else(|early| early.output, |_| String::new());
+    let words = usage.split_whitespace().map(|word| word.trim_matches(['[', ']']));
+    let of_argh = words.filter(|word| word.starts_with("--")).map(String::from);
+    let of_keys = KEYS.iter().map(|key| format!("--{}", key.flag));
+    let of_domain = flag.match_indices('-').filter_map(|(at, _)| {
+        let (domain, rest) = flag.split_at(at + 1);
+        let key = nearest(rest, AGENT_KEYS.iter().map(|key| key.flag).filter(|flag| !flag.is_empty()))?;
+        (domain.len() > "--".len()).then(|| format!("{domain}{key}"))
+    });
+    of_argh.chain(of_keys).chain(of_domain).collect()
+}
+
+#[derive(Default)]
 struct Reading {
     flags: Vec<(Flag, String)>,
-    /// For argh.
+    /// For argh: the subcommand, and what belongs to it.
     top: Vec<String>,
     version: bool,
     check_config: bool,
+    /// Show all flags.
     help: bool,
-    has_command: bool,
-    /// Whether no argument has been read yet.
-    first: bool,
+    /// Show the subcommands, or what belongs to one.
+    asks_for_help: bool,
+    /// The flag just read, if it is a boolean without a value.
+    bare: Option<String>,
     ignored: Option<String>,
 }
 
-impl Default for Reading {
-    fn default() -> Reading {
-        Reading {
-            flags: Vec::new(),
-            top: Vec::new(),
-            version: false,
-            check_config: false,
-            help: false,
-            has_command: false,
-            first: true,
-            ignored: None,
+impl Reading {
+    fn has_command(&self) -> bool {
+        !self.top.is_empty()
+    }
+
+    /// Whether Go would read no flags behind the word `arg`, and we would not either:
+    /// `--` before another flag, or the value of a boolean, which counts only behind `=`.
+    ///
+    /// # Errors
+    /// A subcommand follows the value: it must not be lost.
+    fn ends_flags(&mut self, arg: &str, rest: &[&str]) -> Result<bool, String> {
+        let bare = self.bare.take().filter(|_| parse_bool(arg).is_some());
+        match bare {
+            Some(name) if rest.iter().any(|word| is_command(word) || *word == "help") => {
+                Err(format!("the flag --{name} takes its value behind =: write --{name}={arg}"))
+            }
+            Some(_) => Ok(true),
+            None => Ok(arg == "--" && rest.first().map_or(true, |next| is_flag(next))),
         }
     }
-}
 
-impl Reading {
     /// Takes the flag `arg`, and its value from `rest` if it stands there.
     fn take_flag(&mut self, arg: &str, rest: &mut &[&str]) -> Result<(), String> {
         let body = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-')).unwrap_or(arg);
         if body.is_empty() || body.starts_with(['-', '=']) {
             return Err(format!("bad flag syntax: {}", shown(arg)));
         }
+        self.bare = None;
         let (name, value) = match body.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (body, None),
@@ -163,7 +191,7 @@ impl Reading {
         let switch = match name {
             "version" => Some(&mut self.version),
             "check-config" => Some(&mut self.check_config),
-            "help" | "h" if !self.has_command => Some(&mut self.help),
+            "help" | "h" if self.top.is_empty() => Some(&mut self.help),
             _ => None,
         };
         if let Some(switch) = switch {
@@ -171,8 +199,9 @@ impl Reading {
             return Ok(());
         }
         let Some((flag, key)) = find(name).filter(|_| !self.is_commands_own(name)) else {
-            if !self.has_command {
-                return Err(format!("there is no flag --{}", shown(name)));
+            if !self.has_command() {
+                let flag = format!("--{name}");
+                return Err(format!("there is no flag {}{}", shown(&flag), hint(&flag, known_flags(&flag, None))));
             }
             // The subcommand's: argh knows it.
             self.top.push(format!("--{}", if name == "h" { "help" } else { name }));
@@ -181,7 +210,10 @@ impl Reading {
         };
         let value = match (value, key.kind) {
             (Some(value), _) => value,
-            (None, Kind::Bool) => "true",
+            (None, Kind::Bool) => {
+                self.bare = Some(name.to_string());
+                "true"
+            }
             (None, _) => {
                 let (&value, after) = rest.split_first().ok_or_else(|| format!("the flag --{name} needs a value"))?;
                 *rest = after;
@@ -204,6 +236,11 @@ impl Reading {
     }
 
     fn finish(mut self) -> Result<Arguments, String> {
+        match self.asks_for_help {
+            true if self.top.is_empty() => return Ok(Arguments::only(Action::Usage(usage()))),
+            true => self.top.insert(1, String::from("--help")),
+            false => {}
+        }
         for (given, name) in [(self.version, "--version"), (self.check_config, "--check-config")] {
             if given {
                 self.top.insert(0, name.to_string());
@@ -218,7 +255,7 @@ impl Reading {
         let top = match TopLevel::from_args(&["update-manager"], &words) {
             Ok(top) => top,
             Err(early) if early.status.is_ok() => return Ok(Arguments::only(Action::Usage(early.output))),
-            Err(early) => return Err(said(&early.output)),
+            Err(early) => return Err(self.complaint(&early.output)),
         };
         let action = match top.command {
             _ if top.version => Action::Version,
@@ -228,6 +265,14 @@ impl Reading {
             Some(command) => Action::Command(command),
         };
         Ok(Arguments { action, flags: self.flags, ignored: self.ignored })
+    }
+
+    /// What argh says of arguments that it cannot take, and the flag that was meant.
+    fn complaint(&self, output: &str) -> String {
+        let unknown = output.trim_end().strip_prefix("Unrecognized argument: ").filter(|word| word.starts_with("--"));
+        let command = self.top.iter().find(|word| is_command(word));
+        let hint = unknown.map(|flag| hint(flag, known_flags(flag, command.map(String::as_str))));
+        said(output) + &hint.unwrap_or_default()
     }
 }
 
@@ -288,8 +333,10 @@ impl Arguments {
             let Flag::Agent(domain, place) = flag else { continue };
             let agent = values.agents.iter_mut().flatten().find(|agent| agent.domain == *domain);
             let Some(agent) = agent else {
-                let flag = format!("{domain}-{}", AGENT_KEYS[*place].flag);
-                return Err(format!("there is no flag --{}, since there is no such domain", shown(&flag)));
+                let of = |domain: &str| format!("--{domain}-{}", AGENT_KEYS[*place].flag);
+                let domains = values.agents.iter().flatten().map(|agent| agent.domain.as_str());
+                let hint = hint(&of(domain), nearest(domain, domains).map(of));
+                return Err(format!("there is no flag {}, since there is no such domain{hint}", shown(&of(domain))));
             };
             agent.slots[*place] = Slot { text: text.clone(), source: Source::Flag };
         }

@@ -22,6 +22,13 @@ pub const CONFIG_WARNINGS_MAX: usize = 64;
 /// Bytes of a text from outside in a message about the configuration.
 pub const CONFIG_SHOWN_MAX: usize = 256;
 
+/// Letters above which one edit, and a second one, may lie between a misspelt word and the
+/// one that was meant: in shorter words each letter makes another word.
+pub const NEAREST_EDITS: [usize; 2] = [3, 7];
+
+/// Letters of a word that is compared with known ones: a domain and a component fit.
+pub const NEAREST_CHARS_MAX: usize = 512;
+
 /// Lines that are said of arguments that cannot be taken. What is missing and how to
 /// see the usage fit; an argument of many lines does not fill the console.
 pub const CONFIG_SAID_LINES_MAX: usize = 8;

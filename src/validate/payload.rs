@@ -1,9 +1,10 @@
 //! The desired state itself: domains, components, baselines.
 
-use super::spelling::{is_near, Spelling};
+use super::spelling::Spelling;
 use super::{within, Checker};
 use crate::limits::{COMPONENTS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX};
 use crate::model::text::Text;
+use crate::nearest::nearest;
 use crate::wire::malformed::Key;
 use crate::wire::node::Node;
 
@@ -95,7 +96,7 @@ impl<'a> Checker<'a> {
         if !is_served {
             let plain: String = name.chars().take(DOMAIN_ID_MAX).collect();
             let of_topic = plain.strip_suffix("update").unwrap_or(&plain);
-            let near = self.domains.iter().find(|domain| is_near(&plain, domain) || is_near(of_topic, domain));
+            let near = nearest(&plain, self.domains).or_else(|| nearest(of_topic, self.domains));
             let instead = near.map_or_else(|| self.served(), |domain| format!("write \"{domain}\""));
             self.warn(id, &format!("is {name}, for which there is no agent: it would be left out"), &instead);
         }
@@ -197,9 +198,10 @@ impl<'a> Checker<'a> {
         let what = format!("is {name}, which no domain here has");
         let bare = known.iter().find(|(_, id)| name.eq_str(id));
         let plain: String = name.chars().take(512).collect();
-        let near = known.iter().find(|(domain, id)| is_near(&plain, &format!("{domain}:{id}")));
-        let instead = match bare.or(near) {
-            Some((domain, id)) => format!("write \"{domain}:{id}\""),
+        let whole = |(domain, id): &Known<'a>| format!("{domain}:{id}");
+        let meant = bare.map(whole).or_else(|| nearest(&plain, known.iter().map(whole)));
+        let instead = match meant {
+            Some(meant) => format!("write \"{meant}\""),
             None if named.iter().any(|domain| without_domain(name, *domain).is_some()) => {
                 "add the component to its domain, or leave it out here".to_owned()
             }

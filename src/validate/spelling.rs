@@ -1,6 +1,7 @@
 //! Keys that are not read and are near to one that is.
 
 use crate::model::text::Text;
+use crate::nearest::nearest;
 use crate::wire::malformed::Key;
 
 /// The keys of one kind of object.
@@ -54,22 +55,9 @@ impl Spelling {
             return None;
         }
         let other = self.others.iter().find(|(other, _)| plain.eq_ignore_ascii_case(other));
-        let key = other.map(|(_, key)| key).or_else(|| self.keys.iter().find(|key| is_near(&plain, key.name())));
-        key.map(|key| key.name())
+        match other {
+            Some((_, key)) => Some(key.name()),
+            None => nearest(&plain, self.keys.iter().map(|key| key.name())),
+        }
     }
-}
-
-/// Whether two names are the same but for case and one letter, if they are not short.
-pub(super) fn is_near(a: &str, b: &str) -> bool {
-    let plain = |name: &str| -> Vec<char> {
-        // Our names are ASCII; the tables for other letters would be 3 kB.
-        let chars = name.chars().map(|c| c.to_ascii_lowercase());
-        chars.filter(|c| !c.is_ascii() || c.is_ascii_alphanumeric()).collect()
-    };
-    let (a, b) = (plain(a), plain(b));
-    let start = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
-    let (a_rest, b_rest) = (&a[start..], &b[start..]);
-    let end = a_rest.iter().rev().zip(b_rest.iter().rev()).take_while(|(a, b)| a == b).count();
-    let differs = a_rest.len().max(b_rest.len()) - end;
-    differs == 0 || (differs == 1 && a.len().max(b.len()) > 3)
 }

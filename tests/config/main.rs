@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod arguments;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -323,7 +325,17 @@ fn what_stops_the_reference_stops_us_with_its_exit_code() {
         let ran = check(&[], &["--config-file", path]);
         assert!(ran.code == 1 && ran.err.contains("cannot read the file"), "{}", ran.err);
     }
-    for args in [&["--nonsense"][..], &["-phase-timeout"], &["-log-file-size=x"], &["--reboot-enabled=x"], &["frob"]] {
+    let nowhere = "--config-file=/nowhere";
+    for args in [
+        &["--nonsense"][..],
+        &["-phase-timeout"],
+        &["-log-file-size=x"],
+        &["--reboot-enabled=x"],
+        &["frob"],
+        &[nowhere, "frob"],
+        &[nowhere, "--", "frob"],
+        &["help", "frob"],
+    ] {
         let ran = run(&[], args);
         assert!(ran.code == 2 && ran.out.is_empty() && ran.err.contains("--help"), "{args:?}: {}", ran.err);
     }
@@ -383,58 +395,6 @@ fn secrets_are_never_printed() {
     let ran = check(&[], &[&flag]);
     assert_line(&ran, "connection.password = *** (the address of the broker)");
     assert_line(&ran, "connection.broker = tcp://h:1883 (file line 1)");
-}
-
-#[test]
-fn help_lists_every_flag_with_its_default_within_80_columns() {
-    for arg in ["--help", "-help", "-h"] {
-        let ran = run(&[], &[arg]);
-        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-        assert!(ran.out.lines().all(|line| line.chars().count() <= 80));
-        for &Row(_, flag, _, default, ..) in ROWS.iter().filter(|row| !row.1.is_empty()) {
-            let flag = flag.replace("my-os", "<domain>");
-            let default = if default.is_empty() { "empty" } else { default };
-            let line = ran.out.lines().find(|line| line.starts_with(&format!("  --{flag} ")));
-            assert!(line.is_some_and(|line| line.ends_with(&format!("(default {default})"))), "{flag}: {line:?}");
-        }
-        assert!(ran.out.contains("--config-file") && ran.out.contains("--version"));
-    }
-}
-
-#[test]
-fn help_shows_every_subcommand_on_one_screen() {
-    let ran = run(&[], &["help"]);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    assert!(ran.out.lines().count() <= 23 && ran.out.lines().all(|line| line.chars().count() < 80), "{}", ran.out);
-    for command in [
-        "run",
-        "status",
-        "watch",
-        "apply",
-        "inventory",
-        "history",
-        "consent",
-        "cancel",
-        "reboot",
-        "validate",
-        "report",
-        "agent",
-        "check-config",
-    ] {
-        assert!(ran.out.contains(&format!("  {command} ")), "{command}");
-        let (asked, flag) = (run(&[], &["help", command]), run(&[], &[command, "--help"]));
-        assert_eq!((asked.code, asked.err.as_str()), (0, ""), "{command}");
-        assert!(asked.out.starts_with(&format!("Usage: update-manager {command}")), "{}", asked.out);
-        assert_eq!(asked.out, flag.out);
-    }
-}
-
-#[test]
-fn the_version_is_printed_whatever_else_is_there() {
-    for args in [&["--version"][..], &["-version"], &["--log-level=x", "--version", "--config-file=/nowhere"]] {
-        let ran = run(&[], args);
-        assert_eq!((ran.code, ran.out.as_str()), (0, "update-manager 0.1.0\n"));
-    }
 }
 
 /// Ends every run at once, after the start of the log.
