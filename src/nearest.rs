@@ -14,7 +14,12 @@ pub fn nearest<T: AsRef<str>>(word: &str, known: impl IntoIterator<Item = T>) ->
 /// Returns the question for the known word nearest to `word`, to follow a message; empty if
 /// none is near.
 pub fn hint<T: AsRef<str>>(word: &str, known: impl IntoIterator<Item = T>) -> String {
-    nearest(word, known).map_or_else(String::new, |known| format!("; did you mean `{}`?", known.as_ref()))
+    question(nearest(word, known).as_ref().map(AsRef::as_ref))
+}
+
+/// Returns the same question for the word that was `meant`.
+pub fn question(meant: Option<&str>) -> String {
+    meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"))
 }
 
 fn letters(word: &str) -> Vec<char> {

@@ -9,6 +9,7 @@ use super::keys::{Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Slot, Source, Values, Warnings};
 use crate::limits::CONFIG_FILE_MAX;
 use crate::model::text::Text;
+use crate::nearest::{nearest, question};
 use crate::wire::node::{self, Node};
 use crate::wire::Malformed;
 
@@ -99,7 +100,9 @@ impl Reading<'_> {
                 }
                 self.take_section(&path, node, values)?;
             } else {
-                self.warn(&path, node, UNKNOWN);
+                let keys = KEYS.iter().map(|key| key.file).filter(|file| !file.is_empty());
+                let sections = keys.clone().filter_map(|file| Some(file.split_once('.')?.0));
+                self.warn_unknown(&path, &name, node, keys.chain(sections).chain(["agents"]).map(String::from));
             }
         }
         Ok(())
@@ -131,11 +134,14 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn take_agent(&mut self, path: &str, node: Node<'_>, agent: &mut AgentValues) -> Result<(), Fault> {
-        for (path, name, node) in members(path, node)? {
+    fn take_agent(&mut self, agent_path: &str, node: Node<'_>, agent: &mut AgentValues) -> Result<(), Fault> {
+        for (path, name, node) in members(agent_path, node)? {
             match AGENT_KEYS.iter().position(|key| key.file.eq_ignore_ascii_case(&name)) {
                 Some(place) => self.set(&mut agent.slots[place], &AGENT_KEYS[place], &path, node)?,
-                None => self.warn(&path, node, UNKNOWN),
+                None => {
+                    let keys = AGENT_KEYS.iter().map(|key| below(agent_path, key.file));
+                    self.warn_unknown(&path, &name, node, keys);
+                }
             }
         }
         Ok(())
@@ -173,6 +179,17 @@ impl Reading<'_> {
         Source::File(line_and_column(self.text, node.span().start as usize).0)
     }
 
+    /// Warns of the key `name` at `path`. Names the one that was meant: of those `known` there,
+    /// or one that belongs elsewhere.
+    fn warn_unknown(&mut self, path: &str, name: &str, node: Node<'_>, known: impl Iterator<Item = String>) {
+        let meant = match name {
+            // As the flag is called.
+            "domains" => Some(String::from("agents")),
+            name => nearest(path, known).or_else(|| elsewhere(name)).or_else(|| elsewhere(path)),
+        };
+        self.warn(path, node, &format!("{UNKNOWN}{}", question(meant.as_deref())));
+    }
+
     fn warn(&mut self, path: &str, node: Node<'_>, reason: &str) {
         let (line, column) = line_and_column(self.text, node.span().start as usize);
         self.warnings.push(path.to_string(), format!("file line {line} column {column}"), reason.to_string());
@@ -185,6 +202,15 @@ fn below(path: &str, name: &str) -> String {
         true => name.to_string(),
         false => format!("{path}.{name}"),
     }
+}
+
+/// The path of the key that is called like `name` in whatever section.
+fn elsewhere(name: &str) -> Option<String> {
+    let of_agents = AGENT_KEYS.iter().map(|key| below("agents.<domain>", key.file));
+    let paths: Vec<String> = KEYS.iter().map(|key| key.file.to_owned()).chain(of_agents).collect();
+    let last = |path: &String| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let meant = nearest(name, paths.iter().map(last))?;
+    paths.into_iter().find(|path| last(path) == meant)
 }
 
 fn fault(path: &str, node: Node<'_>, must_be: &str) -> Fault {

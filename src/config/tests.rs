@@ -225,6 +225,33 @@ fn unknown_keys_are_warned_about_once_with_their_path_and_place() {
 }
 
 #[test]
+fn the_key_that_a_misspelt_one_was_meant_to_be_is_named() {
+    for (file, warning) in [
+        (r#"{"conection": {}}"#, "conection (file line 1 column 15): is no key of the configuration; it is ignored; did you mean `connection`?"),
+        (r#"{"phase_timout": "1m"}"#, "; did you mean `phaseTimeout`?"),
+        (r#"{"agnets": {}}"#, "; did you mean `agents`?"),
+        (r#"{"domains": {}}"#, "; did you mean `agents`?"),
+        (r#"{"log": {"level": "INFO"}}"#, "; did you mean `log.logLevel`?"),
+        (r#"{"log": {"depth": 1}}"#, "it is ignored"),
+        (r#"{"LOG": {"logLevl": "INFO"}}"#, "; did you mean `log.logLevel`?"),
+        (r#"{"connection": {"cacert ": ""}}"#, "; did you mean `connection.caCert`?"),
+        (r#"{"agents": {"a": {"readTimout": "1s"}}}"#, "; did you mean `agents.a.readTimeout`?"),
+        (r#"{"agents": {"a": {"reboot-required": true}}}"#, "; did you mean `agents.a.rebootRequired`?"),
+        // The right word in the wrong place.
+        (r#"{"broker": ""}"#, "; did you mean `connection.broker`?"),
+        (r#"{"connection.broker": ""}"#, "; did you mean `connection.broker`?"),
+        (r#"{"readTimeout": "1s"}"#, "; did you mean `agents.<domain>.readTimeout`?"),
+        (r#"{"connection": {"thingsEnabled": false}}"#, "; did you mean `thingsEnabled`?"),
+        (r#"{"agents": {"a": {"phaseTimeout": "1m"}}}"#, "; did you mean `phaseTimeout`?"),
+        (r#"{"agents": {"a": {"nothing": "1m"}}}"#, "it is ignored"),
+        (r#"{"x": 1}"#, "it is ignored"),
+    ] {
+        let found = warnings(file, &[], &[]);
+        assert!(found.len() == 1 && found[0].ends_with(warning), "{file}: {found:?}");
+    }
+}
+
+#[test]
 fn null_changes_nothing() {
     for file in ["null", r#"{"log": null, "domain": null, "rebootEnabled": null, "ownerConsentCommands": null}"#] {
         let loaded = gathered(file, &[], &[]).unwrap();
