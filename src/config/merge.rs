@@ -256,17 +256,22 @@ impl Resolving<'_> {
         set
     }
 
+    /// In whole seconds: a part of one is rounded up, since 0 turns it off.
     fn keep_alive(&mut self) -> u64 {
-        let ms = self.duration(Id::KeepAlive);
-        if ms <= KEEP_ALIVE_MS_MAX {
+        let given = self.duration(Id::KeepAlive);
+        let ms = given.div_ceil(1000).saturating_mul(1000).min(KEEP_ALIVE_MS_MAX);
+        if ms == given {
             return ms;
         }
-        let longest = Duration(KEEP_ALIVE_MS_MAX).to_string();
+        let taken = Duration(ms).to_string();
+        let why = match given > KEEP_ALIVE_MS_MAX {
+            true => "is longer than MQTT allows",
+            false => "is rounded up to whole seconds, as MQTT counts it",
+        };
         let slot = self.values.get_mut(Id::KeepAlive);
-        let reason = format!("is longer than MQTT allows; {longest} is taken");
-        self.warnings.of_key(Self::names(Id::KeepAlive), slot.source, reason);
-        slot.text = longest;
-        KEEP_ALIVE_MS_MAX
+        self.warnings.of_key(Self::names(Id::KeepAlive), slot.source, format!("{why}; {taken} is taken"));
+        slot.text = taken;
+        ms
     }
 
     /// At most half of the phase timeout, which is resolved before. The default gives

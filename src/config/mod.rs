@@ -74,7 +74,7 @@ pub struct Config {
 pub struct Connection {
     /// Where the broker is.
     pub broker: Broker,
-    /// Longest silence, at most [`crate::limits::KEEP_ALIVE_MS_MAX`]; 0: any.
+    /// Longest silence, in whole seconds, at most [`crate::limits::KEEP_ALIVE_MS_MAX`]; 0: any.
     pub keep_alive_ms: u64,
     /// How long the end waits for what is unsent.
     pub disconnect_timeout_ms: u64,

@@ -70,6 +70,7 @@ fn assert_loaded(loaded: &Loaded) {
     let config = &loaded.config;
     assert!(config.agents.len() <= DOMAINS_MAX && loaded.warnings.len() <= CONFIG_WARNINGS_MAX + 1);
     assert!(config.connection.keep_alive_ms <= KEEP_ALIVE_MS_MAX);
+    assert_eq!(config.connection.keep_alive_ms % 1000, 0);
     let domains: Vec<&str> = config.agents.iter().map(|agent| agent.domain.as_str()).collect();
     if let Err(error) = Topics::new(&config.domain, &domains) {
         panic!("taken, though the manager refuses it: {error}");
