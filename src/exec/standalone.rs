@@ -96,11 +96,9 @@ struct Asked {
 impl Asked {
     fn new(document: &[u8], options: &Apply, wall: u64) -> Option<Asked> {
         let text = std::str::from_utf8(document).ok()?;
-        let envelope = Envelope::decode(document).ok();
-        let enveloped = envelope.and_then(|envelope| Some((envelope, envelope.payload()?)));
-        let payload = enveloped.map_or(text, |(_, span)| span.of(text));
-        let named =
-            enveloped.map(|(envelope, _)| envelope.activity.chars().collect()).filter(|id: &String| !id.is_empty());
+        let envelope = Envelope::of_file(document).ok()?;
+        let payload = envelope.payload()?.of(text);
+        let named: Option<String> = Some(envelope.activity.chars().collect()).filter(|id: &String| !id.is_empty());
         let id = options.activity.clone().or(named).unwrap_or_else(|| format!("standalone-{wall}"));
         let node = Node::document(payload.as_bytes()).ok()?;
         let state = desired_state::decode(&Envelope::around(node)).ok()?;

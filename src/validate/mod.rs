@@ -111,7 +111,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let has = |key: Key| root.members().any(|(name, _)| name.eq_str(key.name()));
-        if has(Key::Payload) {
+        if Envelope::is_around(root) {
             return self.envelope(root);
         }
         let is_enveloped = has(Key::ActivityId) || has(Key::Timestamp);

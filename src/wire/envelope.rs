@@ -28,6 +28,23 @@ impl<'a> Envelope<'a> {
         Envelope::of(Node::document(bytes)?, Key::Payload)
     }
 
+    /// Decodes a desired state as a file has it: a whole message, or its payload alone.
+    ///
+    /// # Errors
+    /// As of [`decode`](Envelope::decode).
+    pub fn of_file(bytes: &'a [u8]) -> Result<Envelope<'a>, Malformed> {
+        let document = Node::document(bytes)?.object()?;
+        match Envelope::is_around(document) {
+            true => Envelope::of(document, Key::Payload),
+            false => Ok(Envelope::around(document)),
+        }
+    }
+
+    /// Whether an object is a whole message, with its payload in it.
+    pub(crate) fn is_around(object: Node<'a>) -> bool {
+        object.members().any(|(name, _)| name.eq_str(Key::Payload.name()))
+    }
+
     /// Decodes the object that has the envelope's keys, with its payload under
     /// `key`: in twin mode that is what the payload is (docs/twin-api.md, "Requests").
     ///

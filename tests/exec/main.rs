@@ -13,4 +13,5 @@ mod bench;
 mod files;
 mod kills;
 mod programs;
+mod standalone;
 mod transcript;

@@ -12,7 +12,7 @@ use crate::bench::Bench;
 use crate::processes::{wait_until, Folder};
 
 /// A script in `folder`; `$HERE` in it is the folder.
-fn script(folder: &Folder, body: &str) -> PathBuf {
+pub fn script(folder: &Folder, body: &str) -> PathBuf {
     let path = folder.file("program");
     let text = format!("#!/bin/sh\nHERE={}\n{body}\n", folder.file("").display());
     fs::write(&path, text).unwrap();
@@ -21,7 +21,7 @@ fn script(folder: &Folder, body: &str) -> PathBuf {
 }
 
 /// One component, in this version.
-fn desired(version: &str) -> Value {
+pub fn desired(version: &str) -> Value {
     json!({ "domains": [{ "id": "files", "components": [{ "id": "one", "version": version }] }] })
 }
 

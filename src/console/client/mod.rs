@@ -87,6 +87,7 @@ fn apply(options: &Apply, socket: &str) -> Result<u8, Failure> {
     let now = now();
     let activity = match &options.activity {
         Some(given) => Escaped(given).to_string(),
+        None if !document.activity.is_empty() => document.activity,
         // Seconds, in the shape of a date: it is to be read and typed by people.
         None => {
             let digits = super::page::When(now).to_string();
@@ -97,7 +98,7 @@ fn apply(options: &Apply, socket: &str) -> Result<u8, Failure> {
     let follows = options.watch || options.wait;
     let (json, force) = (options.json && !follows, options.force);
     let request = Request { activity: Text::from_checked(&activity), json, force, ..bare(Ask::Apply) };
-    let answer = link.ask(&request, Some((now, &document)))?;
+    let answer = link.ask(&request, Some((now, &document.payload)))?;
     let code = answer.exit.unwrap_or(exit::DONE);
     if code != exit::DONE || !follows {
         print_answer(&answer)?;
