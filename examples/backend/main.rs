@@ -143,7 +143,11 @@ impl Show {
     fn action(&mut self, action: &Value) {
         let component = &action["component"];
         let (id, status) = (text(component, "id"), text(action, "status"));
-        let percent = action["progress"].as_u64().unwrap_or_default().min(100);
+        // Not every agent sends a progress.
+        let percent = match status.ends_with("_SUCCESS") {
+            true => 100,
+            false => action["progress"].as_u64().unwrap_or_default().min(100),
+        };
         let now = (status.to_owned(), percent);
         if self.shown.get(id) != Some(&now) {
             let filled = percent as usize / 10;

@@ -235,3 +235,13 @@ pub fn is_over(action: &KnownAction) -> bool {
         Some(UpdateSuccess | UpdateFailure | RemovalSuccess | RemovalFailure | ActivationSuccess | ActivationFailure)
     )
 }
+
+/// How much of an action's present step is done, in percent: all of it if it succeeded, since
+/// not every agent sends a progress.
+pub fn percent(action: &KnownAction) -> u8 {
+    use crate::model::ActionStatus::*;
+    match action.status {
+        Some(DownloadSuccess | UpdateSuccess | RemovalSuccess | ActivationSuccess) => 100,
+        _ => action.progress.min(100),
+    }
+}

@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 use super::history;
 use super::page::{Page, Span};
 use super::status::encode_activity;
-use super::view::{is_over, Activity, View};
+use super::view::{is_over, percent, Activity, View};
 use crate::engine::actions::KnownAction;
 use crate::engine::Campaign;
 use crate::exit;
@@ -104,8 +104,9 @@ fn write_action(view: &View<'_>, action: &KnownAction, page: &mut Page<'_>) -> f
     let version = component_version(action.component());
     page.cut(NAME, &Name(view.domain(action.domain), action.id(), version))?;
     page.tab(NAME)?;
-    let done = usize::from(action.progress) * BAR / 100;
-    write!(page, "[{:#<done$}{:-<rest$}] {:3}% ", "", "", action.progress, rest = BAR - done)?;
+    let percent = percent(action);
+    let done = usize::from(percent) * BAR / 100;
+    write!(page, "[{:#<done$}{:-<rest$}] {percent:3}% ", "", "", rest = BAR - done)?;
     page.write_str(action.status.map_or("", ActionStatus::name))?;
     match action.message().is_empty() {
         true => page.write_char('\n'),

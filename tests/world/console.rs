@@ -284,6 +284,29 @@ fn watching_shows_the_activity_by_component_and_ends_with_it() {
 }
 
 #[test]
+fn what_succeeded_has_a_full_bar_also_if_the_agent_sends_no_progress() {
+    let mut world = stuck_at("ACTIVATE", None);
+    for (status, progress, bar) in [
+        ("IDENTIFIED", "", "[----------]   0% IDENTIFIED"),
+        ("DOWNLOADING", "", "[----------]   0% DOWNLOADING"),
+        ("DOWNLOAD_SUCCESS", "", "[##########] 100% DOWNLOAD_SUCCESS"),
+        ("UPDATE_SUCCESS", "", "[##########] 100% UPDATE_SUCCESS"),
+        ("REMOVAL_SUCCESS", "", "[##########] 100% REMOVAL_SUCCESS"),
+        ("ACTIVATION_SUCCESS", "", "[##########] 100% ACTIVATION_SUCCESS"),
+        ("ACTIVATION_SUCCESS", r#","progress":50"#, "[##########] 100% ACTIVATION_SUCCESS"),
+        ("ACTIVATING", r#","progress":50"#, "[#####-----]  50% ACTIVATING"),
+        ("ACTIVATION_FAILURE", "", "[----------]   0% ACTIVATION_FAILURE"),
+        ("ACTIVATION_FAILURE", r#","progress":50"#, "[#####-----]  50% ACTIVATION_FAILURE"),
+    ] {
+        let action = format!(r#"{{"component":{{"id":"one:app","version":"2"}},"status":"{status}"{progress}}}"#);
+        let feedback = format!(r#"{{"activityId":"a-1","payload":{{"status":"ACTIVATING","actions":[{action}]}}}}"#);
+        world.agent_says("one", feedback);
+        let (_, text) = world.asks(r#"{"command":"watch","columns":80,"rows":24}"#);
+        assert!(text.contains(&format!("one:app 2                     {bar}\n")), "{status}{progress}:\n{text}");
+    }
+}
+
+#[test]
 fn who_waits_for_the_next_activity_hears_of_one_that_was_over_before_they_asked_again() {
     let mut world = World::plain(&ONE).joined_by(Obedient::paced("one", 1_000));
     let since = world.wall();
