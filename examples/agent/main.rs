@@ -11,8 +11,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use argh::FromArgs;
+use log::LevelFilter;
 use update_manager::agent::{Action, Agent, Command, DesiredState, HardwareNode, Inventory, PublishError};
 use update_manager::agent::{Request, SoftwareNode, Status};
+use update_manager::logging::{self, Settings};
 
 use activity::{Activity, Installed, Progress, Then};
 use strict::{is_hello, refusal, Like, Waiting};
@@ -79,6 +81,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let like = flags.like.unwrap_or(if flags.state.is_some() { Like::Tolerant } else { Like::Forgetful });
     if flags.state.is_some() != (like == Like::Tolerant) {
         return Err("--state is needed by a tolerant agent, and by no other".into());
+    }
+    if !flags.quiet {
+        // What keeps it from the broker is told in the log alone.
+        let (level, file) = (LevelFilter::Warn, String::new());
+        logging::start(&Settings { level, file, file_size_mb: 0, file_count: 0, file_max_age_days: 0 });
     }
     let agent = Agent::connect(&flags.domain, &flags.broker)?;
     let (installed, mut activity) = flags.state.as_deref().map(memory::load).unwrap_or_default();

@@ -22,7 +22,8 @@ mod tree;
 /// Applies a desired state and shows what becomes of it.
 #[derive(FromArgs)]
 struct Flags {
-    /// the broker's address (default: localhost:1883)
+    /// the broker's address, with a user where it wants one, as in
+    /// tcp://backend:password@localhost:1883 (default: localhost:1883)
     #[argh(option, default = "String::from(\"localhost:1883\")")]
     broker: String,
     /// the manager's own domain (default: device)
@@ -34,10 +35,17 @@ struct Flags {
     /// seconds until it gives up (default: 60)
     #[argh(option, default = "60")]
     timeout: u64,
-    /// file with the desired state: an object with baselines and domains
+    /// file with the desired state alone: an object with baselines and domains
     #[argh(positional)]
     file: String,
 }
+
+/// How long the current state may follow the end of an activity. It does not if nothing was
+/// done.
+const STATE_WAIT: Duration = Duration::from_secs(5);
+
+/// After which silence it says what it waits for.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// One activity as it is shown.
 struct Show {
@@ -47,6 +55,8 @@ struct Show {
     shown: HashMap<String, (String, u64)>,
     /// Commands already shown.
     commands: Vec<String>,
+    /// Whether the manager has said anything of it.
+    is_heard: bool,
     outcome: Option<String>,
 }
 
@@ -62,7 +72,7 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: Flags) -> std::io::Result<bool> {
-    let desired: Value = serde_json::from_str(&std::fs::read_to_string(&flags.file)?)?;
+    let desired = read(&flags.file)?;
     let mut client = Client::connect(&flags.broker, &format!("backend-{}", std::process::id()))?;
     let state = topic(&flags.domain, "currentstate");
     // A backend hears the first two; the commands show the phases as they begin.
@@ -79,13 +89,24 @@ fn run(flags: Flags) -> std::io::Result<bool> {
     }
     let end = Duration::from_secs(flags.timeout);
     // The broker keeps the last current state: with it the manager is there.
-    if client.next(end).is_none() {
-        return Err(std::io::Error::new(ErrorKind::TimedOut, "no manager has reported a current state"));
+    if client.next(end.min(SILENCE)).is_none() {
+        eprintln!("backend: waiting for a current state on {state}");
+        let what = "no manager runs, or the user has no right to read it";
+        client.next(end.saturating_sub(SILENCE)).ok_or_else(|| timed_out(&state, what))?;
     }
-    client.publish(&topic(&flags.domain, "desiredstate"), &envelope(&flags.activity, desired), false);
-    let mut show = Show { flags, start: Instant::now(), shown: HashMap::new(), commands: Vec::new(), outcome: None };
+    let wish = topic(&flags.domain, "desiredstate");
+    client.publish(&wish, &envelope(&flags.activity, desired), false);
+    let mut show = Show {
+        flags,
+        start: Instant::now(),
+        shown: HashMap::new(),
+        commands: Vec::new(),
+        is_heard: false,
+        outcome: None,
+    };
     println!("\n   time");
-    while let Some(left) = end.checked_sub(show.start.elapsed()) {
+    let mut until = end;
+    while let Some(left) = until.checked_sub(show.start.elapsed()) {
         let Some((topic, payload)) = client.next(left) else { break };
         let message: Value = serde_json::from_str(&payload).unwrap_or_default();
         if text(&message, "activityId") != show.flags.activity {
@@ -94,18 +115,44 @@ fn run(flags: Flags) -> std::io::Result<bool> {
         let payload = &message["payload"];
         match topic.rsplit('/').next() {
             Some("command") => show.command(text(payload, "command")),
-            Some("desiredstatefeedback") => show.feedback(payload),
+            Some("desiredstatefeedback") => {
+                show.feedback(payload);
+                if show.outcome.is_some() {
+                    until = end.min(show.start.elapsed() + STATE_WAIT);
+                }
+            }
             _ if topic == state && show.outcome.is_some() => {
                 println!("\ncurrent state");
                 tree::print(payload);
-                client.disconnect();
-                return Ok(show.outcome.as_deref() == Some("COMPLETED"));
+                break;
             }
             _ => {}
         }
     }
-    show.line(&format!("given up after {} s", show.flags.timeout));
-    Ok(false)
+    client.disconnect();
+    match &show.outcome {
+        Some(outcome) => Ok(outcome == "COMPLETED"),
+        None if show.is_heard => {
+            show.line(&format!("given up after {} s", show.flags.timeout));
+            Ok(false)
+        }
+        None => Err(timed_out(&wish, "the manager says nothing of the activity, or the user has no right to write it")),
+    }
+}
+
+/// The desired state in a file.
+fn read(file: &str) -> std::io::Result<Value> {
+    let desired: Value = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+    let wrong = match &desired["payload"] {
+        Value::Null if list(&desired, "domains").is_empty() => "names no domain",
+        Value::Null => return Ok(desired),
+        _ => "holds a whole message: write its payload alone into the file",
+    };
+    Err(std::io::Error::new(ErrorKind::InvalidData, format!("{file} {wrong}")))
+}
+
+fn timed_out(topic: &str, what: &str) -> std::io::Error {
+    std::io::Error::new(ErrorKind::TimedOut, format!("{topic}: {what}"))
 }
 
 fn component_name(domain: &str, component: &Value) -> String {
@@ -125,6 +172,7 @@ impl Show {
     }
 
     fn feedback(&mut self, payload: &Value) {
+        self.is_heard = true;
         for action in list(payload, "actions") {
             self.action(action);
         }

@@ -83,6 +83,8 @@ pub struct Client {
     parts: Vec<u8>,
     connections: u32,
     subscriptions: u32,
+    /// Why there is no link; empty while there is one.
+    trouble: String,
 }
 
 impl Client {
@@ -110,13 +112,15 @@ impl Client {
             parts: Vec::new(),
             connections: 0,
             subscriptions: 0,
+            trouble: String::new(),
         })
     }
 
     /// Returns when the broker has accepted it.
     ///
     /// # Errors
-    /// `TimedOut` if it does not within `timeout`; it is tried on all the same.
+    /// `TimedOut` if it does not within `timeout`, with the last reason why; it is tried on
+    /// all the same.
     pub fn connect(&mut self, timeout: Duration) -> io::Result<()> {
         self.wait(timeout, |client| client.session.is_connected())
     }
@@ -232,7 +236,8 @@ impl Client {
                 return Ok(());
             }
             if is_over {
-                let text = format!("no answer from {} in time", self.connection.broker);
+                let before = if self.trouble.is_empty() { "" } else { ": " };
+                let text = format!("no answer from {} in time{before}{}", self.connection.broker, self.trouble);
                 return Err(io::Error::new(ErrorKind::TimedOut, text));
             }
             // Without time left it still looks once what has come.
@@ -263,6 +268,7 @@ impl Client {
             LinkWish::Close(reason) => {
                 if reason != Reason::Disconnected {
                     log::warn!("connection closed: {reason}");
+                    self.trouble = reason.to_string();
                 }
                 self.close();
             }
@@ -294,6 +300,7 @@ impl Client {
 
     fn lose(&mut self, error: &io::Error) -> bool {
         log::warn!("connection lost: {error}");
+        self.trouble = error.to_string();
         self.close();
         true
     }
@@ -329,6 +336,7 @@ impl Client {
             Some(Ok(())) => self.session.handle_link_up(self.clock.now().tick),
             Some(Err(error)) => {
                 log::warn!("cannot connect to {}: {error}", self.connection.broker);
+                self.trouble = error.to_string();
                 self.close();
             }
             None => {}
@@ -360,6 +368,7 @@ impl Client {
             Event::Connected { session_present } => {
                 log::info!("connected to {}", self.connection.broker);
                 self.connections = self.connections.saturating_add(1);
+                self.trouble.clear();
                 self.parts = Vec::new();
                 // A session from an earlier run may lack some.
                 match session_present && self.subscriptions > 0 {

@@ -12,6 +12,7 @@ mod peers;
 #[path = "../broker/processes.rs"]
 mod processes;
 
+mod backend;
 mod hostile;
 mod roles;
 mod world;

@@ -57,6 +57,11 @@ impl World {
         World { broker, _manager: manager }
     }
 
+    /// The broker's host and port.
+    pub fn address(&self) -> String {
+        self.broker.address()
+    }
+
     pub fn client(&self, user: &str) -> Client {
         Client::connect_with(self.connection(user, &password(user))).unwrap()
     }
