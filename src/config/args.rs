@@ -257,6 +257,9 @@ impl Reading {
             Err(early) if early.status.is_ok() => return Ok(Arguments::only(Action::Usage(early.output))),
             Err(early) => return Err(self.complaint(&early.output)),
         };
+        if let Some(Command::Apply(apply)) = &top.command {
+            apply.check()?;
+        }
         let action = match top.command {
             _ if top.version => Action::Version,
             _ if top.check_config => Action::CheckConfig,

@@ -2,6 +2,9 @@
 
 use argh::{CommandInfo, EarlyExit, FromArgs, SubCommand};
 
+use crate::limits::ACTIVITY_ID_MAX;
+use crate::model::text::Escaped;
+
 /// A subcommand.
 #[derive(FromArgs, Clone, PartialEq, Eq, Debug)]
 #[argh(subcommand)]
@@ -102,6 +105,22 @@ pub struct Apply {
     /// apply it in this process, without broker and manager
     #[argh(switch)]
     pub standalone: bool,
+}
+
+impl Apply {
+    /// Checks what argh does not.
+    ///
+    /// # Errors
+    /// No message could name the activity.
+    pub fn check(&self) -> Result<(), String> {
+        let Some(id) = &self.activity else { return Ok(()) };
+        match Escaped(id).to_string().len() {
+            1..=ACTIVITY_ID_MAX => Ok(()),
+            bytes => {
+                Err(format!("the flag --activity takes 1 to {ACTIVITY_ID_MAX} bytes, escaped as in JSON, not {bytes}"))
+            }
+        }
+    }
 }
 
 /// Answer the open question in the owner's place.

@@ -3,9 +3,10 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
 use super::duration::parse_decimal;
-use super::keys::{Key, Kind, AGENT_KEYS, KEYS};
+use super::keys::{AgentId, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Slot, Source, Values, Warnings};
 use crate::limits::CONFIG_FILE_MAX;
 use crate::model::text::Text;
@@ -54,7 +55,23 @@ pub fn load(path: &str, values: &mut Values, warnings: &mut Warnings) -> Result<
     apply(&text, values, warnings).map_err(|Fault { at, what }| {
         let (line, column) = line_and_column(&text, at);
         format!("the file {}, line {line} column {column}: {what}", shown(path))
-    })
+    })?;
+    let folder = Path::new(path).parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    for agent in values.agents.iter_mut().flatten() {
+        let exec = &mut agent.slots[AgentId::Exec as usize];
+        exec.text = executable(folder, &exec.text);
+    }
+    Ok(())
+}
+
+/// The executable that a file in `folder` names: relative to that folder, wherever the
+/// process works. A bare name that is not there is one of the system's.
+fn executable(folder: &Path, exec: &str) -> String {
+    let path = folder.join(exec.strip_prefix("./").unwrap_or(exec));
+    match exec.is_empty() || !(exec.contains('/') || path.exists()) {
+        true => exec.to_owned(),
+        false => path.to_str().map_or_else(|| exec.to_owned(), String::from),
+    }
 }
 
 fn read_bounded(path: &str) -> std::io::Result<Vec<u8>> {

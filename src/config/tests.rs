@@ -393,6 +393,8 @@ fn wrong_arguments_are_usage_errors_that_name_them() {
         (&["--chek-config"], "did you mean `--check-config`?"),
         (&["apply", "--wacth", "x"], "--wacth; did you mean `--watch`?"),
         (&["status", "--log-levl=x"], "did you mean `--log-level`?"),
+        (&["apply", "--activity=", "f"], "--activity takes 1 to 256 bytes, escaped as in JSON, not 0"),
+        (&["apply", "--activity", &"x".repeat(257), "f"], "not 257"),
         (&["--container-read-timeout=1s"], "no such domain; did you mean `--containers-read-timeout`?"),
         (&["--containers-read-timout=1s"], "did you mean `--containers-read-timeout`?"),
         (&["run", "strat"], "strat"),

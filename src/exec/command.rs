@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use log::LevelFilter;
+use log::Level;
 
 use super::serve::serve;
 use super::standalone::apply;
@@ -41,7 +41,7 @@ pub fn run(options: &Agent, loaded: &Loaded) -> u8 {
         connection.client_id = format!("{}-{}", connection.client_id, options.domain);
     }
     let served = Signals::block().and_then(|signals| {
-        let worker = Worker::open(&options.domain, exec, limits, &config.state_dir, Instant::now())?;
+        let worker = Worker::open(&options.domain, exec, limits, &config.state_dir, Level::Info, Instant::now())?;
         serve(worker, connection, &signals)
     });
     match served {
@@ -57,9 +57,7 @@ pub fn standalone(options: &Apply, loaded: &Loaded) -> u8 {
         // Somebody who forces it expects more than that nothing is different.
         return complain("--force overrides a manager that refuses, and --standalone does without one", exit::USAGE);
     }
-    // What is told of an activity is printed anyway.
-    let level = Some(loaded.config.log.level).filter(|level| *level != LevelFilter::Info).unwrap_or(LevelFilter::Warn);
-    logging::start(&logging::Settings { file: String::new(), level, ..loaded.config.log.clone() });
+    logging::start(&logging::Settings { file: String::new(), ..loaded.config.log.clone() });
     match read(&options.file) {
         Ok(document) => match apply(&document, options, &loaded.config) {
             Ok(code) => code,

@@ -14,6 +14,7 @@ mod command;
 mod course;
 #[cfg(test)]
 mod course_tests;
+mod explain;
 mod memory;
 mod plan;
 mod program;

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use async_io::Timer;
+use log::Level;
 
 use super::activity::Said;
 use super::worker::Worker;
@@ -59,7 +60,9 @@ pub fn apply(document: &[u8], options: &Apply, config: &Config) -> io::Result<u8
     let asked = Asked::new(document, options, clock.now().wall).ok_or_else(|| invalid("no desired state"))?;
     let signals = Signals::block()?;
     let workers = config.agents.iter().map(|agent| {
-        let worker = Worker::open(&agent.domain, &agent.exec, Vec::new(), &config.state_dir, Instant::now());
+        let (domain, exec, limits) = (&agent.domain, &agent.exec, Vec::new());
+        // What a call is about is printed anyway.
+        let worker = Worker::open(domain, exec, limits, &config.state_dir, Level::Debug, Instant::now());
         worker.map_err(|error| io::Error::new(error.kind(), format!("[{}] {error}", agent.domain)))
     });
     let settings = Settings {

@@ -43,12 +43,12 @@ fn parse_plain(line: &str) -> Option<Told> {
         return None;
     }
     let (version, percent, message, is_failed) = match word {
-        "component" => (cut(rest).0, None, "", false),
+        "component" => (rest, None, "", false),
         "failed" => ("", None, rest, true),
         "progress" => {
             let (percent, message) = cut(rest);
-            let percent: u8 = percent.trim_end_matches('%').parse().ok()?;
-            ("", Some(percent.min(100)), message, false)
+            let percent: u64 = percent.trim_end_matches('%').parse().ok()?;
+            ("", Some(percent.min(100) as u8), message, false)
         }
         _ => return None,
     };
@@ -71,12 +71,12 @@ fn parse_json(line: &str) -> Option<Told> {
     let message = plain(message)?;
     let Some(component) = component else { return (!message.is_empty()).then_some(Told::Message(message)) };
     let [id, version] = component.fields([Key::Id, Key::Version]).ok()?;
-    let percent = progress.map(|node| node.leaf::<u8>("")).transpose().ok()?;
+    let percent = progress.map(|node| node.leaf::<u64>("")).transpose().ok()?;
     let status = plain(status)?;
     Some(Told::Component {
         id: plain(Some(id?)).filter(|id| !id.is_empty())?,
         version: plain(version)?,
-        percent: percent.map(|percent| percent.min(100)),
+        percent: percent.map(|percent| percent.min(100) as u8),
         message,
         is_failed: status.ends_with("_FAILURE"),
     })
@@ -148,6 +148,21 @@ mod tests {
                 "component one 1.0",
                 r#"{"component":{"id":"one","version":"1.0"}}"#,
                 component("one", "1.0", None, "", false),
+            ),
+            (
+                "component one 1.0 beta  2",
+                r#"{"component":{"id":"one","version":"1.0 beta  2"}}"#,
+                component("one", "1.0 beta  2", None, "", false),
+            ),
+            (
+                "component\tone\t2024-01-01 12:00 \t",
+                r#"{"component":{"id":"one","version":"2024-01-01 12:00"}}"#,
+                component("one", "2024-01-01 12:00", None, "", false),
+            ),
+            (
+                "progress one 300",
+                r#"{"component":{"id":"one"},"progress":300}"#,
+                component("one", "", Some(100), "", false),
             ),
             ("message no network", r#"{"message":"no network"}"#, Told::Message("no network".into())),
         ] {

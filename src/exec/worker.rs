@@ -7,8 +7,11 @@ use std::path::PathBuf;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use super::activity::{Effect, Outcome, Said, Step};
 use super::course::Course;
+use super::explain;
 use super::memory::Memory;
 use super::program::{end_orphans, Call, Exit, Program};
 use super::told::{self, Told};
@@ -20,6 +23,9 @@ use crate::wire::topic::topic_form;
 
 /// The exit code for a command that the program does not know: EX_USAGE.
 const NOT_MINE: i32 = 64;
+
+/// The exit codes of an interpreter that finds nothing to run.
+const NOT_FOUND: [i32; 2] = [126, 127];
 
 /// How long calls may take: the command, empty for all, and milliseconds.
 pub type Limits = Vec<(String, u64)>;
@@ -48,14 +54,24 @@ pub struct Worker {
     progress_at: Instant,
     /// When it is said that it goes on.
     beat_at: Instant,
+    /// The level at which each call is logged.
+    level: Level,
 }
 
 impl Worker {
-    /// Goes on with what is in the domain's folder below `state_dir`.
+    /// Goes on with what is in the domain's folder below `state_dir`. Each call is logged at
+    /// `level`, what the program prints at INFO.
     ///
     /// # Errors
     /// The domain can have no topics, the folder cannot be used, or another agent uses it.
-    pub fn open(domain: &str, program: &str, limits: Limits, state_dir: &str, now: Instant) -> io::Result<Worker> {
+    pub fn open(
+        domain: &str,
+        program: &str,
+        limits: Limits,
+        state_dir: &str,
+        level: Level,
+        now: Instant,
+    ) -> io::Result<Worker> {
         topic_form(domain).map_err(invalid)?;
         let memory = Memory::open(state_dir, domain)?;
         end_orphans(&memory.path("program.lock"))?;
@@ -73,6 +89,7 @@ impl Worker {
             is_changed: false,
             progress_at: now,
             beat_at: now,
+            level,
         };
         let mut effects = Vec::new();
         worker.course.resume(&mut effects);
@@ -149,7 +166,10 @@ impl Worker {
         let how = match exit {
             Exit::Code(0) => return Outcome::Done,
             Exit::Code(NOT_MINE) => return Outcome::NotMine,
-            Exit::Code(_) if !words.is_empty() => return Outcome::Failed(words.to_owned()),
+            Exit::Code(code) if !words.is_empty() => {
+                let hint = explain::hint(&self.program).filter(|_| NOT_FOUND.contains(code));
+                return Outcome::Failed(hint.map_or_else(|| words.to_owned(), |hint| format!("{words}: {hint}")));
+            }
             Exit::Code(code) => format!("ended with exit code {code}"),
             Exit::Signal(signal) => format!("ended by signal {signal}"),
             Exit::Late(ms) => format!("not done in {}", time::Duration(*ms)),
@@ -164,7 +184,8 @@ impl Worker {
             match effect {
                 Effect::Run(step) => {
                     if let Err(error) = self.run(step, now) {
-                        let words = format!("{} cannot be called: {error}", self.program.display());
+                        let cause = explain::cause(&self.program, &error);
+                        let words = format!("{} cannot be called: {cause}", self.program.display());
                         log::error!("[{}] {words}", self.domain);
                         let mut further = Vec::new();
                         self.course.handle_outcome(Outcome::Failed(words), &mut further);
@@ -187,7 +208,7 @@ impl Worker {
 
     fn run(&mut self, step: Step, now: Instant) -> io::Result<()> {
         let (activity, plan, desired) = self.course.subject(step);
-        log::info!("[{}] {activity}: {}", self.domain, step.word());
+        log::log!(self.level, "[{}] {activity}: {}", self.domain, step.word());
         let input = self.memory.hand_out(plan, desired)?;
         let plan = self.memory.path("plan");
         let call = Call {

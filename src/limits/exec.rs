@@ -32,6 +32,9 @@ pub const EXEC_OUTPUT_MAX: usize = 1024 * 1024;
 /// Lines of one call that go into the log.
 pub const EXEC_LOGGED_MAX: u32 = 256;
 
+/// Bytes of a script's first line, as far as the kernel reads it.
+pub const EXEC_FIRST_LINE_MAX: u64 = 256;
+
 /// Components of the program's inventory. A manager takes 64 KiB of it.
 pub const EXEC_INSTALLED_MAX: usize = 1024;
 
