@@ -11,6 +11,7 @@ use super::worker::{Limits, Worker};
 use crate::config::commands::{Agent, Apply};
 use crate::config::duration::parse_duration_ms;
 use crate::config::{self, Loaded};
+use crate::nearest::hint;
 use crate::shell::signal::Signals;
 use crate::validate::read;
 use crate::{exit, logging};
@@ -74,7 +75,10 @@ fn limits(given: &[String]) -> Result<Limits, String> {
         let is_command = command.is_empty() || COMMANDS.contains(&command);
         match parse_duration_ms(duration) {
             Ok(ms) if is_command && ms > 0 => Ok((command.to_owned(), ms)),
-            _ => Err(format!("the flag --timeout takes 10m or download=10m, not {}", config::values::shown(text))),
+            _ => {
+                let hint = if is_command { String::new() } else { hint(command, COMMANDS) };
+                Err(format!("the flag --timeout takes 10m or download=10m, not {}{hint}", config::values::shown(text)))
+            }
         }
     };
     given.iter().map(one).collect()

@@ -255,6 +255,8 @@ fn wrong_arguments_end_with_2_and_a_configuration_without_a_program_with_1() {
         (code, text.as_str()),
         (Some(2), "update-manager: the flag --timeout takes 10m or download=10m, not fly=3s\n")
     );
+    let (code, text) = run(&["agent", "--domain", "files", "--exec", "x", "--timeout", "dowload=3s"]);
+    assert!(code == Some(2) && text.ends_with(", not dowload=3s; did you mean `download`?\n"), "{text}");
     let folder = Folder::new();
     fs::write(folder.file("d.json"), desired("1").to_string()).unwrap();
     let file = folder.file("d.json").display().to_string();
