@@ -215,7 +215,14 @@ impl Client {
         if self.taken < self.output.len() {
             return self.write(now);
         }
-        if let Some(end) = self.line_end() {
+        let end = self.line_end();
+        if end.unwrap_or(self.input.len()) > CONSOLE_REQUEST_MAX {
+            self.is_last = true;
+            self.input = Vec::new();
+            self.output = TOO_LONG.to_vec();
+            return Ok(true);
+        }
+        if let Some(end) = end {
             if self.next > now {
                 return Ok(false);
             }
@@ -229,12 +236,6 @@ impl Client {
             self.input.shrink_to_fit();
             self.searched = 0;
             self.deadline = now.after(CONSOLE_CLIENT_MS);
-            return Ok(true);
-        }
-        if self.input.len() > CONSOLE_REQUEST_MAX {
-            self.is_last = true;
-            self.input = Vec::new();
-            self.output = TOO_LONG.to_vec();
             return Ok(true);
         }
         self.read()

@@ -103,6 +103,36 @@ fn a_client_that_says_half_a_line_is_dropped_and_nothing_is_kept() {
 }
 
 #[test]
+fn a_line_with_an_end_is_taken_up_to_its_limit_and_not_a_byte_further() {
+    let folder = Folder::new("limit");
+    let path = folder.file("console.sock");
+    for over in [0, 1, 2, CONSOLE_CHUNK - 1, CONSOLE_CHUNK] {
+        let mut console = Console::open(&path, "").unwrap();
+        let mut client = UnixStream::connect(&path).unwrap();
+        let line = [&vec![b'x'; CONSOLE_REQUEST_MAX + over][..], b"\n"].concat();
+        let writer = std::thread::spawn(move || {
+            client.write_all(&line).unwrap();
+            let mut answer = [0; 128];
+            let n = client.read(&mut answer).unwrap();
+            answer[..n].to_vec()
+        });
+        let mut taken = 0;
+        while !writer.is_finished() {
+            console.serve(Tick(0), &mut |line, answer| {
+                taken = line.len();
+                answer.push_str("taken");
+                true
+            });
+            // The kernel's readiness is not waited for here.
+            console.take();
+        }
+        let answer = writer.join().unwrap();
+        let is_good = if over == 0 { answer == b"taken" && taken == CONSOLE_REQUEST_MAX } else { answer == TOO_LONG };
+        assert!(is_good && taken <= CONSOLE_REQUEST_MAX, "{over}: {taken}, {}", String::from_utf8_lossy(&answer));
+    }
+}
+
+#[test]
 fn a_line_that_is_too_long_is_answered_and_its_client_dropped() {
     let folder = Folder::new("long");
     let path = folder.file("console.sock");

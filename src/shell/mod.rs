@@ -2,7 +2,7 @@
 
 mod child;
 pub(crate) mod clock;
-mod console;
+pub mod console;
 pub mod disk;
 mod identity;
 pub(crate) mod link;

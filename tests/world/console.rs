@@ -1,6 +1,7 @@
 //! The console: what it shows, and what it has done (docs/console.md).
 
 use serde_json::json;
+use update_manager::limits::PAYLOAD_IN_MAX;
 use update_manager::world::actors::{desired_state, inventory, Obedient};
 use update_manager::world::disk::{Disk, Fate};
 use update_manager::world::power::Outage;
@@ -407,4 +408,18 @@ fn whatever_is_asked_is_answered_with_one_line_of_json() {
     }
     assert_eq!(world.asks(r#"{"command":"status","columns":1,"rows":1}"#).0["exit"], 0);
     world.expects_error("a desired state");
+}
+
+/// It is the socket that refuses longer ones; the manager takes none for granted.
+#[test]
+fn a_request_of_any_length_is_answered() {
+    for more in [0, 1, 512, 513, 1024, 1025, 8192] {
+        let mut world = World::begin(&configuration(&ONE, ""), None);
+        world.await_link();
+        let head = r#"{"command":"apply","activityId":"long","payload":{"domains":[{"id":"one","x":""#;
+        let tail = r#""}]}}"#;
+        let fill = "x".repeat(PAYLOAD_IN_MAX + more - head.len() - tail.len());
+        let (answer, _) = world.asks(&format!("{head}{fill}{tail}"));
+        assert_eq!(answer["exit"].as_u64(), Some(u64::from(more > 512)), "{more}: {answer:.200}");
+    }
 }

@@ -18,6 +18,7 @@ use super::outside::Outside;
 use crate::console::view::Host;
 use crate::engine::{Campaign, Rejected};
 use crate::exit;
+use crate::limits::CONSOLE_REQUEST_MAX;
 use crate::model::text::Text;
 use crate::store::{Store, Ticket};
 use crate::wire::console::{self, Ask, Request};
@@ -78,6 +79,10 @@ impl Console {
         line: &'a [u8],
         out: &mut String,
     ) -> Step<'a> {
+        if line.len() > CONSOLE_REQUEST_MAX {
+            written(fail(out, &"the request is too long"));
+            return Step::Answered;
+        }
         let request = match console::decode(line) {
             Ok(request) if request.ask.is_harmless() => return Step::Show(request),
             Ok(request) => request,
