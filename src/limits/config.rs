@@ -44,6 +44,19 @@ pub const LOG_LINE_MAX: usize = 2048;
 /// activity log, and hundreds of lines beside it, while a disk is busy.
 pub const LOG_QUEUE_MAX: usize = 64 * 1024;
 
+/// Warnings or errors of one kind that are written within [`LOG_REPEATS_MS`]: enough to see
+/// what is wrong, and that it goes on.
+pub const LOG_REPEATS_MAX: u32 = 10;
+
+/// Milliseconds after which it is told how many of a kind were left out.
+pub const LOG_REPEATS_MS: u64 = 60_000;
+
+/// Kinds of warnings and errors that are told apart: some for each domain of most gateways.
+pub const LOG_KINDS_MAX: usize = 32;
+
+/// Bytes of a line that its kind is known by and shown with.
+pub const LOG_KIND_WORDS_MAX: usize = 120;
+
 /// Milliseconds that the end of the process waits for the log to be written.
 pub const LOG_END_MS: u64 = 1000;
 

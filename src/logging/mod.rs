@@ -4,6 +4,7 @@
 mod backups;
 mod file;
 mod queue;
+mod repeats;
 #[cfg(test)]
 pub(crate) mod temp;
 mod writer;
@@ -46,6 +47,14 @@ pub fn start(settings: &Settings) {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(settings.level).format(|out, record| {
         let mut line = Line::new();
+        while let Some(left_out) = log.left_out() {
+            write_line(&mut line, wall_ms(), log::Level::Warn, &format_args!("{left_out}"));
+            out.write_all(line.as_bytes())?;
+            line.clear();
+        }
+        if !log.admits(record) {
+            return Ok(());
+        }
         write_line(&mut line, wall_ms(), record.level(), record.args());
         out.write_all(line.as_bytes())
     });

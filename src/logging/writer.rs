@@ -1,12 +1,13 @@
 //! The thread that writes the log.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::file::{Limits, LogFile};
 use super::queue::{Batch, Queue};
+use super::repeats::{LeftOut, Repeats};
 use super::{wall_ms, write_line, Line, Settings};
 use crate::limits::{LOG_END_MS, LOG_RETRY_MS};
 use crate::model::time::{Now, Tick};
@@ -18,18 +19,30 @@ pub struct Log {
     queue: Queue,
     /// When the system is asked for the thread; none once it runs.
     due: Mutex<Option<Tick>>,
+    repeats: Mutex<Repeats>,
 }
 
 impl Log {
     pub fn new(settings: &Settings) -> Log {
         let due = Mutex::new(Some(Tick(0)));
-        Log { settings: settings.clone(), start: Instant::now(), queue: Queue::new(), due }
+        Log { settings: settings.clone(), start: Instant::now(), queue: Queue::new(), due, repeats: Mutex::default() }
     }
 
     /// Takes a line with its line feed, and does not wait.
     pub fn push(&'static self, line: &[u8]) {
         self.queue.push(line);
         self.find_thread();
+    }
+
+    /// Whether a line is written, or one of many of its kind.
+    pub fn admits(&self, record: &log::Record<'_>) -> bool {
+        let place = (record.file_static().unwrap_or_default(), record.line().unwrap_or_default());
+        record.level() > log::Level::Warn || lock(&self.repeats).admit(self.now().tick, place, record.args())
+    }
+
+    /// What was left out of a kind, which is told now.
+    pub fn left_out(&self) -> Option<LeftOut> {
+        lock(&self.repeats).take(self.now().tick, false)
     }
 
     /// Has the file opened anew.
@@ -39,6 +52,12 @@ impl Log {
 
     /// Waits until everything is written, at most [`LOG_END_MS`].
     pub fn finish(&self) {
+        let mut repeats = lock(&self.repeats);
+        while let Some(left_out) = repeats.take(self.now().tick, true) {
+            let mut line = Line::new();
+            write_line(&mut line, wall_ms(), log::Level::Warn, &format_args!("{left_out}"));
+            self.queue.push(line.as_bytes());
+        }
         self.queue.finish(Duration::from_millis(LOG_END_MS));
     }
 
@@ -49,7 +68,7 @@ impl Log {
     /// Starts the thread, unless it runs. If the system has none to give, lines wait for it
     /// as for a disk, and it is asked again after [`LOG_RETRY_MS`].
     pub fn find_thread(&'static self) {
-        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = lock(&self.due);
         let tick = self.now().tick;
         if due.map_or(true, |due| tick < due) {
             return;
@@ -74,6 +93,10 @@ impl Log {
             sink.write(&self.queue.next(), &|| self.now());
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where lines go.

@@ -7,7 +7,9 @@ use crate::link::envelope::{envelope, list, text};
 use crate::peers::{desired_state, Peers, PATIENCE};
 use crate::processes::{wait_until, Broker, Manager};
 use crate::raw;
-use update_manager::limits::{COMPONENTS_MAX, DOMAINS_MAX, INVENTORIES_MAX, INVENTORY_MAX, PAYLOAD_IN_MAX};
+use update_manager::limits::{
+    COMPONENTS_MAX, DOMAINS_MAX, INVENTORIES_MAX, INVENTORY_MAX, LOG_REPEATS_MAX, PAYLOAD_IN_MAX,
+};
 
 const DESIRED_STATE: &str = "deviceupdate/desiredstate";
 
@@ -102,6 +104,25 @@ fn at_rest_a_message_of_a_mebibyte_wakes_it_a_few_times() {
     let each = (sleeps(manager.id()) - before) / MESSAGES;
     // As often as it has read all before the broker has written more.
     assert!(each < 60, "{each} times");
+}
+
+#[test]
+fn a_file_that_is_published_line_by_line_fills_no_log() {
+    const LINES: usize = 2293;
+    let (_broker, mut manager, mut peers) = world(&["containers"]);
+    for n in 0..LINES {
+        peers.publish(DESIRED_STATE, &format!("{}\"id\": \"containers\",", " ".repeat(n % 20)), false);
+        if n % 16 == 0 {
+            peers.flush();
+        }
+    }
+    peers.settle();
+    peers.apply("act", desired_state(&["containers"], 1));
+    assert_eq!(peers.finish("act").status(), "COMPLETED");
+    manager.terminate();
+    assert_eq!(manager.said(" ERROR "), LOG_REPEATS_MAX as usize);
+    let left_out = LINES - LOG_REPEATS_MAX as usize;
+    assert_eq!(manager.said(&format!(" WARN  {left_out} more within 1m like: a desired state is refused: ")), 1);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::{json, Value};
 
+use crate::link::envelope::envelope;
 use crate::peers::{desired_state, Peers, PATIENCE};
 use crate::processes::{wait_until, Broker, Folder, Manager};
 use update_manager::limits::LOG_QUEUE_MAX;
@@ -44,7 +45,7 @@ fn a_log_that_nobody_reads_holds_nothing_up_and_what_is_lost_is_counted() {
     complete(&mut peers, "one");
     // Of each it logs more than 50 bytes.
     for n in 0..LOG_QUEUE_MAX / 50 {
-        peers.publish(FEEDBACK, "{}", false);
+        peers.publish(FEEDBACK, &envelope("another", json!({ "status": "DOWNLOADING" })), false);
         if n % 16 == 0 {
             peers.flush();
         }
