@@ -10,6 +10,7 @@ use super::duration::{parse_bool, parse_number};
 use super::keys::{Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, Slot, Source, Values, Warnings};
 use crate::limits::CONFIG_SAID_LINES_MAX;
+use crate::logging::Printable;
 use crate::nearest::{hint, nearest};
 
 /// Brings every update agent of a gateway to one desired state over MQTT.
@@ -104,8 +105,13 @@ pub fn usage() -> String {
 /// What argh says of arguments that it cannot take: it repeats them, however long.
 fn said(output: &str) -> String {
     let lines: Vec<String> =
-        output.trim_end().lines().take(CONFIG_SAID_LINES_MAX).map(|line| shown(line).to_string()).collect();
+        output.trim_end().lines().take(CONFIG_SAID_LINES_MAX).map(|line| shown_name(line).to_string()).collect();
     lines.join("\n")
+}
+
+/// An argument that is not understood, without what follows a `=`: it may be a secret.
+fn shown_name(arg: &str) -> Printable<'_> {
+    shown(arg.split('=').next().unwrap_or_default())
 }
 
 fn is_command(arg: &str) -> bool {
@@ -118,7 +124,7 @@ fn is_flag(arg: &str) -> bool {
 
 fn no_command(arg: &str) -> String {
     let known = Command::COMMANDS.iter().map(|command| command.name).chain(["help"]);
-    format!("there is no subcommand {}{}", shown(arg), hint(arg, known))
+    format!("there is no subcommand {}{}", shown_name(arg), hint(arg, known))
 }
 
 /// The flags that `flag` may have been meant to be, with dashes: those of the table, for the
@@ -181,7 +187,7 @@ impl Reading {
     fn take_flag(&mut self, arg: &str, rest: &mut &[&str]) -> Result<(), String> {
         let body = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-')).unwrap_or(arg);
         if body.is_empty() || body.starts_with(['-', '=']) {
-            return Err(format!("bad flag syntax: {}", shown(arg)));
+            return Err(format!("bad flag syntax: {}", shown_name(arg)));
         }
         self.bare = None;
         let (name, value) = match body.split_once('=') {

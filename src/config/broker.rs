@@ -62,9 +62,20 @@ impl fmt::Display for Broker {
     }
 }
 
-/// `text` without what stands in front of its last `@`, for messages.
+/// `text` without what stands in front of its last `@`, for messages. Without one, what
+/// follows the host and is no port may be a password whose `@` was forgotten.
 pub fn without_user_info(text: &str) -> &str {
-    text.rfind('@').map_or(text, |at| &text[at + 1..])
+    if let Some((_, rest)) = text.rsplit_once('@') {
+        return rest;
+    }
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let host = text.get(start..).unwrap_or_default();
+    match host.split_once(':') {
+        Some((name, port)) if !name.starts_with('[') && !port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.get(..start + name.len()).unwrap_or_default()
+        }
+        _ => text,
+    }
 }
 
 /// Reads `scheme://user:password@host:port`. Without `scheme://` it is plain

@@ -365,7 +365,7 @@ fn wrong_arguments_are_usage_errors_that_name_them() {
         (&["--nonsense"][..], "--nonsense"),
         (&["-x"], "--x"),
         (&["---log-level", "x"], "---log-level"),
-        (&["-=x"], "-=x"),
+        (&["-=x"], "bad flag syntax: -"),
         (&["--log-level"], "--log-level needs a value"),
         (&["--things-enabled=maybe"], "--things-enabled takes true or false, not maybe"),
         (&["--version=x"], "--version takes true or false"),
@@ -430,6 +430,28 @@ fn user_info_of_the_broker_goes_before_the_keys() {
     assert!(!format!("{loaded:?}").contains("secret"));
     let message = error("{}", &[("MQTT_CONN_BROKER", "tcp://me:secret@host:x")], &[]);
     assert!(message.contains("host:x") && message.contains("MQTT_CONN_BROKER") && !message.contains("secret"));
+}
+
+#[test]
+fn what_may_be_a_secret_is_never_repeated() {
+    for args in [
+        &["---mqtt-conn-password=secret"][..],
+        &["-=secret"],
+        &["--mqtt-conn-passwrd=secret"],
+        &["mqtt-conn-password=secret"],
+        &["status", "mqtt-conn-password=secret"],
+        &["status", "---mqtt-conn-password=secret"],
+        &["apply", "--mqtt-conn-passwrd=secret", "x.json"],
+        &["--mqtt-conn-broker=tcp://me:secret"],
+        &["--mqtt-conn-broker=me:secret"],
+        &["--mqtt-conn-broker=tcp://me:secret@"],
+        &["--mqtt-conn-broker=tcp://me:se/cret:secret"],
+    ] {
+        match load(args, &|_| None) {
+            Err(Error::Usage(message) | Error::Config(message)) => assert!(!message.contains("secret"), "{message}"),
+            Ok(order) => panic!("{args:?}: {order:?}"),
+        }
+    }
 }
 
 #[test]

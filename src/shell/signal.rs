@@ -35,11 +35,14 @@ impl Signals {
             libc::sigaddset(set.as_mut_ptr(), libc::SIGTERM);
             libc::sigaddset(set.as_mut_ptr(), libc::SIGINT);
             libc::sigaddset(set.as_mut_ptr(), libc::SIGHUP);
-            if libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) != 0 {
-                return Err(io::Error::last_os_error());
-            }
             let fd = libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
             if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // A write past the limit of a file's size fails, which is all that there is to it.
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGXFSZ);
+            if libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) != 0 {
+                libc::close(fd);
                 return Err(io::Error::last_os_error());
             }
             File::from_raw_fd(fd)

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{chown, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{json, Value};
@@ -140,6 +140,29 @@ fn nor_is_one_that_comes_by_a_new_connection_afterwards() {
     manager.signal(libc::SIGCONT);
     assert_eq!(peers.finish("act").status(), "COMPLETED");
     wait_until("it says so", PATIENCE, || manager.said("the manager stood still") == 1);
+}
+
+#[test]
+fn a_write_past_the_limit_of_a_files_size_is_one_that_failed() {
+    let broker = Broker::start();
+    let mut peers = Peers::connect(&broker.address(), &DOMAINS);
+    let mut manager = Manager::start_as(&format!("tcp://{}", broker.address()), &DOMAINS, json!({}), |command| {
+        let limit = libc::rlimit { rlim_cur: 64, rlim_max: 64 };
+        let limited = move || {
+            // SAFETY: a plain call with a structure of its type.
+            match unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) } {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        };
+        // SAFETY: it makes a plain system call.
+        unsafe { command.stderr(Stdio::null()).stdout(Stdio::null()).pre_exec(limited) };
+    });
+    peers.await_manager();
+    peers.apply("act", desired_state(&DOMAINS, 1));
+    let last = peers.finish("act");
+    assert_eq!((last.status(), last.message()), ("COMPLETED", "the activity could not be saved"));
+    assert_eq!(manager.terminate().0, Some(0));
 }
 
 /// Of a user who may have no thread more, as far as the system lets us choose one.
