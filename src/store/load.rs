@@ -43,15 +43,19 @@ impl Found {
 
     /// What is wrong with slots, and whether that is to be moved aside: neither slot of the
     /// kind can be read, and somebody may want to look at it.
-    pub fn flaws(&self) -> impl Iterator<Item = (Kind, Slot, Flaw, bool)> + '_ {
-        Kind::ALL.into_iter().flat_map(move |kind| {
+    pub fn flaws(&self) -> impl Iterator<Item = (Kind, Slot, Flaw, bool)> {
+        let mut all = Vec::new();
+        for kind in Kind::ALL {
             let looked = self.of(kind);
             let is_lost = looked.newest.is_none() && !looked.is_unborn();
-            let flaws = Slot::ALL.into_iter().zip(looked.flaws);
-            let is_read = move |slot: &Slot| self.0[kind.place()][*slot as usize].is_ok();
-            let bad = flaws.filter(move |(slot, flaw)| is_read(slot) && flaw.is_some_and(|flaw| flaw != Flaw::Empty));
-            bad.filter_map(move |(slot, flaw)| Some((kind, slot, flaw?, is_lost)))
-        })
+            for (slot, flaw) in Slot::ALL.into_iter().zip(looked.flaws) {
+                let is_read = self.0[kind.place()][slot as usize].is_ok();
+                if let Some(flaw) = flaw.filter(|flaw| is_read && *flaw != Flaw::Empty) {
+                    all.push((kind, slot, flaw, is_lost));
+                }
+            }
+        }
+        all.into_iter()
     }
 
     /// Whether a slot cannot be read, and may hold what is newer than all else.
@@ -129,13 +133,13 @@ impl Store {
             self.states.must_be_alone = true;
             return state::decode(own, names);
         }
-        let kinds = [Kind::Document, Kind::Actions, Kind::History].into_iter();
-        let carried = kinds.flat_map(|kind| found.records(kind)).filter_map(|record| {
-            let (tag, content) = fields(record.fields).next()?;
-            (tag == STATE).then_some(content)
-        });
-        let mut all: Vec<(u32, &[u8])> =
-            core::iter::once(own).chain(carried).filter_map(|state| Some((state::version(state)?, state))).collect();
+        let mut all: Vec<(u32, &[u8])> = Vec::new();
+        all.extend(state::version(own).map(|version| (version, own)));
+        for record in [Kind::Document, Kind::Actions, Kind::History].iter().flat_map(|kind| found.records(*kind)) {
+            if let Some((STATE, state)) = fields(record.fields).next() {
+                all.extend(state::version(state).map(|version| (version, state)));
+            }
+        }
         // Of two that are alike the one in its own record counts.
         all.sort_by_key(|(version, _)| core::cmp::Reverse(*version));
         let newest = all.into_iter().find_map(|(_, state)| state::decode(state, names));

@@ -134,13 +134,19 @@ impl Backend {
 
     /// Returns the filters of all messages but the owner's answers.
     pub(super) fn filters(&self, names: &Names) -> Vec<String> {
-        let name = |incoming: Incoming| names.topics.incoming(incoming).as_str().to_owned();
-        let plain = names.topics.subscriptions();
-        let Some(twin) = &self.twin else { return plain.map(name).collect() };
-        let edge = std::iter::once(things::EDGE_RESPONSE.to_owned());
-        let requests = twin.identity().into_iter().flat_map(|identity| RequestTopic::filters(identity));
-        let requests = requests.map(|filter| filter.as_str().to_owned());
-        edge.chain(requests).chain(plain.filter(is_agents).map(name)).collect()
+        let mut filters = Vec::new();
+        if let Some(twin) = &self.twin {
+            filters.push(things::EDGE_RESPONSE.to_owned());
+            if let Some(identity) = twin.identity() {
+                filters.extend(RequestTopic::filters(identity).map(|filter| filter.as_str().to_owned()));
+            }
+        }
+        for incoming in names.topics.subscriptions() {
+            if self.twin.is_none() || is_agents(&incoming) {
+                filters.push(names.topics.incoming(incoming).as_str().to_owned());
+            }
+        }
+        filters
     }
 
     /// Returns whether a report waits for the twin's identity.
