@@ -122,7 +122,7 @@ impl<'a> Node<'a> {
     pub fn fields<const N: usize>(self, keys: [Key; N]) -> Result<[Option<Node<'a>>; N], Malformed> {
         let mut fields = [None; N];
         self.object()?.collect(&keys, &mut fields)?;
-        Ok(fields.map(|field| field.filter(|node| node.kind() != Kind::Null)))
+        Ok(fields)
     }
 
     fn collect(self, keys: &[Key], fields: &mut [Option<Node<'a>>]) -> Result<(), Malformed> {
@@ -134,6 +134,9 @@ impl<'a> Node<'a> {
             if fields[place].replace(node).is_some() {
                 return Err(node.error(What::Is("stands twice")));
             }
+        }
+        for field in fields {
+            *field = field.filter(|node| node.kind() != Kind::Null);
         }
         Ok(())
     }
