@@ -28,24 +28,21 @@ pub enum Kind {
 
 /// A string key and a string value: configuration of a component or domain, a
 /// parameter of a node. What is null or left out is none.
-#[derive(Deserialize, Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct KeyValue<'a> {
-    /// Escaped as in JSON.
-    #[serde(borrow)]
-    key: Option<&'a str>,
-    #[serde(borrow)]
-    value: Option<&'a str>,
+    key: Text<'a>,
+    value: Text<'a>,
 }
 
 impl<'a> KeyValue<'a> {
     /// Its key.
     pub fn key(&self) -> Text<'a> {
-        Text::from_checked(self.key.unwrap_or(""))
+        self.key
     }
 
     /// Its value.
     pub fn value(&self) -> Text<'a> {
-        Text::from_checked(self.value.unwrap_or(""))
+        self.value
     }
 }
 
@@ -198,7 +195,9 @@ impl<'a> Node<'a> {
     /// # Errors
     /// It is something else.
     pub fn key_value(self) -> Result<KeyValue<'a>, Malformed> {
-        self.object()?.leaf("is not one string key with one string value")
+        let read = |[key, value]: [Option<Node<'a>>; 2]| Ok(KeyValue { key: string(key)?, value: string(value)? });
+        let is_none = |_| self.error(What::Is("is not one string key with one string value"));
+        self.object()?.fields([Key::Key, Key::Value]).and_then(read).map_err(is_none)
     }
 }
 
