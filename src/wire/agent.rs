@@ -7,7 +7,7 @@ use super::desired_state;
 use super::envelope::Envelope;
 use super::json::Json;
 use super::malformed::{Key, Malformed, What};
-use super::node::{self, KeyValue, Node};
+use super::node::{self, Elements, KeyValue, Node};
 use super::topic::{topic_form, Topic, TopicError, COMMAND, CURRENT_STATE, CURRENT_STATE_GET, DESIRED_STATE, FEEDBACK};
 use crate::limits::TOPIC_FORM_MAX;
 use crate::model::text::Text;
@@ -176,7 +176,7 @@ fn key_values(config: Option<Node<'_>>) -> impl Iterator<Item = KeyValue<'_>> {
 
 /// The elements of an array that was checked.
 fn checked(array: Option<Node<'_>>) -> impl Iterator<Item = Node<'_>> {
-    node::elements(array).into_iter().flatten()
+    node::elements(array).unwrap_or(Elements::none())
 }
 
 /// What a piece of software is.

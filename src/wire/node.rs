@@ -205,8 +205,8 @@ impl<'a> Node<'a> {
 ///
 /// # Errors
 /// It is not an array.
-pub fn elements(node: Option<Node<'_>>) -> Result<impl Iterator<Item = Node<'_>>, Malformed> {
-    Ok(node.map(Node::elements).transpose()?.into_iter().flatten())
+pub fn elements(node: Option<Node<'_>>) -> Result<Elements<'_>, Malformed> {
+    node.map_or(Ok(Elements::none()), Node::elements)
 }
 
 /// The content of `node`; empty if that is none.
@@ -226,6 +226,11 @@ pub struct Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
+    /// Those of an array that is left out.
+    pub(super) fn none() -> Elements<'a> {
+        Elements { node: Node::checked("", Span::default()), at: 0, index: 0 }
+    }
+
     /// Where the next value starts before the closing bracket, past `separator`.
     fn start(&self, separator: u8) -> Option<usize> {
         let bytes = self.node.text.as_bytes();
