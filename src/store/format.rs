@@ -220,11 +220,11 @@ impl Draft {
 
     /// The same with the fields of the activity's state, if there are any, before its own.
     pub fn carrying(kind: Kind, max: usize, state: &[u8], write: impl FnOnce(&mut Fields<'_>)) -> Option<Draft> {
-        if state.is_empty() {
-            return Draft::new(kind, max, write);
-        }
-        Draft::new(kind, max + FIELD + state.len(), |out| {
-            out.put(STATE, &[state]);
+        let carried = if state.is_empty() { 0 } else { FIELD + state.len() };
+        Draft::new(kind, max + carried, |out| {
+            if carried > 0 {
+                out.put(STATE, &[state]);
+            }
             write(out);
         })
     }
