@@ -26,6 +26,11 @@ pub const CONSOLE_QUEUE: i32 = 8;
 /// Bytes taken from a client at once: a request without a desired state.
 pub const CONSOLE_CHUNK: usize = 4096;
 
+/// Bytes that all but one of the console's clients may hold together, of requests and of
+/// answers each: then one may hold the largest. All but a desired state and an inventory
+/// are less.
+pub const CONSOLE_OTHERS_MAX: usize = 32 * 1024;
+
 /// Milliseconds after which whoever follows an activity asks again: it looks live, and
 /// a line of 115,200 baud carries it.
 pub const CONSOLE_FOLLOW_MS: u64 = 200;

@@ -17,8 +17,8 @@ use async_io::Async;
 use smol::future::{block_on, poll_once};
 
 use crate::limits::{
-    CONSOLE_CHUNK, CONSOLE_CLIENTS_MAX, CONSOLE_CLIENT_MS, CONSOLE_PAUSE_MS, CONSOLE_QUEUE, CONSOLE_REQUEST_MAX,
-    CONSOLE_SPACING_MS,
+    CONSOLE_CHUNK, CONSOLE_CLIENTS_MAX, CONSOLE_CLIENT_MS, CONSOLE_OTHERS_MAX, CONSOLE_PAUSE_MS, CONSOLE_QUEUE,
+    CONSOLE_REQUEST_MAX, CONSOLE_SPACING_MS,
 };
 use crate::model::time::Tick;
 use crate::wire::console::{FULL, TOO_LONG};
@@ -94,15 +94,19 @@ impl Console {
     }
 
     /// Lets clients in, takes what they ask and gives what they are answered, each of
-    /// them one request at most; whether anything was done.
+    /// them one request at most; whether anything was done. One client at a time has room
+    /// for a large request, and one for a large answer; others wait, until it is dropped.
     pub fn serve(&mut self, now: Tick, answer: Answering<'_>) -> bool {
         let mut moved = self.let_in(now);
-        self.clients.retain_mut(|client| match client.serve(now, answer) {
-            Ok(more) => {
-                moved |= more;
-                client.deadline > now
-            }
-            Err(_) => false,
+        let mut held = self.clients.iter().fold((0, 0), |held, client| add(held, client.held()));
+        self.clients.retain_mut(|client| {
+            let (input, output) = client.held();
+            let others = (held.0 - input, held.1 - output);
+            let is_served = client.serve(now, others, answer);
+            let stays = is_served.is_ok() && client.deadline > now;
+            moved |= is_served.unwrap_or(true) || !stays;
+            held = if stays { add(others, client.held()) } else { others };
+            stays
         });
         if self.clients.is_empty() {
             self.clients = Vec::new();
@@ -210,8 +214,14 @@ impl Client {
         self.deadline.min(if waits { self.next } else { self.deadline })
     }
 
-    /// A step further; whether there may be another at once.
-    fn serve(&mut self, now: Tick, answer: Answering<'_>) -> io::Result<bool> {
+    /// Bytes of its request and of its answer.
+    fn held(&self) -> (usize, usize) {
+        (self.input.len(), self.output.len())
+    }
+
+    /// A step further; whether there may be another at once. `others` is what the others
+    /// hold.
+    fn serve(&mut self, now: Tick, others: (usize, usize), answer: Answering<'_>) -> io::Result<bool> {
         if self.taken < self.output.len() {
             return self.write(now);
         }
@@ -227,6 +237,9 @@ impl Client {
                 return Ok(false);
             }
             self.next = now.after(CONSOLE_SPACING_MS);
+            if others.1 > CONSOLE_OTHERS_MAX {
+                return Ok(false);
+            }
             let mut text = String::new();
             if !answer(&self.input[..end], &mut text) {
                 return Ok(false);
@@ -237,6 +250,9 @@ impl Client {
             self.searched = 0;
             self.deadline = now.after(CONSOLE_CLIENT_MS);
             return Ok(true);
+        }
+        if self.input.len() >= CONSOLE_CHUNK && others.0 > CONSOLE_OTHERS_MAX {
+            return Ok(false);
         }
         self.read()
     }
@@ -297,6 +313,10 @@ impl Client {
             Poll::Pending
         }
     }
+}
+
+fn add(a: (usize, usize), b: (usize, usize)) -> (usize, usize) {
+    (a.0 + b.0, a.1 + b.1)
 }
 
 fn is_passing(error: &io::Error) -> bool {

@@ -154,3 +154,65 @@ fn a_line_that_is_too_long_is_answered_and_its_client_dropped() {
     assert_eq!(answer, TOO_LONG);
     assert!(console.clients.is_empty());
 }
+
+/// Serves at this time until nothing more is done; every answer has so many bytes. Returns
+/// what all clients held at most, and how many requests were answered.
+fn serve_all(console: &mut Console, tick: u64, bytes: usize) -> (usize, usize) {
+    let (mut most, mut answered) = (0, 0);
+    // The kernel's readiness is not waited for here.
+    console.take();
+    while console.serve(Tick(tick), &mut |_, answer| {
+        answered += 1;
+        *answer = "x".repeat(bytes);
+        true
+    }) {
+        console.take();
+        most = most.max(console.clients.iter().map(|client| client.input.len() + client.output.len()).sum());
+    }
+    (most, answered)
+}
+
+#[test]
+fn clients_that_do_not_read_hold_one_large_answer_together_and_the_next_has_its_turn_when_one_is_dropped() {
+    const LARGE: usize = 500_000;
+    let folder = Folder::new("answers");
+    let path = folder.file("console.sock");
+    let mut console = Console::open(&path, "").unwrap();
+    let clients: Vec<UnixStream> = (0..CONSOLE_CLIENTS_MAX).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    for mut client in &clients {
+        client.write_all(b"inventory\n").unwrap();
+    }
+    for n in 1..=CONSOLE_CLIENTS_MAX as u64 {
+        let (mut most, mut answered) = (0, 0);
+        // Each is let in a while after the one before.
+        let end = n * CONSOLE_CLIENT_MS - 1;
+        for tick in ((n - 1) * CONSOLE_CLIENT_MS..=end).step_by(CONSOLE_SPACING_MS as usize) {
+            let (more, by) = serve_all(&mut console, tick, LARGE);
+            (most, answered) = (most.max(more), answered + by);
+        }
+        assert!(most < LARGE + CONSOLE_OTHERS_MAX, "{n}: {most}");
+        assert!(answered <= 1, "{n}: {answered}");
+        if n == 1 {
+            assert_eq!((answered, console.clients.len()), (1, CONSOLE_CLIENTS_MAX));
+        }
+    }
+}
+
+#[test]
+fn one_client_at_a_time_has_room_for_a_large_request_and_small_ones_are_answered_meanwhile() {
+    let folder = Folder::new("requests");
+    let path = folder.file("console.sock");
+    let mut console = Console::open(&path, "").unwrap();
+    let clients: Vec<UnixStream> = (0..CONSOLE_CLIENTS_MAX).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    clients.iter().for_each(|client| client.set_nonblocking(true).unwrap());
+    let mut most = 0;
+    for tick in 0..CONSOLE_CLIENT_MS / 2 {
+        for mut client in &clients[1..] {
+            let _ = client.write(&[b'x'; 3000]);
+        }
+        most = most.max(serve_all(&mut console, tick, 10).0);
+    }
+    assert!((100_000..CONSOLE_REQUEST_MAX + CONSOLE_OTHERS_MAX + CONSOLE_CHUNK).contains(&most), "{most}");
+    (&clients[0]).write_all(b"status\n").unwrap();
+    assert_eq!(serve_all(&mut console, CONSOLE_CLIENT_MS / 2, 10).1, 1);
+}

@@ -1,10 +1,15 @@
 //! The worst that can come in: resident memory stays below its ceiling.
 
+use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use update_manager::limits::{ACTIONS_MAX, COMPONENTS_MAX, DOMAINS_MAX, INVENTORIES_MAX, INVENTORY_MAX};
+use update_manager::limits::{
+    ACTIONS_MAX, COMPONENTS_MAX, CONSOLE_CLIENTS_MAX, CONSOLE_REQUEST_MAX, DOMAINS_MAX, INVENTORIES_MAX, INVENTORY_MAX,
+};
 
 use crate::agents::{enveloped, feedback, Backend, PATIENCE};
 use crate::bare::{packet, string, Bare};
@@ -17,7 +22,7 @@ use crate::site::{manager, Build, Site};
 const CEILING: [u64; 2] = [3_000, 4_500];
 
 /// The same with as many domains as there may be.
-const CEILING_MANY: [u64; 2] = [3_100, 3_800];
+const CEILING_MANY: [u64; 2] = [3_100, 4_000];
 
 /// What is done to the manager, with how many domains, and how much of it was resident
 /// at most.
@@ -89,11 +94,17 @@ fn settle(backend: &mut Backend, domains: &[&str]) {
 }
 
 /// Inventories, a desired state, actions and reports, each as large as it may be,
-/// while activities are saved, questions are open, and then all domains fail.
+/// while activities are saved, questions are open, and then all domains fail. All clients
+/// that the console takes ask for the inventories or send a desired state, and read nothing;
+/// at last the broker acknowledges nothing any more.
 fn all_full(build: &Build, count: usize) -> u64 {
     let (site, names) = (Site::start(), domains(count));
     let domains: Vec<&str> = names.iter().map(String::as_str).collect();
-    let config = json!({ "isSaved": true, "currentStateDelay": "100ms", "reportFeedbackInterval": "100ms" });
+    let console = site.broker.folder.file("console.sock");
+    let config = json!({
+        "isSaved": true, "currentStateDelay": "100ms", "reportFeedbackInterval": "100ms",
+        "consoleSocket": console,
+    });
     let mut backend = Backend::connect(site.port(), "device");
     let mut agents = Bare::connect(site.port(), "agents");
     agents.subscribe(&["+/desiredstate".to_owned()]);
@@ -108,6 +119,8 @@ fn all_full(build: &Build, count: usize) -> u64 {
         let nodes = format!(r#"{{"softwareNodes":[{{"id":"{domain}-node","name":"{name}"}}]}}"#);
         agents.publish(&topic(domain, "currentstate"), enveloped("", &nodes).as_bytes());
     }
+    settle(&mut backend, &domains);
+    let _clients = hold_console(&console);
     let activity = "a".repeat(256);
     let (value, each) = ("v".repeat(900), COMPONENTS_MAX / count);
     let component = |n: usize| format!(r#"{{"id":"c{n}","version":"1","config":[{{"key":"k","value":"{value}"}}]}}"#);
@@ -142,7 +155,35 @@ fn all_full(build: &Build, count: usize) -> u64 {
     let reports = topic("device", "desiredstatefeedback");
     backend.await_message("a report with all actions", |m| m.topic == reports && m.payload.len() > 200_000);
     settle(&mut backend, &domains);
+    let _others = hold_console(&console);
+    site.broker.freeze();
+    std::thread::sleep(Duration::from_secs(2));
     peak_of(manager)
+}
+
+/// As many clients as the console takes: each has asked for all inventories, and takes no
+/// answer, or has sent the most of a desired state.
+fn hold_console(path: &Path) -> Vec<UnixStream> {
+    let clients = (0..CONSOLE_CLIENTS_MAX).map(|n| {
+        let mut client = UnixStream::connect(path).expect("the console listens");
+        client.set_nonblocking(true).expect("a socket");
+        let end = Instant::now() + Duration::from_secs(1);
+        let request = match n % 2 {
+            0 => br#"{"command":"inventory","json":true}"#.to_vec(),
+            _ => format!(r#"{{"command":"apply","payload":{{"x":"{}"#, "x".repeat(CONSOLE_REQUEST_MAX - 100))
+                .into_bytes(),
+        };
+        let request = [&request[..], if n % 2 == 0 { b"\n" } else { b"" }].concat();
+        let mut rest = &request[..];
+        while !rest.is_empty() && Instant::now() < end {
+            match client.write(rest) {
+                Ok(n) => rest = &rest[n..],
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        client
+    });
+    clients.collect()
 }
 
 /// Each message of an activity, cut and changed at many places, to every topic.
