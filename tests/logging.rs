@@ -22,6 +22,8 @@ impl Manager {
     fn start(name: &str, before: &str, log_file: &str) -> Manager {
         let dir = std::env::temp_dir().join(format!("um-logging-{}-{name}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
+        // Before the child, which must not be able to use it as a folder.
+        let mut to = fs::File::create(dir.join("stderr")).unwrap();
         let mut child = Command::new("/bin/sh")
             .arg("-c")
             .arg(format!("{before} exec \"$0\" --things-enabled=false"))
@@ -37,7 +39,7 @@ impl Manager {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let (mut from, mut to) = (child.stderr.take().unwrap(), fs::File::create(dir.join("stderr")).unwrap());
+        let mut from = child.stderr.take().unwrap();
         let reader = Some(std::thread::spawn(move || drop(std::io::copy(&mut from, &mut to))));
         Manager { dir, child, reader }
     }

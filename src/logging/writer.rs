@@ -140,8 +140,12 @@ impl Sink {
 
 fn lost_note(lost: u64, now: Now) -> Line {
     let mut note = Line::new();
-    let text = format_args!("{lost} lines before this one are lost: they were not taken in time");
-    write_line(&mut note, now.wall, log::Level::Warn, &text);
+    write_line(
+        &mut note,
+        now.wall,
+        log::Level::Warn,
+        &format_args!("{lost} lines before this one are lost: they were not taken in time"),
+    );
     note
 }
 
