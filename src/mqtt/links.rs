@@ -106,9 +106,22 @@ mod tests {
             backoff.reset();
             assert!(backoff.next_ms() <= 1_000);
         }
-        let mut first: Vec<u64> = (0..200).map(|seed| Backoff::new(seed).next_ms()).collect();
-        first.sort_unstable();
-        first.dedup();
-        assert!(first.len() > 100, "devices must not come back at one time");
+    }
+
+    #[test]
+    fn devices_come_back_at_different_times_at_each_attempt() {
+        let mut devices: Vec<Backoff> = (0..200).map(Backoff::new).collect();
+        for attempt in 1..=10 {
+            let mut waits: Vec<u64> = devices.iter_mut().map(Backoff::next_ms).collect();
+            // One device waits differently from time to time as well.
+            let last: Vec<u64> = waits.clone();
+            waits.sort_unstable();
+            waits.dedup();
+            assert!(waits.len() > 100, "attempt {attempt}: {} waits", waits.len());
+            if attempt > 6 {
+                let again: Vec<u64> = devices.iter_mut().map(Backoff::next_ms).collect();
+                assert!(last.iter().zip(&again).filter(|(one, other)| one != other).count() > 190);
+            }
+        }
     }
 }
