@@ -7,7 +7,7 @@ use crate::wire::agent::{self as wire, Incoming, Topics};
 use crate::wire::node::KeyValue;
 #[cfg(feature = "exec")]
 use crate::wire::node::Node;
-use crate::wire::{ActivityIdFinder, Envelope, Malformed};
+use crate::wire::{Envelope, Malformed, TextFinder};
 
 /// Something that the agent is asked, or told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -98,7 +98,7 @@ pub(super) fn decode(message: &Message, topics: &Topics, domain: &str) -> Option
             Err(error) => error.within(bytes).to_string(),
         },
     };
-    let mut finder = ActivityIdFinder::new();
+    let mut finder = TextFinder::of_activity();
     finder.push(bytes);
     let activity = finder.activity().map_or(String::new(), plain);
     Some(Request::Malformed { activity, is_desired_state: incoming == Incoming::DesiredState, error })

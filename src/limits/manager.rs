@@ -14,6 +14,10 @@ pub const ANSWER_ROOM_MESSAGES: usize = 4 * DOMAINS_MAX;
 /// once more. Few wait while something is saved.
 pub const REFUSALS_MAX: usize = 16;
 
+/// Requests to the twin that are remembered, to handle each once behind a connector that
+/// delivers it by several forms of topic. The copies come one behind the other.
+pub const REPEATS_MAX: usize = 16;
+
 /// Filters that the broker may have in our session: those of 64 domains and of a twin
 /// take 133, and an earlier configuration had as many. Past it the oldest that are not
 /// wanted any more are forgotten; they are taken back when a message comes by them.

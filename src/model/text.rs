@@ -63,6 +63,11 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Whether it stands for `plain`, whatever the case of ASCII letters.
+    pub fn eq_ignore_ascii_case(&self, plain: &str) -> bool {
+        self.chars().map(|c| c.to_ascii_lowercase()).eq(plain.chars().map(|c| c.to_ascii_lowercase()))
+    }
+
     #[cold]
     fn eq_unescaped(&self, plain: &str) -> bool {
         self.chars().eq(plain.chars())

@@ -1,4 +1,4 @@
-//! Finds the activity in a message that is malformed, or too large to be held,
+//! Finds the activity or the path in a message that is malformed, or too large to be held,
 //! so that it can be answered.
 
 use crate::limits::ACTIVITY_ID_MAX;
@@ -6,12 +6,13 @@ use crate::model::text::Text;
 
 use super::malformed::Key;
 
-/// Looks for the envelope's activity identifier in a message that comes in
-/// parts. It takes the brackets and strings as they are and forgives whatever
-/// else is wrong; of several identifiers the last counts, as most readers of
-/// JSON have it.
+/// Looks for a text of the top-level object in a message that comes in parts. It takes the
+/// brackets and strings as they are and forgives whatever else is wrong; of several texts
+/// the last counts, as most readers of JSON have it.
 #[derive(Clone, Debug)]
-pub struct ActivityIdFinder {
+pub struct TextFinder {
+    /// Whose text is looked for.
+    wanted: Key,
     place: Place,
     /// Brackets that are open.
     depth: u32,
@@ -21,14 +22,19 @@ pub struct ActivityIdFinder {
     /// Bytes that were looked at.
     offset: usize,
     key: Capture<KEY_MAX>,
-    id: Capture<ACTIVITY_ID_MAX>,
-    /// Where the identifier stands, in bytes from the message's start.
-    id_start: usize,
-    id_found: bool,
+    text: Capture<FOUND_MAX>,
+    /// Where the text stands, in bytes from the message's start.
+    start: usize,
+    is_found: bool,
 }
 
-/// Bytes of `activityId` with every character escaped.
+/// Bytes of `activityId`, the longest key, with every character escaped.
 const KEY_MAX: usize = 60;
+
+/// Bytes of a text. A path of ours with every character escaped has fewer.
+const FOUND_MAX: usize = 300;
+
+const _: () = assert!(ACTIVITY_ID_MAX <= FOUND_MAX);
 
 /// Where in the top-level object we are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,29 +49,33 @@ enum Place {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Role {
     Key,
-    Id,
+    Wanted,
     Other,
 }
 
-impl Default for ActivityIdFinder {
-    fn default() -> Self {
-        ActivityIdFinder::new()
+impl TextFinder {
+    /// Returns one for the envelope's activity identifier, before the first part.
+    pub fn of_activity() -> TextFinder {
+        TextFinder::new(Key::ActivityId)
     }
-}
 
-impl ActivityIdFinder {
-    /// Before the first part.
-    pub fn new() -> ActivityIdFinder {
-        ActivityIdFinder {
+    /// Returns one for the path of a message to a thing, before the first part.
+    pub fn of_path() -> TextFinder {
+        TextFinder::new(Key::Path)
+    }
+
+    fn new(wanted: Key) -> TextFinder {
+        TextFinder {
+            wanted,
             place: Place::Elsewhere,
             depth: 0,
             string: None,
             escaped: false,
             offset: 0,
             key: Capture::EMPTY,
-            id: Capture::EMPTY,
-            id_start: 0,
-            id_found: false,
+            text: Capture::EMPTY,
+            start: 0,
+            is_found: false,
         }
     }
 
@@ -83,23 +93,28 @@ impl ActivityIdFinder {
         }
     }
 
-    /// The activity identifier; none if so far there was none, or it is empty,
-    /// not well formed or longer than `ACTIVITY_ID_MAX`.
+    /// The text; none if so far there was none, or it is empty, not well formed or longer
+    /// than `FOUND_MAX`.
+    pub fn text(&self) -> Option<Text<'_>> {
+        let text = self.text.text().filter(|text| self.is_found && !text.is_empty())?;
+        Text::parse(text)
+    }
+
+    /// The text as an activity identifier; none if it is longer than `ACTIVITY_ID_MAX`.
     pub fn activity(&self) -> Option<Text<'_>> {
-        let id = self.id.text().filter(|id| self.id_found && !id.is_empty())?;
-        Text::parse(id)
+        self.text().filter(|id| id.as_json().len() <= ACTIVITY_ID_MAX)
     }
 
     fn in_string(&mut self, role: Role, byte: u8) {
         if byte == b'"' && !self.escaped {
             self.string = None;
-            self.id_found |= role == Role::Id;
+            self.is_found |= role == Role::Wanted;
             return;
         }
         self.escaped = byte == b'\\' && !self.escaped;
         match role {
             Role::Key => self.key.push(byte),
-            Role::Id => self.id.push(byte),
+            Role::Wanted => self.text.push(byte),
             Role::Other => {}
         }
     }
@@ -134,15 +149,15 @@ impl ActivityIdFinder {
     fn open_string(&mut self) {
         let role = match self.place {
             Place::BeforeKey if self.depth == 1 => Role::Key,
-            Place::BeforeValue if self.depth == 1 && self.is_key() => Role::Id,
+            Place::BeforeValue if self.depth == 1 && self.is_key() => Role::Wanted,
             _ => Role::Other,
         };
         match role {
             Role::Key => self.key = Capture::EMPTY,
-            Role::Id => {
-                self.id = Capture::EMPTY;
-                self.id_found = false;
-                self.id_start = self.offset + 1;
+            Role::Wanted => {
+                self.text = Capture::EMPTY;
+                self.is_found = false;
+                self.start = self.offset + 1;
             }
             Role::Other => {}
         }
@@ -151,17 +166,17 @@ impl ActivityIdFinder {
     }
 
     fn is_key(&self) -> bool {
-        self.key.text().and_then(Text::parse).is_some_and(|key| key.eq_str(Key::ActivityId.name()))
+        self.key.text().and_then(Text::parse).is_some_and(|key| key.eq_str(self.wanted.name()))
     }
 }
 
 /// The activity identifier in `bytes`, wherever it can be read although the
-/// message is malformed; see [`ActivityIdFinder`].
+/// message is malformed; see [`TextFinder`].
 pub fn activity_of(bytes: &[u8]) -> Option<Text<'_>> {
-    let mut finder = ActivityIdFinder::new();
+    let mut finder = TextFinder::of_activity();
     finder.push(bytes);
     let len = finder.activity()?.as_json().len();
-    let id = bytes.get(finder.id_start..finder.id_start + len)?;
+    let id = bytes.get(finder.start..finder.start + len)?;
     core::str::from_utf8(id).ok().and_then(Text::parse)
 }
 

@@ -23,6 +23,6 @@ pub mod things;
 pub mod topic;
 
 pub use envelope::Envelope;
-pub use find::{activity_of, ActivityIdFinder};
+pub use find::{activity_of, TextFinder};
 pub use malformed::Malformed;
 pub use scan::Span;

@@ -14,6 +14,9 @@ pub struct Node<'a> {
     path: Path,
 }
 
+/// Returns whether a member's name is this key.
+type IsIt<'f> = &'f dyn Fn(&Text<'_>, Key) -> bool;
+
 /// The kinds of values that JSON has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -117,14 +120,26 @@ impl<'a> Node<'a> {
     /// # Errors
     /// It is not an object, or has one of these keys twice.
     pub fn fields<const N: usize>(self, keys: [Key; N]) -> Result<[Option<Node<'a>>; N], Malformed> {
+        self.fields_by(keys, &|name, key| name.eq_str(key.name()))
+    }
+
+    /// The same of headers, whose names match whatever the case of their letters.
+    ///
+    /// # Errors
+    /// As of [`fields`](Self::fields).
+    pub fn headers<const N: usize>(self, keys: [Key; N]) -> Result<[Option<Node<'a>>; N], Malformed> {
+        self.fields_by(keys, &|name, key| name.eq_ignore_ascii_case(key.name()))
+    }
+
+    fn fields_by<const N: usize>(self, keys: [Key; N], is_it: IsIt<'_>) -> Result<[Option<Node<'a>>; N], Malformed> {
         let mut fields = [None; N];
-        self.object()?.collect(&keys, &mut fields)?;
+        self.object()?.collect(&keys, is_it, &mut fields)?;
         Ok(fields)
     }
 
-    fn collect(self, keys: &[Key], fields: &mut [Option<Node<'a>>]) -> Result<(), Malformed> {
+    fn collect(self, keys: &[Key], is_it: IsIt<'_>, fields: &mut [Option<Node<'a>>]) -> Result<(), Malformed> {
         for (name, node) in self.members() {
-            let Some(place) = keys.iter().position(|key| name.eq_str(key.name())) else {
+            let Some(place) = keys.iter().position(|key| is_it(&name, *key)) else {
                 continue;
             };
             let node = node.named(keys[place]);

@@ -1,5 +1,8 @@
 //! The digital twin (docs/twin-api.md).
 
+#[path = "twin/requests.rs"]
+mod requests;
+
 use serde_json::{json, Value};
 
 use update_manager::world::actors::{desired_state, inventory, Obedient};

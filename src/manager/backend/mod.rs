@@ -5,7 +5,8 @@
 //! and the inventory. Out: messages to the backend, and a [`Wish`] for the other parts.
 //!
 //! Invariants: a desired state that is refused gets one answer, however often the broker
-//! delivers it. A report that has to wait for the twin's identity is sent when it is known.
+//! delivers it. A request that a connector delivers by several forms of topic is handled once.
+//! A report that has to wait for the twin's identity is sent when it is known.
 //!
 //! Deliberately absent: the course of an activity, and when inventories are reported.
 
@@ -13,6 +14,7 @@ pub(super) mod admission;
 pub(super) mod form;
 mod oversized;
 mod refusals;
+mod repeats;
 pub(super) mod report;
 mod request;
 mod twin;
@@ -28,6 +30,7 @@ use crate::wire::topic::{Incoming, Topics};
 use form::Form;
 use oversized::Skimmed;
 use refusals::Refusals;
+use repeats::Repeats;
 use twin::Twin;
 
 /// Holds how the backend is spoken to, and what it was refused.
@@ -36,6 +39,8 @@ pub(super) struct Backend {
     twin: Option<Twin>,
     /// Desired states that were refused.
     refusals: Refusals,
+    /// Requests to the twin that came last.
+    repeats: Repeats,
     /// The oversized message that is being received.
     skimmed: Skimmed,
 }
@@ -65,7 +70,12 @@ pub(super) enum Origin<'t> {
 impl Backend {
     /// Creates it; a twin has no identity yet.
     pub(super) fn new(is_twin: bool) -> Backend {
-        Backend { twin: is_twin.then(Twin::default), refusals: Refusals::default(), skimmed: Skimmed::default() }
+        Backend {
+            twin: is_twin.then(Twin::default),
+            refusals: Refusals::default(),
+            repeats: Repeats::default(),
+            skimmed: Skimmed::default(),
+        }
     }
 
     /// Returns whether the backend is spoken to as a twin.

@@ -3,7 +3,7 @@
 //!
 //! In: the parts, then the length of the whole. Out: a refusal.
 //!
-//! Invariant: of such a message only its activity and a checksum are kept.
+//! Invariant: of such a message only its activity, its path and a checksum are kept.
 //!
 //! Deliberately absent: the limits; the session applies them.
 
@@ -19,21 +19,30 @@ use crate::manager::outside::Outside;
 use crate::model::time::Now;
 use crate::model::Digest;
 use crate::mqtt::Delivery;
+use crate::wire::things::operation_of;
 use crate::wire::topic::Incoming;
-use crate::wire::ActivityIdFinder;
+use crate::wire::TextFinder;
 
 /// What is known of the message that is being received in parts.
-#[derive(Default)]
 pub(super) struct Skimmed {
-    finder: ActivityIdFinder,
+    activity: TextFinder,
+    /// That of a request, which tells what it is for.
+    path: TextFinder,
     /// Identifies the message if it is redelivered.
     sum: Digest,
+}
+
+impl Default for Skimmed {
+    fn default() -> Skimmed {
+        Skimmed { activity: TextFinder::of_activity(), path: TextFinder::of_path(), sum: Digest::default() }
+    }
 }
 
 impl Backend {
     /// Takes the next part of an oversized message.
     pub(in crate::manager) fn skim(&mut self, part: &[u8]) {
-        self.skimmed.finder.push(part);
+        self.skimmed.activity.push(part);
+        self.skimmed.path.push(part);
         self.skimmed.sum.update(part);
     }
 
@@ -53,16 +62,21 @@ impl Backend {
         delivery: Delivery,
     ) {
         outside.count_oversized();
-        let Skimmed { finder, sum } = core::mem::take(&mut self.skimmed);
+        let Skimmed { activity, path, sum } = core::mem::take(&mut self.skimmed);
         let received = Received::of_sum(sum.finish(), delivery);
         let what = match self.classify(&outside.names.topics, topic) {
             Some(Origin::Thing(request)) => {
-                return self.refuse_large_request(now, outside, &request, received, len);
+                let subject = match path.text().map(operation_of) {
+                    Some(Some(operation)) => operation.name(),
+                    Some(None) => return log::debug!("request {}: ignored, another feature or operation", request.id),
+                    None => request.subject,
+                };
+                return self.refuse_large_request(now, outside, &request, subject, received, len);
             }
             Some(Origin::Plain(incoming)) => Some(incoming),
             Some(Origin::Edge) | None => None,
         };
-        match finder.activity().filter(|activity| !activity.is_empty() && what == Some(Incoming::DesiredState)) {
+        match activity.activity().filter(|activity| !activity.is_empty() && what == Some(Incoming::DesiredState)) {
             Some(activity) if runs(campaign, activity) => {
                 note_repeated(activity);
             }

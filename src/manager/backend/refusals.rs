@@ -21,7 +21,7 @@ use crate::mqtt::Delivery;
 /// A message, as far as it is told from others.
 #[derive(Clone, Copy)]
 pub(super) struct Received {
-    sum: u32,
+    pub(super) sum: u32,
     /// None of a request at the console, which nobody delivers once more.
     pub(super) delivery: Option<Delivery>,
 }

@@ -19,6 +19,7 @@ use crate::manager::activity::runs;
 use crate::manager::message::escape;
 use crate::manager::outside::{message_to, Outside};
 use crate::manager::wanted::Wanted;
+use crate::model::text::Escaped;
 use crate::model::time::Now;
 use crate::mqtt::{Class, Publish};
 use crate::wire::consent::ConsentReply;
@@ -44,7 +45,7 @@ impl Backend {
         outside: &mut Outside,
         campaign: Option<&Campaign>,
         question: Option<&str>,
-        topic: &RequestTopic<'_>,
+        topic: &RequestTopic<'a>,
         publish: &'a Publish,
     ) -> Wish<'a> {
         let Some(identity) = self.identity() else { return Wish::Nothing };
@@ -57,7 +58,11 @@ impl Backend {
             }
         };
         let open = Open { topic, reply, bytes, received: Received::of(bytes, Some(publish.delivery)) };
-        let result = request.and_then(|request| match reply.operation {
+        if self.is_repeat(&open, request.as_ref().ok()) {
+            log::info!("request {}: ignored, it was handled when it came before", topic.id);
+            return Wish::Nothing;
+        }
+        let result = request.and_then(|request| match request.operation {
             Operation::Apply => self.handle_apply(now, outside, campaign, &open, &request),
             Operation::Refresh => {
                 let envelope = request.refresh()?;
@@ -70,6 +75,20 @@ impl Backend {
             self.refuse_request(now, outside, &open, &malformed.within(bytes));
             Wish::Nothing
         })
+    }
+
+    /// Returns whether a request was handled already: it came by another form of topic, or it
+    /// is an answer of the owner that the broker delivers once more, for which no question
+    /// would be open any more.
+    fn is_repeat(&mut self, open: &Open<'_, '_>, request: Option<&Request<'_>>) -> bool {
+        if open.reply.correlation_id.is_none() {
+            return false;
+        }
+        let sum = open.received.sum;
+        let is_answer = request.is_some_and(|request| request.operation == Operation::Consent);
+        let is_redelivered = open.received.delivery.is_some_and(|delivery| delivery.dup);
+        let is_answer_again = is_answer && is_redelivered && self.repeats.has(sum);
+        self.repeats.is_copy(sum, open.topic.form()) || is_answer_again
     }
 
     /// Handles a request to apply a desired state.
@@ -125,20 +144,19 @@ impl Backend {
         Ok(Wish::Tell(Event::ConsentReply(ConsentAnswer::undated(envelope.activity, is_approval))))
     }
 
-    /// Refuses an oversized request, of which only the topic is known.
+    /// Refuses an oversized request for `subject`.
     pub(super) fn refuse_large_request(
         &mut self,
         now: Now,
         outside: &mut Outside,
         topic: &RequestTopic<'_>,
+        subject: &str,
         received: Received,
         len: usize,
     ) {
-        if let Some(operation) = topic.operation {
-            let why = format_args!("the message has {len} bytes, at most {PAYLOAD_IN_MAX} are taken").to_string();
-            let open = Open { topic, reply: Reply::unread(operation), bytes: &[], received };
-            self.refuse_request(now, outside, &open, &why);
-        }
+        let why = format_args!("the message has {len} bytes, at most {PAYLOAD_IN_MAX} are taken").to_string();
+        let open = Open { topic, reply: Reply::unread(subject), bytes: &[], received };
+        self.refuse_request(now, outside, &open, &why);
     }
 
     /// Counts and logs a request that is refused, and answers why, unless that was done
@@ -148,7 +166,7 @@ impl Backend {
             return log::info!("request {}: comes once more and is ignored, it was refused", open.topic.id);
         }
         outside.count_malformed(now);
-        log::warn!("request {}: {} refused: {why}", open.topic.id, open.reply.operation.name());
+        log::warn!("request {}: {} refused: {why}", open.topic.id, Escaped(open.reply.subject));
         self.answer(now, outside, open, Answer::Refused(&|out: &mut dyn Write| escape(out, why)));
     }
 

@@ -1,7 +1,7 @@
 //! Whatever happens to a message on its way, nothing panics, and what is still
 //! taken is written as JSON again.
 
-use super::super::{activity_of, ActivityIdFinder};
+use super::super::{activity_of, TextFinder};
 use super::*;
 use crate::inventory::inventories::Inventories;
 use crate::model::DomainIx;
@@ -115,7 +115,7 @@ fn the_finder_takes_any_bytes_in_any_parts() {
     let mut random = Random(0x0bad_cafe);
     for _ in 0..5_000 {
         let bytes: Vec<u8> = (0..random.below(200)).map(|_| random.below(256) as u8).collect();
-        let mut finder = ActivityIdFinder::new();
+        let mut finder = TextFinder::of_activity();
         bytes.chunks(random.below(7) + 1).for_each(|part| finder.push(part));
         assert_eq!(finder.activity(), activity_of(&bytes));
     }

@@ -1,6 +1,6 @@
 //! The activity of a message that is malformed or too large.
 
-use super::super::{activity_of, ActivityIdFinder};
+use super::super::{activity_of, TextFinder};
 use super::*;
 use crate::limits::ACTIVITY_ID_MAX;
 
@@ -58,7 +58,7 @@ fn the_activity_is_found_before_and_after_a_payload_of_a_mebibyte_in_parts() {
     let after = format!(r#"{{"payload":{payload},"activityId":"m\u0031"}}"#);
     for (message, sizes) in [(&before, [3, 16384]), (&after, [7, 16384])] {
         for size in sizes {
-            let mut finder = ActivityIdFinder::new();
+            let mut finder = TextFinder::of_activity();
             message.as_bytes().chunks(size).for_each(|part| finder.push(part));
             assert!(finder.activity().unwrap().eq_str("m1"));
         }
@@ -80,7 +80,7 @@ fn an_activity_past_the_limit_is_not_found_and_is_refused() {
 fn the_finder_agrees_with_the_envelope_however_the_message_is_cut_in_parts() {
     let message = message(r#"{"activityId":"no","a":["b\"",{}]}"#);
     for at in 0..=message.len() {
-        let mut finder = ActivityIdFinder::new();
+        let mut finder = TextFinder::of_activity();
         finder.push(&message.as_bytes()[..at]);
         assert_eq!(finder.activity().map(|text| text.as_json()), (at >= 17).then_some("m"), "{at} bytes");
         finder.push(&message.as_bytes()[at..]);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::limits::{TENANT_ID_MAX, THING_ID_MAX, TOPIC_IN_MAX};
-use crate::wire::things::{Incoming, Operation, RequestTopic};
+use crate::wire::things::{Incoming, RequestTopic};
 
 fn refusal(bytes: &[u8]) -> String {
     Identity::decode(bytes).unwrap_err().to_string()
@@ -97,27 +97,22 @@ fn requests_come_by_four_filters() {
 
 #[test]
 fn a_request_is_answered_by_the_form_of_topic_that_it_came_by() {
-    for (topic, id, operation, answer) in [
-        ("command///req/1/apply", "1", Some(Operation::Apply), "command///res/1/204"),
+    for (topic, id, subject, answer) in [
+        ("command///req/1/apply", "1", "apply", "command///res/1/204"),
         (
             "command//test.ns:edge:device/req/a b%€/refresh",
             "a b%€",
-            Some(Operation::Refresh),
+            "refresh",
             "command//test.ns:edge:device/res/a b%€/204",
         ),
-        ("c///q/$x/consent", "$x", Some(Operation::Consent), "c///s/$x/204"),
-        ("c//test.ns:edge:device/q/9/apply", "9", Some(Operation::Apply), "c//test.ns:edge:device/s/9/204"),
-        (
-            "command//test.ns:edge:device/req//apply",
-            "",
-            Some(Operation::Apply),
-            "command//test.ns:edge:device/res//204",
-        ),
-        ("command///req/1/bogus", "1", None, "command///res/1/204"),
-        ("command///req/1/", "1", None, "command///res/1/204"),
+        ("c///q/$x/consent", "$x", "consent", "c///s/$x/204"),
+        ("c//test.ns:edge:device/q/9/apply", "9", "apply", "c//test.ns:edge:device/s/9/204"),
+        ("command//test.ns:edge:device/req//apply", "", "apply", "command//test.ns:edge:device/res//204"),
+        ("command///req/1/bogus", "1", "bogus", "command///res/1/204"),
+        ("command///req/1/", "1", "", "command///res/1/204"),
     ] {
         let request = request(topic, &identity()).unwrap();
-        assert_eq!((request.id, request.operation), (id, operation), "{topic}");
+        assert_eq!((request.id, request.subject), (id, subject), "{topic}");
         assert_eq!(request.answer(204), answer);
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::model::{ActionStatus, Command, Status};
 use crate::wire::encode::ActionView;
 use crate::wire::things::encode::{self as twin, Answer};
-use crate::wire::things::{Operation, Reply, Request, RequestTopic};
+use crate::wire::things::{Reply, Request, RequestTopic};
 
 fn text(raw: &str) -> Text<'_> {
     Text::parse(raw).unwrap()
@@ -133,7 +133,7 @@ fn an_answer_to_what_cannot_be_read_has_no_correlation_id() {
 #[test]
 fn a_correlation_id_goes_back_as_it_came() {
     let id = r#"\u0041\"é\n"#;
-    let reply = Reply { operation: Operation::Refresh, correlation_id: Some(text(id)), required: true };
+    let reply = Reply { subject: "refresh", correlation_id: Some(text(id)), required: true };
     let answer = answered(&identity(), &reply, Answer::Taken);
     assert!(answer.contains(&format!(r#""headers":{{"correlation-id":"{id}","#)), "{answer}");
 }

@@ -107,8 +107,7 @@ impl Answer<'_> {
 /// # Errors
 /// `out` or the words fail.
 pub fn answer(out: &mut dyn Write, identity: &Identity, reply: &Reply<'_>, answer: Answer<'_>) -> fmt::Result {
-    let operation = reply.operation.name();
-    topic(out, identity, &["live/messages/", operation])?;
+    topic(out, identity, &["live/messages/", reply.subject])?;
     if let Answer::Refused(_) = answer {
         out.write_str(r#""content-type":"application/json","#)?;
     }
@@ -116,7 +115,7 @@ pub fn answer(out: &mut dyn Write, identity: &Identity, reply: &Reply<'_>, answe
         write!(out, r#""correlation-id":"{}","#, id.as_json())?;
     }
     out.write_str(r#""response-required":false}"#)?;
-    outbox(out, operation)?;
+    outbox(out, reply.subject)?;
     let status = answer.status();
     if let Answer::Refused(words) = answer {
         write!(out, r#","value":{{"error":"messages:parameter.invalid","status":{status},"message":""#)?;
@@ -129,12 +128,12 @@ pub fn answer(out: &mut dyn Write, identity: &Identity, reply: &Reply<'_>, answe
 /// All up to the headers.
 fn topic(out: &mut dyn Write, identity: &Identity, rest: &[&str]) -> fmt::Result {
     write!(out, r#"{{"topic":"{}/{}/things/"#, identity.namespace(), Escaped(identity.name()))?;
-    rest.iter().try_for_each(|part| out.write_str(part))?;
+    rest.iter().try_for_each(|part| write!(out, "{}", Escaped(part)))?;
     out.write_str(r#"","headers":{"#)
 }
 
 fn outbox(out: &mut dyn Write, message: &str) -> fmt::Result {
-    write!(out, r#","path":"/features/UpdateManager/outbox/messages/{message}""#)
+    write!(out, r#","path":"/features/UpdateManager/outbox/messages/{}""#, Escaped(message))
 }
 
 /// The beginning of a value.

@@ -8,7 +8,7 @@ mod request;
 mod topic;
 
 pub use identity::Identity;
-pub use request::{Foreign, Reply, Request};
+pub use request::{operation_of, Foreign, Reply, Request};
 pub use topic::{Incoming, RequestTopic, EDGE_REQUEST, EDGE_RESPONSE, EVENTS};
 
 use crate::model::text::Text;

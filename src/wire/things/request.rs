@@ -12,8 +12,9 @@ use crate::model::text::Text;
 /// What an answer has of its request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reply<'a> {
-    /// What is asked for.
-    pub operation: Operation,
+    /// What is asked for: the operation or, if the message does not tell it, what its topic
+    /// has in that place.
+    pub subject: &'a str,
     /// The request's header, at most `CORRELATION_ID_MAX` bytes; none if absent,
     /// null or unreadable.
     pub correlation_id: Option<Text<'a>>,
@@ -22,18 +23,19 @@ pub struct Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
-    /// The answer to a request for `operation` of which nothing can be read: no
+    /// The answer to a request for `subject` of which nothing else can be read: no
     /// JSON, or past `PAYLOAD_IN_MAX`.
-    pub fn unread(operation: Operation) -> Reply<'a> {
-        Reply { operation, correlation_id: None, required: true }
+    pub fn unread(subject: &'a str) -> Reply<'a> {
+        Reply { subject, correlation_id: None, required: true }
     }
 
-    /// Takes what it needs of the headers, as far as they can be read.
+    /// Takes what it needs of the headers, as far as they can be read. Their names count
+    /// whatever their case, as Ditto has it.
     fn read(&mut self, headers: Option<Node<'a>>) -> Result<(), Malformed> {
         let Some(headers) = headers else {
             return Ok(());
         };
-        let [correlation, required] = headers.fields([Key::CorrelationId, Key::ResponseRequired])?;
+        let [correlation, required] = headers.headers([Key::CorrelationId, Key::ResponseRequired])?;
         self.required = required.map_or(true, |node| node.raw() != "false");
         if let Some(node) = correlation {
             let id = node.string()?;
@@ -52,13 +54,16 @@ pub struct Foreign(pub &'static str);
 
 /// A request to us whose value was not yet looked at.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a>(Option<Node<'a>>);
+pub struct Request<'a> {
+    /// What is asked for.
+    pub operation: Operation,
+    value: Option<Node<'a>>,
+}
 
 impl<'a> Request<'a> {
     /// Decodes a whole message that came by `topic`. Its own topic and path say
-    /// what it is for, compared to the last character; only if the path cannot be
-    /// read does `topic`. What is ours has an answer, whether it is a request or
-    /// malformed.
+    /// what it is for, compared to the last character. If the path cannot be read, it is
+    /// malformed, and has an answer that names what `topic` says.
     ///
     /// # Errors
     /// It is for another thing, feature or operation. Inside: it is no JSON object,
@@ -67,23 +72,22 @@ impl<'a> Request<'a> {
     /// path; or its correlation id is past `CORRELATION_ID_MAX`.
     pub fn decode(
         message: &'a [u8],
-        topic: &RequestTopic<'_>,
+        topic: &RequestTopic<'a>,
         identity: &Identity,
     ) -> Result<(Reply<'a>, Result<Request<'a>, Malformed>), Foreign> {
         const KEYS: [Key; 4] = [Key::Topic, Key::Headers, Key::Path, Key::Value];
-        const OTHER: Foreign = Foreign("another operation");
         let (document, fields) = match Node::document(message).and_then(|node| Ok((node, node.fields(KEYS)?))) {
             Ok(read) => read,
-            Err(flaw) => return Ok((Reply::unread(topic.operation.ok_or(OTHER)?), Err(flaw))),
+            Err(flaw) => return Ok((Reply::unread(topic.subject), Err(flaw))),
         };
         let [address, headers, path, value] = fields;
         let address = Address { document, topic: address, path };
         if let Some(what) = address.foreign(identity) {
             return Err(Foreign(what));
         }
-        let mut reply = Reply::unread(address.operation().or(topic.operation).ok_or(OTHER)?);
+        let mut reply = Reply::unread(address.operation().map_or(topic.subject, |operation| operation.name()));
         let checked = reply.read(headers).and_then(|()| address.check(identity));
-        Ok((reply, checked.map(|()| Request(value))))
+        Ok((reply, checked.map(|operation| Request { operation, value })))
     }
 
     /// Decodes the value of a request to apply a desired state. Unlike in plain
@@ -95,7 +99,7 @@ impl<'a> Request<'a> {
     pub fn apply(&self) -> Result<(Envelope<'a>, DesiredState), Malformed> {
         let envelope = self.envelope(Key::DesiredState)?;
         let state = desired_state::decode(&envelope)?;
-        match self.0.filter(|_| envelope.activity.is_empty()) {
+        match self.value.filter(|_| envelope.activity.is_empty()) {
             Some(value) => Err(Malformed { what: What::Is("is missing or empty"), ..value.missing(Key::ActivityId) }),
             None => Ok((envelope, state)),
         }
@@ -107,7 +111,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// As of [`Envelope::decode`].
     pub fn refresh(&self) -> Result<Envelope<'a>, Malformed> {
-        self.0.map_or(Ok(Envelope::EMPTY), Envelope::without_payload)
+        self.value.map_or(Ok(Envelope::EMPTY), Envelope::without_payload)
     }
 
     /// Decodes the value of the owner's answer. Whether one is awaited, and under
@@ -121,7 +125,7 @@ impl<'a> Request<'a> {
     }
 
     fn envelope(&self, payload: Key) -> Result<Envelope<'a>, Malformed> {
-        self.0.map_or(Ok(Envelope::EMPTY), |value| Envelope::of(value, payload))
+        self.value.map_or(Ok(Envelope::EMPTY), |value| Envelope::of(value, payload))
     }
 }
 
@@ -146,14 +150,16 @@ impl<'a> Address<'a> {
         text(self.path).and_then(operation_of)
     }
 
-    fn check(&self, identity: &Identity) -> Result<(), Malformed> {
-        let path = self.path.ok_or_else(|| self.document.missing(Key::Path))?.string()?;
+    /// What it is for, if it is well formed.
+    fn check(&self, identity: &Identity) -> Result<Operation, Malformed> {
+        let path = self.path.ok_or_else(|| self.document.missing(Key::Path))?;
+        path.string()?;
+        let operation = self.operation().ok_or_else(|| path.error(What::Is("is of no operation")))?;
         let node = self.topic.ok_or_else(|| self.document.missing(Key::Topic))?;
         let topic = node.string()?;
-        let operation = operation_of(path).map_or("", Operation::name);
-        let expected = [identity.namespace(), "/", identity.name(), "/things/live/messages/", operation];
+        let expected = [identity.namespace(), "/", identity.name(), "/things/live/messages/", operation.name()];
         match is(topic, &expected) {
-            true => Ok(()),
+            true => Ok(operation),
             false => Err(node.error(What::Is("is not namespace/name/things/live/messages/ and the path's operation"))),
         }
     }
@@ -164,8 +170,8 @@ fn text(node: Option<Node<'_>>) -> Option<Text<'_>> {
     node.and_then(|node| node.string().ok())
 }
 
-/// The operation of the path `/features/UpdateManager/inbox/messages/<operation>`.
-fn operation_of(path: Text<'_>) -> Option<Operation> {
+/// Returns the operation of the path `/features/UpdateManager/inbox/messages/<operation>`.
+pub fn operation_of(path: Text<'_>) -> Option<Operation> {
     const INBOX: &str = "/features/UpdateManager/inbox/messages/";
     Operation::ALL.into_iter().find(|operation| is(path, &[INBOX, operation.name()]))
 }

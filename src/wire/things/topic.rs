@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use heapless::String;
 
-use super::{Identity, Operation};
+use super::Identity;
 use crate::limits::{ANSWER_TOPIC_MAX, REQUEST_FILTER_MAX, TOPIC_IN_MAX};
 
 /// An empty message here asks who we are.
@@ -48,9 +48,8 @@ pub struct RequestTopic<'t> {
     /// The asker's identifier of the request. Kanto's documentation has it empty,
     /// and so it is in the topic of the answer then.
     pub id: &'t str,
-    /// What is asked for, as far as the topic tells: the message counts, if it can
-    /// be read.
-    pub operation: Option<Operation>,
+    /// What is asked for, as the topic has it: the message counts, if it can be read.
+    pub subject: &'t str,
 }
 
 impl<'t> RequestTopic<'t> {
@@ -96,13 +95,17 @@ impl<'t> RequestTopic<'t> {
         let device = level().filter(|device| device.is_empty() || *device == identity.device_id())?;
         let request = level()?;
         let id = level().filter(|id| !id.contains(|c: char| matches!(c, '+' | '#') || c.is_control()))?;
-        let name = level()?;
+        let subject = level()?;
         let is_request = tenant.is_empty() && request == if short { "q" } else { "req" };
         if !is_request || level().is_some() || topic.len() > TOPIC_IN_MAX {
             return None;
         }
-        let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name);
-        Some(RequestTopic { short, device, id, operation })
+        Some(RequestTopic { short, device, id, subject })
+    }
+
+    /// Returns which of the four forms it has, from 0.
+    pub fn form(&self) -> u8 {
+        u8::from(self.short) << 1 | u8::from(self.device.is_empty())
     }
 
     /// The topic of the answer with `status`, 3 digits, in the form of the request.

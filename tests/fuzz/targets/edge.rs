@@ -72,5 +72,5 @@ fn assert_texts(identity: &Identity) {
         out.push_str(encode::FEEDBACK_TAIL);
         Ok(())
     });
-    check(&|out| encode::answer(out, identity, &Reply::unread(Operation::Refresh), Answer::Taken));
+    check(&|out| encode::answer(out, identity, &Reply::unread(Operation::Refresh.name()), Answer::Taken));
 }

@@ -11,7 +11,7 @@ use update_manager::validate;
 use update_manager::wire::things::{Identity, Request, RequestTopic};
 use update_manager::wire::topic::{topic_form, Topics};
 use update_manager::wire::{activity_of, consent, desired_state, encode, feedback, inventory};
-use update_manager::wire::{ActivityIdFinder, Envelope, Malformed};
+use update_manager::wire::{TextFinder, Envelope, Malformed};
 use update_manager_fuzz::json;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -43,7 +43,7 @@ fn assert_said(malformed: &Malformed) {
 /// It finds the same, whether the message comes at once or byte by byte.
 fn assert_finder(bytes: &[u8]) {
     let found = activity_of(bytes).map(json::plain);
-    let mut finder = ActivityIdFinder::new();
+    let mut finder = TextFinder::of_activity();
     bytes.iter().for_each(|byte| finder.push(std::slice::from_ref(byte)));
     assert_eq!(finder.activity().map(json::plain), found);
     if let Ok(envelope) = Envelope::decode(bytes) {
