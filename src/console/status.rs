@@ -3,12 +3,13 @@
 use core::fmt::{self, Write};
 
 use super::page::{Page, Span, When};
-use super::view::{Progress, Said, View};
+use super::view::{Progress, Said, Thing, View};
 use crate::engine::domain::{Domain, State};
 use crate::engine::obligation::InDoubt;
 use crate::model::text::Text;
 use crate::model::{DomainIx, Reboot};
 use crate::wire::json::Json;
+use crate::wire::things::EDGE_RESPONSE;
 
 /// Column of what follows a line's name.
 const COLUMN: usize = 11;
@@ -27,6 +28,10 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
     writeln!(page, ", {} UTC, {} KiB resident", When(view.now.wall), (view.host.resident_kib)())?;
     begin(page, "broker")?;
     write_connection(view, page)?;
+    if view.thing == Thing::Unknown {
+        begin(page, "thing")?;
+        writeln!(page, "no identity has come on {EDGE_RESPONSE}")?;
+    }
     begin(page, "activity")?;
     match view.running() {
         Some(campaign) => {
@@ -195,6 +200,7 @@ pub fn encode(view: &View<'_>, name: &str, json: &mut Json<'_>) -> fmt::Result {
         json.number("retryAt", view.session.retry_at.map(|at| view.wall(at)))?;
     }
     json.end_object()?;
+    encode_thing(view.thing, json)?;
     encode_activity(view, json)?;
     encode_reboot(view, json)?;
     if let Some(last) = view.journal.past().next_back() {
@@ -225,6 +231,18 @@ pub fn encode(view: &View<'_>, name: &str, json: &mut Json<'_>) -> fmt::Result {
         json.end_object()?;
     }
     json.end_object()?;
+    json.end_object()
+}
+
+fn encode_thing(thing: Thing<'_>, json: &mut Json<'_>) -> fmt::Result {
+    let id = match thing {
+        Thing::None => return Ok(()),
+        Thing::Unknown => None,
+        Thing::Known(id) => Some(id),
+    };
+    json.begin_object("thing")?;
+    json.raw("known", &id.is_some())?;
+    id.map_or(Ok(()), |id| json.text("id", &id))?;
     json.end_object()
 }
 

@@ -89,6 +89,18 @@ pub struct View<'a> {
     pub journal: &'a Journal,
     pub activity: Activity<'a>,
     pub domains: Domains<'a>,
+    pub thing: Thing<'a>,
+}
+
+/// As whom the backend knows the device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Thing<'a> {
+    /// As none: it is spoken to on plain topics.
+    None,
+    /// As one whose identity has not come yet.
+    Unknown,
+    /// As the one with this identifier.
+    Known(&'a str),
 }
 
 /// The running activity or the last one, and what it waits for.
@@ -151,6 +163,9 @@ impl<'a> View<'a> {
     /// The page fails, as with all functions here.
     pub fn write_waiting(&self, page: &mut Page<'_>) -> fmt::Result {
         match self.activity.waiting_on {
+            WaitingOn::Nothing if self.thing == Thing::Unknown => {
+                page.write_str("the identity from the connector, or thingsEnabled: false")?;
+            }
             WaitingOn::Nothing => page.write_str("nothing")?,
             WaitingOn::Agents(domains) => {
                 for (n, domain) in domains.iter().enumerate() {
@@ -159,6 +174,9 @@ impl<'a> View<'a> {
             }
             WaitingOn::Consent(phase) => write!(page, "the owner's consent to {}", phase.name())?,
             WaitingOn::Save => page.write_str("the disk, to save what was decided")?,
+            WaitingOn::Link if self.thing == Thing::Unknown => {
+                page.write_str("the identity, to report the end before the reboot")?;
+            }
             WaitingOn::Link => page.write_str("the broker, to report the end before the reboot")?,
             WaitingOn::Reboot if self.activity.reboot == Reboot::Held => page.write_str("the reboot to be released")?,
             WaitingOn::Reboot if self.activity.reboot == Reboot::Triggered => page.write_str("the host to go down")?,

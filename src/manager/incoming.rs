@@ -349,9 +349,13 @@ impl Manager {
             Step::Answered => return true,
             Step::Changed => {}
             Step::Show(request) => {
-                let Manager { outside, activity, agents, inventory, presence, .. } = &*self;
-                let started = presence.started();
-                console::show(&Sight { now, host, started, outside, activity, agents, inventory }, &request, out);
+                let Manager { outside, activity, backend, agents, inventory, presence, .. } = &*self;
+                let (started, thing) = (presence.started(), backend.thing());
+                console::show(
+                    &Sight { now, host, started, outside, activity, thing, agents, inventory },
+                    &request,
+                    out,
+                );
                 return true;
             }
             Step::Apply(request) => {

@@ -178,6 +178,9 @@ impl Journal {
 
     /// Takes an activity in; past the limit the oldest goes.
     pub fn push_past(&mut self, past: Past) {
+        if let Some(oldest) = self.past.front().filter(|past| past.is_untold && self.past.len() >= FINISHED_MAX) {
+            log::error!("{}: its end is never reported, no identity has come in time", oldest.activity);
+        }
         keep(&mut self.past, past, FINISHED_MAX);
     }
 

@@ -1,5 +1,7 @@
 //! The digital twin (docs/twin-api.md).
 
+#[path = "twin/nameless.rs"]
+mod nameless;
 #[path = "twin/requests.rs"]
 mod requests;
 

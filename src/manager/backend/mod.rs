@@ -23,6 +23,7 @@ use std::rc::Rc;
 
 use super::outside::{Names, Outside};
 use super::wanted::Wanted;
+use crate::console::view::Thing;
 use crate::engine::Event;
 use crate::model::text::Text;
 use crate::wire::things::{self, Identity, RequestTopic};
@@ -91,6 +92,15 @@ impl Backend {
     /// Returns the twin's identity, if it is known.
     pub(super) fn identity(&self) -> Option<&Rc<Identity>> {
         self.twin.as_ref()?.identity()
+    }
+
+    /// Returns as whom the backend knows the device.
+    pub(super) fn thing(&self) -> Thing<'_> {
+        match (&self.twin, self.identity()) {
+            (None, _) => Thing::None,
+            (Some(_), None) => Thing::Unknown,
+            (Some(_), Some(identity)) => Thing::Known(identity.device_id()),
+        }
     }
 
     /// Returns the form of messages to the backend; none for a twin without identity.

@@ -26,7 +26,7 @@ use crate::store::journal::Past;
 use crate::store::reports::Report;
 use crate::wire::encode::{self, ActionView};
 use crate::wire::status::{action_status_for_backend, status_for_backend};
-use crate::wire::things::{self, EDGE_REQUEST, EVENTS};
+use crate::wire::things::{self, EDGE_REQUEST, EDGE_RESPONSE, EVENTS};
 use crate::wire::topic::Outgoing;
 
 /// Of `RUNNING` only the newest is of interest.
@@ -171,6 +171,10 @@ impl Backend {
 
     /// Asks the edge for the twin's identity. The known one holds until it answers.
     pub(in crate::manager) fn ask_edge(&self, now: Now, outside: &mut Outside) {
+        if self.is_thing_unknown() {
+            log::info!("nothing is taken from the backend or reported before {EDGE_RESPONSE} says who the device is");
+            log::info!("where there is no connector that answers, thingsEnabled: false does without");
+        }
         outside.send(now, message_to(EDGE_REQUEST, Class::LinkBound, &|_: &mut dyn fmt::Write| Ok(())));
     }
 

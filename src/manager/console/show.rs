@@ -10,7 +10,7 @@ use core::fmt;
 
 use super::{fail, say};
 use crate::console::page::Page;
-use crate::console::view::{self, Domains, Host, Use, View};
+use crate::console::view::{self, Domains, Host, Thing, Use, View};
 use crate::console::{history, report, status, watch};
 use crate::exit;
 use crate::limits::{ACTIONS_MAX, INVENTORIES_MAX, OUTBOUND_BYTES};
@@ -33,6 +33,7 @@ pub(in crate::manager) struct Sight<'a> {
     pub(in crate::manager) started: Tick,
     pub(in crate::manager) outside: &'a Outside,
     pub(in crate::manager) activity: &'a Activity,
+    pub(in crate::manager) thing: Thing<'a>,
     pub(in crate::manager) agents: &'a Agents,
     pub(in crate::manager) inventory: &'a Inventory,
 }
@@ -91,6 +92,7 @@ impl Sight<'_> {
                 doubts: core::array::from_fn(|place| activity.in_doubt(DomainIx::new(place)?)),
                 is_known,
             },
+            thing: self.thing,
         }
     }
 
