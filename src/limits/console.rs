@@ -13,6 +13,10 @@ pub const CONSOLE_REQUEST_MAX: usize = PAYLOAD_IN_MAX + 512;
 /// disk or a busy machine holds it up.
 pub const CONSOLE_CLIENT_MS: u64 = 10_000;
 
+/// Milliseconds that an answer which waited for a save is kept for its client, who asks for it
+/// every `CONSOLE_SPACING_MS`. Past it that client is gone.
+pub const CONSOLE_HELD_MS: u64 = 1000;
+
 /// Milliseconds between two clients that are let in, and between two requests of one:
 /// no person notices, and a flood costs next to nothing.
 pub const CONSOLE_SPACING_MS: u64 = 20;

@@ -344,7 +344,7 @@ impl Manager {
     pub fn handle_console(&mut self, now: Now, host: &Host<'_>, line: &[u8], out: &mut String) -> bool {
         let is_mid_document = self.outside.session.is_mid_document();
         let bars = Bars { is_ending: self.ending.has_begun(), is_mid_document };
-        match self.console.begin(&self.outside, host, bars, line, out) {
+        match self.console.begin(now.tick, &self.outside, host, bars, line, out) {
             Step::Later => return false,
             Step::Answered => return true,
             Step::Changed => {}
@@ -368,6 +368,6 @@ impl Manager {
                 console::answer_control(&control, result, out);
             }
         }
-        self.console.release(&self.outside.store, line, out)
+        self.console.release(now.tick, &self.outside.store, line, out)
     }
 }

@@ -27,6 +27,7 @@ mod every_agent;
 mod faults;
 mod flash;
 mod frugal;
+mod held_answers;
 mod history;
 mod late;
 mod many;

@@ -4,8 +4,8 @@
 //! In: requests, each a line. Out: answers, or the step that a request needs.
 //!
 //! Invariants: the answer to a change is held until the change is saved, or saving fails;
-//! until then other changes have to wait. A request without an answer is repeated by the
-//! shell.
+//! until its client has it, other changes have to wait, and it goes to nobody else. A request
+//! without an answer is repeated by the shell.
 //!
 //! Deliberately absent: the socket, and the layout of answers.
 
@@ -18,8 +18,9 @@ use super::outside::Outside;
 use crate::console::view::Host;
 use crate::engine::{Campaign, Rejected};
 use crate::exit;
-use crate::limits::CONSOLE_REQUEST_MAX;
+use crate::limits::{CONSOLE_HELD_MS, CONSOLE_REQUEST_MAX};
 use crate::model::text::Text;
+use crate::model::time::Tick;
 use crate::store::{Store, Ticket};
 use crate::wire::console::{self, Ask, Request};
 use control::Control;
@@ -36,6 +37,8 @@ struct HeldAnswer {
     line: Vec<u8>,
     text: String,
     ticket: Ticket,
+    /// When it was last asked for.
+    asked: Tick,
 }
 
 /// The step that a request needs.
@@ -73,6 +76,7 @@ impl Console {
     /// to `out` if the request cannot be done.
     pub(super) fn begin<'a>(
         &mut self,
+        now: Tick,
         outside: &Outside,
         host: &Host<'_>,
         bars: Bars,
@@ -91,7 +95,7 @@ impl Console {
                 return Step::Answered;
             }
         };
-        match self.take_held(&outside.store, line) {
+        match self.take_held(now, &outside.store, line) {
             Held::None => {}
             Held::Waiting => return Step::Later,
             Held::Ready(text) => {
@@ -117,25 +121,31 @@ impl Console {
         }
     }
 
-    /// Takes the held answer if it is to this request and its save is done.
-    fn take_held(&mut self, store: &Store, line: &[u8]) -> Held {
-        match &self.held {
+    /// Takes the held answer if it is to this request and its save is done. Drops it if its
+    /// client has not asked for it for `CONSOLE_HELD_MS`.
+    fn take_held(&mut self, now: Tick, store: &Store, line: &[u8]) -> Held {
+        let Some(held) = &mut self.held else { return Held::None };
+        let is_gone = now.since(held.asked) >= CONSOLE_HELD_MS;
+        let is_to_it = held.line == line;
+        if is_to_it {
+            held.asked = now;
+        }
+        if !store.is_done(held.ticket) || !is_to_it && !is_gone {
+            return Held::Waiting;
+        }
+        match self.held.take().filter(|_| !is_gone) {
+            Some(held) => Held::Ready(held.text),
             None => Held::None,
-            Some(held) if !store.is_done(held.ticket) => Held::Waiting,
-            Some(_) => match self.held.take().filter(|held| held.line == line) {
-                Some(held) => Held::Ready(held.text),
-                None => Held::None,
-            },
         }
     }
 
     /// Holds the answer if it has to wait for a save. Returns whether it can be sent now.
-    pub(super) fn release(&mut self, store: &Store, line: &[u8], out: &mut String) -> bool {
+    pub(super) fn release(&mut self, now: Tick, store: &Store, line: &[u8], out: &mut String) -> bool {
         let ticket = store.ticket();
         let is_done = store.is_done(ticket);
         if !is_done {
             let text = core::mem::take(out);
-            self.held = Some(HeldAnswer { line: line.to_owned(), text, ticket });
+            self.held = Some(HeldAnswer { line: line.to_owned(), text, ticket, asked: now });
         }
         is_done
     }
@@ -145,7 +155,7 @@ impl Console {
 enum Held {
     /// There is none, or nobody waits for it any more.
     None,
-    /// Its save is not done.
+    /// Its save is not done, or its client has not taken it yet.
     Waiting,
     /// It is to this request.
     Ready(String),
