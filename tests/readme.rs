@@ -40,6 +40,20 @@ fn the_first_configuration_is_a_good_one() {
     assert!(shown.contains("self-update"), "{shown}");
 }
 
+#[test]
+fn pages_of_packages_say_what_a_twin_needs_first() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let packaged = std::fs::read_to_string(folder.join("packaging/config.json")).unwrap();
+    assert!(!packaged.contains("thingsEnabled"), "it is the default, a twin");
+    for page in ["debian", "binary", "container", "yocto"] {
+        let text = std::fs::read_to_string(folder.join(format!("docs/{page}.md"))).unwrap();
+        for needed in ["(twin-api.md#who-the-device-is)", "`\"thingsEnabled\": false`", "`status`"] {
+            let is_there = text.contains(needed) || needed == "`status`" && text.contains("update-manager status ");
+            assert!(is_there, "{page}.md lacks {needed}");
+        }
+    }
+}
+
 /// The functions of all sources, as `fn name(`.
 fn functions(folder: &Path, out: &mut String) {
     for entry in std::fs::read_dir(folder).unwrap() {
