@@ -210,6 +210,9 @@ impl Manager {
     /// # Errors
     /// `out` fails.
     pub fn write_activity(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        if self.outside.session.is_connected() && self.backend.is_thing_unknown() {
+            out.write_str("no identity, ")?;
+        }
         self.activity.write(&self.outside, out)
     }
 

@@ -126,6 +126,22 @@ fn status_says_that_no_identity_has_come_and_what_is_needed() {
 }
 
 #[test]
+fn the_service_manager_is_told_that_no_identity_has_come() {
+    let told = |world: &World| {
+        let mut line = String::new();
+        world.manager.write_activity(&mut line).unwrap();
+        line
+    };
+    let mut world = nameless("");
+    assert_eq!(told(&world), "no identity, no activity");
+    world.broker_goes();
+    assert_eq!(told(&world), "no broker, no activity", "which comes first");
+    world.broker_comes();
+    edge_says(&mut world, "ns:name");
+    assert_eq!(told(&world), "no activity");
+}
+
+#[test]
 fn status_has_nothing_of_a_thing_in_plain_mode() {
     let mut world = World::plain(&["one"]);
     let (_, text) = world.asks(STATUS);
