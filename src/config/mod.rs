@@ -214,4 +214,6 @@ fn gather_over(
 }
 
 #[cfg(test)]
+mod args_tests;
+#[cfg(test)]
 mod tests;
