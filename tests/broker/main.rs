@@ -17,6 +17,7 @@ mod limits;
 mod listeners;
 mod lock;
 mod peers;
+mod presence;
 mod processes;
 mod raw;
 mod service;

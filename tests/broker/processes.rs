@@ -134,9 +134,21 @@ impl Broker {
         assert!(wait_end(&mut process, Duration::from_secs(5)).is_some(), "mosquitto does not end");
     }
 
+    /// Ends it as a power cut would, with all that it has not read.
+    pub fn cut(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        kill(&process, libc::SIGKILL);
+        process.wait().unwrap();
+    }
+
     /// Makes it deaf and dumb, with all connections as they are.
     pub fn freeze(&self) {
         kill(self.process.as_ref().expect("it runs"), libc::SIGSTOP);
+    }
+
+    /// Lets it go on after `freeze`.
+    pub fn thaw(&self) {
+        kill(self.process.as_ref().expect("it runs"), libc::SIGCONT);
     }
 
     /// How often its log says `words`.
@@ -239,6 +251,11 @@ impl Manager {
     /// Ends it with a signal and starts it again, with what it saved.
     pub fn restart(&mut self, signal: i32) {
         kill(&self.process, signal);
+        self.start_again();
+    }
+
+    /// Waits until it has ended, and starts it again, with what it saved.
+    pub fn start_again(&mut self) {
         wait_end(&mut self.process, Duration::from_secs(10)).expect("it ends within 10 s");
         self.process = command(&self.program, &self.folder).spawn().unwrap();
     }
