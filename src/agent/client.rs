@@ -14,7 +14,7 @@ use async_io::Timer;
 use crate::config::{parse_address, Broker, Connection};
 use crate::limits::{CLIENT_INBOX_BYTES, CLIENT_INBOX_MAX, CLIENT_PAYLOAD_MAX};
 use crate::mqtt::{
-    self, Class, Document, Documents, Event, LinkWish, Options, PublishError, Reason, Session, Status, Write,
+    self, Class, Document, Documents, Event, LinkWish, Options, PublishError, Reason, Refused, Session, Status, Write,
 };
 use crate::shell::clock::Clock;
 use crate::shell::link::{self, Link};
@@ -76,8 +76,8 @@ pub struct Client {
     filters: Vec<String>,
     /// The SUBSCRIBE with all of `filters` that is not answered yet.
     subscribing: Option<u16>,
-    /// Filters that the broker refused on this link.
-    refused: Vec<String>,
+    /// Filters that the broker refuses; they are asked for again.
+    refused: Refused,
     inbox: VecDeque<Message>,
     /// The beginning of a message past the session's limit.
     parts: Vec<u8>,
@@ -107,7 +107,7 @@ impl Client {
             clock: Clock::start(),
             filters: Vec::new(),
             subscribing: None,
-            refused: Vec::new(),
+            refused: Refused::default(),
             inbox: VecDeque::new(),
             parts: Vec::new(),
             connections: 0,
@@ -135,11 +135,11 @@ impl Client {
     ///
     /// # Errors
     /// `TimedOut` if it does not within `timeout`, `PermissionDenied` if it refuses
-    /// one.
+    /// one; that one is asked for again all the same, with pauses that grow.
     pub fn subscribe(&mut self, filters: &[impl AsRef<str>], timeout: Duration) -> io::Result<()> {
         self.add_subscriptions(filters);
         self.wait(timeout, |client| client.session.is_connected() && client.subscribing.is_none())?;
-        match self.refused.as_slice() {
+        match self.refused.filters() {
             [] => Ok(()),
             [filter, ..] => Err(io::Error::new(ErrorKind::PermissionDenied, format!("{filter} is refused"))),
         }
@@ -262,6 +262,10 @@ impl Client {
         if self.session.poll_timeout().is_some_and(|due| due <= now) && !self.is_full() {
             self.session.handle_timeout(now);
         }
+        if self.refused.take_due(now) {
+            let filters = self.refused.filters().to_vec();
+            self.ask_for(&filters);
+        }
         let sent = self.transmit();
         match self.session.poll_link(now) {
             LinkWish::Open => self.transport.open(Link::open(self.connection.clone())),
@@ -314,6 +318,7 @@ impl Client {
     /// is ready.
     fn sleep(&mut self, end: Option<Instant>, other: &mut dyn FnMut(&mut Context<'_>) -> Poll<()>) -> bool {
         let due = self.session.poll_timeout().filter(|_| !self.is_full());
+        let due = due.into_iter().chain(self.refused.poll_timeout()).min();
         let due = due.and_then(|due| self.clock.instant(due));
         let mut timer = match due.into_iter().chain(end).min() {
             Some(at) => Timer::at(at),
@@ -345,11 +350,17 @@ impl Client {
     }
 
     fn resubscribe(&mut self) {
-        let filters: Vec<&str> = self.filters.iter().map(String::as_str).collect();
-        let packet = self.session.subscribe(self.clock.now().tick, &filters);
+        let filters = self.filters.clone();
+        let packet = self.ask_for(&filters);
         self.subscribing = Some(packet).filter(|packet| *packet != 0);
-        self.refused.clear();
         self.transmit();
+    }
+
+    fn ask_for(&mut self, filters: &[String]) -> u16 {
+        let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+        let packet = self.session.subscribe(self.clock.now().tick, &filters);
+        self.refused.note(packet, &filters);
+        packet
     }
 
     /// Whether there was one.
@@ -393,21 +404,30 @@ impl Client {
                 }
                 ack.into_iter().for_each(|ack| self.session.acknowledge(ack));
             }
-            Event::Lost(_) => self.subscribing = None,
+            Event::Lost(_) => {
+                self.subscribing = None;
+                self.refused.handle_lost();
+            }
             Event::Unsubscribed { .. } => {}
         }
     }
 
     fn handle_subscribed(&mut self, packet: u16, refused: &[u16]) {
-        if self.subscribing != Some(packet) {
-            return;
+        let was_deaf = !self.refused.filters().is_empty();
+        self.refused.handle_answer(self.clock.now().tick, packet, refused);
+        if !refused.is_empty() {
+            log::error!("the broker refuses the subscriptions {:?}", self.refused.filters());
         }
-        self.subscribing = None;
-        self.subscriptions = self.subscriptions.saturating_add(1);
-        let refused = refused.iter().filter_map(|place| self.filters.get(usize::from(*place)));
-        self.refused = refused.cloned().collect();
-        if !self.refused.is_empty() {
-            log::error!("the broker refuses the subscriptions {:?}", self.refused);
+        let is_mended = was_deaf && self.refused.filters().is_empty();
+        if is_mended {
+            log::info!("the broker takes the subscriptions");
+        }
+        let is_first = self.subscribing == Some(packet);
+        if is_first {
+            self.subscribing = None;
+        }
+        if is_first || is_mended {
+            self.subscriptions = self.subscriptions.saturating_add(1);
         }
     }
 }

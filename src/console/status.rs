@@ -95,7 +95,14 @@ fn write_connection(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
         None => page.write_str(" yet")?,
     }
     if session.connected {
-        return writeln!(page, " to {}", view.host.broker);
+        writeln!(page, " to {}", view.host.broker)?;
+        let [first, rest @ ..] = view.refused else { return Ok(()) };
+        begin(page, "deaf")?;
+        write!(page, "the broker refuses the subscription to {first}")?;
+        return match rest.len() {
+            0 => page.write_char('\n'),
+            more => writeln!(page, " and {more} more"),
+        };
     }
     match (view.host.link_error, session.last) {
         ("", Some(reason)) => write!(page, ": {reason}")?,
@@ -198,6 +205,11 @@ pub fn encode(view: &View<'_>, name: &str, json: &mut Json<'_>) -> fmt::Result {
             (words, _) => json.text("reason", &words)?,
         }
         json.number("retryAt", view.session.retry_at.map(|at| view.wall(at)))?;
+    }
+    if !view.refused.is_empty() {
+        json.begin_array("refused")?;
+        view.refused.iter().try_for_each(|filter| json.text("", filter))?;
+        json.end_array()?;
     }
     json.end_object()?;
     encode_thing(view.thing, json)?;

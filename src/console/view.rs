@@ -84,6 +84,8 @@ pub struct View<'a> {
     /// When the process started.
     pub started: Tick,
     pub session: mqtt::Status,
+    /// Subscriptions that the broker refuses: the manager is deaf to what comes by them.
+    pub refused: &'a [String],
     pub counters: Counters,
     pub uses: [Use; USES],
     pub journal: &'a Journal,

@@ -71,6 +71,14 @@ pub const BACKOFF_MAX_MS: u64 = 30_000;
 /// or another client with our id; those must not be hammered.
 pub const LINK_STEADY_MS: u64 = 5_000;
 
+/// Milliseconds of the first pause before a refused subscription is asked for again:
+/// rights that are being changed are soon there.
+pub const RESUBSCRIBE_MIN_MS: u64 = 5_000;
+
+/// Milliseconds of any such pause, at most: whoever mends the rights does not wait long,
+/// and the broker answers a fleet without effort.
+pub const RESUBSCRIBE_MAX_MS: u64 = 300_000;
+
 /// Milliseconds that PINGRESP is waited for, at most, however long the keep-alive is.
 pub const PING_ANSWER_MAX_MS: u64 = 30_000;
 

@@ -27,8 +27,8 @@ use crate::engine::event::Standing;
 use crate::engine::{Event, Link};
 use crate::model::text::Text;
 use crate::model::time::Now;
-use crate::model::DomainIx;
-use crate::mqtt::{Delivery, Event as SessionEvent, Publish};
+use crate::model::{DomainIx, DomainSet};
+use crate::mqtt::{Answer, Delivery, Event as SessionEvent, Publish};
 use crate::store::journal::Kind;
 use crate::wire::topic::Incoming;
 use crate::wire::{Envelope, Malformed};
@@ -50,22 +50,19 @@ impl Manager {
             SessionEvent::Connected { session_present } => self.handle_connected(now, session_present),
             SessionEvent::Lost(_) => {
                 self.agents.handle_lost(&self.outside);
+                self.subscriptions.handle_lost();
+                self.presence.handle_lost();
                 self.outside.store.journal.note(now, Kind::Lost, None);
                 self.backend.forget_skimmed();
                 self.outside.store.drop_acknowledgements();
                 let _ = self.decide(now, Event::Link(Link::Down));
             }
             SessionEvent::Subscribed { packet } => {
-                self.handle_agents_subscribed(now, packet);
+                self.handle_subscribed(now, packet, &[]);
                 let (form, campaign) = (self.backend.form(), self.activity.campaign());
                 self.owner.handle_subscribed(now, &mut self.outside, form, campaign, packet);
             }
-            SessionEvent::SubscribeRefused { filters, packet } => {
-                self.handle_agents_subscribed(now, packet);
-                let names = self.filters().filters;
-                let refused = filters.iter().filter_map(|place| names.get(usize::from(*place)));
-                refused.for_each(|name| log::error!("the broker refuses the subscription to {name}"));
-            }
+            SessionEvent::SubscribeRefused { filters, packet } => self.handle_subscribed(now, packet, &filters),
             SessionEvent::Unsubscribed { packet } => {
                 if self.subscriptions.handle_unsubscribed(packet) {
                     self.take_back_subscriptions(now);
@@ -99,7 +96,6 @@ impl Manager {
         let packet = self.subscriptions.renew(now, &mut self.outside.session, &wanted, session_present);
         self.agents.await_subscription(packet);
         self.take_back_subscriptions(now);
-        self.presence.publish(now, &mut self.outside, true);
         let event = self.agents.handle_connected(&self.outside, session_present);
         let _ = self.decide(now, event);
         if self.backend.is_twin() {
@@ -123,9 +119,51 @@ impl Manager {
         self.ask_owner(now);
     }
 
-    fn handle_agents_subscribed(&mut self, now: Now, packet: u16) {
+    /// Handles the answer to a SUBSCRIBE, in which the filters in these places are refused.
+    fn handle_subscribed(&mut self, now: Now, packet: u16, refused: &[u16]) {
+        let was_deaf = !self.subscriptions.refused().is_empty();
+        let topics = &self.outside.names.topics;
+        let is_feedback = |topic: &String| {
+            matches!(self.backend.classify(topics, topic), Some(Origin::Plain(Incoming::AgentFeedback(_))))
+        };
+        let was_feedback_lost = self.subscriptions.refused().iter().any(is_feedback);
+        let answer = self.subscriptions.handle_subscribed(now, packet, refused);
         if let Some(event) = self.agents.handle_subscribed(packet) {
             let _ = self.decide(now, event);
+        }
+        if !self.ending.has_begun() && answer != Answer::Unasked {
+            self.presence.publish(now, &mut self.outside, answer == Answer::Heard);
+        }
+        if was_deaf && answer == Answer::Heard {
+            self.handle_hearing(now, was_feedback_lost);
+        }
+    }
+
+    /// Handles that the broker takes what it has refused. If agents were not heard, what they
+    /// have said is lost, as with a session.
+    fn handle_hearing(&mut self, now: Now, was_feedback_lost: bool) {
+        log::info!("not deaf any more: the broker takes the subscriptions");
+        if was_feedback_lost {
+            let lost = Link::Fresh { unsent: DomainSet::EMPTY, dropped: DomainSet::EMPTY };
+            let _ = self.decide(now, Event::Link(lost));
+        }
+        if !self.backend.is_thing_unknown() {
+            let effects = self.inventory.handle_link_up(now, self.activity.busy());
+            self.carry_out_inventory(now, &effects);
+        }
+    }
+
+    /// Asks the broker again for what it has refused, if that is due.
+    pub(super) fn ask_for_refused(&mut self, now: Now) {
+        if self.ending.has_begun() {
+            return;
+        }
+        let wanted = self.wanted_filters();
+        match self.subscriptions.ask_again(now, &mut self.outside.session, &wanted) {
+            None => {}
+            // What was refused is not wanted any more.
+            Some(0) if self.outside.session.is_connected() => self.presence.publish(now, &mut self.outside, true),
+            Some(packet) => self.owner.handle_asked_again(packet, self.subscriptions.refused()),
         }
     }
 
@@ -349,10 +387,10 @@ impl Manager {
             Step::Answered => return true,
             Step::Changed => {}
             Step::Show(request) => {
-                let Manager { outside, activity, backend, agents, inventory, presence, .. } = &*self;
-                let (started, thing) = (presence.started(), backend.thing());
+                let Manager { outside, activity, backend, agents, inventory, presence, subscriptions, .. } = &*self;
+                let (started, thing, refused) = (presence.started(), backend.thing(), subscriptions.refused());
                 console::show(
-                    &Sight { now, host, started, outside, activity, thing, agents, inventory },
+                    &Sight { now, host, started, refused, outside, activity, thing, agents, inventory },
                     &request,
                     out,
                 );

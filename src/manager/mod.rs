@@ -150,7 +150,8 @@ impl Manager {
     pub fn poll_timeout(&self) -> Option<Tick> {
         let (session, store) = (self.outside.session.poll_timeout(), self.outside.store.poll_timeout());
         let (inventory, activity) = (self.inventory.poll_timeout(), self.activity.poll_timeout());
-        Tick::earliest(&[session, inventory, activity, self.ending.poll_timeout(), store])
+        let subscriptions = self.subscriptions.poll_timeout().filter(|_| !self.ending.has_begun());
+        Tick::earliest(&[session, inventory, activity, self.ending.poll_timeout(), store, subscriptions])
     }
 
     /// Handles all timeouts that have expired at `now`.
@@ -159,6 +160,7 @@ impl Manager {
         if session.poll_timeout().is_some_and(|due| due <= now.tick) {
             session.handle_timeout(now.tick);
         }
+        self.ask_for_refused(now);
         let effects = self.inventory.handle_timeout(now);
         self.carry_out_inventory(now, &effects);
         while let Some(event) = self.activity.take_timeout(now.tick) {

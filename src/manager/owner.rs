@@ -133,6 +133,15 @@ impl Owner {
         }
     }
 
+    /// Notes that refused filters were asked for again: the question waits for that answer if
+    /// its topic was among them.
+    pub(super) fn handle_asked_again(&mut self, packet: u16, refused: &[String]) {
+        let is_refused = |topic: &Topic| refused.iter().any(|filter| filter == topic.as_str());
+        if let (Some(question), true) = (&mut self.question, self.topic.as_ref().is_some_and(is_refused)) {
+            question.packet = packet;
+        }
+    }
+
     fn publish(&mut self, now: Now, outside: &mut Outside, form: Option<Form>, campaign: Option<&Campaign>) {
         let (Some(form), Some(campaign)) = (form, campaign) else { return };
         let Some(question) = self.question.as_mut().filter(|question| !question.is_published) else { return };

@@ -1,8 +1,8 @@
 //! Announces on a topic of its own (`statusTopic`) whether the manager is online:
-//! retained, `online` with each connection, `offline` at the shutdown or, as the last
-//! will, from the broker.
+//! retained, `online` when it hears on a connection all that it should, `offline` while the
+//! broker refuses it a subscription, at the shutdown or, as the last will, from the broker.
 //!
-//! In: a new connection, or the shutdown. Out: one message, and the last will.
+//! In: answers to SUBSCRIBE, or the shutdown. Out: one message, and the last will.
 //!
 //! Invariant: without a topic nothing is announced.
 //!
@@ -31,12 +31,14 @@ pub(super) struct Presence {
     /// Empty: nothing is announced.
     topic: String,
     started: Tick,
+    /// What was said last on this link.
+    said: Option<bool>,
 }
 
 impl Presence {
     /// Creates it for a process that starts now.
     pub(super) fn new(topic: &str, now: Now) -> Presence {
-        Presence { topic: topic.to_owned(), started: now.tick }
+        Presence { topic: topic.to_owned(), started: now.tick, said: None }
     }
 
     /// Returns when the process started.
@@ -44,11 +46,18 @@ impl Presence {
         self.started
     }
 
-    /// Publishes whether the manager is online, its uptime and its counters.
-    pub(super) fn publish(&self, now: Now, outside: &mut Outside, online: bool) {
-        if self.topic.is_empty() {
+    /// Handles the loss of the link.
+    pub(super) fn handle_lost(&mut self) {
+        self.said = None;
+    }
+
+    /// Publishes whether the manager is online, its uptime and its counters, unless that was
+    /// said on this link.
+    pub(super) fn publish(&mut self, now: Now, outside: &mut Outside, online: bool) {
+        if self.topic.is_empty() || self.said == Some(online) {
             return;
         }
+        self.said = Some(online);
         let uptime_s = now.tick.since(self.started) / 1000;
         let reconnects = u64::from(outside.session.status().reconnects);
         let counts = [uptime_s, reconnects, u64::from(outside.counters().refused())];

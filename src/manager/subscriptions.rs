@@ -4,7 +4,8 @@
 //! saved, and those that are not wanted any more are taken back.
 //!
 //! In: the filters that the other parts want, the saved session, and the broker's answers.
-//! Out: SUBSCRIBE, UNSUBSCRIBE, and the record of the session.
+//! Out: SUBSCRIBE, UNSUBSCRIBE, the filters that the broker refuses, and the record of the
+//! session.
 //!
 //! Invariants: at most `FILTERS_MAX` filters are known. At most one UNSUBSCRIBE of unwanted
 //! filters is under way. While a twin's identity is unknown, no filter of requests is taken
@@ -13,8 +14,8 @@
 //! Deliberately absent: which filters are wanted.
 
 use crate::limits::{FILTERS_MAX, TAKEN_BACK_BYTES};
-use crate::model::time::Now;
-use crate::mqtt::{Options, Session};
+use crate::model::time::{Duration, Now, Tick};
+use crate::mqtt::{Answer, Options, Refused, Session};
 use crate::store::format::Draft;
 use crate::store::session;
 use crate::wire::things::{Identity, RequestTopic};
@@ -65,6 +66,8 @@ pub(super) struct Subscriptions {
     is_known: bool,
     /// The UNSUBSCRIBE that is not answered yet; 0: none.
     request: u16,
+    /// Those that the broker refuses.
+    refused: Refused,
 }
 
 impl Subscriptions {
@@ -80,6 +83,7 @@ impl Subscriptions {
             is_changed: false,
             is_known: false,
             request: 0,
+            refused: Refused::default(),
         };
         subscriptions.add_consent();
         subscriptions
@@ -189,6 +193,7 @@ impl Subscriptions {
     /// Subscribes, and notes the filters. Returns the packet identifier.
     pub(super) fn subscribe(&mut self, now: Now, session: &mut Session, filters: &[&str]) -> u16 {
         let packet = session.subscribe(now.tick, filters);
+        self.refused.note(packet, filters);
         if packet != 0 {
             filters.iter().for_each(|filter| self.note(filter));
         }
@@ -211,6 +216,45 @@ impl Subscriptions {
         }
         let filters: Vec<&str> = wanted.filters.iter().map(String::as_str).collect();
         self.subscribe(now, session, &filters)
+    }
+
+    /// Handles the answer to a SUBSCRIBE, in which the filters in these places are refused.
+    pub(super) fn handle_subscribed(&mut self, now: Now, packet: u16, places: &[u16]) -> Answer {
+        let answer = self.refused.handle_answer(now.tick, packet, places);
+        if !places.is_empty() {
+            let pause = Duration(self.refused.poll_timeout().map_or(0, |at| at.since(now.tick)));
+            for filter in self.refused.filters() {
+                log::error!("deaf: the broker refuses the subscription to {filter}, asked again in {pause}");
+            }
+        }
+        answer
+    }
+
+    /// Handles the loss of the link.
+    pub(super) fn handle_lost(&mut self) {
+        self.refused.handle_lost();
+    }
+
+    /// Returns the filters that the broker refuses.
+    pub(super) fn refused(&self) -> &[String] {
+        self.refused.filters()
+    }
+
+    /// Returns when refused filters are asked for again.
+    pub(super) fn poll_timeout(&self) -> Option<Tick> {
+        self.refused.poll_timeout()
+    }
+
+    /// Asks again for refused filters if that is due. Returns the packet identifier, none if
+    /// nothing is due, and 0 if all of them are unwanted by now.
+    pub(super) fn ask_again(&mut self, now: Now, session: &mut Session, wanted: &WantedFilters) -> Option<u16> {
+        if !self.refused.take_due(now.tick) {
+            return None;
+        }
+        self.refused.keep(|filter| wanted.has(filter));
+        let filters = self.refused.filters().to_vec();
+        let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+        Some(self.subscribe(now, session, &filters))
     }
 
     /// Takes back subscriptions that are not wanted any more, at most `TAKEN_BACK_BYTES` at a

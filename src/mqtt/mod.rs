@@ -55,6 +55,7 @@ mod options;
 mod outbound;
 mod reason;
 mod receive;
+mod refused;
 mod session;
 mod window;
 
@@ -66,4 +67,5 @@ pub use event::{Delivery, Event, LinkWish, Publish, Status};
 pub use message::{Class, Document, Documents, Message, PublishError, Waiting, Write};
 pub use options::{Options, Will};
 pub use reason::{Malformed, Reason};
+pub use refused::{Answer, Refused};
 pub use session::Session;

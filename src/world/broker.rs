@@ -17,8 +17,8 @@ pub struct Broker {
     pub acknowledges: bool,
     /// Whether the manager's acknowledgements get lost on the way to it.
     pub misses_acks: bool,
-    /// Filters that it refuses.
-    pub refuses: Vec<String>,
+    /// What it refuses.
+    pub refuses: Refuses,
     /// What it has sent and the manager has not read.
     output: BytesMut,
     /// Every message, in order, whoever it is from.
@@ -29,6 +29,15 @@ pub struct Broker {
     pub taken: Vec<Taken>,
     session: Option<Session>,
     retained: BTreeMap<String, Vec<u8>>,
+}
+
+/// What a broker refuses.
+#[derive(Default)]
+pub struct Refuses {
+    /// Subscriptions to these filters.
+    pub filters: Vec<String>,
+    /// When it has refused a subscription, in milliseconds.
+    pub at: Vec<u64>,
 }
 
 /// Places in `seen` of the manager's messages.
@@ -68,7 +77,7 @@ impl Default for Broker {
             reachable: true,
             acknowledges: true,
             misses_acks: false,
-            refuses: Vec::new(),
+            refuses: Refuses::default(),
             output: BytesMut::new(),
             seen: Vec::new(),
             input: BytesMut::new(),
@@ -178,7 +187,8 @@ impl Broker {
             Packet::Subscribe(subscribe) => {
                 let mut codes = Vec::new();
                 for filter in &subscribe.filters {
-                    let refused = self.refuses.contains(&filter.path);
+                    let refused = self.refuses.filters.contains(&filter.path);
+                    self.refuses.at.extend(refused.then_some(at));
                     codes.push(match refused {
                         true => SubscribeReasonCode::Failure,
                         false => SubscribeReasonCode::Success(QoS::AtLeastOnce),

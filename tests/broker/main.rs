@@ -12,6 +12,7 @@ mod figures;
 
 mod activity;
 mod away;
+mod deaf;
 mod ending;
 mod limits;
 mod listeners;

@@ -13,7 +13,7 @@ use crate::peers::{desired_state, Peers, PATIENCE};
 use crate::processes::{wait_until, Broker, Manager};
 
 const ONE: [&str; 1] = ["containers"];
-const TOPIC: &str = "device/update-manager";
+pub const TOPIC: &str = "device/update-manager";
 const COMMANDS: [&str; 4] = ["DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"];
 
 /// A manager that announces itself, with these keys in its `connection`.
@@ -27,8 +27,8 @@ fn announced(connection: Value) -> (Broker, Manager, Peers) {
     (broker, manager, peers)
 }
 
-/// What the broker has kept on the topic.
-fn kept(broker: &Broker) -> Value {
+/// What the broker has kept on the topic, as soon as there is something.
+pub fn kept(broker: &Broker) -> Value {
     let mut client = Client::connect(&broker.address(), "watcher").unwrap();
     client.subscribe(&[TOPIC]).unwrap();
     let (_, payload) = client.next(PATIENCE).expect("something is kept");
@@ -127,7 +127,7 @@ fn saving() -> (Broker, Manager, Peers, Stall) {
     let stall = Stall::begin(&manager);
     peers.release();
     peers.flush();
-    wait_until("the answer has come", PATIENCE, || manager.said("says DOWNLOAD_SUCCESS") > 0);
+    wait_until("the answer has come", PATIENCE, || manager.said("act: says DOWNLOAD_SUCCESS") > 0);
     (broker, manager, peers, stall)
 }
 
@@ -168,6 +168,8 @@ fn what_a_broker_that_hangs_has_not_acknowledged_is_on_its_way_with_the_good_bye
     std::fs::write(manager.folder.file("state"), "").unwrap();
     download(&mut peers);
     peers.settle();
+    // Whoever is served next is served after all that has come before.
+    assert_kept(&broker, "online", true);
     broker.freeze();
     assert_ends_well(&mut manager);
     broker.thaw();

@@ -406,7 +406,7 @@ fn a_retained_desired_state_is_applied_once_however_often_it_comes() {
 #[test]
 fn a_refused_subscription_is_an_error_that_names_it() {
     let mut world = World::offline(&configuration(&["one"], ""));
-    world.broker.refuses.push("oneupdate/currentstate".to_owned());
+    world.broker.refuses.filters.push("oneupdate/currentstate".to_owned());
     world.expects_error("the broker refuses the subscription to oneupdate/currentstate");
     world.settle();
     assert!(world.logged(&["the broker refuses the subscription to oneupdate/currentstate"]));

@@ -23,6 +23,7 @@ mod console;
 mod containers;
 mod courses;
 mod cuts;
+mod deaf;
 mod every_agent;
 mod faults;
 mod flash;

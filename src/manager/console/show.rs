@@ -31,6 +31,8 @@ pub(in crate::manager) struct Sight<'a> {
     pub(in crate::manager) host: &'a Host<'a>,
     /// When the process started.
     pub(in crate::manager) started: Tick,
+    /// Subscriptions that the broker refuses.
+    pub(in crate::manager) refused: &'a [String],
     pub(in crate::manager) outside: &'a Outside,
     pub(in crate::manager) activity: &'a Activity,
     pub(in crate::manager) thing: Thing<'a>,
@@ -72,6 +74,7 @@ impl Sight<'_> {
             host: self.host,
             started: self.started,
             session: outside.session.status(),
+            refused: self.refused,
             counters: outside.counters(),
             uses: [
                 of("actions", campaign.map_or(0, |campaign| campaign.actions.len()), ACTIONS_MAX),
