@@ -50,6 +50,9 @@ impl Session {
             if let Some(reason) = self.links.poll_lost() {
                 return Some(Event::Lost(reason));
             }
+            if let Some(refusal) = self.outbound.poll_refusal() {
+                return Some(Event::Refused(refusal));
+            }
             if !self.is_receiving() {
                 return None;
             }
@@ -159,7 +162,8 @@ impl Session {
             self.outbound.handle_session_lost();
         }
         self.link = Link::Up;
-        self.links.handle_accepted(now);
+        let has_will = self.options.will.is_some() && self.options.retain;
+        self.links.handle_accepted(now, has_will);
         Ok(Step::Event(Event::Connected { session_present }))
     }
 

@@ -60,7 +60,7 @@ impl Session {
         Box::new(Session {
             last_id: 0,
             links: Links::new(options.seed),
-            outbound: Outbound::new(options.clean_session),
+            outbound: Outbound::new(options.clean_session, options.retain),
             acks: Acks::new(),
             link: Link::Down { retry_at: Tick(0) },
             inbound: Inbound::new(),
@@ -93,7 +93,8 @@ impl Session {
             self.link = Link::Connecting { deadline: deadline(now, self.options.connect_timeout_ms) };
             self.keep_alive.handle_link_up(now);
             self.attention.renew(now);
-            self.control.connect(&self.options);
+            let retain = self.outbound.may_retain() && self.links.may_retain_will();
+            self.control.connect(&self.options, retain);
         }
     }
 
@@ -130,6 +131,7 @@ impl Session {
 
     /// The link is of no use any more.
     pub(super) fn fail(&mut self, now: Tick, reason: Reason) {
+        let is_up = self.link == Link::Up;
         match self.link {
             Link::Up | Link::Leaving { .. } => self.links.handle_lost(now, reason),
             _ => self.links.handle_failed(reason),
@@ -137,7 +139,9 @@ impl Session {
         // However it ends while we leave, there is no next link.
         let is_leaving = matches!(self.link, Link::Leaving { .. });
         self.link = Link::Closing(if is_leaving { Reason::Disconnected } else { reason });
-        self.outbound.handle_loss();
+        if self.outbound.handle_loss(now, is_up && reason == Reason::Closed) {
+            self.links.hurry();
+        }
         self.acks.handle_loss();
         self.inbound.clear();
         self.attention.handle_loss();
@@ -301,7 +305,11 @@ impl Session {
             }
             return self.transmit_message(now, documents, out);
         }
-        let next = self.outbound.next_is_new().filter(|_| !is_leaving && self.is_connected());
+        let may_send = !is_leaving && self.is_connected();
+        if may_send && self.outbound.drop_refused(documents).is_err() {
+            return self.tear(now);
+        }
+        let next = self.outbound.next_is_new().filter(|_| may_send);
         if next.is_none() || self.was_full || !self.control.is_empty() {
             self.write_small_packets();
             if !self.control.is_empty() {

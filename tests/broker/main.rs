@@ -24,3 +24,4 @@ mod raw;
 mod service;
 mod soak;
 mod stalls;
+mod unsendable;
