@@ -384,7 +384,7 @@ impl Client {
                 self.trouble.clear();
                 self.parts = Vec::new();
                 // A session from an earlier run may lack some.
-                match session_present && self.subscriptions > 0 {
+                match session_present && self.subscriptions > 0 && !self.refused.is_owed() {
                     true => self.subscriptions = self.subscriptions.saturating_add(1),
                     false => self.resubscribe(),
                 }

@@ -192,6 +192,34 @@ fn each_new_link_asks_for_the_inventory_once_all_is_subscribed() {
 }
 
 #[test]
+fn a_refused_subscription_is_asked_for_again_on_the_same_link_and_on_the_next() {
+    let broker = Broker::new();
+    let connection = connection(&broker.address()).unwrap();
+    let connection = Connection { client_id: "a".into(), clean_session: Some(false), ..connection };
+    let mut agent = Agent::connect_with("fonts", connection).unwrap();
+    let asked = play(&mut agent, || {
+        let mut link = broker.accept();
+        let (_, first) = link.packet();
+        link.0.write_all(&[0x90, 5, first[0], first[1], 1, 0x80, 1]).unwrap();
+        let (kind, body) = link.packet();
+        assert_eq!((kind, body.iter().filter(|byte| **byte == 1).count()), (0x82, 1), "the refused one alone");
+        link.0.write_all(&[0x90, 3, body[0], body[1], 0x80]).unwrap();
+    });
+    assert_eq!(asked.len(), 1);
+    let asked = play(&mut agent, || {
+        let (stream, _) = broker.listener.accept().unwrap();
+        let mut link = Link(stream);
+        link.packet();
+        // The session is kept, and lacks a subscription.
+        link.0.write_all(&[0x20, 2, 1, 0]).unwrap();
+        let (kind, body) = link.packet();
+        assert_eq!(kind, 0x82, "SUBSCRIBE");
+        link.0.write_all(&[0x90, 5, body[0], body[1], 1, 1, 1]).unwrap();
+    });
+    assert_eq!(asked.len(), 1, "it greets when all is subscribed");
+}
+
+#[test]
 fn what_the_manager_sends_is_handed_over_unescaped_and_without_the_domain() {
     let broker = Broker::new();
     let (mut agent, mut link) = connected(&broker);

@@ -22,11 +22,13 @@ pub struct Refused {
     filters: Vec<String>,
     pause_ms: u64,
     retry_at: Option<Tick>,
+    /// Filters were refused, or not answered, when the link was lost.
+    is_owed: bool,
 }
 
 impl Default for Refused {
     fn default() -> Refused {
-        Refused { asked: Vec::new(), filters: Vec::new(), pause_ms: RESUBSCRIBE_MIN_MS, retry_at: None }
+        Refused { asked: Vec::new(), filters: Vec::new(), pause_ms: RESUBSCRIBE_MIN_MS, retry_at: None, is_owed: false }
     }
 }
 
@@ -34,6 +36,7 @@ impl Refused {
     /// Notes a SUBSCRIBE; `packet` is what the session returned.
     pub fn note(&mut self, packet: u16, filters: &[&str]) {
         if packet != 0 {
+            self.is_owed = false;
             self.asked.push((packet, filters.iter().map(|filter| (*filter).to_owned()).collect()));
         }
     }
@@ -56,11 +59,18 @@ impl Refused {
         Answer::Refused
     }
 
-    /// Handles the loss of the link. On the next one everything is asked for anyway.
+    /// Handles the loss of the link. On the next one everything is to be asked for if
+    /// [`is_owed`](Self::is_owed).
     pub fn handle_lost(&mut self) {
+        self.is_owed |= !self.filters.is_empty() || !self.asked.is_empty();
         self.asked.clear();
         self.filters.clear();
         self.retry_at = None;
+    }
+
+    /// Returns whether a session that the broker has kept lacks filters.
+    pub fn is_owed(&self) -> bool {
+        self.is_owed
     }
 
     /// Forgets filters that nobody wants any more.
@@ -125,8 +135,10 @@ mod tests {
         assert_eq!(refused.poll_timeout(), Some(Tick(5_000)));
         refused.keep(|filter| filter != "b");
         assert!(refused.filters().is_empty());
+        assert!(!refused.is_owed());
         refused.note(4, &["d"]);
         refused.handle_lost();
+        assert!(refused.is_owed());
         assert_eq!(refused.handle_answer(Tick(0), 4, &[0]), Answer::Unasked);
         assert_eq!(refused.poll_timeout(), None);
     }
