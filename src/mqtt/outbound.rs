@@ -247,7 +247,11 @@ impl Outbound {
             State::Sending { .. } => true,
             State::Sent(at) => now.since(at) <= UNSENDABLE_WITHIN_MS,
         };
-        is_answer && self.refusals.handle_ended(&self.arena[..first.topic])
+        if !is_answer {
+            self.refusals.be_careless();
+            return false;
+        }
+        self.refusals.handle_ended(&self.arena[..first.topic])
     }
 
     /// Does what may make the broker take a message that it refuses, or drops it. A message

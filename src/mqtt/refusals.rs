@@ -102,6 +102,7 @@ impl Refusals {
 
     /// The link is lost for another reason, or no message waits any more.
     pub fn be_careless(&mut self) {
+        self.clear();
         self.ended = 0;
     }
 
