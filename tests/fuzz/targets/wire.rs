@@ -11,7 +11,7 @@ use update_manager::validate;
 use update_manager::wire::things::{Identity, Request, RequestTopic};
 use update_manager::wire::topic::{topic_form, Topics};
 use update_manager::wire::{activity_of, consent, desired_state, encode, feedback, inventory};
-use update_manager::wire::{TextFinder, Envelope, Malformed};
+use update_manager::wire::{Envelope, Malformed, TextFinder};
 use update_manager_fuzz::json;
 
 fuzz_target!(|bytes: &[u8]| {
