@@ -115,7 +115,6 @@ impl Check {
             | Event::Delivered
             | Event::RebootFailed
             | Event::Hello(_)
-            | Event::Refused(..)
             | Event::HoldReboot(_)
             | Event::Terminate => {}
             Event::Cancel(_) => rule(self.running, "only a running activity is cancelled")?,

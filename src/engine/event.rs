@@ -18,8 +18,6 @@ pub enum Event<'a> {
     Hello(DomainIx),
     /// The owner answers whether the phase may begin.
     ConsentReply(ConsentAnswer<'a>),
-    /// The broker refuses for good what the domain is to get, a message of so many bytes.
-    Refused(DomainIx, u32),
     /// The link to the broker has changed.
     Link(Link),
     /// Whether what is decided cannot be saved from now on, or can again.

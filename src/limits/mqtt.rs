@@ -71,22 +71,6 @@ pub const BACKOFF_MAX_MS: u64 = 30_000;
 /// or another client with our id; those must not be hammered.
 pub const LINK_STEADY_MS: u64 = 5_000;
 
-/// Connections in a row that a broker has to end with the same message first in line before
-/// that counts as refused for good. One may be chance, and so may two on a bad line.
-pub const UNSENDABLE_LINKS: u8 = 3;
-
-/// Milliseconds after a message was handed out within which the broker ends the connection
-/// if it refuses it. What ends later ends for another reason.
-pub const UNSENDABLE_WITHIN_MS: u64 = 10_000;
-
-/// Milliseconds for which is kept what a broker refuses: to learn it again costs a few
-/// connections, which nobody minds once a day.
-pub const UNSENDABLE_FORGET_MS: u64 = 24 * 3600 * 1000;
-
-/// Keys of messages of which only the newest is of interest, and whose refusal is kept. The
-/// manager has four.
-pub const UNSENDABLE_MAX: usize = 8;
-
 /// Milliseconds of the first pause before a refused subscription is asked for again:
 /// rights that are being changed are soon there.
 pub const RESUBSCRIBE_MIN_MS: u64 = 5_000;

@@ -28,7 +28,7 @@ use crate::engine::{Event, Link};
 use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::{DomainIx, DomainSet};
-use crate::mqtt::{Answer, Delivery, Event as SessionEvent, Publish, Refusal, Remedy};
+use crate::mqtt::{Answer, Delivery, Event as SessionEvent, Publish};
 use crate::store::journal::Kind;
 use crate::wire::topic::Incoming;
 use crate::wire::{Envelope, Malformed};
@@ -57,7 +57,6 @@ impl Manager {
                 self.outside.store.drop_acknowledgements();
                 let _ = self.decide(now, Event::Link(Link::Down));
             }
-            SessionEvent::Refused(refusal) => self.handle_refusal(now, &refusal),
             SessionEvent::Subscribed { packet } => {
                 self.handle_subscribed(now, packet, &[]);
                 let (form, campaign) = (self.backend.form(), self.activity.campaign());
@@ -87,17 +86,6 @@ impl Manager {
                     self.outside.acknowledge(ack);
                 }
             }
-        }
-    }
-
-    /// Handles that the broker refuses a message for good. A domain that was to get it fails.
-    fn handle_refusal(&mut self, now: Now, refusal: &Refusal) {
-        let Refusal { topic, len, is_order, remedy } = refusal;
-        log::error!("{topic}: the broker refuses a message of {len} bytes, {remedy}");
-        let domain = self.outside.names.domain_of_order(topic).filter(|_| *is_order);
-        if let Some(domain) = domain.filter(|_| *remedy == Remedy::Dropped) {
-            let bytes = u32::try_from(*len).unwrap_or(u32::MAX);
-            let _ = self.decide(now, Event::Refused(domain, bytes));
         }
     }
 
@@ -158,7 +146,6 @@ impl Manager {
         if was_feedback_lost {
             let lost = Link::Fresh { unsent: DomainSet::EMPTY, dropped: DomainSet::EMPTY };
             let _ = self.decide(now, Event::Link(lost));
-            let _ = self.decide(now, Event::Link(Link::Subscribed));
         }
         if !self.backend.is_thing_unknown() {
             let effects = self.inventory.handle_link_up(now, self.activity.busy());

@@ -4,7 +4,6 @@ use bytes::Bytes;
 
 use super::acks::Ack;
 use super::reason::Reason;
-use super::refusals::Refusal;
 use crate::model::time::Tick;
 
 /// Something that happened. Owned: it borrows nothing of the session.
@@ -51,9 +50,6 @@ pub enum Event {
         /// With the last part; none for QoS 0.
         ack: Option<Ack>,
     },
-    /// The broker refuses a message of ours for good. Comes after the `Lost` that showed it,
-    /// or when one that is known to be refused would have been sent.
-    Refused(Refusal),
     /// The session has no link any more, or is about to. Comes once after each
     /// `Connected`.
     Lost(Reason),

@@ -2,7 +2,7 @@
 
 use super::event::Status;
 use super::reason::Reason;
-use crate::limits::{BACKOFF_MAX_MS, BACKOFF_MIN_MS, LINK_STEADY_MS, UNSENDABLE_LINKS};
+use crate::limits::{BACKOFF_MAX_MS, BACKOFF_MIN_MS, LINK_STEADY_MS};
 use crate::model::time::Tick;
 
 /// The links so far.
@@ -16,32 +16,15 @@ pub(super) struct Links {
     last: Option<Reason>,
     /// A loss that the caller was not told of yet.
     lost: Option<Reason>,
-    /// Attempts in a row that the broker ended before it accepted us.
-    shut: u8,
-    /// It has accepted us only with a last will that is not retained.
-    is_will_plain: bool,
 }
 
 impl Links {
     pub fn new(seed: u64) -> Links {
-        Links {
-            backoff: Backoff::new(seed),
-            since: None,
-            accepted: 0,
-            last: None,
-            lost: None,
-            shut: 0,
-            is_will_plain: false,
-        }
+        Links { backoff: Backoff::new(seed), since: None, accepted: 0, last: None, lost: None }
     }
 
-    /// The broker has accepted us; whether there is a last will that should be retained.
-    pub fn handle_accepted(&mut self, now: Tick, has_will: bool) {
-        self.is_will_plain = has_will && !self.may_retain_will();
-        if self.is_will_plain {
-            self.hurry();
-        }
-        self.shut = 0;
+    /// The broker has accepted us.
+    pub fn handle_accepted(&mut self, now: Tick) {
         self.since = Some(now);
         self.accepted = self.accepted.saturating_add(1);
     }
@@ -50,7 +33,6 @@ impl Links {
     pub fn handle_lost(&mut self, now: Tick, reason: Reason) {
         if self.since.is_some_and(|since| now.since(since) >= LINK_STEADY_MS) {
             self.backoff.reset();
-            self.is_will_plain = false;
         }
         self.since = Some(now);
         self.lost = Some(reason);
@@ -59,21 +41,7 @@ impl Links {
 
     /// An attempt has failed before the broker accepted us.
     pub fn handle_failed(&mut self, reason: Reason) {
-        if reason == Reason::Closed {
-            self.shut = self.shut.wrapping_add(1);
-        }
         self.last = Some(reason);
-    }
-
-    /// Whether the last will may be retained on the next link. A broker without `retain` ends
-    /// it before CONNACK; so does one that is not ready, hence it is only tried now and then.
-    pub fn may_retain_will(&self) -> bool {
-        !self.is_will_plain && self.shut % (UNSENDABLE_LINKS + 1) != UNSENDABLE_LINKS
-    }
-
-    /// Something will be done differently on the next link, which is worth an early attempt.
-    pub fn hurry(&mut self) {
-        self.backoff.reset();
     }
 
     /// The loss that the caller is to be told of, once.

@@ -1,18 +1,70 @@
 //! Messages to the broker, kept until it has acknowledged them, in order.
 
 use core::fmt;
+use core::mem::size_of;
 
 use super::codec;
-use super::entry::{Entry, State};
 use super::message::{Class, Document, Documents, Message, PublishError, Waiting, Write};
-use super::refusals::{Refusal, Refusals, Remedy};
 use super::window::{Count, Window};
-use crate::limits::{OUTBOUND_BYTES, OUTBOUND_MAX, UNSENDABLE_WITHIN_MS};
+use crate::limits::{OUTBOUND_BYTES, OUTBOUND_ENTRY_BYTES, OUTBOUND_MAX};
 use crate::model::time::Tick;
 
 /// A document was not the same when it was encoded again, or failed to encode.
 #[derive(Debug)]
 pub(super) struct DocumentChanged;
+
+/// One message. Its topic, body and detail stand one after the other in the
+/// arena, behind those of all earlier entries.
+struct Entry {
+    topic: usize,
+    body: usize,
+    detail: usize,
+    document: Option<Document>,
+    tail: &'static str,
+    retain: bool,
+    class: Class,
+    /// 0 until it is first begun to be sent; from then on the same.
+    id: u16,
+    /// Whether it was begun on an earlier link too [MQTT-3.3.1-1].
+    dup: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Queued,
+    /// Begun: bytes handed out, and bytes of the document.
+    Sending {
+        done: usize,
+        document: usize,
+    },
+    /// Handed out completely at this time.
+    Sent(Tick),
+}
+
+impl Entry {
+    fn stored(&self) -> usize {
+        self.topic + self.body + self.detail
+    }
+
+    fn is_sending(&self) -> bool {
+        matches!(self.state, State::Sending { .. })
+    }
+
+    /// Whether it may be dropped for want of room.
+    fn is_evictable(&self) -> bool {
+        matches!(self.class, Class::Newest(_)) && !self.is_sending()
+    }
+
+    /// Bytes of detail that may be dropped for want of room.
+    fn spare_detail(&self) -> usize {
+        if self.is_sending() || self.is_evictable() {
+            0
+        } else {
+            self.detail
+        }
+    }
+}
 
 /// Bytes that `write` writes.
 ///
@@ -24,14 +76,7 @@ fn count(write: Write<'_>) -> usize {
     bytes.0
 }
 
-/// Bytes of a document.
-fn length_of(document: Option<Document>, documents: &dyn Documents) -> Result<u32, DocumentChanged> {
-    let mut bytes = Count(0);
-    if let Some(which) = document {
-        documents.write(which, &mut bytes).map_err(|_| DocumentChanged)?;
-    }
-    Ok(bytes.0 as u32)
-}
+const _: () = assert!(size_of::<Entry>() <= OUTBOUND_ENTRY_BYTES);
 
 /// The messages.
 pub(super) struct Outbound {
@@ -43,17 +88,13 @@ pub(super) struct Outbound {
     entries: Vec<Entry>,
     /// Whether both sides forget a lost session, so that nothing need be sent again.
     clean_session: bool,
-    /// Whether `retain` may be used.
-    retain: bool,
-    refusals: Refusals,
 }
 
 impl Outbound {
-    pub fn new(clean_session: bool, retain: bool) -> Outbound {
+    pub fn new(clean_session: bool) -> Outbound {
         // Zeroed by the allocator, page by page when first used.
         let arena = vec![0; OUTBOUND_BYTES];
-        let (entries, refusals) = (Vec::with_capacity(OUTBOUND_MAX), Refusals::new());
-        Outbound { arena, used: 0, entries, clean_session, retain, refusals }
+        Outbound { arena, used: 0, entries: Vec::with_capacity(OUTBOUND_MAX), clean_session }
     }
 
     pub fn len(&self) -> usize {
@@ -95,7 +136,6 @@ impl Outbound {
             body,
             detail,
             document: message.document,
-            document_len: 0,
             tail: message.tail,
             retain: message.retain,
             class: message.class,
@@ -152,7 +192,9 @@ impl Outbound {
             if let Some(place) = self.entries.iter().position(Entry::is_evictable) {
                 self.remove(place);
             } else if let Some(place) = self.entries.iter().position(|e| e.spare_detail() > 0) {
-                self.trim(place);
+                let at = self.start_of(place) + self.entries[place].topic + self.entries[place].body;
+                let len = core::mem::take(&mut self.entries[place].detail);
+                self.cut_out(at, len);
             } else {
                 break;
             }
@@ -181,12 +223,7 @@ impl Outbound {
     /// that of a dropped message.
     pub fn handle_ack(&mut self, id: u16) {
         if let Some(place) = self.entries.iter().position(|e| e.id == id && matches!(e.state, State::Sent(_))) {
-            let at = self.start_of(place);
-            self.refusals.handle_ack(&self.arena[at..at + self.entries[place].topic]);
             self.remove(place);
-            if self.entries.is_empty() {
-                self.refusals.be_careless();
-            }
         }
     }
 
@@ -207,17 +244,8 @@ impl Outbound {
     }
 
     /// The link is lost: what was sent is to be sent again [MQTT-4.4.0-1], but
-    /// what is bound to the link goes, and all but the newest of each key. Returns whether
-    /// the broker, which has ended it if `is_ended`, refuses a message for good.
-    pub fn handle_loss(&mut self, now: Tick, is_ended: bool) -> bool {
-        self.refusals.forget_old(now);
-        let is_refused = is_ended && self.is_first_refused(now);
-        if is_refused {
-            self.remedy(now, 0);
-        }
-        if !is_ended {
-            self.refusals.be_careless();
-        }
+    /// what is bound to the link goes, and all but the newest of each key.
+    pub fn handle_loss(&mut self) {
         for e in &mut self.entries {
             e.state = State::Queued;
         }
@@ -235,91 +263,6 @@ impl Outbound {
                 self.remove(place);
             }
         }
-        is_refused
-    }
-
-    /// Whether the broker refuses the message that is first in line, now that it has ended
-    /// the link.
-    fn is_first_refused(&mut self, now: Tick) -> bool {
-        let Some(first) = self.entries.first() else { return false };
-        let is_answer = match first.state {
-            State::Queued => false,
-            State::Sending { .. } => true,
-            State::Sent(at) => now.since(at) <= UNSENDABLE_WITHIN_MS,
-        };
-        if !is_answer {
-            self.refusals.be_careless();
-            return false;
-        }
-        self.refusals.handle_ended(&self.arena[..first.topic])
-    }
-
-    /// Does what may make the broker take a message that it refuses, or drops it. A message
-    /// that is not the same any more is sent as a new one.
-    fn remedy(&mut self, now: Tick, place: usize) {
-        let is_suspect = self.retain && self.refusals.may_be_retained();
-        let is_unretained = self.refusals.has_retained();
-        let e = &mut self.entries[place];
-        let (len, class) = (e.payload(), e.class);
-        let remedy = if e.retain && is_suspect {
-            self.refusals.learn_retained(now, true);
-            self.entries.iter_mut().filter(|e| e.retain).for_each(|e| e.id = 0);
-            Remedy::Unretained
-        } else if e.detail > 0 {
-            e.id = 0;
-            self.refusals.learn_detailed(now, len);
-            Remedy::Trimmed
-        } else {
-            if e.retain && is_unretained {
-                // Then that was not why.
-                self.refusals.learn_retained(now, false);
-            }
-            self.refusals.learn_dropped(now, class, len);
-            Remedy::Dropped
-        };
-        self.apply(place, len, remedy);
-    }
-
-    /// Applies a remedy, and has the caller told.
-    fn apply(&mut self, place: usize, len: usize, remedy: Remedy) {
-        let at = self.start_of(place);
-        let topic = String::from_utf8_lossy(&self.arena[at..at + self.entries[place].topic]).into_owned();
-        let is_order = self.entries[place].class == Class::Order;
-        self.refusals.tell(Refusal { topic, len, is_order, remedy });
-        match remedy {
-            Remedy::Unretained => {}
-            Remedy::Trimmed => self.trim(place),
-            Remedy::Dropped => self.remove(place),
-        }
-    }
-
-    /// Does the same to the next messages as far as they are known to be refused.
-    pub fn drop_refused(&mut self, documents: &dyn Documents) -> Result<(), DocumentChanged> {
-        while !self.refusals.is_empty() && !self.is_sending() {
-            let Some(place) = self.entries.iter().position(|e| e.state == State::Queued) else { break };
-            let e = &mut self.entries[place];
-            e.document_len = length_of(e.document, documents)?;
-            let (len, class) = (e.payload(), e.class);
-            if e.detail > 0 && self.refusals.has_detailed(len) {
-                e.id = 0;
-                self.apply(place, len, Remedy::Trimmed);
-            } else if self.refusals.has(class, len) {
-                self.apply(place, len, Remedy::Dropped);
-            } else {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// What the caller is to be told of, once.
-    pub fn poll_refusal(&mut self) -> Option<Refusal> {
-        self.refusals.poll()
-    }
-
-    /// Whether messages are retained that are to be.
-    pub fn may_retain(&self) -> bool {
-        self.retain && !self.refusals.has_retained()
     }
 
     /// The broker has lost the session: orders that were begun in it go.
@@ -329,13 +272,6 @@ impl Outbound {
                 self.remove(place);
             }
         }
-    }
-
-    /// Cuts its detail off.
-    fn trim(&mut self, place: usize) {
-        let at = self.start_of(place) + self.entries[place].topic + self.entries[place].body;
-        let len = core::mem::take(&mut self.entries[place].detail);
-        self.cut_out(at, len);
     }
 
     fn remove(&mut self, place: usize) {
@@ -404,21 +340,21 @@ impl Outbound {
     /// packet id of one that was never begun before.
     pub fn start(&mut self, free_id: u16, documents: &dyn Documents) -> Result<(), DocumentChanged> {
         let Some(e) = self.entries.iter_mut().find(|e| e.state == State::Queued) else { return Ok(()) };
-        e.document_len = length_of(e.document, documents)?;
+        let mut document = Count(0);
+        if let Some(which) = e.document {
+            documents.write(which, &mut document).map_err(|_| DocumentChanged)?;
+        }
         e.dup = e.id != 0;
         if e.id == 0 {
             e.id = free_id;
         }
-        e.state = State::Sending { done: 0 };
+        e.state = State::Sending { done: 0, document: document.0 };
         Ok(())
     }
 
     /// Whether the next message to begin with was never begun before, if there
-    /// is one that may be sent now.
+    /// is one.
     pub fn next_is_new(&self) -> Option<bool> {
-        if self.refusals.is_careful() && self.oldest_sent().is_some() {
-            return None;
-        }
         self.entries.iter().find(|e| e.state == State::Queued).map(|e| e.id == 0)
     }
 
@@ -426,14 +362,13 @@ impl Outbound {
     /// no such message. Handed out completely, it waits for its acknowledgement.
     pub fn write(&mut self, now: Tick, documents: &dyn Documents, out: &mut [u8]) -> Result<usize, DocumentChanged> {
         let Some(place) = self.entries.iter().position(Entry::is_sending) else { return Ok(0) };
-        let (at, may_retain) = (self.start_of(place), self.may_retain());
+        let at = self.start_of(place);
         let e = &mut self.entries[place];
-        let State::Sending { done } = e.state else { return Ok(0) };
+        let State::Sending { done, document } = e.state else { return Ok(0) };
         let stored = &self.arena[at..at + e.stored()];
         let (topic, text) = stored.split_at(e.topic);
-        let remaining = 2 + e.topic + 2 + e.payload();
-        let retain = e.retain && may_retain;
-        let (header, header_len) = codec::publish_header(e.dup, retain, remaining);
+        let remaining = 2 + e.topic + 2 + text.len() + document + e.tail.len();
+        let (header, header_len) = codec::publish_header(e.dup, e.retain, remaining);
         let total = header_len + remaining;
 
         let len = out.len().min(total - done);
@@ -455,7 +390,7 @@ impl Outbound {
         if !window.is_full() {
             return Err(DocumentChanged);
         }
-        e.state = if is_end { State::Sent(now) } else { State::Sending { done: done + len } };
+        e.state = if is_end { State::Sent(now) } else { State::Sending { done: done + len, document } };
         Ok(len)
     }
 }

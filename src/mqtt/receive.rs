@@ -50,9 +50,6 @@ impl Session {
             if let Some(reason) = self.links.poll_lost() {
                 return Some(Event::Lost(reason));
             }
-            if let Some(refusal) = self.outbound.poll_refusal() {
-                return Some(Event::Refused(refusal));
-            }
             if !self.is_receiving() {
                 return None;
             }
@@ -162,8 +159,7 @@ impl Session {
             self.outbound.handle_session_lost();
         }
         self.link = Link::Up;
-        let has_will = self.options.will.is_some() && self.options.retain;
-        self.links.handle_accepted(now, has_will);
+        self.links.handle_accepted(now);
         Ok(Step::Event(Event::Connected { session_present }))
     }
 

@@ -60,7 +60,7 @@ impl Session {
         Box::new(Session {
             last_id: 0,
             links: Links::new(options.seed),
-            outbound: Outbound::new(options.clean_session, options.retain),
+            outbound: Outbound::new(options.clean_session),
             acks: Acks::new(),
             link: Link::Down { retry_at: Tick(0) },
             inbound: Inbound::new(),
@@ -93,8 +93,7 @@ impl Session {
             self.link = Link::Connecting { deadline: deadline(now, self.options.connect_timeout_ms) };
             self.keep_alive.handle_link_up(now);
             self.attention.renew(now);
-            let retain = self.outbound.may_retain() && self.links.may_retain_will();
-            self.control.connect(&self.options, retain);
+            self.control.connect(&self.options);
         }
     }
 
@@ -131,7 +130,6 @@ impl Session {
 
     /// The link is of no use any more.
     pub(super) fn fail(&mut self, now: Tick, reason: Reason) {
-        let is_up = self.link == Link::Up;
         match self.link {
             Link::Up | Link::Leaving { .. } => self.links.handle_lost(now, reason),
             _ => self.links.handle_failed(reason),
@@ -139,9 +137,7 @@ impl Session {
         // However it ends while we leave, there is no next link.
         let is_leaving = matches!(self.link, Link::Leaving { .. });
         self.link = Link::Closing(if is_leaving { Reason::Disconnected } else { reason });
-        if self.outbound.handle_loss(now, is_up && reason == Reason::Closed) {
-            self.links.hurry();
-        }
+        self.outbound.handle_loss();
         self.acks.handle_loss();
         self.inbound.clear();
         self.attention.handle_loss();
@@ -305,11 +301,7 @@ impl Session {
             }
             return self.transmit_message(now, documents, out);
         }
-        let may_send = !is_leaving && self.is_connected();
-        if may_send && self.outbound.drop_refused(documents).is_err() {
-            return self.tear(now);
-        }
-        let next = self.outbound.next_is_new().filter(|_| may_send);
+        let next = self.outbound.next_is_new().filter(|_| !is_leaving && self.is_connected());
         if next.is_none() || self.was_full || !self.control.is_empty() {
             self.write_small_packets();
             if !self.control.is_empty() {

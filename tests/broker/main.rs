@@ -24,4 +24,3 @@ mod raw;
 mod service;
 mod soak;
 mod stalls;
-mod unsendable;

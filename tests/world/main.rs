@@ -44,4 +44,3 @@ mod state;
 mod states;
 mod stern;
 mod twin;
-mod unsendable;

@@ -3,7 +3,6 @@
 mod link;
 mod random;
 mod receive;
-mod refusals;
 mod send;
 
 use core::cell::RefCell;
@@ -13,10 +12,7 @@ use bytes::BytesMut;
 use mqttbytes::v4::{self, Packet};
 use mqttbytes::QoS;
 
-use super::{
-    Class, Document, Documents, Event, LinkWish, Message, Options, Publish, PublishError, Reason, Refusal, Remedy,
-    Session,
-};
+use super::{Class, Document, Documents, Event, LinkWish, Message, Options, Publish, PublishError, Reason, Session};
 use crate::model::time::Tick;
 
 /// Documents by number.

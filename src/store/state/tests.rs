@@ -188,7 +188,7 @@ fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
     let words = |n: usize| Some(Reason::Words(String::try_from("w".repeat(n).as_str()).unwrap()));
     let mut lens = Vec::new();
     let silent = Some(Reason::Silent(Some(Command::Update), u64::MAX));
-    for reason in [words(512), silent, Some(Reason::Limit(Limit::Component)), Some(Reason::Refused(u32::MAX))] {
+    for reason in [words(512), silent, Some(Reason::Limit(Limit::Component))] {
         let mut campaign = campaign();
         campaign.reset();
         campaign.identity.activity = String::try_from(activity.as_str()).unwrap();

@@ -10,9 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use mqttbytes::v4::Packet;
 use update_manager::limits::{INBOUND_MAX, PAYLOAD_IN_MAX, READ_CHUNK, SKIP_CHUNK, TOPIC_IN_MAX};
 use update_manager::model::time::Tick;
-use update_manager::mqtt::{
-    Ack, Class, Document, Documents, Event, LinkWish, Message, Options, Reason, Remedy, Session,
-};
+use update_manager::mqtt::{Ack, Class, Document, Documents, Event, LinkWish, Message, Options, Reason, Session};
 use update_manager_fuzz::broker::{connack, packets, publish, small, suback};
 
 #[derive(Arbitrary, Debug)]
@@ -116,8 +114,6 @@ struct Peer {
     /// Numbers of the messages that are kept, in the order of their arrival.
     arrived: Vec<u32>,
     published: u32,
-    /// A message goes in another form, as a new one, since the broker seemed to refuse it.
-    is_remedied: bool,
     is_over: bool,
 }
 
@@ -163,7 +159,6 @@ impl Peer {
             acks: Vec::new(),
             arrived: Vec::new(),
             published: 0,
-            is_remedied: false,
             is_over: false,
         }
     }
@@ -320,10 +315,6 @@ impl Peer {
                 self.link.skipping = (!last).then_some((len, came + part.len()));
                 self.acks.extend(ack);
             }
-            Event::Refused(refusal) => {
-                assert!(!refusal.topic.is_empty());
-                self.is_remedied |= refusal.remedy != Remedy::Dropped;
-            }
             Event::Subscribed { packet } | Event::Unsubscribed { packet } => assert_ne!(packet, 0),
             Event::SubscribeRefused { packet, filters } => assert!(packet != 0 && !filters.is_empty()),
         }
@@ -396,7 +387,7 @@ impl Peer {
                     let number = std::str::from_utf8(&message.payload[1..11]).expect("digits").parse().expect("digits");
                     match self.arrived.binary_search(&number).is_ok() {
                         // A part of it may have come before; that does not count here.
-                        true => assert!(message.dup || self.is_remedied, "what comes again says so"),
+                        true => assert!(message.dup, "what comes again says so"),
                         false => {
                             assert!(self.arrived.last().is_none_or(|last| *last < number), "out of order");
                             self.arrived.push(number);
