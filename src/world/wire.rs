@@ -18,23 +18,23 @@ pub fn broken(world: &World) -> Option<String> {
 }
 
 /// Past a power cut an end may have to be told again, but no other one, and still
-/// nothing is commanded after it.
+/// nothing is commanded after it. Of an activity that begins again, nothing on the wire tells
+/// which of its beginnings an end belongs to: there just are no more ends.
 fn same_end_of_each(world: &World, accepted: &[String]) -> Option<String> {
-    let begins_again = |activity: &str| accepted.iter().filter(|one| *one == activity).count() > 1;
+    let begun = |activity: &str| accepted.iter().filter(|one| *one == activity).count();
     let mut ended: BTreeMap<String, (String, usize)> = BTreeMap::new();
     for seen in world.broker.seen.iter().filter(|seen| seen.from == From::Manager && !seen.again) {
-        if is_command(&seen.topic) && ended.contains_key(seen.activity()) {
-            return Some(format!("{} to {} at {} after its end", seen.command(), seen.topic, seen.at));
-        }
-        if begins_again(seen.activity()) && seen.report().is_some_and(|report| report.status == "IDENTIFYING") {
-            ended.remove(seen.activity());
+        let activity = seen.activity();
+        if is_command(&seen.topic) && ended.contains_key(activity) && begun(activity) < 2 {
+            return Some(format!("{activity}: {} to {} at {} after its end", seen.command(), seen.topic, seen.at));
         }
         let Some(report) = seen.end().filter(|end| !is_refusal(&end.message)) else {
             continue;
         };
+        let beginnings = begun(&report.activity).max(1);
         let (status, times) = ended.entry(report.activity).or_insert((report.status.clone(), 0));
         *times += 1;
-        if *status != report.status || *times > 1 + world.power.cuts.len() {
+        if (*status != report.status && beginnings < 2) || *times > beginnings + world.power.cuts.len() {
             return Some(format!("another end at {}: {}", seen.at, String::from_utf8_lossy(&seen.bytes)));
         }
     }
