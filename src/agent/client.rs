@@ -325,7 +325,7 @@ impl Client {
             None => Timer::never(),
         };
         let mut is_woken = false;
-        let is_other = smol::block_on(poll_fn(|cx| {
+        let is_other = smol::future::block_on(poll_fn(|cx| {
             if other(cx).is_ready() {
                 return Poll::Ready(true);
             }

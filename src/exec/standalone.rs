@@ -293,7 +293,7 @@ impl Bench {
         let due = self.workers.iter().filter_map(|worker| worker.poll_timeout(now));
         let due = due.chain(self.timers.next().and_then(|tick| self.clock.instant(tick))).min();
         let mut timer = due.map_or_else(Timer::never, Timer::at);
-        smol::block_on(poll_fn(|cx| self.poll_wake(cx, &mut timer)));
+        smol::future::block_on(poll_fn(|cx| self.poll_wake(cx, &mut timer)));
     }
 
     fn poll_wake(&mut self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<()> {
