@@ -76,8 +76,12 @@ pub struct DesiredState<'a> {
 /// What is known of a desired state, and of what is saved of the activity before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standing {
-    /// It came before, and its activity has finished.
-    pub is_finished: bool,
+    /// The broker may have delivered it before: it says so, or it had kept the message.
+    pub may_be_old: bool,
+    /// Its activity is among those that have ended and are remembered.
+    pub is_remembered: bool,
+    /// Its activity is the last one that has ended.
+    pub is_last: bool,
     /// Effects of the last activity still wait for a save.
     pub is_held: bool,
     /// The end of the last activity cannot be saved, and nobody insists.

@@ -1,7 +1,7 @@
 //! Whether a desired state becomes the next activity, or is one that came before.
 
 use super::effect::Effects;
-use super::event::DesiredState;
+use super::event::{DesiredState, Standing};
 use super::{Engine, Rejected};
 use crate::model::{Cause, Status};
 
@@ -32,7 +32,7 @@ impl Engine {
             return Err(Rejected::SameActivity);
         }
         // Even while another one runs: it was not sent again.
-        if standing.is_finished {
+        if standing.has_ended(self.is_running()) {
             return Err(Rejected::Applied);
         }
         if self.is_running() {
@@ -49,5 +49,17 @@ impl Engine {
             return Err(Rejected::RebootPending);
         }
         Ok(())
+    }
+}
+
+impl Standing {
+    /// Whether the activity has ended already. What may have come before is held against all
+    /// that is remembered, anything else against the last activity alone, and only if none
+    /// `is_running`: whoever wants something else in between wants it again.
+    pub fn has_ended(&self, is_running: bool) -> bool {
+        match self.may_be_old {
+            true => self.is_remembered,
+            false => !is_running && self.is_last,
+        }
     }
 }

@@ -12,7 +12,7 @@
 //! Deliberately absent: the meaning of any message.
 
 use super::agents;
-use super::backend::admission::{has_ended, Why};
+use super::backend::admission::{standing, Why};
 use super::backend::{Origin, Wish};
 use super::console::control::Control;
 use super::console::show::Sight;
@@ -253,9 +253,9 @@ impl Manager {
     fn apply(&mut self, now: Now, wanted: &Wanted<'_>, force: bool) -> Result<(), Why> {
         let store = &self.outside.store;
         let standing = Standing {
-            is_finished: has_ended(store, self.activity.campaign(), wanted.key, wanted.delivery),
             is_held: store.has_held(),
             is_blocked: !force && store.obstacle().is_some(),
+            ..standing(store, wanted.key, wanted.delivery)
         };
         if let Err(rejected) = self.activity.begin(now, wanted, store.next_run(), standing) {
             let campaign = self.activity.campaign();

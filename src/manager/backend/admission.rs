@@ -15,6 +15,7 @@ use core::fmt::{self, Write};
 
 use super::refusals::Received;
 use super::Backend;
+use crate::engine::event::Standing;
 use crate::engine::{Campaign, Rejected};
 use crate::manager::activity::runs;
 use crate::manager::message::{self, escape};
@@ -173,25 +174,18 @@ pub(super) fn is_known(
     bytes: &[u8],
     delivery: Option<Delivery>,
 ) -> bool {
-    let is_known = |key: ActivityKey<'_>| runs(campaign, key.activity) || has_ended(store, campaign, key, delivery);
-    key_of(envelope, bytes).is_some_and(is_known)
+    let is_running = campaign.is_some_and(Campaign::is_running);
+    let has_ended = |key| standing(store, key, delivery).has_ended(is_running);
+    key_of(envelope, bytes).is_some_and(|key| runs(campaign, key.activity) || has_ended(key))
 }
 
-/// Returns whether the activity of a desired state has ended. What may have come before is
-/// held against all that is remembered, anything else against the last activity alone:
-/// whoever wants something else in between wants it again.
-pub(in crate::manager) fn has_ended(
-    store: &Store,
-    campaign: Option<&Campaign>,
-    key: ActivityKey<'_>,
-    delivery: Option<Delivery>,
-) -> bool {
-    let is_repeat = delivery.is_some_and(|delivery| delivery.dup || delivery.retain);
-    let is_running = campaign.is_some_and(Campaign::is_running);
-    if is_repeat {
-        store.journal.contains(key)
-    } else {
-        !is_running && store.journal.is_last(key)
+/// Returns what is known of a desired state by its content and by how it came.
+pub(in crate::manager) fn standing(store: &Store, key: ActivityKey<'_>, delivery: Option<Delivery>) -> Standing {
+    Standing {
+        may_be_old: delivery.is_some_and(|delivery| delivery.dup || delivery.retain),
+        is_remembered: store.journal.contains(key),
+        is_last: store.journal.is_last(key),
+        ..Standing::default()
     }
 }
 
