@@ -116,6 +116,8 @@ impl Check {
             | Event::RebootFailed
             | Event::Hello(_)
             | Event::HoldReboot(_)
+            | Event::Checked(..)
+            | Event::Shown(..)
             | Event::Terminate => {}
             Event::Cancel(_) => rule(self.running, "only a running activity is cancelled")?,
         }
@@ -188,6 +190,9 @@ impl Check {
                 Ok(())
             }
             Effect::Notice(Notice::Fault(_)) => rule(false, "the policy takes no step that makes no sense"),
+            Effect::Check(_) | Effect::EndCheck(_) | Effect::AskInventory(_) => {
+                rule(self.running, "nothing is verified after the final status")
+            }
             Effect::Notice(_) => Ok(()),
         }
     }

@@ -50,10 +50,16 @@ impl Course {
     }
 
     fn apply(&mut self, out: &[Effect]) -> Broken {
-        let parts = [0, 1].map(|place| Part { id: Text::from_checked("d"), domain: Some(ix(place)) });
+        let parts = [0, 1].map(|place| Part::new(Text::from_checked("d"), Some(ix(place))));
         let key = ActivityKey { activity: Text::from_checked("a-1"), timestamp: 1, crc: 7 };
         self.step(
-            Event::DesiredState(DesiredState { key, run: Run(1), parts: &parts, standing: Standing::default() }),
+            Event::DesiredState(DesiredState {
+                key,
+                run: Run(1),
+                parts: &parts,
+                rollback: None,
+                standing: Standing::default(),
+            }),
             out,
         )
     }
@@ -88,10 +94,10 @@ fn failed(place: usize) -> Effect {
 
 /// The campaign of an activity that runs, with an action of a domain that takes no part.
 fn campaign() -> Campaign {
-    let parts = [Part { id: Text::from_checked("d"), domain: Some(ix(0)) }];
+    let parts = [Part::new(Text::from_checked("d"), Some(ix(0)))];
     let key = ActivityKey { activity: Text::from_checked("a-1"), timestamp: 1, crc: 7 };
     let mut campaign = Campaign::new();
-    campaign.begin(&DesiredState { key, run: Run(1), parts: &parts, standing: Standing::default() });
+    campaign.begin(&DesiredState { key, run: Run(1), parts: &parts, rollback: None, standing: Standing::default() });
     campaign
 }
 

@@ -2,6 +2,7 @@
 
 use core::mem::size_of;
 
+use super::group::Group;
 use super::obligation::Doubt;
 use super::policy::Fault;
 use crate::limits::{EFFECTS_MAX, EFFECT_BYTES};
@@ -28,6 +29,12 @@ pub enum Effect {
     Reboot,
     /// Report the current state of the device, with the campaign's activity.
     ReportInventory,
+    /// Ask the verification command about the group; hand in `Checked` when it has answered.
+    Check(Group),
+    /// End the verification command of the group, and hand in nothing of it.
+    EndCheck(Group),
+    /// Ask the domain's agent for its inventory; hand in `Shown` when one comes.
+    AskInventory(DomainIx),
     /// Hand in `Timeout` at this point in time; takes the place of an earlier one.
     SetTimer(TimerKind, Tick),
     /// Forget about this timer.

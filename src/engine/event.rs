@@ -1,9 +1,10 @@
 //! What the engine is told.
 
 use super::effect::TimerKind;
+use super::group::Group;
 use super::resume::Saved;
 use crate::model::text::Text;
-use crate::model::{ActionStatus, ActivityKey, DomainIx, DomainSet, Limit, Run, Status};
+use crate::model::{ActionStatus, ActivityKey, DomainIx, DomainSet, Limit, Rollback, Run, Status};
 
 /// Something that happened. Borrowed from the message that brought it.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,10 @@ pub enum Event<'a> {
     Feedback(DomainIx, Feedback<'a>),
     /// An agent says that it is connected: it may have started anew.
     Hello(DomainIx),
+    /// What the verification command says of a group.
+    Checked(Group, Verdict<'a>),
+    /// What a domain's inventory shows that has just come, asked for or not.
+    Shown(DomainIx, Shown<'a>),
     /// The owner answers whether the phase may begin.
     ConsentReply(ConsentAnswer<'a>),
     /// The link to the broker has changed.
@@ -69,6 +74,8 @@ pub struct DesiredState<'a> {
     pub run: Run,
     /// Its domains, in its order, each named once; at most `DOMAINS_MAX`.
     pub parts: &'a [Part<'a>],
+    /// Which domains are a group, if it says so for itself.
+    pub rollback: Option<Rollback>,
     /// What may stand in its way.
     pub standing: Standing,
 }
@@ -95,6 +102,38 @@ pub struct Part<'a> {
     pub id: Text<'a>,
     /// The configured domain; none if no agent serves it.
     pub domain: Option<DomainIx>,
+    /// The group of the domains that baselines connect with it; a domain in no baseline is
+    /// alone in its own.
+    pub group: Group,
+}
+
+impl<'a> Part<'a> {
+    /// Returns one that no baseline names, in the first group.
+    pub fn new(id: Text<'a>, domain: Option<DomainIx>) -> Part<'a> {
+        Part { id, domain, group: Group::default() }
+    }
+}
+
+/// What the verification command says of a group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict<'a> {
+    /// It is good.
+    Good,
+    /// It is not good yet, and is asked again.
+    NotYet,
+    /// It is bad, for this reason, which may be empty.
+    Bad(Text<'a>),
+}
+
+/// What a domain's inventory shows of the components that are wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shown<'a> {
+    /// Each of them in its version.
+    All,
+    /// This one is not there.
+    Missing(Text<'a>),
+    /// One of them in another version, in words that name both.
+    Other(Text<'a>),
 }
 
 /// The owner's answer to a question.

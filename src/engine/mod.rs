@@ -69,7 +69,7 @@ pub use effect::{Effect, Effects};
 pub use event::{Event, Link};
 pub use observer::Observer;
 pub use policy::Policies;
-pub use settings::Settings;
+pub use settings::{Checks, Grouping, Settings};
 
 use std::rc::Rc;
 
@@ -199,6 +199,7 @@ impl Engine {
                 self.handle_timeout(now, kind, out);
                 Ok(())
             }
+            Event::Checked(..) | Event::Shown(..) => Ok(()),
             Event::Terminate => {
                 self.handle_terminate(out);
                 Ok(())

@@ -1,13 +1,16 @@
 //! How long an activity waits for what, and what is configured about its course.
 
-use crate::limits::DOMAINS_MAX;
-use crate::model::{DomainSet, PhaseSet};
+use crate::limits::{DOMAINS_MAX, ORDER_DEFAULT, VERIFY_TIMEOUT_MS};
+use crate::model::{DomainSet, PhaseSet, Rollback};
 
 /// How long things are waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// For a domain to leave a phase, in milliseconds.
     pub phase_timeout_ms: u64,
+    /// The same for a domain that shows progress all the while, in milliseconds; at least
+    /// `phase_timeout_ms`.
+    pub phase_timeout_max_ms: u64,
     /// For a word of a domain in doubt before it is started over, in milliseconds; at
     /// most half of the phase timeout.
     pub resume_after_ms: u64,
@@ -30,4 +33,51 @@ pub struct Settings {
     pub reboot_after_ms: u64,
     /// Whether activities are saved.
     pub is_saved: bool,
+    /// What holds of groups.
+    pub grouping: Grouping,
+}
+
+/// What is configured about groups of domains (docs/whole-device.md).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Grouping {
+    /// Which domains form a group, unless a desired state says it for itself.
+    pub rollback: Rollback,
+    /// The place of each domain in the order of activation within its group, 1 to 100, by
+    /// the domain's place.
+    pub orders: [u8; DOMAINS_MAX],
+    /// The domains whose failure does not turn their group back.
+    pub fail_alone: DomainSet,
+    /// Whether an inconsistent end has a status of its own.
+    pub reports_inconsistent: bool,
+    /// How what was activated is verified.
+    pub checks: Checks,
+}
+
+/// How what a group has activated is verified before it is committed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Checks {
+    /// Whether there is a command to ask.
+    pub has_command: bool,
+    /// The domains whose inventory has to show what is wanted.
+    pub inventories: DomainSet,
+    /// How long all checks have to hold without a break, in milliseconds.
+    pub stable_ms: u64,
+    /// When the group has failed, in milliseconds; longer than `stable_ms`.
+    pub timeout_ms: u64,
+}
+
+impl Grouping {
+    /// What holds where nothing is configured.
+    pub const DEFAULT: Grouping = Grouping {
+        rollback: Rollback::None,
+        orders: [ORDER_DEFAULT; DOMAINS_MAX],
+        fail_alone: DomainSet::EMPTY,
+        reports_inconsistent: false,
+        checks: Checks {
+            has_command: false,
+            inventories: DomainSet::EMPTY,
+            stable_ms: 0,
+            timeout_ms: VERIFY_TIMEOUT_MS,
+        },
+    };
 }

@@ -14,6 +14,7 @@ use crate::model::{
 
 pub(crate) const SETTINGS: Settings = Settings {
     phase_timeout_ms: 600_000,
+    phase_timeout_max_ms: 600_000,
     resume_after_ms: 60_000,
     read_timeouts_ms: [20_000; DOMAINS_MAX],
     cleanup_timeout_ms: 30_000,
@@ -24,6 +25,7 @@ pub(crate) const SETTINGS: Settings = Settings {
     reboot_enabled: true,
     reboot_after_ms: 30_000,
     is_saved: false,
+    grouping: Grouping::DEFAULT,
 };
 
 fn text(raw: &str) -> Text<'_> {
@@ -94,11 +96,12 @@ impl Course {
     /// Hands in a desired state for the first `n` domains, and says what was done.
     pub(super) fn apply(&mut self, activity: &str, timestamp: i64, n: usize) -> Result<String, Rejected> {
         let names = ["d0", "d1", "d2"];
-        let parts: Vec<Part> = (0..n).map(|i| Part { id: text(names[i]), domain: Some(ix(i)) }).collect();
+        let parts: Vec<Part> = (0..n).map(|i| Part::new(text(names[i]), Some(ix(i)))).collect();
         let desired = DesiredState {
             key: ActivityKey { activity: text(activity), timestamp, crc: 7 },
             run: Run(1),
             parts: &parts,
+            rollback: None,
             standing: Standing::default(),
         };
         self.handle(Event::DesiredState(desired))?;
@@ -426,11 +429,12 @@ fn another_desired_state_is_rejected_while_one_is_applied() {
 #[test]
 fn a_desired_state_without_a_served_domain_ends_at_once() {
     let mut course = Course::new(SETTINGS);
-    let parts = [Part { id: text("nobody"), domain: None }];
+    let parts = [Part::new(text("nobody"), None)];
     let desired = DesiredState {
         key: ActivityKey { activity: text("a-1"), timestamp: 1, crc: 7 },
         run: Run(1),
         parts: &parts,
+        rollback: None,
         standing: Standing::default(),
     };
     course.handle(Event::DesiredState(desired)).unwrap();

@@ -166,10 +166,11 @@ impl Bench {
         let Asked { escaped, timestamp, payload, state, .. } = &self.asked;
         let ids = (0..state.domains()).filter_map(|place| state.domain_id(payload.as_bytes(), place));
         let place = |id: Text<'_>| self.names.iter().position(|name| id.eq_str(name)).and_then(DomainIx::new);
-        let parts: Vec<Part<'_>> = ids.map(|id| Part { id, domain: place(id) }).collect();
+        let parts: Vec<Part<'_>> = ids.map(|id| Part::new(id, place(id))).collect();
         let activity = Text::from_checked(escaped);
         let key = ActivityKey { activity, timestamp: *timestamp, crc: 0 };
-        let desired = DesiredState { key, run: Run::NONE.next(), parts: &parts, standing: Standing::default() };
+        let desired =
+            DesiredState { key, run: Run::NONE.next(), parts: &parts, rollback: None, standing: Standing::default() };
         let mut effects = Effects::new();
         let now = self.clock.now().tick;
         // The first one of this process: nothing can be in its way.

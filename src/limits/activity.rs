@@ -20,6 +20,13 @@ pub const ACTION_BYTES: usize = ACTION_COMPONENT_MAX + ACTION_MESSAGE_MAX + 32;
 /// Bytes of a domain's own words about its failure, escaped. The rest is cut off.
 pub const REASON_MAX: usize = 512;
 
+/// The place of a domain in the order of activation that names none: the middle.
+pub const ORDER_DEFAULT: u8 = 50;
+
+/// Milliseconds for a group to be verified, unless it is configured: a host whose network
+/// and services come up takes a few minutes.
+pub const VERIFY_TIMEOUT_MS: u64 = 300_000;
+
 /// Bytes of a domain's part in the activity: three reasons, where it is, and what it may
 /// still answer.
 pub const PART_BYTES: usize = 3 * (REASON_MAX + 24) + 256;

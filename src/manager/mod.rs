@@ -255,6 +255,7 @@ impl Manager {
                 Effect::CloseConsent => owner.close(now, outside),
                 Effect::ReportInventory => self.report_inventory(now),
                 Effect::Notice(notice) => notices::handle(now, outside, campaign, notice),
+                Effect::Check(_) | Effect::EndCheck(_) | Effect::AskInventory(_) => {}
                 Effect::AwaitDelivery | Effect::Reboot | Effect::SetTimer(..) | Effect::StopTimer(_) => {
                     activity.carry_out(effect);
                 }

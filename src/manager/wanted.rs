@@ -45,13 +45,13 @@ impl<'a> Wanted<'a> {
         let (payload, key) = (envelope.payload()?, key_of(envelope, bytes)?);
         let ids = (0..state.domains()).filter_map(|place| state.domain_id(bytes, place));
         // No more domains than places: `decode` sees to it.
-        let parts = ids.take(DOMAINS_MAX).map(|id| Part { id, domain: names.find(id) }).collect();
+        let parts = ids.take(DOMAINS_MAX).map(|id| Part::new(id, names.find(id))).collect();
         Some(Box::new(Wanted { key, delivery, bytes, payload, parts, state }))
     }
 
     /// Returns what the engine needs to know; `run` is the activity that it becomes.
     pub(super) fn event(&self, run: Run, standing: Standing) -> DesiredState<'_> {
-        DesiredState { key: self.key, run, parts: &self.parts, standing }
+        DesiredState { key: self.key, run, parts: &self.parts, rollback: None, standing }
     }
 }
 

@@ -27,7 +27,7 @@ use async_io::Timer;
 
 use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
 use crate::console::view::Host;
-use crate::engine::{Engine, Policies, Settings};
+use crate::engine::{Engine, Grouping, Policies, Settings};
 use crate::limits::{DOMAINS_MAX, TURNS_MAX};
 use crate::manager::{will, Manager};
 use crate::model::time::{Duration, Now, Tick};
@@ -95,6 +95,7 @@ pub fn settings(config: &Config, is_saved: bool) -> Settings {
     }
     Settings {
         phase_timeout_ms: config.phase_timeout_ms,
+        phase_timeout_max_ms: config.phase_timeout_ms,
         resume_after_ms: config.resume_after_ms,
         read_timeouts_ms,
         cleanup_timeout_ms: config.cleanup_timeout_ms,
@@ -105,6 +106,7 @@ pub fn settings(config: &Config, is_saved: bool) -> Settings {
         reboot_enabled: config.reboot_enabled,
         reboot_after_ms: config.reboot_after_ms,
         is_saved,
+        grouping: Grouping::DEFAULT,
     }
 }
 

@@ -49,11 +49,11 @@ fn campaign() -> Campaign {
 
 /// A campaign with something in every field that the first version knew.
 fn first_campaign() -> Campaign {
-    let part = |raw, place| Part { id: id(raw), domain: DomainIx::new(place) };
+    let part = |raw, place| Part::new(id(raw), DomainIx::new(place));
     let parts = [part("containers", 0), part("self-update", 1), part("nobody", 99)];
     let mut campaign = Campaign::new();
     let key = ActivityKey { activity: id("a-1"), timestamp: 1_700_000_000_000, crc: 77 };
-    campaign.begin(&DesiredState { key, run: Run::NONE, parts: &parts, standing: Standing::default() });
+    campaign.begin(&DesiredState { key, run: Run::NONE, parts: &parts, rollback: None, standing: Standing::default() });
     campaign.policy.push_str("lockstep").unwrap();
     campaign.announced = Some(Status::Identified);
     campaign.phase = Phase::Update;

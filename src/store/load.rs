@@ -267,8 +267,14 @@ mod tests {
     /// The only activity, as it identifies or as it has ended.
     fn campaign(outcome: Option<Status>) -> Campaign {
         let mut campaign = Campaign::new();
-        let parts = [Part { id: Text::parse("containers").unwrap(), domain: DomainIx::new(0) }];
-        campaign.begin(&DesiredState { key: key(), run: Run(1), parts: &parts, standing: Standing::default() });
+        let parts = [Part::new(Text::parse("containers").unwrap(), DomainIx::new(0))];
+        campaign.begin(&DesiredState {
+            key: key(),
+            run: Run(1),
+            parts: &parts,
+            rollback: None,
+            standing: Standing::default(),
+        });
         campaign.end.outcome = outcome;
         campaign
     }

@@ -74,13 +74,14 @@ impl Saver {
     }
 
     fn apply(&mut self, activity: &str, domains: usize) -> Vec<Effect> {
-        let part = |place: usize| Part { id: Text::from_checked(["one", "two"][place]), domain: Some(ix(place)) };
+        let part = |place: usize| Part::new(Text::from_checked(["one", "two"][place]), Some(ix(place)));
         let parts: Vec<Part<'_>> = (0..domains).map(part).collect();
         let key = ActivityKey { activity: Text::from_checked(activity), timestamp: 1, crc: 1 };
         let effects = self.handle(Event::DesiredState(DesiredState {
             key,
             run: self.store.next_run(),
             parts: &parts,
+            rollback: None,
             standing: Standing::default(),
         }));
         self.store.accept();

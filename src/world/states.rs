@@ -13,7 +13,7 @@ use crate::engine::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, 
 use crate::engine::group::GroupSet;
 use crate::engine::obligation::Order;
 use crate::engine::resume::Saved;
-use crate::engine::{Campaign, Effects, Engine, Event, Link, Rejected, Settings};
+use crate::engine::{Campaign, Effects, Engine, Event, Grouping, Link, Rejected, Settings};
 use crate::limits::{DOMAINS_MAX, SAVED_STATE_MAX, STARTS_MAX};
 use crate::model::text::Text;
 use crate::model::time::Tick;
@@ -37,6 +37,7 @@ fn settings(consent: bool) -> Settings {
     let asking = [Phase::Download, Phase::Update, Phase::Activate].into_iter().filter(|_| consent);
     Settings {
         phase_timeout_ms: 600_000,
+        phase_timeout_max_ms: 600_000,
         resume_after_ms: 60_000,
         read_timeouts_ms: [20_000; DOMAINS_MAX],
         cleanup_timeout_ms: 30_000,
@@ -47,6 +48,7 @@ fn settings(consent: bool) -> Settings {
         reboot_enabled: true,
         reboot_after_ms: 30_000,
         is_saved: false,
+        grouping: Grouping::DEFAULT,
     }
 }
 
@@ -98,11 +100,12 @@ impl Course {
     }
 
     fn apply(&mut self, activity: &str, domains: usize) -> Result<(), Rejected> {
-        let parts: Vec<Part> = (0..domains).map(|n| Part { id: text(NAMES[n]), domain: Some(ix(n)) }).collect();
+        let parts: Vec<Part> = (0..domains).map(|n| Part::new(text(NAMES[n]), Some(ix(n)))).collect();
         let desired = DesiredState {
             key: ActivityKey { activity: text(activity), timestamp: 1, crc: 7 },
             run: Run(1),
             parts: &parts,
+            rollback: None,
             standing: Standing::default(),
         };
         self.handle(Event::DesiredState(desired))

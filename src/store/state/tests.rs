@@ -20,10 +20,10 @@ fn names() -> Vec<std::string::String> {
 fn campaign() -> Campaign {
     let mut campaign = Campaign::new();
     let id = |raw| Text::parse(raw).unwrap();
-    let part = |raw, place| Part { id: id(raw), domain: DomainIx::new(place) };
+    let part = |raw, place| Part::new(id(raw), DomainIx::new(place));
     let parts = [part("containers", 0), part("self-update", 1), part("nobody", 99)];
     let key = ActivityKey { activity: id("a-\\u00e9"), timestamp: -5, crc: 77 };
-    campaign.begin(&DesiredState { key, run: Run(3), parts: &parts, standing: Standing::default() });
+    campaign.begin(&DesiredState { key, run: Run(3), parts: &parts, rollback: None, standing: Standing::default() });
     campaign.policy.push_str("by groups").unwrap();
     campaign.announced = Some(Status::Identifying);
     campaign.groups.committed.insert(Group::new(7).unwrap());
@@ -164,7 +164,7 @@ fn a_state_with_sixteen_domains_failed_stays_within_its_budget() {
     let parts: Vec<_> = names
         .iter()
         .enumerate()
-        .map(|(place, name)| Part { id: Text::parse(name).unwrap(), domain: DomainIx::new(place) })
+        .map(|(place, name)| Part::new(Text::parse(name).unwrap(), DomainIx::new(place)))
         .collect();
     let mut campaign = Campaign::new();
     let activity = Text::parse("3f2504e0-4f89-41d3-9a0c-0305e82c3301").unwrap();
@@ -172,6 +172,7 @@ fn a_state_with_sixteen_domains_failed_stays_within_its_budget() {
         key: ActivityKey { activity, timestamp: 1, crc: 1 },
         run: Run(1),
         parts: &parts,
+        rollback: None,
         standing: Standing::default(),
     });
     for part in campaign.domains.iter_mut().flatten() {

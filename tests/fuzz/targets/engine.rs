@@ -9,7 +9,7 @@ use update_manager::engine::check::Check;
 use update_manager::engine::effect::TimerKind;
 use update_manager::engine::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Standing};
 use update_manager::engine::resume::Saved;
-use update_manager::engine::{Effect, Effects, Engine, Event, Link, Policies, Rejected, Settings, WaitingOn};
+use update_manager::engine::{Effect, Effects, Engine, Event, Grouping, Link, Policies, Rejected, Settings, WaitingOn};
 use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::Tick;
@@ -174,6 +174,7 @@ fn settings(plan: &Plan) -> Settings {
     let consent = phases.into_iter().enumerate().filter(|(bit, _)| plan.consent >> bit & 1 == 1);
     Settings {
         phase_timeout_ms: delay(0, plan.delays.phase.into()),
+        phase_timeout_max_ms: delay(0, plan.delays.phase.into()),
         resume_after_ms: u64::from(plan.delays.resume).min(delay(0, plan.delays.phase.into()) / 2),
         read_timeouts_ms: [plan.delays.read.into(); DOMAINS_MAX],
         cleanup_timeout_ms: delay(1, plan.delays.cleanup.into()),
@@ -187,6 +188,7 @@ fn settings(plan: &Plan) -> Settings {
         reboot_enabled: plan.reboot_enabled,
         reboot_after_ms: delay(4, plan.delays.reboot.into()),
         is_saved: false,
+        grouping: Grouping::DEFAULT,
     }
 }
 
@@ -309,18 +311,23 @@ impl Course {
         // Few domains get further.
         let domains = if domains >> 63 == 1 { domains } else { domains & 7 };
         let served = (0..DOMAINS_MAX).filter(|place| domains >> place & 1 == 1);
-        let part = |place: usize| Part { id: Text::parse(&NAMES[place]).expect("a text"), domain: Some(at(place)) };
+        let part = |place: usize| Part::new(Text::parse(&NAMES[place]).expect("a text"), Some(at(place)));
         let mut parts: Vec<Part<'_>> = served.map(part).collect();
         if unserved && parts.len() < DOMAINS_MAX {
-            parts.insert(parts.len() / 2, Part { id: Text::parse(r"un\u0073erved").expect("a text"), domain: None });
+            parts.insert(parts.len() / 2, Part::new(Text::parse(r"un\u0073erved").expect("a text"), None));
         }
         let key = ActivityKey {
             activity: Text::parse(ACTIVITIES[usize::from(activity)]).expect("a text"),
             timestamp: i64::from(timestamp) - 100,
             crc: crc.into(),
         };
-        let desired =
-            DesiredState { key, run: Run(self.begun as u64 + 1), parts: &parts, standing: Standing::default() };
+        let desired = DesiredState {
+            key,
+            run: Run(self.begun as u64 + 1),
+            parts: &parts,
+            rollback: None,
+            standing: Standing::default(),
+        };
         let (was_running, was_waiting) = (self.check.is_running(), self.engine.waiting_on());
         match self.handle(Event::DesiredState(desired)) {
             Ok(()) => {
