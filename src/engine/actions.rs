@@ -20,6 +20,18 @@ pub struct Actions {
     next: usize,
 }
 
+/// What a report has changed about an action.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Change {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its component or the agent's words.
+    Words,
+    /// How far it is, or that it is there.
+    Progress,
+}
+
 /// Status of an action, if one is known, and percent.
 pub type HowFar = (Option<ActionStatus>, u8);
 
@@ -109,13 +121,18 @@ impl Actions {
         });
     }
 
+    /// Puts those of a domain into this status.
+    pub fn set_all(&mut self, domain: DomainIx, status: ActionStatus) {
+        self.all.iter_mut().filter(|action| action.domain == domain).for_each(|action| action.status = Some(status));
+    }
+
     /// Takes an action in as an agent reported it: in the place of the one with
     /// the same component identifier, else as a new one. A status that is not
-    /// known keeps the last one (docs/agents.md, "Every agent"). Says whether anything changed.
+    /// known keeps the last one (docs/agents.md, "Every agent"). Says what has changed.
     ///
     /// # Errors
     /// It does not fit; nothing has changed.
-    pub fn merge(&mut self, domain: DomainIx, action: &Action<'_>) -> Result<bool, Limit> {
+    pub fn merge(&mut self, domain: DomainIx, action: &Action<'_>) -> Result<Change, Limit> {
         let count = self.all.len();
         let is_it = |known: &KnownAction| known.domain == domain && known.id() == action.id;
         let place = (0..count).map(|n| (self.next + n) % count).find(|place| is_it(&self.all[*place]));
@@ -127,21 +144,22 @@ impl Actions {
                 return Err(Limit::Actions);
             }
             self.all.push(KnownAction { domain, id, component, status, progress, message: action.message.cut_to() });
-            return Ok(true);
+            return Ok(Change::Progress);
         };
         let status = status.or(known.status);
-        let mut is_changed = known.status != status || known.progress != progress;
+        let mut change =
+            if (known.status, known.progress) == (status, progress) { Change::None } else { Change::Progress };
         if known.component() != action.component {
             (known.component, known.id) = stored(action)?;
-            is_changed = true;
+            change = change.max(Change::Words);
         }
         if known.message != action.message.cut(known.message.capacity()).as_json() {
             known.message = action.message.cut_to();
-            is_changed = true;
+            change = change.max(Change::Words);
         }
         known.status = status;
         known.progress = progress;
-        Ok(is_changed)
+        Ok(change)
     }
 }
 

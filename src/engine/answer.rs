@@ -86,6 +86,9 @@ impl Engine {
         if self.campaign.end.cause.is_none() {
             self.fail(domain, self.reason_of(domain, feedback), out);
         }
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.note_failure(part.furthest.unwrap_or(Phase::Identify));
+        }
         self.end(domain, Ended::Incomplete);
     }
 
@@ -96,6 +99,7 @@ impl Engine {
             return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
         }
         part.obligation.queue.take(None);
+        part.note_new_course(part.state.phase());
         self.fail(domain, self.reason_of(domain, feedback), out);
         self.drop_out(now, domain, out);
     }
@@ -112,14 +116,15 @@ impl Engine {
     fn leave(&mut self, now: Tick, domain: DomainIx, phase: Phase, out: &mut Effects) {
         let is_idle = phase == Phase::Identify && self.campaign.actions.count(domain) == 0;
         let Some(part) = self.campaign.domain_mut(domain) else { return };
+        part.evidence.is_sure = true;
         // A download again belongs to the update that is over.
         part.fell_back = false;
         let next = phase.next().filter(|next| Some(*next) <= part.furthest);
         match next {
             _ if part.obligation.is_turning => self.roll_back(now, domain, out),
             _ if is_idle => self.end(domain, Ended::Idle),
-            Some(next) => self.oblige(now, domain, next, out),
-            None => {
+            Some(next) if !part.obligation.is_halted => self.oblige(now, domain, next, out),
+            _ => {
                 part.state = State::Ready(phase);
                 part.obligation.answered();
             }
@@ -138,6 +143,11 @@ impl Engine {
             // It answers a `DOWNLOAD` that was sent twice.
             part.fell_back = false;
             out.push(Effect::Notice(Notice::Ignored(domain, status)));
+        } else if part.fell_back && part.obligation.is_halted {
+            // It waits for the second one, which it does not get.
+            part.state = State::Ready(Phase::Download);
+            part.evidence.is_sure = true;
+            part.obligation.answered();
         } else if part.fell_back && part.repeats < UPDATE_REPEATS_MAX {
             part.fell_back = false;
             part.repeats += 1;

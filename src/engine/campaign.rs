@@ -8,9 +8,11 @@ use super::actions::Actions;
 use super::domain::{Domain, State};
 use super::event::DesiredState;
 use super::group::GroupSet;
-use crate::limits::{ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, PART_BYTES, POLICY_NAME_MAX, QUESTIONS_MAX};
+use crate::limits::{
+    ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, PART_BYTES, POLICY_NAME_MAX, QUESTIONS_MAX, REASON_MAX,
+};
 use crate::model::text::Text;
-use crate::model::{ActivityKey, Cause, DomainIx, DomainSet, PerDomain, Phase, Run, Status};
+use crate::model::{ActivityKey, Cause, DomainIx, DomainSet, PerDomain, Phase, Rollback, Run, Status};
 
 const _: () = assert!(size_of::<Option<Domain>>() <= PART_BYTES);
 
@@ -58,10 +60,20 @@ pub struct Identity {
 /// How far the groups of an activity are.
 #[derive(Clone, Debug, Default)]
 pub struct Groups {
+    /// Which domains form a group.
+    pub rollback: Rollback,
+    /// Those that are turned back.
+    pub turned: GroupSet,
     /// Those of which nothing is turned back any more.
     pub committed: GroupSet,
     /// Those that are verified. Not saved: verification begins anew at a start.
     pub verified: GroupSet,
+    /// Those whose checks are being asked. Not saved either.
+    pub verifying: GroupSet,
+    /// Those that a check found bad. Not saved: they are turned back at once.
+    pub bad: GroupSet,
+    /// Why the verification command found them bad, escaped as in JSON.
+    pub flaws: String<REASON_MAX>,
 }
 
 /// The owner's consent to the phases of an activity.
@@ -139,7 +151,8 @@ impl Campaign {
         }
     }
 
-    /// Becomes the activity of this desired state; no domain has been told anything.
+    /// Becomes the activity of this desired state; no domain has been told anything. The
+    /// groups are those of its baselines until a policy divides the domains.
     pub fn begin(&mut self, desired: &DesiredState<'_>) {
         self.reset();
         self.identity.run = desired.run;
@@ -148,7 +161,9 @@ impl Campaign {
         self.identity.crc = desired.key.crc;
         for part in desired.parts {
             match part.domain {
-                Some(domain) => self.domains[domain.place()] = Some(Domain::new(State::New)),
+                Some(domain) => {
+                    self.domains[domain.place()] = Some(Domain { group: part.group, ..Domain::new(State::New) });
+                }
                 // As many parts as places: each is named once.
                 None => drop(self.absent.unserved.push(part.id.cut_to())),
             }
@@ -228,7 +243,14 @@ impl Campaign {
 
     /// Whether any domain has failed.
     pub fn has_failed(&self) -> bool {
-        let gone = self.absent.gone.iter().map(|gone| &gone.part);
-        self.domains.iter().flatten().chain(gone).any(|domain| domain.failure.is_some())
+        self.has_failed_beside(DomainSet::EMPTY)
+    }
+
+    /// Whether any domain has failed that is not one of these.
+    pub fn has_failed_beside(&self, others: DomainSet) -> bool {
+        let has_failed = |part: &Domain| part.failure.is_some();
+        let is_asked = |domain: &DomainIx| self.domain(*domain).is_some_and(has_failed);
+        let is_gone = self.absent.gone.iter().any(|gone| has_failed(&gone.part));
+        is_gone || self.participants().without(others).iter().any(|domain| is_asked(&domain))
     }
 }

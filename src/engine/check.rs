@@ -206,12 +206,13 @@ impl Check {
             Status::Running => matches!(self.told, Some(Status::Identified | Status::Running)),
             Status::IdentificationFailed => self.told == Some(Status::Identifying),
             Status::Completed => !self.courses.iter().any(|course| course.has_failed),
-            Status::Incomplete => true,
+            Status::Incomplete | Status::IncompleteInconsistent => true,
             _ => false,
         };
         rule(in_order, "the statuses come in the order of the protocol")?;
         self.told = Some(status);
-        if matches!(status, Status::IdentificationFailed | Status::Completed | Status::Incomplete) {
+        let is_running = matches!(status, Status::Identifying | Status::Identified | Status::Running);
+        if !is_running {
             let left = |phase: &Phase| *phase == Phase::Cleanup;
             let all_left = self.courses.iter().filter_map(|course| course.owes).all(|phase| left(&phase));
             rule(terminated || all_left, "an activity ends when every domain has left its phase")?;

@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::effect::{Notice, TimerKind};
 use super::event::{Action, ConsentAnswer, DesiredState, Part, Standing};
+use super::group::Group;
 use super::policy::Fault;
 use super::resume::Saved;
 use super::tests::{feedback, ix};
@@ -137,6 +138,7 @@ fn of_activity() -> Vec<(&'static str, Broken)> {
         ("only an end is waited for to be delivered", Course::begun().does(&[Effect::AwaitDelivery])),
         ("the host is rebooted only after an activity that completed", Course::identified().does(&reboots)),
         ("one reboot for an activity", Course::completed().does(&reboots)),
+        ("nothing is verified after the final status", Course::completed().does(&[Effect::Check(Group::default())])),
         ("the inventory is reported after the end", Course::begun().does(&[Effect::ReportInventory])),
         (
             "the policy takes no step that makes no sense",

@@ -1,5 +1,6 @@
 //! One domain's part in an activity: where it stands, as it is saved.
 
+use super::evidence::Evidence;
 use super::group::Group;
 use super::obligation::Obligation;
 use crate::model::table::table;
@@ -26,6 +27,8 @@ pub struct Domain {
     pub repeats: u8,
     /// What it owes, as far as it may have been lost.
     pub obligation: Obligation,
+    /// What shows whether it is as it was before.
+    pub evidence: Evidence,
 }
 
 impl Domain {
@@ -33,7 +36,18 @@ impl Domain {
     pub fn new(state: State) -> Domain {
         let obligation = Obligation::default();
         let (group, furthest) = (Group::default(), state.least());
-        Domain { state, group, furthest, failure: None, cleanup: None, fell_back: false, repeats: 0, obligation }
+        let evidence = Evidence::default();
+        Domain {
+            state,
+            group,
+            furthest,
+            failure: None,
+            cleanup: None,
+            fell_back: false,
+            repeats: 0,
+            obligation,
+            evidence,
+        }
     }
 
     /// Returns a part in this state that has got the message that it owes an answer to.

@@ -60,17 +60,20 @@ pub enum TimerKind {
     Reboot,
     /// A domain in doubt is to be started over, or what follows that is due.
     Repair,
+    /// A check of a group is to be asked, or was asked for long enough.
+    Verify,
 }
 
 impl TimerKind {
     /// All kinds.
-    pub const ALL: [TimerKind; 6] = [
+    pub const ALL: [TimerKind; 7] = [
         TimerKind::Phase,
         TimerKind::Cleanup,
         TimerKind::Feedback,
         TimerKind::Consent,
         TimerKind::Reboot,
         TimerKind::Repair,
+        TimerKind::Verify,
     ];
 }
 

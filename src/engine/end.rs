@@ -9,6 +9,7 @@ impl Engine {
     /// The activity has this final status.
     pub(super) fn close(&mut self, outcome: Status, out: &mut Effects) {
         self.running.end(out);
+        self.end_verifications(out);
         self.close_consent(out);
         self.campaign.end.outcome = Some(outcome);
         out.push(Effect::Report(outcome));

@@ -1,6 +1,7 @@
 //! An agent's feedback: whether it counts at all, and the actions that it lists. What its
 //! status means is judged in `answer`.
 
+use super::actions::Change;
 use super::domain::{Ended, State};
 use super::effect::{Effect, Effects, Notice};
 use super::event::Feedback;
@@ -41,16 +42,17 @@ impl Engine {
     /// Takes the actions in; says which limit one of them passed.
     fn merge(&mut self, now: Tick, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) -> Option<Limit> {
         let mut past_limit = feedback.past_limit;
-        let mut changed = false;
+        let mut all = Change::default();
         for action in feedback.actions {
             match self.campaign.actions.merge(domain, action) {
-                Ok(this) => changed |= this,
+                Ok(change) => all = all.max(change),
                 Err(limit) => past_limit = past_limit.or(Some(limit)),
             }
         }
-        if changed {
+        if all > Change::None {
             self.running.changed(now, out);
         }
+        self.extend_clock(now, domain, feedback, all == Change::Progress);
         if past_limit.is_some() {
             out.push(Effect::Notice(Notice::ActionsDropped(domain)));
         }

@@ -3,8 +3,10 @@
 
 use super::domain::{Domain, State};
 use super::effect::Effects;
+use super::group::GroupSet;
 use super::{Engine, Rejected};
-use crate::model::{Cause, Phase, Status};
+use crate::model::time::Tick;
+use crate::model::{Cause, Phase, Rollback, Status};
 
 impl Engine {
     /// Gives the running activity up. Domains that are putting the new into use are stopped
@@ -17,6 +19,9 @@ impl Engine {
         if self.campaign.end.cause.is_some() || forward.is_empty() {
             return Err(Rejected::Ending);
         }
+        if self.campaign.groups.rollback != Rollback::None {
+            return self.cancel_groups(out);
+        }
         let is_activating =
             |part: &Domain| matches!(part.state, State::Working(_)) && part.furthest >= Some(Phase::Activate);
         if self.campaign.domains.iter().flatten().any(is_activating) && !force {
@@ -24,6 +29,30 @@ impl Engine {
         }
         self.give_up(Cause::Cancelled, out);
         Ok(())
+    }
+
+    /// With groups, all that is not committed can be turned back, and who is busy is waited
+    /// for.
+    fn cancel_groups(&mut self, out: &mut Effects) -> Result<(), Rejected> {
+        let groups = &self.campaign.groups;
+        let all = self.campaign.domains.iter().flatten().map(|part| part.group).collect::<GroupSet>();
+        if all.without(groups.committed.or(groups.turned)).is_empty() {
+            return Err(Rejected::Ending);
+        }
+        self.give_up(Cause::Cancelled, out);
+        Ok(())
+    }
+
+    /// Tells the backend that something is turned back, and each further reason.
+    pub(super) fn tell_of_turning_back(&mut self, now: Tick, out: &mut Effects) {
+        let groups = &self.campaign.groups;
+        if groups.turned.is_empty() || !self.is_running() {
+            return;
+        }
+        let failed = self.campaign.domains.iter().flatten().filter(|part| part.failure.is_some()).count();
+        // That a group is turned back is news already if no domain is to blame.
+        let reasons = 1 + failed + groups.flaws.len();
+        self.running.turned_back(now, reasons, out);
     }
 
     /// Nothing leads forward from now on; the policy turns the domains back.

@@ -20,6 +20,15 @@ impl Group {
     }
 }
 
+impl FromIterator<Group> for GroupSet {
+    fn from_iter<I: IntoIterator<Item = Group>>(groups: I) -> GroupSet {
+        groups.into_iter().fold(GroupSet::default(), |mut set, group| {
+            set.insert(group);
+            set
+        })
+    }
+}
+
 /// A set of groups.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct GroupSet(u64);
@@ -40,6 +49,26 @@ impl GroupSet {
     /// Returns whether `group` is in it.
     pub fn contains(self, group: Group) -> bool {
         self.0 & (1 << group.0) != 0
+    }
+
+    /// Returns whether no group is in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Returns those that are in this set or in `other`.
+    pub fn or(self, other: GroupSet) -> GroupSet {
+        GroupSet(self.0 | other.0)
+    }
+
+    /// Returns those of this set that are not in `other`.
+    pub fn without(self, other: GroupSet) -> GroupSet {
+        GroupSet(self.0 & !other.0)
+    }
+
+    /// Returns the groups in it, by their numbers.
+    pub fn iter(self) -> impl Iterator<Item = Group> {
+        (0..DOMAINS_MAX).filter_map(Group::new).filter(move |group| self.contains(*group))
     }
 
     /// Adds `group`.

@@ -24,6 +24,8 @@
 //! | what may hold a phase, a commit or the reboot back | `gates` |
 //! | which step the policy takes, and whether it makes sense | [`policy`], `step` |
 //! | how a domain fails, is undone and ends its part | `wind_down` |
+//! | whether what a group has activated is good | `verification` |
+//! | whether a domain is as it was | [`evidence`] |
 //! | clocks; `RUNNING`; the reboot | `timeouts`; `running`; [`reboot`] |
 //! | the end; giving up; a start with a saved activity | `end`; `give_up`; [`resume`] |
 //! | what holds of every course, whatever comes in | [`check`] |
@@ -41,6 +43,7 @@ pub mod domain;
 pub mod effect;
 mod end;
 pub mod event;
+pub mod evidence;
 mod feedback;
 mod gates;
 mod give_up;
@@ -62,6 +65,7 @@ mod step_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 mod timeouts;
+mod verification;
 mod wind_down;
 
 pub use campaign::Campaign;
@@ -80,6 +84,7 @@ use obligation::{Doubt, Hearing, InDoubt};
 use observer::Observers;
 use running::Running;
 use timeouts::Armed;
+use verification::Verifying;
 
 /// Leads one activity at a time.
 #[derive(Clone, Debug)]
@@ -90,6 +95,7 @@ pub struct Engine {
     campaign: Campaign,
     begun: bool,
     running: Running,
+    verifying: Verifying,
     reboot: Reboot,
     /// What is decided cannot be saved at this moment.
     is_unsaved: bool,
@@ -107,6 +113,7 @@ impl Engine {
             campaign: Campaign::new(),
             begun: false,
             running: Running::new(settings.feedback_interval_ms),
+            verifying: Verifying::default(),
             reboot: Reboot::None,
             is_unsaved: false,
             hearing: Hearing::default(),
@@ -133,6 +140,7 @@ impl Engine {
         let result = self.handle_event(now, event, out);
         if result.is_ok() {
             self.follow(now, out);
+            self.tell_of_turning_back(now, out);
             self.arm(out);
         }
         if let Some(observer) = &observer {
@@ -199,7 +207,14 @@ impl Engine {
                 self.handle_timeout(now, kind, out);
                 Ok(())
             }
-            Event::Checked(..) | Event::Shown(..) => Ok(()),
+            Event::Checked(group, verdict) => {
+                self.handle_checked(now, group, verdict, out);
+                Ok(())
+            }
+            Event::Shown(domain, shown) => {
+                self.handle_shown(now, domain, shown);
+                Ok(())
+            }
             Event::Terminate => {
                 self.handle_terminate(out);
                 Ok(())

@@ -3,7 +3,7 @@
 use super::effect::Effects;
 use super::event::{DesiredState, Standing};
 use super::{Engine, Rejected};
-use crate::model::{Cause, Status};
+use crate::model::{Cause, Rollback, Status};
 
 impl Engine {
     /// Begins the activity of a desired state.
@@ -14,8 +14,10 @@ impl Engine {
     ) -> Result<(), Rejected> {
         self.admit(desired)?;
         self.campaign.begin(desired);
+        self.campaign.groups.rollback = desired.rollback.unwrap_or(self.settings.grouping.rollback);
         self.begun = true;
-        if self.campaign.participants().is_empty() {
+        let is_refused = self.campaign.groups.rollback != Rollback::None;
+        if self.campaign.participants().is_empty() && !is_refused {
             self.campaign.end.cause = Some(Cause::NoSupportedDomain);
             self.close(Status::Incomplete, out);
             return Ok(());

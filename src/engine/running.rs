@@ -15,6 +15,8 @@ pub struct Running {
     began: Option<Tick>,
     changed: bool,
     timer: bool,
+    /// How many reasons to turn something back were told.
+    reasons: usize,
 }
 
 impl Running {
@@ -38,6 +40,14 @@ impl Running {
             self.timer = true;
             let intervals = now.since(began) / self.interval_ms + 1;
             out.push(Effect::SetTimer(TimerKind::Feedback, began.after(intervals.saturating_mul(self.interval_ms))));
+        }
+    }
+
+    /// Something is turned back, for so many reasons: that is told at once if it is news.
+    pub fn turned_back(&mut self, now: Tick, reasons: usize, out: &mut Effects) {
+        if reasons > self.reasons && self.began.is_some() {
+            self.reasons = reasons;
+            self.report(now, out);
         }
     }
 

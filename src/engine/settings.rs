@@ -67,6 +67,13 @@ pub struct Checks {
 }
 
 impl Grouping {
+    /// Returns whether anything is configured that makes a difference to groups.
+    pub fn is_in_use(&self) -> bool {
+        let has_order = self.orders.iter().any(|order| *order != ORDER_DEFAULT);
+        let is_checked = self.checks.has_command || !self.checks.inventories.is_empty();
+        self.rollback != Rollback::None || has_order || !self.fail_alone.is_empty() || is_checked
+    }
+
     /// What holds where nothing is configured.
     pub const DEFAULT: Grouping = Grouping {
         rollback: Rollback::None,

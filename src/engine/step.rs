@@ -6,6 +6,7 @@ use super::gates::Before;
 use super::group::Group;
 use super::policy::{saved_name, turn_back, Act, Fault, Stand, Step, View};
 use super::Engine;
+use crate::limits::DOMAINS_MAX;
 use crate::model::time::Tick;
 use crate::model::{Cause, DomainIx, DomainSet, Phase, Status};
 
@@ -28,7 +29,7 @@ impl Engine {
 
     /// What the policy wants next. An activity whose policy is not there is turned back.
     fn next(&self) -> Step {
-        let view = View::new(&self.campaign);
+        let view = self.view();
         match self.policies.find(&self.campaign.policy) {
             Some(policy) => policy.next(&view),
             None => turn_back(&view).unwrap_or(Step::Wait),
@@ -38,17 +39,27 @@ impl Engine {
     /// Chooses the policy of an activity that begins, and has it divide the domains. Without
     /// one that suits, the activity ends.
     pub(super) fn choose_policy(&mut self, out: &mut Effects) {
-        let Some(policy) = self.policies.choose(&View::new(&self.campaign)) else {
+        let view = View::new(&self.campaign, &self.settings.grouping);
+        let Some(policy) = self.policies.choose(&view) else {
             return self.give_up(Cause::NoPolicy, out);
         };
+        let mut groups = [Group::default(); DOMAINS_MAX];
+        for domain in view.domains().iter() {
+            groups[domain.place()] = policy.group(&view, domain);
+        }
+        let name = saved_name(policy);
         self.campaign.policy.clear();
         // It is as long as there is room for.
-        let _ = self.campaign.policy.push_str(saved_name(policy));
-        for (place, part) in self.campaign.domains.iter_mut().enumerate() {
-            if let (Some(part), Some(domain)) = (part, DomainIx::new(place)) {
-                part.group = policy.group(domain);
+        let _ = self.campaign.policy.push_str(name);
+        for (part, group) in self.campaign.domains.iter_mut().zip(groups) {
+            if let Some(part) = part {
+                part.group = group;
             }
         }
+    }
+
+    fn view(&self) -> View<'_> {
+        View::new(&self.campaign, &self.settings.grouping)
     }
 
     /// Takes one step.
@@ -60,8 +71,9 @@ impl Engine {
             Step::Wait => Ok(()),
             Step::Do(act, domains) => self.act(now, act, domains, out),
             Step::Announce(status) => self.announce(now, status, out),
-            Step::Verify(group) => self.verify(group),
+            Step::Verify(group) => self.verify(now, group, out),
             Step::Commit(group) => self.commit(now, group, out),
+            Step::TurnBack(group) => self.turn_group_back(group, out),
             Step::Finish(outcome) => self.finish(now, outcome, out),
         }
     }
@@ -83,12 +95,13 @@ impl Engine {
 
     /// Whether the domain is where the act can begin.
     fn check(&self, act: Act, domain: DomainIx) -> Result<(), Fault> {
-        let view = View::new(&self.campaign);
+        let view = self.view();
         let (Some(stand), Some(group)) = (view.stand(domain), view.group(domain)) else {
             return Err(Fault::NotTakingPart);
         };
         let is_ready = match act {
             Act::Forward(_) if view.cause().is_some() => return Err(Fault::TurnedBack),
+            Act::Forward(_) if view.is_turned_back(group) => return Err(Fault::GroupTurnedBack),
             Act::Forward(_) | Act::Rollback | Act::Restore if view.is_committed(group) => {
                 return Err(Fault::Committed);
             }
@@ -164,32 +177,15 @@ impl Engine {
         Ok(())
     }
 
-    /// There is no check that could be bad yet, so what a group has activated is good.
-    fn verify(&mut self, group: Group) -> Result<(), Fault> {
-        if self.campaign.groups.verified.contains(group) {
-            return Err(Fault::Verified);
-        }
-        if !self.is_activated(group) {
-            return Err(Fault::NotActivated);
-        }
-        self.campaign.groups.verified.insert(group);
-        Ok(())
-    }
-
-    /// Whether all domains of the group have activated, or their part has ended.
-    fn is_activated(&self, group: Group) -> bool {
-        let view = View::new(&self.campaign);
-        let is_activated = |stand: Stand| stand.is_done() || stand.left() == Some(Phase::Activate);
-        let domains = view.domains_of(group);
-        !domains.is_empty() && domains.iter().all(|domain| view.stand(domain).is_some_and(is_activated))
-    }
-
     fn commit(&mut self, now: Tick, group: Group, out: &mut Effects) -> Result<(), Fault> {
         if self.campaign.groups.committed.contains(group) {
             return Err(Fault::Committed);
         }
         if self.campaign.end.cause.is_some() {
             return Err(Fault::TurnedBack);
+        }
+        if self.campaign.groups.turned.contains(group) {
+            return Err(Fault::GroupTurnedBack);
         }
         if !self.is_activated(group) {
             return Err(Fault::NotActivated);
@@ -200,13 +196,32 @@ impl Engine {
         Ok(())
     }
 
+    /// Nothing leads the domains of the group forward from now on; those that are busy are
+    /// waited for.
+    fn turn_group_back(&mut self, group: Group, out: &mut Effects) -> Result<(), Fault> {
+        if self.campaign.groups.committed.contains(group) {
+            return Err(Fault::Committed);
+        }
+        if self.campaign.groups.turned.contains(group) {
+            return Err(Fault::GroupTurnedBack);
+        }
+        self.end_verification(group, out);
+        self.campaign.groups.turned.insert(group);
+        for part in self.campaign.domains.iter_mut().flatten().filter(|part| part.group == group) {
+            part.obligation.is_halted = true;
+            part.obligation.is_remembered = false;
+        }
+        Ok(())
+    }
+
     /// The end of an activity that agents took part in.
     fn finish(&mut self, now: Tick, outcome: Status, out: &mut Effects) -> Result<(), Fault> {
-        let view = View::new(&self.campaign);
+        let view = self.view();
         let has_begun = view.domains().iter().any(|domain| view.has_begun(domain));
         let is_over = match outcome {
             Status::Completed => !view.has_failed() && view.cause().is_none(),
             Status::Incomplete => true,
+            Status::IncompleteInconsistent => view.reports_inconsistency(),
             Status::IdentificationFailed => view.announced() == Some(Status::Identifying) && !has_begun,
             _ => false,
         };

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::actions::Change;
 use super::check::Check;
 use super::effect::{Notice, TimerKind};
 use super::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Standing};
@@ -470,12 +471,16 @@ fn actions_past_the_limit_fail_identification_and_are_dropped_later() {
 fn an_unknown_action_status_keeps_the_last_one() {
     let mut actions = actions::Actions::new();
     let known = action(r#"{"id":"x"}"#, "x", ActionStatus::Downloading);
-    assert_eq!(actions.merge(ix(0), &known), Ok(true));
-    assert_eq!(actions.merge(ix(0), &known), Ok(false));
-    assert_eq!(actions.merge(ix(0), &Action { status: None, progress: 5, ..known }), Ok(true));
+    assert_eq!(actions.merge(ix(0), &known), Ok(Change::Progress));
+    assert_eq!(actions.merge(ix(0), &known), Ok(Change::None));
+    assert_eq!(actions.merge(ix(0), &Action { status: None, progress: 5, ..known }), Ok(Change::Progress));
     let kept = actions.iter().next().unwrap();
     assert_eq!((kept.status, kept.progress), (Some(ActionStatus::Downloading), 5));
-    assert_eq!(actions.merge(ix(1), &known), Ok(true), "the same component of another domain is another action");
+    assert_eq!(
+        actions.merge(ix(1), &known),
+        Ok(Change::Progress),
+        "the same component of another domain is another action"
+    );
     let long = format!(r#"{{"id":"y","x":"{}"}}"#, "z".repeat(400));
     assert!(actions.merge(ix(0), &action(&long, "y", ActionStatus::Identified)).is_err());
 }

@@ -7,7 +7,7 @@ use crate::model::time::Tick;
 use crate::model::{Command, Reason};
 
 /// The timers that depend on where the domains are, and what they are set to.
-const ARMED: [TimerKind; 3] = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Repair];
+const ARMED: [TimerKind; 4] = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Repair, TimerKind::Verify];
 pub(super) type Armed = [Option<Tick>; ARMED.len()];
 
 impl Engine {
@@ -24,6 +24,7 @@ impl Engine {
         }
         match kind {
             TimerKind::Reboot => {}
+            TimerKind::Verify => self.handle_verification_timeout(now, out),
             TimerKind::Repair => self.handle_repair_timeout(now, out),
             TimerKind::Feedback => self.running.handle_timeout(now, out),
             TimerKind::Consent => self.handle_consent_timeout(out),
@@ -72,7 +73,7 @@ impl Engine {
         let wanted = match self.is_running() {
             true => {
                 let cleanup = self.campaign.domains.iter().flatten().filter_map(wait).min();
-                [self.clock_due(), cleanup, self.repair_due()]
+                [self.clock_due(), cleanup, self.repair_due(), self.verification_due()]
             }
             false => Armed::default(),
         };

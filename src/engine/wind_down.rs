@@ -1,7 +1,7 @@
 //! Winds a domain down: it fails, is rolled back, cleans up, and its part ends. How it is
 //! led forward is in `step` and `obligation`.
 
-use super::domain::{Ended, Ending, State, Wait};
+use super::domain::{Domain, Ended, Ending, State, Wait};
 use super::effect::{Effect, Effects, Notice};
 use super::obligation::Obligation;
 use super::Engine;
@@ -19,7 +19,9 @@ impl Engine {
         if !part.has_begun() {
             return self.end(domain, Ended::Unidentified);
         }
-        part.state = State::Failed(part.state.phase().unwrap_or(Phase::Download));
+        let phase = part.state.phase().unwrap_or(Phase::Download);
+        part.state = State::Failed(phase);
+        part.note_failure(phase);
         part.obligation.settle();
     }
 
@@ -36,6 +38,13 @@ impl Engine {
     }
 
     pub(super) fn roll_back(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        if let Some(part) = self.campaign.domain_mut(domain) {
+            part.evidence.was_rolled_back = true;
+            // The agent may have begun another course already.
+            if part.obligation.has_repair() {
+                part.note_new_course(part.furthest);
+            }
+        }
         self.undo(now, domain, State::RollingBack, Command::Rollback, out);
     }
 
@@ -63,14 +72,20 @@ impl Engine {
 
     /// `ROLLBACK` has ended without a success, for this reason.
     pub(super) fn end_rollback(&mut self, domain: DomainIx, ending: Ending, reason: Reason, out: &mut Effects) {
-        self.fail(domain, reason, out);
         self.leave_rollback(domain, ending);
+        // Silence may be all that such an agent ever says (docs/agents.md, "The self-update
+        // agent").
+        let is_back = |part: &Domain| part.obligation.is_halted && part.evidence.is_old;
+        if !self.campaign.domain(domain).is_some_and(is_back) {
+            self.fail(domain, reason, out);
+        }
     }
 
     pub(super) fn leave_rollback(&mut self, domain: DomainIx, ending: Ending) {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.state = State::RolledBack(ending);
         }
+        self.judge_rollback(domain, ending);
     }
 
     /// A clean-up that failed or never ended does not undo an update.

@@ -27,6 +27,13 @@ pub const ORDER_DEFAULT: u8 = 50;
 /// and services come up takes a few minutes.
 pub const VERIFY_TIMEOUT_MS: u64 = 300_000;
 
+/// Milliseconds after which a check that is not good yet is asked again for the first time,
+/// and one that is good while it has to stay so.
+pub const VERIFY_AGAIN_MS: u64 = 1_000;
+
+/// The same after many times, and for an agent that does not answer.
+pub const VERIFY_AGAIN_MAX_MS: u64 = 10_000;
+
 /// Bytes of a domain's part in the activity: three reasons, where it is, and what it may
 /// still answer.
 pub const PART_BYTES: usize = 3 * (REASON_MAX + 24) + 256;

@@ -19,8 +19,9 @@ use crate::model::time::Duration;
 use crate::model::{Cause, Command, Reason};
 
 /// Why an activity did not go as it should: what is to blame besides the domains,
-/// each domain in its own words, that it could not be saved, each domain without an agent.
-/// Nothing if all is well.
+/// each domain in its own words, that it could not be saved, each domain without an agent,
+/// what the verification found; of one that has ended that something was rolled back, and the
+/// domains that are inconsistent. Nothing if all is well.
 ///
 /// # Errors
 /// `out` fails.
@@ -30,7 +31,8 @@ pub(crate) fn write(
     is_unsaved: bool,
     out: &mut dyn Write,
 ) -> fmt::Result {
-    let mut list = List { out, separator: "" };
+    let is_turning = campaign.is_running() && !campaign.groups.turned.is_empty();
+    let mut list = List { out, separator: if is_turning { "rolling back: " } else { "" } };
     if let Some(cause) = campaign.end.cause {
         list.item(|out| match cause {
             Cause::ConsentLate => write!(out, "{} {}", cause.name(), Duration(campaign.end.waited_ms)),
@@ -60,7 +62,22 @@ pub(crate) fn write(
     for gone in lost {
         list.item(|out| write!(out, "no agent for domain {}", Escaped(&gone.name)))?;
     }
-    Ok(())
+    if !campaign.groups.flaws.is_empty() {
+        list.item(|out| write!(out, "verification: {}", campaign.groups.flaws))?;
+    }
+    if campaign.is_running() {
+        return Ok(());
+    }
+    if campaign.has_turned_back() {
+        list.item(|out| out.write_str("rolled back"))?;
+    }
+    let inconsistent = campaign.inconsistent();
+    let named = inconsistent.iter().filter_map(|domain| domains.get(domain.place()));
+    let named = named.map(std::string::String::as_str).chain(campaign.inconsistent_gone());
+    named.enumerate().try_for_each(|(nth, name)| match nth {
+        0 => list.item(|out| write!(out, "inconsistent: [{}]", Escaped(name))),
+        _ => write!(list.out, ", [{}]", Escaped(name)),
+    })
 }
 
 /// Why one domain failed.

@@ -22,14 +22,6 @@ pub fn action_status(name: Text<'_>) -> Option<ActionStatus> {
     ActionStatus::of_name(name)
 }
 
-/// The status by which backends know it.
-pub fn status_for_backend(status: Status) -> Status {
-    match status {
-        Status::IncompleteInconsistent => Status::Incomplete,
-        other => other,
-    }
-}
-
 /// The action's status by which backends know it.
 pub fn action_status_for_backend(status: ActionStatus) -> ActionStatus {
     match status {
@@ -79,7 +71,6 @@ mod tests {
 
     #[test]
     fn backends_see_just_what_they_know() {
-        assert_eq!(status_for_backend(Status::IncompleteInconsistent), Status::Incomplete);
         for (action, seen) in [
             (ActionStatus::Activating, ActionStatus::Updating),
             (ActionStatus::ActivationSuccess, ActionStatus::UpdateSuccess),

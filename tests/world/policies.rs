@@ -174,7 +174,7 @@ impl Policy for CommittedCanary {
         "committed-canary"
     }
 
-    fn group(&self, domain: DomainIx) -> Group {
+    fn group(&self, _view: &View<'_>, domain: DomainIx) -> Group {
         Group::new(domain.place()).unwrap()
     }
 

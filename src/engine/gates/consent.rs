@@ -66,8 +66,9 @@ impl Engine {
     pub(in super::super) fn withdraw_question(&mut self, out: &mut Effects) {
         let Some(asked) = self.campaign.consent.asking else { return };
         let parts = self.campaign.domains.iter().flatten();
-        let mut waiting =
-            parts.filter(|part| part.state.is_forward() && part.furthest.and_then(Phase::next) == Some(asked));
+        let mut waiting = parts.filter(|part| {
+            part.state.is_forward() && !part.obligation.is_halted && part.furthest.and_then(Phase::next) == Some(asked)
+        });
         if waiting.next().is_none() {
             debug_assert!(holds(&self.campaign, Before::Command(asked)));
             self.close_consent(out);

@@ -34,7 +34,7 @@ pub use queue::{Order, Queue};
 use super::domain::{Domain, State};
 use super::effect::{Effect, Effects, Notice};
 use super::event::{Feedback, Link};
-use super::Engine;
+use super::{Engine, Settings};
 use crate::limits::{REPAIRS_MAX, SETTLE_MS};
 use crate::model::time::Tick;
 use crate::model::{Command, DomainIx, DomainSet, Phase, Reason, Status};
@@ -103,11 +103,12 @@ impl Engine {
         }
         let audible = self.hearing.since.map(|_| now);
         let Some(part) = self.campaign.domain_mut(domain) else { return };
+        part.evidence.is_sure &= !matches!(doubt, Doubt::Hello | Doubt::Start(true));
         match part.state {
             State::New | State::Failed(_) | State::RolledBack(_) | State::Done(_) => {}
             State::Ready(_) => part.obligation.is_remembered = true,
             State::RollingBack(_) | State::CleaningUp(_) => self.tell_again(now, domain, out),
-            State::Working(_) if part.obligation.is_turning => {}
+            State::Working(_) if part.obligation.is_wound_down() => {}
             State::Working(_) => {
                 let was_booted = part.obligation.times.suspicion.is_some_and(|suspicion| suspicion.has_booted);
                 if was_booted && doubt == Doubt::Hello && may_repair(part) {
@@ -185,7 +186,7 @@ impl Engine {
     /// When a domain that is silent after a repair gets again what it owed before.
     fn repeat_due(&self, part: &Domain) -> Option<Tick> {
         let is_led = matches!(part.state, State::Working(phase) if phase != Phase::Identify);
-        let since = part.obligation.times.repaired.filter(|_| is_led && !part.obligation.is_turning)?;
+        let since = part.obligation.times.repaired.filter(|_| is_led && !part.obligation.is_wound_down())?;
         Some(since.max(self.hearing.since?).after(self.settings.resume_after_ms))
     }
 
@@ -248,10 +249,13 @@ impl Engine {
 
     /// Silence past its clock: the domain has failed.
     pub(super) fn expire(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        let Settings { phase_timeout_ms, phase_timeout_max_ms, .. } = self.settings;
         let Some(part) = self.campaign.domain_mut(domain) else { return };
         if !part.obligation.is_turning {
             let command = part.state.owed().flatten();
-            self.fail(domain, Reason::Silent(command, self.settings.phase_timeout_ms), out);
+            let is_at_end = part.obligation.times.clock_end.is_some_and(|end| end <= now);
+            let waited_ms = if is_at_end { phase_timeout_max_ms } else { phase_timeout_ms };
+            self.fail(domain, Reason::Silent(command, waited_ms), out);
         }
         self.drop_out(now, domain, out);
     }
@@ -306,6 +310,19 @@ impl Engine {
         }
     }
 
+    /// A domain that shows progress gets its whole time anew, up to the longest that it may
+    /// take: its status has changed, or that of an action or how far it is (`has_moved`). One
+    /// that was delivered again, or repeats itself, shows nothing.
+    pub(super) fn extend_clock(&mut self, now: Tick, domain: DomainIx, feedback: &Feedback<'_>, has_moved: bool) {
+        let phase_timeout_ms = self.settings.phase_timeout_ms;
+        let Some(part) = self.campaign.domain_mut(domain).filter(|_| !feedback.is_repeat) else { return };
+        let times = &mut part.obligation.times;
+        let is_news = times.status.replace(feedback.status) != Some(feedback.status);
+        if let (true, Some(clock), Some(end)) = (is_news || has_moved, &mut times.clock, times.clock_end) {
+            *clock = now.after(phase_timeout_ms).min(end).max(*clock);
+        }
+    }
+
     /// `IDENTIFIED` from a domain that had identified already: it answers the desired
     /// state that was sent again, so the agent has started over. It is led again from
     /// the download, and the phase of the others is not left by it.
@@ -318,8 +335,14 @@ impl Engine {
             return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
         };
         obligation.course = obligation.course.max(order.course);
+        part.note_new_course(part.state.phase());
+        let obligation = &mut part.obligation;
         match part.state {
             State::Working(_) if obligation.is_turning => self.roll_back(now, domain, out),
+            State::Working(_) | State::Ready(_) if obligation.is_halted => {
+                part.state = State::Ready(Phase::Identify);
+                part.obligation.answered();
+            }
             State::Working(_) | State::Ready(Phase::Download | Phase::Update | Phase::Activate) => {
                 obligation.times.suspicion = None;
                 (part.fell_back, part.repeats) = (false, 0);
@@ -347,13 +370,14 @@ impl Engine {
         let obligation = &mut part.obligation;
         let taken = obligation.queue.take_failure(status, obligation.course);
         let is_late = taken.is_some_and(|order| order.course < obligation.course);
+        let is_new = taken.is_some_and(|order| order.course > obligation.course);
         // It says so of a phase that it has left well in this course.
         let is_over = |named: Phase| named < owed && !(named == Phase::Download && fell_back);
-        if is_late || status.phase().is_some_and(is_over) && !taken.is_some_and(|o| o.course > obligation.course) {
+        if is_late || status.phase().is_some_and(is_over) && !is_new {
             return out.push(Effect::Notice(Notice::Ignored(domain, status)));
         }
         let is_again = taken.is_some_and(|order| obligation.queue.contains(order.command));
-        if (is_again || obligation.has_repair()) && !obligation.is_turning {
+        if (is_again || obligation.has_repair()) && !obligation.is_wound_down() {
             obligation.kept.get_or_insert(reason);
             obligation.times.kept.get_or_insert(now);
             out.push(Effect::Notice(Notice::FailureKept(domain, status)));
@@ -362,7 +386,11 @@ impl Engine {
             }
             return;
         }
-        if !obligation.is_turning {
+        let is_turning = obligation.is_turning;
+        if is_new {
+            part.note_new_course(Some(owed));
+        }
+        if !is_turning {
             self.fail(domain, reason, out);
         }
         self.drop_out(now, domain, out);
@@ -422,7 +450,7 @@ impl Engine {
 
 /// Whether the domain may be started over.
 fn may_repair(part: &Domain) -> bool {
-    let is_forward = matches!(part.state, State::Working(_)) && !part.obligation.is_turning;
+    let is_forward = matches!(part.state, State::Working(_)) && !part.obligation.is_wound_down();
     is_forward && part.obligation.repairs < REPAIRS_MAX
 }
 
@@ -432,9 +460,13 @@ fn was_repaired(part: &Domain) -> bool {
 }
 
 /// The clock of what the domain owes begins anew.
-fn start_clock(part: &mut Domain, now: Tick, settings: &super::Settings) {
+fn start_clock(part: &mut Domain, now: Tick, settings: &Settings) {
     match &mut part.state {
-        State::Working(_) => part.obligation.times.clock = Some(now.after(settings.phase_timeout_ms)),
+        State::Working(_) => {
+            let times = &mut part.obligation.times;
+            times.clock = Some(now.after(settings.phase_timeout_ms));
+            times.clock_end = Some(now.after(settings.phase_timeout_max_ms));
+        }
         State::RollingBack(wait) | State::CleaningUp(wait) => *wait = settings.wait(now),
         _ => {}
     }

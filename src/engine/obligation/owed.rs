@@ -2,7 +2,7 @@
 
 use super::queue::Queue;
 use crate::model::time::Tick;
-use crate::model::Reason;
+use crate::model::{Reason, Status};
 
 /// What a domain owes, and what is known of whether it may have been lost.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -19,6 +19,8 @@ pub struct Obligation {
     pub is_remembered: bool,
     /// It is to be rolled back as soon as it has answered.
     pub is_turning: bool,
+    /// Its group is turned back: it is waited for, but neither led on nor started over.
+    pub is_halted: bool,
     /// A failure that counts unless the domain starts over.
     pub kept: Option<Reason>,
     /// The times, which are not saved: they begin anew with each start.
@@ -38,6 +40,10 @@ pub struct Times {
     pub told_again: Option<Tick>,
     /// When its clock is over; none while it does not run.
     pub clock: Option<Tick>,
+    /// When it is over whatever progress the domain makes.
+    pub clock_end: Option<Tick>,
+    /// The last status that the domain has reported.
+    pub status: Option<Status>,
 }
 
 /// The suspicion that a domain has lost its message, or we its answer.
@@ -103,7 +109,13 @@ impl Obligation {
     pub fn answered(&mut self) {
         self.is_remembered |= self.times.suspicion.take().is_some();
         self.kept = None;
-        (self.times.kept, self.times.repaired, self.times.clock) = (None, None, None);
+        let Times { told_again, status, .. } = self.times;
+        self.times = Times { told_again, status, ..Times::default() };
+    }
+
+    /// Whether nothing leads it forward any more, though it may still owe an answer.
+    pub fn is_wound_down(&self) -> bool {
+        self.is_turning || self.is_halted
     }
 
     /// Whether a desired state that was sent to the domain again is unanswered.

@@ -11,6 +11,7 @@
 
 mod lockstep;
 mod parts;
+mod together;
 pub mod view;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use std::rc::Rc;
 
 pub use lockstep::Lockstep;
 pub use parts::{finish, identify, lead, turn_back};
+pub use together::Together;
 pub use view::{Stand, Verification, View};
 
 pub use super::domain::{Ended, Ending};
@@ -37,8 +39,9 @@ pub trait Policy {
         true
     }
 
-    /// Returns the group of a domain, asked once when the activity begins.
-    fn group(&self, _domain: DomainIx) -> Group {
+    /// Returns the group of a domain, asked once when the activity begins. The view shows the
+    /// groups that the baselines of the desired state make.
+    fn group(&self, _view: &View<'_>, _domain: DomainIx) -> Group {
         Group::default()
     }
 
@@ -60,6 +63,8 @@ pub enum Step {
     Verify(Group),
     /// Nothing of the group is turned back from now on.
     Commit(Group),
+    /// Nothing of the group is led forward from now on, nor started over.
+    TurnBack(Group),
     /// The activity ends with this final status.
     Finish(Status),
 }
@@ -90,6 +95,8 @@ pub enum Fault {
     Held,
     /// The activity is to be turned back.
     TurnedBack,
+    /// The group is turned back already.
+    GroupTurnedBack,
     /// It has been announced, or comes too early, or cannot be announced.
     Announcement(Status),
     /// The group is verified already.
@@ -108,6 +115,7 @@ impl fmt::Display for Fault {
             Fault::Committed => f.write_str("the group is committed"),
             Fault::Held => f.write_str("the domains are held until the owner has answered"),
             Fault::TurnedBack => f.write_str("the activity is to be turned back"),
+            Fault::GroupTurnedBack => f.write_str("the group is turned back"),
             Fault::Announcement(status) => write!(f, "{} cannot be announced now", status.name()),
             Fault::Verified => f.write_str("the group is verified already"),
             Fault::NotActivated => f.write_str("the group has no domain, or one that has not activated"),
@@ -150,7 +158,7 @@ impl Policies {
 
 impl Default for Policies {
     fn default() -> Policies {
-        Policies::only(Lockstep)
+        Policies::new(vec![Box::new(Together), Box::new(Lockstep)])
     }
 }
 

@@ -44,7 +44,7 @@ pub fn turn_back(view: &View<'_>) -> Option<Step> {
 
 /// Returns the next step until all domains have identified: they get the desired state
 /// together. If one fails, the activity ends `IDENTIFICATION_FAILED`, and nobody gets a
-/// command.
+/// command; one that fails alone is left out.
 pub fn identify(view: &View<'_>) -> Option<Step> {
     match view.announced() {
         Some(Status::Identified) => return None,
@@ -58,7 +58,7 @@ pub fn identify(view: &View<'_>) -> Option<Step> {
     if view.any(Stand::is_owing) {
         return Some(Step::Wait);
     }
-    Some(match view.has_failed() {
+    Some(match view.has_failed_with_others() {
         true => Step::Finish(Status::IdentificationFailed),
         false => Step::Announce(Status::Identified),
     })

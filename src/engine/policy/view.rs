@@ -4,14 +4,17 @@
 use super::super::campaign::Campaign;
 use super::super::domain::{Domain, Ended, Ending, State};
 use super::super::gates::{self, Before};
-use super::super::group::Group;
+use super::super::group::{Group, GroupSet};
+use super::super::settings::Grouping;
 use super::Act;
-use crate::model::{Cause, DomainIx, DomainSet, Phase, Reason, Status};
+use crate::limits::ORDER_DEFAULT;
+use crate::model::{Cause, DomainIx, DomainSet, Phase, Reason, Rollback, Status};
 
 /// How an activity stands.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     campaign: &'a Campaign,
+    grouping: &'a Grouping,
 }
 
 /// How a domain stands.
@@ -60,15 +63,19 @@ impl Stand {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Verification {
-    /// Not verified yet.
+    /// It has not begun to be verified.
     Idle,
+    /// The checks are asked.
+    Verifying,
     /// All checks are good.
     Good,
+    /// A check is bad, or was not good in time.
+    Bad,
 }
 
 impl<'a> View<'a> {
-    pub(in super::super) fn new(campaign: &'a Campaign) -> View<'a> {
-        View { campaign }
+    pub(in super::super) fn new(campaign: &'a Campaign, grouping: &'a Grouping) -> View<'a> {
+        View { campaign, grouping }
     }
 
     /// Returns the domains that take part, as far as they are configured.
@@ -142,7 +149,64 @@ impl<'a> View<'a> {
         false
     }
 
-    /// Returns the group of a domain that takes part.
+    /// Returns whether a domain has failed what its own inventory was to show: it has
+    /// activated all the same.
+    pub fn has_failed_its_check(&self, domain: DomainIx) -> bool {
+        let has_activated = self.stand(domain).and_then(Stand::left) == Some(Phase::Activate);
+        has_activated && self.failure(domain).is_some()
+    }
+
+    /// Returns whether a domain's failure turns nobody else back.
+    pub fn fails_alone(&self, domain: DomainIx) -> bool {
+        self.grouping.fail_alone.contains(domain)
+    }
+
+    /// Returns the place of a domain in the order of activation, 1 to 100.
+    pub fn order(&self, domain: DomainIx) -> u8 {
+        self.grouping.orders.get(domain.place()).copied().unwrap_or(ORDER_DEFAULT)
+    }
+
+    /// Returns which domains form a group, as the desired state or the configuration says.
+    pub fn rollback(&self) -> Rollback {
+        self.campaign.groups.rollback
+    }
+
+    /// Returns whether anything that is configured, or that the desired state says, makes a
+    /// difference to groups.
+    pub fn is_grouped(&self) -> bool {
+        self.grouping.is_in_use() || self.rollback() != Rollback::None
+    }
+
+    /// Returns whether the desired state names a domain that no agent serves.
+    pub fn has_unserved(&self) -> bool {
+        !self.campaign.absent.unserved.is_empty()
+    }
+
+    /// Returns the groups that the domains belong to.
+    pub fn groups(&self) -> GroupSet {
+        self.domains().iter().filter_map(|domain| self.group(domain)).collect()
+    }
+
+    /// Returns whether a group is turned back.
+    pub fn is_turned_back(&self, group: Group) -> bool {
+        self.campaign.groups.turned.contains(group)
+    }
+
+    /// Returns whether a domain of the group was told something and is not configured any
+    /// more.
+    pub fn has_lost_a_domain(&self, group: Group) -> bool {
+        let mut gone = self.campaign.absent.gone.iter().map(|gone| &gone.part);
+        gone.any(|part| part.group == group && !part.state.is_done())
+    }
+
+    /// Returns whether a domain is neither new nor known to be old, and the end has to have a
+    /// status of its own then.
+    pub fn reports_inconsistency(&self) -> bool {
+        self.grouping.reports_inconsistent && self.campaign.is_any_inconsistent()
+    }
+
+    /// Returns the group of a domain that takes part; before a policy has divided the
+    /// domains, that of the baselines that connect it with others.
     pub fn group(&self, domain: DomainIx) -> Option<Group> {
         Some(self.campaign.domain(domain)?.group)
     }
@@ -160,9 +224,12 @@ impl<'a> View<'a> {
 
     /// Returns whether what a group has activated is verified.
     pub fn verification(&self, group: Group) -> Verification {
-        match self.campaign.groups.verified.contains(group) {
-            true => Verification::Good,
-            false => Verification::Idle,
+        let groups = &self.campaign.groups;
+        match () {
+            () if groups.bad.contains(group) => Verification::Bad,
+            () if groups.verified.contains(group) => Verification::Good,
+            () if groups.verifying.contains(group) => Verification::Verifying,
+            () => Verification::Idle,
         }
     }
 
@@ -184,6 +251,11 @@ impl<'a> View<'a> {
     /// Returns why the activity is to be turned back: it was cancelled, or refused.
     pub fn cause(&self) -> Option<Cause> {
         self.campaign.end.cause
+    }
+
+    /// Returns whether any domain has failed whose failure is not its own affair.
+    pub fn has_failed_with_others(&self) -> bool {
+        self.campaign.has_failed_beside(self.grouping.fail_alone)
     }
 
     /// Returns whether any domain has failed, one that is not configured any more included.

@@ -25,7 +25,7 @@ use crate::mqtt::{Class, Message, Write};
 use crate::store::journal::Past;
 use crate::store::reports::Report;
 use crate::wire::encode::{self, ActionView};
-use crate::wire::status::{action_status_for_backend, status_for_backend};
+use crate::wire::status::action_status_for_backend;
 use crate::wire::things::{self, EDGE_REQUEST, EDGE_RESPONSE, EVENTS};
 use crate::wire::topic::Outgoing;
 
@@ -61,8 +61,8 @@ impl Backend {
         };
         // The activity may have ended while a save held this report back.
         let is_end = campaign.end.outcome == Some(status);
-        let explained = is_end && has_words();
-        let status = status_for_backend(status);
+        let is_turning = status == Status::Running && !campaign.groups.turned.is_empty();
+        let explained = (is_end || is_turning) && has_words();
         match explained {
             true => log::info!("{activity}: {}: {}", status.name(), message::logged(words)),
             false => log::info!("{activity}: {}", status.name()),
@@ -131,7 +131,7 @@ impl Backend {
         let words: Write<'_> = &|out| out.write_str(&past.reason);
         let words = (!past.reason.is_empty()).then_some(words);
         let class = Class::Found(past.run.0);
-        self.send_feedback(now, outside, activity, class, status_for_backend(past.outcome), words);
+        self.send_feedback(now, outside, activity, class, past.outcome, words);
     }
 
     /// Sends a feedback without actions; nothing as long as a twin's identity is unknown.

@@ -12,13 +12,14 @@ mod tests;
 use super::format::{Fields, FIELD};
 use super::journal::Times;
 use crate::engine::domain::Domain;
+use crate::engine::evidence::Evidence;
 use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
 use crate::engine::policy::{Lockstep, Policy};
 use crate::engine::Campaign;
 use crate::limits::{ORDERS_MAX, SAVED_PROGRESS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
 use crate::model::text::Text;
-use crate::model::{checksum, ActionStatus, Command, Phase, Reason, Reboot, Status};
+use crate::model::{checksum, ActionStatus, Command, Phase, Reason, Reboot, Rollback, Status};
 pub use read::{decode, decode_key, version, Progress, Saved};
 
 /// Tags of a state's fields. A number is never given another meaning.
@@ -70,6 +71,14 @@ mod tag {
     pub const COUNTED: u8 = 30;
     /// When it began, and how long it has lasted.
     pub const TIMES: u8 = 31;
+    /// Which domains form a group, if they do.
+    pub const ROLLBACK: u8 = 32;
+    /// The groups that are turned back, a bit for each.
+    pub const TURNED: u8 = 33;
+    /// Why the verification command found groups bad.
+    pub const FLAWS: u8 = 34;
+    /// What shows whether the domain before it is as it was, a bit for each fact.
+    pub const EVIDENCE: u8 = 35;
 }
 
 /// What is saved beside the campaign.
@@ -110,6 +119,16 @@ pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut 
     }
     if campaign.groups.committed != GroupSet::default() {
         out.put(tag::COMMITTED, &[&campaign.groups.committed.bits().to_le_bytes()]);
+    }
+    if campaign.groups.rollback != Rollback::None {
+        out.put(tag::ROLLBACK, &[&[campaign.groups.rollback.code()]]);
+    }
+    if !campaign.groups.turned.is_empty() {
+        out.put(tag::TURNED, &[&campaign.groups.turned.bits().to_le_bytes()]);
+    }
+    if !campaign.groups.flaws.is_empty() {
+        let words = Text::from_checked(&campaign.groups.flaws).cut(SAVED_WORDS_MAX);
+        out.put(tag::FLAWS, &[words.as_json().as_bytes()]);
     }
     if let Some(status) = campaign.end.outcome {
         out.put(tag::OUTCOME, &[&[status.code()]]);
@@ -189,6 +208,10 @@ fn encode_domain(campaign: &Campaign, domain: &Domain, name: &str, words_max: us
     if (domain.group, domain.furthest) != (Group::default(), read::furthest(campaign, domain.state)) {
         out.put(tag::COURSE, &[&[domain.furthest.map_or(0, Phase::code), domain.group.number()]]);
     }
+    // Lockstep has no use for it.
+    if campaign.policy != Lockstep.name() && domain.evidence != Evidence::default() {
+        out.put(tag::EVIDENCE, &[&[domain.evidence.bits()]]);
+    }
     encode_reason(tag::FAILURE, domain.failure.as_ref(), words_max, out);
     encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), words_max, out);
     if has_more_than_owed(domain) {
@@ -199,14 +222,15 @@ fn encode_domain(campaign: &Campaign, domain: &Domain, name: &str, words_max: us
 
 /// Whether the domain's obligation says more than where it is: most do not.
 fn has_more_than_owed(domain: &Domain) -> bool {
-    let Obligation { course, queue, repairs, is_remembered, is_turning, .. } = &domain.obligation;
-    (*course, *repairs, *is_remembered, *is_turning) != (0, 0, false, false)
+    let Obligation { course, queue, repairs, is_remembered, is_turning, is_halted, .. } = &domain.obligation;
+    (*course, *repairs, *is_remembered || *is_turning || *is_halted) != (0, 0, false)
         || *queue != Domain::owing(domain.state).obligation.queue
 }
 
 /// Course, repairs and flags, then command and course of each message.
 fn encode_obligation(obligation: &Obligation, out: &mut Fields<'_>) {
-    let flags = u8::from(obligation.is_remembered) | u8::from(obligation.is_turning) << 1;
+    let Obligation { is_remembered, is_turning, is_halted, .. } = *obligation;
+    let flags = u8::from(is_remembered) | u8::from(is_turning) << 1 | u8::from(is_halted) << 2;
     let mut content = heapless::Vec::<u8, { 3 + 2 * ORDERS_MAX }>::new();
     // There is room for the whole queue.
     let _ = content.extend_from_slice(&[obligation.course, obligation.repairs, flags]);

@@ -5,13 +5,16 @@ use heapless::String;
 use super::{key, tag, Beside};
 use crate::engine::campaign::Gone;
 use crate::engine::domain::{Domain, State};
+use crate::engine::evidence::Evidence;
 use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
 use crate::engine::policy::{Lockstep, Policy};
 use crate::engine::Campaign;
 use crate::limits::{ACTIONS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX};
 use crate::model::text::Text;
-use crate::model::{ActionStatus, Cause, Command, DomainIx, Limit, Phase, Reason, ReasonKind, Reboot, Run, Status};
+use crate::model::{
+    ActionStatus, Cause, Command, DomainIx, Limit, Phase, Reason, ReasonKind, Reboot, Rollback, Run, Status,
+};
 use crate::store::format::{fields, HEADER, STATE};
 use crate::store::journal::Times;
 
@@ -108,6 +111,9 @@ impl Reader<'_> {
             tag::COMMITTED => {
                 campaign.groups.committed = GroupSet::of_bits(u64::from_le_bytes(content.try_into().ok()?))
             }
+            tag::ROLLBACK => campaign.groups.rollback = Rollback::of_code(*content.first()?)?,
+            tag::TURNED => campaign.groups.turned = GroupSet::of_bits(u64::from_le_bytes(content.try_into().ok()?)),
+            tag::FLAWS => campaign.groups.flaws = text(content)?,
             tag::PHASE => campaign.phase = Phase::of_code(*content.first()?)?,
             tag::ASKING => campaign.consent.asking = Phase::of_code(*content.first()?),
             tag::APPROVED => campaign.consent.approved = Phase::of_code(*content.first()?),
@@ -122,9 +128,14 @@ impl Reader<'_> {
             tag::UNSERVED => drop(campaign.absent.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
             tag::DELIVERED => campaign.end.is_delivered = content == [1],
             tag::STARTS => campaign.starts.count = *content.first()?,
-            tag::DOMAIN | tag::COURSE | tag::OBLIGATION | tag::FAILURE | tag::CLEANUP | tag::KEPT | tag::LIMIT => {
-                return self.take_part(tag, content);
-            }
+            tag::DOMAIN
+            | tag::COURSE
+            | tag::OBLIGATION
+            | tag::EVIDENCE
+            | tag::FAILURE
+            | tag::CLEANUP
+            | tag::KEPT
+            | tag::LIMIT => return self.take_part(tag, content),
             _ => return self.take_beside(tag, content),
         }
         Some(())
@@ -146,6 +157,7 @@ impl Reader<'_> {
                 let kept = part.obligation.kept.take();
                 part.obligation = Obligation { kept, ..decode_obligation(content)? };
             }
+            tag::EVIDENCE => part.evidence = Evidence::of_bits(*content.first()?),
             tag::COURSE => {
                 part.furthest = Phase::of_code(*content.first()?);
                 part.group = Group::new(usize::from(*content.get(1)?))?;
@@ -286,6 +298,7 @@ fn decode_obligation(content: &[u8]) -> Option<Obligation> {
         repairs: *repairs,
         is_remembered: flags & 1 != 0,
         is_turning: flags & 2 != 0,
+        is_halted: flags & 4 != 0,
         ..Obligation::default()
     };
     for order in orders.chunks_exact(2) {

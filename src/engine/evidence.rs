@@ -1,0 +1,136 @@
+//! What shows whether a domain is as it was before the activity (docs/whole-device.md,
+//! "Turning back").
+//!
+//! A domain of a group that is turned back counts as old only if that is known: it was given
+//! nothing that changes anything, or it has said that it is back, or its silence says so.
+//! Everything else is inconsistent, and the final status names it.
+
+use super::campaign::Campaign;
+use super::domain::{Domain, Ended, Ending, State};
+use super::Engine;
+use crate::model::{ActionStatus, DomainIx, DomainSet, Phase, Reason, Rollback};
+
+/// What is known of a domain, beside where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// It is known to be as it was before.
+    pub is_old: bool,
+    /// It was given UPDATE in a course before the present one: what it says of the present
+    /// one does not show that it is old.
+    pub was_updated: bool,
+    /// It has answered the last command that led it forward, and neither said that it is
+    /// connected nor seen a boot of the host since: it still knows the activity.
+    pub is_sure: bool,
+    /// It was given ROLLBACK.
+    pub was_rolled_back: bool,
+    /// Its inventory has shown another version since its group was committed.
+    pub shows_other: bool,
+}
+
+impl Evidence {
+    /// Returns a bit for each, by which it is saved.
+    pub fn bits(self) -> u8 {
+        let Evidence { is_old, was_updated, is_sure, was_rolled_back, shows_other } = self;
+        let all = [is_old, was_updated, is_sure, was_rolled_back, shows_other];
+        all.into_iter().rev().fold(0, |bits, bit| bits << 1 | u8::from(bit))
+    }
+
+    /// Returns that which was saved as these bits.
+    pub fn of_bits(bits: u8) -> Evidence {
+        let bit = |n: u8| bits & 1 << n != 0;
+        Evidence { is_old: bit(0), was_updated: bit(1), is_sure: bit(2), was_rolled_back: bit(3), shows_other: bit(4) }
+    }
+}
+
+impl Domain {
+    /// Notes that the domain begins another course; `phase` is the last one that it was
+    /// given in the present course.
+    pub(super) fn note_new_course(&mut self, phase: Option<Phase>) {
+        self.evidence.was_updated |= phase >= Some(Phase::Update);
+        self.evidence.is_sure = false;
+    }
+
+    /// Notes that the domain has failed in this phase. A download changes nothing.
+    pub(super) fn note_failure(&mut self, phase: Phase) {
+        let is_answered = !matches!(self.failure, Some(Reason::Silent(..) | Reason::Lost(_)));
+        self.evidence.is_sure = is_answered;
+        self.evidence.is_old |= phase <= Phase::Download && !self.evidence.was_updated;
+    }
+
+    /// Notes how its ROLLBACK ended. Some agents never answer it: silence counts only where
+    /// nothing else can have happened.
+    fn note_rollback(&mut self, ending: Ending) {
+        let Evidence { was_updated, is_sure, .. } = self.evidence;
+        let says_so = match ending {
+            Ending::Ok => true,
+            Ending::Silent => is_sure && self.furthest < Some(Phase::Activate),
+            Ending::Failed => false,
+        };
+        self.evidence.is_old = says_so && !was_updated;
+    }
+
+    /// Returns whether it is known to be as it was before; `has_actions`: it had something
+    /// to do.
+    fn is_old(&self, has_actions: bool) -> bool {
+        match self.state {
+            State::Done(Ended::Idle | Ended::Unidentified) => true,
+            // It has committed by itself.
+            State::Done(Ended::Completed) => !has_actions,
+            _ => self.evidence.is_old || !self.has_begun(),
+        }
+    }
+}
+
+impl Engine {
+    /// A domain's ROLLBACK has ended. Actions of a domain that is back have failed, as the
+    /// containers agent says itself.
+    pub(super) fn judge_rollback(&mut self, domain: DomainIx, ending: Ending) {
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        part.note_rollback(ending);
+        // Without groups an activity that is given up is told as it always was.
+        if part.evidence.is_old && (part.obligation.is_halted || self.campaign.end.cause.is_none()) {
+            self.campaign.actions.set_all(domain, ActionStatus::UpdateFailure);
+        }
+    }
+}
+
+impl Campaign {
+    /// Returns whether something of the activity was turned back.
+    pub fn has_turned_back(&self) -> bool {
+        let is_back = |part: &Domain| part.evidence.is_old && part.evidence.was_rolled_back;
+        let is_undone = |part: &Domain| is_back(part) && self.groups.turned.contains(part.group);
+        self.domains.iter().flatten().any(is_undone)
+    }
+
+    /// Returns whether a part of the activity is neither new nor known to be old.
+    fn is_inconsistent(&self, part: &Domain, has_actions: bool) -> bool {
+        if self.groups.rollback == Rollback::None {
+            return false;
+        }
+        match self.groups.turned.contains(part.group) {
+            true => !part.is_old(has_actions),
+            false => part.evidence.shows_other,
+        }
+    }
+
+    /// Returns the domains that are neither new nor known to be old.
+    pub fn inconsistent(&self) -> DomainSet {
+        let is_so = |domain: &DomainIx| {
+            self.domain(*domain).is_some_and(|part| self.is_inconsistent(part, self.actions.count(*domain) > 0))
+        };
+        self.participants().iter().filter(is_so).collect()
+    }
+
+    /// Returns whether any domain is neither new nor known to be old.
+    pub fn is_any_inconsistent(&self) -> bool {
+        !self.inconsistent().is_empty() || self.inconsistent_gone().next().is_some()
+    }
+
+    /// Returns the domains that are not configured any more, and neither new nor known to be
+    /// old.
+    pub fn inconsistent_gone(&self) -> impl Iterator<Item = &str> {
+        // Their actions are not known any more.
+        let gone = self.absent.gone.iter().filter(|gone| self.is_inconsistent(&gone.part, true));
+        gone.map(|gone| gone.name.as_str())
+    }
+}
