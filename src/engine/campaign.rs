@@ -76,6 +76,13 @@ pub struct Groups {
     pub flaws: String<REASON_MAX>,
 }
 
+impl Groups {
+    /// Forgets what was verified and is not committed.
+    pub(super) fn forget_checks(&mut self) {
+        (self.verified, self.verifying, self.bad) = Default::default();
+    }
+}
+
 /// The owner's consent to the phases of an activity.
 #[derive(Clone, Debug, Default)]
 pub struct Consent {

@@ -82,7 +82,7 @@ impl Check {
             let known = campaign.actions.iter().all(|action| self.participants.contains(action.domain));
             rule(known, "actions are those of domains that take part")?;
         }
-        let moving = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Consent, TimerKind::Repair];
+        let moving = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Consent, TimerKind::Repair, TimerKind::Verify];
         let mut moving = moving.into_iter();
         let armed = moving.any(|kind| self.timers[kind as usize]);
         let waits = !self.is_hearing;

@@ -65,6 +65,8 @@ mod step_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 mod timeouts;
+#[cfg(test)]
+mod together_tests;
 mod verification;
 mod wind_down;
 

@@ -29,6 +29,7 @@ impl Engine {
     pub(super) fn handle_boot(&mut self, now: Tick, saved: &Saved, out: &mut Effects) {
         self.campaign.clone_from(&saved.campaign);
         self.campaign.starts.is_taken_up = true;
+        self.campaign.groups.forget_checks();
         self.begun = true;
         if self.campaign.is_running() && !saved.is_whole {
             // What is left of it does not suffice to go on: that it has ended is told.

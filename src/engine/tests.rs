@@ -6,6 +6,7 @@ use super::actions::Change;
 use super::check::Check;
 use super::effect::{Notice, TimerKind};
 use super::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Standing};
+use super::group::Group;
 use super::*;
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
@@ -56,6 +57,8 @@ pub(super) struct Course {
     pub(super) check: Check,
     pub(super) now: Tick,
     pub(super) out: Effects,
+    /// The groups that the baselines of the desired state make.
+    pub(super) groups: [usize; 3],
 }
 
 impl Course {
@@ -73,7 +76,8 @@ impl Course {
 
     /// The same, led by these policies.
     pub(super) fn led_by(settings: Settings, policies: Policies) -> Course {
-        Course { engine: Engine::new(settings, policies), check: Check::new(), now: Tick(0), out: Effects::new() }
+        let (engine, check, out) = (Engine::new(settings, policies), Check::new(), Effects::new());
+        Course { engine, check, now: Tick(0), out, groups: [0; 3] }
     }
 
     /// The broker accepts the manager, and then its subscriptions; what was done.
@@ -97,7 +101,9 @@ impl Course {
     /// Hands in a desired state for the first `n` domains, and says what was done.
     pub(super) fn apply(&mut self, activity: &str, timestamp: i64, n: usize) -> Result<String, Rejected> {
         let names = ["d0", "d1", "d2"];
-        let parts: Vec<Part> = (0..n).map(|i| Part::new(text(names[i]), Some(ix(i)))).collect();
+        let part =
+            |i: usize| Part { group: Group::new(self.groups[i]).unwrap(), ..Part::new(text(names[i]), Some(ix(i))) };
+        let parts: Vec<Part> = (0..n).map(part).collect();
         let desired = DesiredState {
             key: ActivityKey { activity: text(activity), timestamp, crc: 7 },
             run: Run(1),
@@ -140,6 +146,9 @@ impl Course {
                 Effect::AskConsent(phase) => write!(told, "{phase:?}? "),
                 Effect::Reboot => write!(told, "reboot "),
                 Effect::ReportInventory => write!(told, "inventory "),
+                Effect::Check(group) => write!(told, "check>{} ", group.number()),
+                Effect::EndCheck(group) => write!(told, "endcheck>{} ", group.number()),
+                Effect::AskInventory(domain) => write!(told, "inventory>{} ", domain.place()),
                 _ => Ok(()),
             }
             .unwrap();
