@@ -4,6 +4,9 @@ use crate::limits::CONFIG_DURATION_HOURS_MAX;
 
 const NS_MAX: u64 = CONFIG_DURATION_HOURS_MAX * 3_600_000_000_000;
 
+/// Milliseconds of the longest duration.
+pub const DURATION_MS_MAX: u64 = NS_MAX / 1_000_000;
+
 /// What is wrong with a duration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BadDuration {

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::duration::parse_decimal;
-use super::keys::{AgentId, Key, Kind, AGENT_KEYS, KEYS};
+use super::keys::{AgentId, Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Slot, Source, Values, Warnings};
 use crate::limits::CONFIG_FILE_MAX;
 use crate::model::text::Text;
@@ -57,10 +57,9 @@ pub fn load(path: &str, values: &mut Values, warnings: &mut Warnings) -> Result<
         format!("the file {}, line {line} column {column}: {what}", shown(path))
     })?;
     let folder = Path::new(path).parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    for agent in values.agents.iter_mut().flatten() {
-        let exec = &mut agent.slots[AgentId::Exec as usize];
-        exec.text = executable(folder, &exec.text);
-    }
+    let of_agents = values.agents.iter_mut().flatten().map(|agent| &mut agent.slots[AgentId::Exec as usize]);
+    let slots = of_agents.chain([&mut values.slots[Id::VerifyCommand as usize]]);
+    slots.for_each(|slot| slot.text = executable(folder, &slot.text));
     Ok(())
 }
 

@@ -107,6 +107,8 @@ keys! { KEYS, Id:
         "how long to collect changes of the current state";
     PhaseTimeout, Duration, "phaseTimeout", "phase-timeout", "PHASE_TIMEOUT", "10m",
         "how long a phase of an activity may take";
+    PhaseTimeoutMax, Duration, "phaseTimeoutMax", "phase-timeout-max", "PHASE_TIMEOUT_MAX", "10m",
+        "the same for a domain that shows progress; default: phaseTimeout";
     ResumeAfter, Duration, "resumeAfter", "resume-after", "RESUME_AFTER", "1m",
         "wait before a domain that may have lost a message is started over";
     CleanupTimeout, Duration, "cleanupTimeout", "cleanup-timeout", "CLEANUP_TIMEOUT", "30s",
@@ -115,6 +117,16 @@ keys! { KEYS, Id:
         "ask the owner before these, with commas: download, update, activate";
     OwnerConsentTimeout, Duration, "ownerConsentTimeout", "owner-consent-timeout", "OWNER_CONSENT_TIMEOUT", "30m",
         "how long to wait for the owner's consent";
+    Rollback, Text, "rollback", "rollback", "ROLLBACK", "none",
+        "domains that are turned back together: none, baseline or device";
+    ReportInconsistent, Bool, "reportInconsistent", "report-inconsistent", "REPORT_INCONSISTENT", "false",
+        "whether an inconsistent end is reported as INCOMPLETE_INCONSISTENT";
+    VerifyCommand, Text, "verifyCommand", "verify-command", "VERIFY_COMMAND", "",
+        "the executable that verifies an update before its commit; empty: none";
+    VerifyStableTime, Duration, "verifyStableTime", "verify-stable-time", "VERIFY_STABLE_TIME", "0s",
+        "how long all checks have to hold without a break";
+    VerifyTimeout, Duration, "verifyTimeout", "verify-timeout", "VERIFY_TIMEOUT", "5m",
+        "how long the verification may take; longer than verifyStableTime";
     StateDir, Text, "stateDir", "state-dir", "STATE_DIR", "/var/lib/update-manager",
         "where the running activity is saved; empty: nowhere";
     ConsoleSocket, Text, "consoleSocket", "console-socket", "CONSOLE_SOCKET", "/run/update-manager/console.sock",
@@ -131,4 +143,10 @@ keys! { AGENT_KEYS, AgentId:
     ReadTimeout, Duration, "readTimeout", "read-timeout", "READ_TIMEOUT", "1m",
         "how long to wait for the domain's current state";
     Exec, Text, "exec", "", "", "", "the executable that serves the domain in a standalone apply";
+    Order, Number, "order", "order", "ORDER", "50",
+        "1 to 100: lower ones of a group are activated first, and undone last";
+    FailsAlone, Bool, "failsAlone", "fails-alone", "FAILS_ALONE", "false",
+        "whether a failure of the domain leaves the others of its group as they are";
+    VerifyInventory, Text, "verifyInventory", "verify-inventory", "VERIFY_INVENTORY", "never",
+        "whether its inventory has to show the update: never, always, afterReboot";
 }

@@ -4,14 +4,16 @@
 use log::LevelFilter;
 
 use super::broker::{parse_address, without_user_info};
-use super::duration::{parse_duration_ms, BadDuration};
+use super::duration::{parse_duration_ms, BadDuration, DURATION_MS_MAX};
 use super::keys::{AgentId, Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Names, Slot, Source, Values, Warnings};
-use super::{Agent, Broker, Config, Connection};
-use crate::limits::{CONFIG_DOMAINS_MAX, CONFIG_VALUE_MAX, DOMAINS_MAX, KEEP_ALIVE_MS_MAX};
+use super::{Agent, Broker, Config, Connection, Groups, VerifyInventory};
+use crate::limits::{
+    CONFIG_DOMAINS_MAX, CONFIG_VALUE_MAX, DOMAINS_MAX, KEEP_ALIVE_MS_MAX, ORDER_DEFAULT, ORDER_MAX, VERIFY_TIMEOUT_MS,
+};
 use crate::logging;
 use crate::model::time::Duration;
-use crate::model::{Phase, PhaseSet};
+use crate::model::{Phase, PhaseSet, Rollback};
 use crate::wire::topic::Topics;
 
 /// Settles which domains have an agent: those of the list if there is one,
@@ -84,10 +86,12 @@ pub fn resolve(values: &mut Values, warnings: &mut Warnings) -> Result<Config, S
         report_feedback_interval_ms: all.duration(Id::ReportFeedbackInterval),
         current_state_delay_ms: all.duration(Id::CurrentStateDelay),
         phase_timeout_ms: all.duration(Id::PhaseTimeout),
+        phase_timeout_max_ms: all.phase_timeout_max(),
         resume_after_ms: all.resume_after(),
         cleanup_timeout_ms: all.duration(Id::CleanupTimeout),
         owner_consent_commands: all.commands(),
         owner_consent_timeout_ms: all.duration(Id::OwnerConsentTimeout),
+        groups: all.groups(),
         state_dir: all.text(Id::StateDir),
         console_socket: all.text(Id::ConsoleSocket),
         console_group: all.text(Id::ConsoleGroup),
@@ -143,15 +147,50 @@ fn resolve_broker(values: &mut Values) -> Result<Broker, String> {
 
 fn resolve_agent(agent: &mut AgentValues, warnings: &mut Warnings) -> Agent {
     let AgentValues { domain, slots } = agent;
-    let place = AgentId::ReadTimeout as usize;
-    let names = Names { key: &AGENT_KEYS[place], domain: Some(domain) };
-    let read_timeout_ms = resolve_duration(names, &mut slots[place], warnings);
+    let names = |id: AgentId| Names { key: &AGENT_KEYS[id as usize], domain: Some(domain) };
+    let (id, words) = (AgentId::VerifyInventory, VerifyInventory::ALL.map(|one| (one.name(), one)));
+    let verify_inventory = resolve_word(names(id), &mut slots[id as usize], warnings, &words);
+    let id = AgentId::ReadTimeout;
+    let read_timeout_ms = resolve_duration(names(id), &mut slots[id as usize], warnings);
+    let id = AgentId::Order;
+    let order = resolve_order(names(id), &mut slots[id as usize], warnings);
     Agent {
         domain: agent.domain.clone(),
         reboot_required: agent.get(AgentId::RebootRequired).text == "true",
         read_timeout_ms,
         exec: agent.get(AgentId::Exec).text.clone(),
+        order,
+        fails_alone: agent.get(AgentId::FailsAlone).text == "true",
+        verify_inventory,
     }
+}
+
+/// The place in the order of activation; its default, with a warning, if it is out of range.
+fn resolve_order(names: Names<'_>, slot: &mut Slot, warnings: &mut Warnings) -> u8 {
+    let order = slot.text.parse().ok().filter(|order| (1..=ORDER_MAX).contains(order));
+    order.unwrap_or_else(|| {
+        let what = format!("{} is not 1 to {ORDER_MAX}", shown(&slot.text));
+        fall_back(names, slot, warnings, &what);
+        ORDER_DEFAULT
+    })
+}
+
+/// The value that one of these words, in any case, stands for; the default, with a warning,
+/// if it is none of them.
+fn resolve_word<T: Copy + Default>(
+    names: Names<'_>,
+    slot: &mut Slot,
+    warnings: &mut Warnings,
+    words: &[(&str, T)],
+) -> T {
+    if let Some((word, value)) = words.iter().find(|(word, _)| slot.text.eq_ignore_ascii_case(word)) {
+        slot.text = String::from(*word);
+        return *value;
+    }
+    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let what = format!("{:?} is none of {}", shown(&slot.text), known.join(", "));
+    fall_back(names, slot, warnings, &what);
+    T::default()
 }
 
 /// The default of `key`, for a value that is wrong.
@@ -272,6 +311,57 @@ impl Resolving<'_> {
         self.warnings.of_key(Self::names(Id::KeepAlive), slot.source, format!("{why}; {taken} is taken"));
         slot.text = taken;
         ms
+    }
+
+    /// At least the phase timeout, which is resolved before, and that if nobody says more.
+    fn phase_timeout_max(&mut self) -> u64 {
+        let least = self.values.get(Id::PhaseTimeout).text.clone();
+        let least_ms = parse_duration_ms(&least).unwrap_or(0);
+        let slot = self.values.get_mut(Id::PhaseTimeoutMax);
+        let wrong = match parse_duration_ms(&slot.text) {
+            _ if slot.source == Source::Default => None,
+            Ok(ms) if ms >= least_ms => {
+                slot.text = Duration(ms).to_string();
+                return ms;
+            }
+            Ok(_) => Some(String::from("is shorter than phaseTimeout")),
+            Err(BadDuration::Empty) => Some(String::from(BadDuration::Empty.reason())),
+            Err(bad) => Some(format!("{:?} {}", shown(&slot.text), bad.reason())),
+        };
+        if let Some(wrong) = wrong {
+            let reason = format!("{wrong}; {least} is taken");
+            self.warnings.of_key(Self::names(Id::PhaseTimeoutMax), slot.source, reason);
+        }
+        *slot = Slot { text: least, source: Source::Default };
+        least_ms
+    }
+
+    fn groups(&mut self) -> Groups {
+        let names = Self::names(Id::Rollback);
+        let words = Rollback::ALL.map(|one| (one.name(), one));
+        let verify_stable_ms = self.duration(Id::VerifyStableTime);
+        Groups {
+            rollback: resolve_word(names, self.values.get_mut(Id::Rollback), self.warnings, &words),
+            reports_inconsistent: self.is_true(Id::ReportInconsistent),
+            verify_command: self.text(Id::VerifyCommand),
+            verify_stable_ms,
+            verify_timeout_ms: self.verify_timeout(verify_stable_ms),
+        }
+    }
+
+    /// Longer than the time for which all checks have to hold.
+    fn verify_timeout(&mut self, stable_ms: u64) -> u64 {
+        let ms = self.duration(Id::VerifyTimeout);
+        if ms > stable_ms || ms >= DURATION_MS_MAX {
+            return ms;
+        }
+        let raised = stable_ms.saturating_add(VERIFY_TIMEOUT_MS).min(DURATION_MS_MAX);
+        let taken = Duration(raised).to_string();
+        let slot = self.values.get_mut(Id::VerifyTimeout);
+        let reason = format!("is not longer than verifyStableTime; {taken} is taken");
+        self.warnings.of_key(Self::names(Id::VerifyTimeout), slot.source, reason);
+        slot.text = taken;
+        raised
     }
 
     /// At most half of the phase timeout, which is resolved before. The default gives

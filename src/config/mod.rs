@@ -20,7 +20,7 @@ pub use unusable::unusable;
 pub use values::Warning;
 
 use crate::logging;
-use crate::model::PhaseSet;
+use crate::model::{PhaseSet, Rollback};
 use args::{Action, Arguments};
 use values::{Values, Warnings};
 
@@ -50,6 +50,8 @@ pub struct Config {
     pub current_state_delay_ms: u64,
     /// How long a phase may take.
     pub phase_timeout_ms: u64,
+    /// The same for a domain that shows progress all the while; at least `phase_timeout_ms`.
+    pub phase_timeout_max_ms: u64,
     /// How long a domain that may have lost a message is waited for before it is started
     /// over; at most half of `phase_timeout_ms`.
     pub resume_after_ms: u64,
@@ -59,6 +61,8 @@ pub struct Config {
     pub owner_consent_commands: PhaseSet,
     /// How long the owner's answer is waited for.
     pub owner_consent_timeout_ms: u64,
+    /// What is turned back together, and how it is verified before it is committed.
+    pub groups: Groups,
     /// Where the campaign is saved; nowhere if empty.
     pub state_dir: String,
     /// Path of the console's socket; none if empty.
@@ -121,6 +125,22 @@ impl core::fmt::Debug for Connection {
     }
 }
 
+/// Groups of domains that succeed or are turned back together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Groups {
+    /// Which domains form a group, unless a desired state says it for itself.
+    pub rollback: Rollback,
+    /// Whether an inconsistent end has a status of its own.
+    pub reports_inconsistent: bool,
+    /// Path of the executable that verifies a group; none if empty.
+    pub verify_command: String,
+    /// How long all checks have to hold without a break.
+    pub verify_stable_ms: u64,
+    /// How long the verification may take; longer than `verify_stable_ms`, unless that is the
+    /// longest duration there is.
+    pub verify_timeout_ms: u64,
+}
+
 /// A domain that has an agent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Agent {
@@ -132,6 +152,39 @@ pub struct Agent {
     pub read_timeout_ms: u64,
     /// The executable that serves it in a standalone apply; none if empty.
     pub exec: String,
+    /// Its place in the order of activation within its group, 1 to 100.
+    pub order: u8,
+    /// Whether its failure leaves the others of its group as they are.
+    pub fails_alone: bool,
+    /// When its inventory has to show what is wanted.
+    pub verify_inventory: VerifyInventory,
+}
+
+/// When the inventory of a domain has to show what is wanted, before its group is committed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum VerifyInventory {
+    /// Never.
+    #[default]
+    Never,
+    /// Whenever its group is verified.
+    Always,
+    /// Once the host has booted.
+    AfterReboot,
+}
+
+impl VerifyInventory {
+    /// All there are, the default first.
+    pub const ALL: [VerifyInventory; 3] =
+        [VerifyInventory::Never, VerifyInventory::Always, VerifyInventory::AfterReboot];
+
+    /// Returns how it is spelled.
+    pub fn name(self) -> &'static str {
+        match self {
+            VerifyInventory::Never => "never",
+            VerifyInventory::Always => "always",
+            VerifyInventory::AfterReboot => "afterReboot",
+        }
+    }
 }
 
 /// The configuration, and what is to be said about it.
@@ -215,5 +268,7 @@ fn gather_over(
 
 #[cfg(test)]
 mod args_tests;
+#[cfg(test)]
+mod groups_tests;
 #[cfg(test)]
 mod tests;

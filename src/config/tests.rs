@@ -7,7 +7,7 @@ use super::*;
 use crate::model::Phase;
 
 /// What file text, environment and arguments make together.
-fn gathered(file: &str, env: &[(&str, &str)], args: &[&str]) -> Result<Loaded, Error> {
+pub(super) fn gathered(file: &str, env: &[(&str, &str)], args: &[&str]) -> Result<Loaded, Error> {
     let lookup = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
     let arguments = args::parse(args).map_err(Error::Usage)?;
     let (mut values, mut warnings) = (Values::new(), Warnings::default());
@@ -19,7 +19,7 @@ fn gathered(file: &str, env: &[(&str, &str)], args: &[&str]) -> Result<Loaded, E
     gather_over(values, warnings, &arguments, &lookup)
 }
 
-fn warnings(file: &str, env: &[(&str, &str)], args: &[&str]) -> Vec<String> {
+pub(super) fn warnings(file: &str, env: &[(&str, &str)], args: &[&str]) -> Vec<String> {
     gathered(file, env, args).unwrap().warnings.iter().map(Warning::to_string).collect()
 }
 

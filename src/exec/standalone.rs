@@ -19,11 +19,12 @@ use crate::agent::{part, write_feedback, Action, Request};
 use crate::config::commands::Apply;
 use crate::config::Config;
 use crate::engine::effect::Notice;
-use crate::engine::event::{DesiredState, Part, Standing};
+use crate::engine::event::{DesiredState, Standing};
 use crate::engine::{Effect, Effects, Engine, Event, Policies, Settings};
 use crate::limits::{ACTIONS_MAX, EXEC_PROGRESS_MS};
 use crate::manager::message;
 use crate::manager::timers::Timers;
+use crate::manager::wanted::parts;
 use crate::model::text::{Escaped, Text};
 use crate::model::{ActivityKey, Run};
 use crate::model::{DomainIx, PhaseSet, Status};
@@ -164,17 +165,17 @@ impl Bench {
 
     fn begin(&mut self) {
         let Asked { escaped, timestamp, payload, state, .. } = &self.asked;
-        let ids = (0..state.domains()).filter_map(|place| state.domain_id(payload.as_bytes(), place));
         let place = |id: Text<'_>| self.names.iter().position(|name| id.eq_str(name)).and_then(DomainIx::new);
-        let parts: Vec<Part<'_>> = ids.map(|id| Part::new(id, place(id))).collect();
+        let parts = parts(payload.as_bytes(), state, &place);
         let activity = Text::from_checked(escaped);
         let key = ActivityKey { activity, timestamp: *timestamp, crc: 0 };
-        let desired =
-            DesiredState { key, run: Run::NONE.next(), parts: &parts, rollback: None, standing: Standing::default() };
+        let (run, rollback) = (Run::NONE.next(), state.rollback());
+        let desired = DesiredState { key, run, parts: &parts, rollback, standing: Standing::default() };
         let mut effects = Effects::new();
         let now = self.clock.now().tick;
         // The first one of this process: nothing can be in its way.
         let _ = self.course.handle(now, Event::DesiredState(desired), &mut effects);
+        drop(parts);
         self.carry_out(&effects);
     }
 

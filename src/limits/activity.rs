@@ -20,6 +20,9 @@ pub const ACTION_BYTES: usize = ACTION_COMPONENT_MAX + ACTION_MESSAGE_MAX + 32;
 /// Bytes of a domain's own words about its failure, escaped. The rest is cut off.
 pub const REASON_MAX: usize = 512;
 
+/// The last place in the order of activation: a hundred are more than there are domains.
+pub const ORDER_MAX: u8 = 100;
+
 /// The place of a domain in the order of activation that names none: the middle.
 pub const ORDER_DEFAULT: u8 = 50;
 

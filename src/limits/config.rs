@@ -2,7 +2,7 @@
 
 use super::{DOMAINS_MAX, DOMAIN_ID_MAX};
 
-/// Bytes of the configuration file. All keys with 64 domains take 16 KiB.
+/// Bytes of the configuration file. All keys with 64 domains take 20 KiB.
 pub const CONFIG_FILE_MAX: usize = 64 * 1024;
 
 /// Bytes of one configured value. Tokens that serve as passwords take up to 2 KiB;

@@ -49,7 +49,7 @@ mod presence;
 mod saving;
 mod subscriptions;
 pub(crate) mod timers;
-mod wanted;
+pub(crate) mod wanted;
 
 use core::fmt;
 

@@ -11,8 +11,10 @@ use heapless::Vec;
 
 use super::outside::Names;
 use crate::engine::event::{DesiredState, Part, Standing};
+use crate::engine::group::Group;
 use crate::limits::DOMAINS_MAX;
-use crate::model::{checksum, ActivityKey, Run};
+use crate::model::text::Text;
+use crate::model::{checksum, ActivityKey, DomainIx, Run};
 use crate::mqtt::Delivery;
 use crate::wire::{desired_state, Envelope, Span};
 
@@ -43,16 +45,29 @@ impl<'a> Wanted<'a> {
         names: &Names,
     ) -> Option<Box<Wanted<'a>>> {
         let (payload, key) = (envelope.payload()?, key_of(envelope, bytes)?);
-        let ids = (0..state.domains()).filter_map(|place| state.domain_id(bytes, place));
-        // No more domains than places: `decode` sees to it.
-        let parts = ids.take(DOMAINS_MAX).map(|id| Part::new(id, names.find(id))).collect();
+        let parts = parts(bytes, &state, &|id| names.find(id));
         Some(Box::new(Wanted { key, delivery, bytes, payload, parts, state }))
     }
 
     /// Returns what the engine needs to know; `run` is the activity that it becomes.
     pub(super) fn event(&self, run: Run, standing: Standing) -> DesiredState<'_> {
-        DesiredState { key: self.key, run, parts: &self.parts, rollback: None, standing }
+        DesiredState { key: self.key, run, parts: &self.parts, rollback: self.state.rollback(), standing }
     }
+}
+
+/// Returns the domains of the desired state of the message `bytes`, in its order, each with
+/// its place among the domains that are served.
+pub(crate) fn parts<'a>(
+    bytes: &'a [u8],
+    state: &desired_state::DesiredState,
+    place: &dyn Fn(Text<'a>) -> Option<DomainIx>,
+) -> Vec<Part<'a>, DOMAINS_MAX> {
+    let part = |ix| {
+        let (id, group) = (state.domain_id(bytes, ix)?, state.group(ix)?);
+        Some(Part { id, domain: place(id), group: Group::new(group)? })
+    };
+    // No more domains than places: `decode` sees to it.
+    (0..state.domains().min(DOMAINS_MAX)).filter_map(part).collect()
 }
 
 /// Identifies the content of a desired state; none without a payload.

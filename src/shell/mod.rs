@@ -11,6 +11,7 @@ mod notify;
 mod random;
 mod reboot;
 mod saver;
+mod settings;
 pub(crate) mod signal;
 mod thread;
 #[cfg(feature = "tls")]
@@ -25,13 +26,12 @@ use std::task::Poll;
 
 use async_io::Timer;
 
-use crate::config::{show, Agent, Config, Connection, Loaded as Configuration};
+use crate::config::{show, Config, Connection, Loaded as Configuration};
 use crate::console::view::Host;
-use crate::engine::{Engine, Grouping, Policies, Settings};
-use crate::limits::{DOMAINS_MAX, TURNS_MAX};
+use crate::engine::{Engine, Policies};
+use crate::limits::TURNS_MAX;
 use crate::manager::{will, Manager};
 use crate::model::time::{Duration, Now, Tick};
-use crate::model::{DomainIx, DomainSet};
 use crate::mqtt::{LinkWish, Options, Reason};
 use crate::store::Found;
 use clock::Clock;
@@ -42,6 +42,7 @@ use link::Link;
 use notify::Notify;
 use reboot::{Outcome, Rebooter};
 use saver::Saver;
+pub use settings::settings;
 use signal::{Signal, Signals};
 use transport::Transport;
 
@@ -83,30 +84,6 @@ impl Opened {
     /// Whether what is saved survives a power cut.
     fn is_lasting(&self) -> bool {
         self.is_writable && !self.disk.0.is_volatile()
-    }
-}
-
-/// What the engine needs to know of the configuration, and whether
-/// activities are saved.
-pub fn settings(config: &Config, is_saved: bool) -> Settings {
-    let mut read_timeouts_ms = [0; DOMAINS_MAX];
-    for (timeout, agent) in read_timeouts_ms.iter_mut().zip(&config.agents) {
-        *timeout = agent.read_timeout_ms;
-    }
-    Settings {
-        phase_timeout_ms: config.phase_timeout_ms,
-        phase_timeout_max_ms: config.phase_timeout_ms,
-        resume_after_ms: config.resume_after_ms,
-        read_timeouts_ms,
-        cleanup_timeout_ms: config.cleanup_timeout_ms,
-        feedback_interval_ms: config.report_feedback_interval_ms,
-        consent: config.owner_consent_commands,
-        consent_timeout_ms: config.owner_consent_timeout_ms,
-        reboot_required: domains_with(config, |agent| agent.reboot_required),
-        reboot_enabled: config.reboot_enabled,
-        reboot_after_ms: config.reboot_after_ms,
-        is_saved,
-        grouping: Grouping::DEFAULT,
     }
 }
 
@@ -155,11 +132,6 @@ fn open_console(config: &Config) -> Option<Console> {
     }
     let opened = Console::open(path, &config.console_group);
     opened.map_err(|error| log::error!("consoleSocket {path}: {error}; there is no console")).ok()
-}
-
-fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
-    let agents = config.agents.iter().enumerate().filter(|(_, agent)| wanted(agent));
-    agents.filter_map(|(place, _)| DomainIx::new(place)).collect()
 }
 
 /// `shown` is the configuration as it is shown to people.

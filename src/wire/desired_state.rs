@@ -11,6 +11,7 @@ use super::node::{self, Node};
 use super::scan::Span;
 use crate::limits::{COMPONENTS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX};
 use crate::model::text::Text;
+use crate::model::Rollback;
 
 /// Where the parts of a desired state stand in its message. It holds no text, so
 /// it is as true of a copy of the message.
@@ -18,15 +19,18 @@ use crate::model::text::Text;
 pub struct DesiredState {
     domains: Vec<Entry, DOMAINS_MAX>,
     baselines: Option<Span>,
+    rollback: Option<Rollback>,
 }
 
-/// Where a domain's entry stands.
+/// Where a domain's entry stands, and which others baselines connect with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
     /// The content of its identifier.
     id: Span,
     /// The whole object.
     object: Span,
+    /// The number of its group.
+    group: u8,
 }
 
 impl DesiredState {
@@ -42,6 +46,41 @@ impl DesiredState {
         let raw = core::str::from_utf8(bytes.get(id.start as usize..id.end())?).ok()?;
         Some(Text::from_checked(raw))
     }
+
+    /// Returns the number of the group of the domain in place `ix`: the same for all domains
+    /// that baselines connect, directly or through others. Groups are numbered from 0 as their
+    /// first domains stand; a domain in no baseline is alone in its own.
+    pub fn group(&self, ix: usize) -> Option<usize> {
+        self.domains.get(ix).map(|entry| usize::from(entry.group))
+    }
+
+    /// Returns which domains are to be turned back together, if it says so for itself.
+    pub fn rollback(&self) -> Option<Rollback> {
+        self.rollback
+    }
+
+    /// Puts the domains in the places `one` and `other` into one group. Until they are
+    /// numbered, a group is known by the place of its first domain.
+    fn connect(&mut self, one: usize, other: usize) {
+        let (one, other) = (self.domains[one].group, self.domains[other].group);
+        for entry in self.domains.iter_mut().filter(|entry| entry.group == one || entry.group == other) {
+            entry.group = one.min(other);
+        }
+    }
+
+    /// Numbers the groups, which are known by the places of their first domains.
+    fn number_groups(&mut self) {
+        let mut numbers = [0; DOMAINS_MAX];
+        let mut next = 0;
+        for (place, entry) in self.domains.iter_mut().enumerate() {
+            let first = usize::from(entry.group);
+            if first == place {
+                numbers[place] = next;
+                next += 1;
+            }
+            entry.group = numbers[first];
+        }
+    }
 }
 
 /// Decodes the payload. All of it is checked that a domain's agent would have to
@@ -52,18 +91,26 @@ impl DesiredState {
 /// named twice, or it is past `DOMAINS_MAX`, `COMPONENTS_MAX` or `DOMAIN_ID_MAX`.
 pub fn decode(envelope: &Envelope<'_>) -> Result<DesiredState, Malformed> {
     let payload = envelope.require("desired state")?;
-    let [baselines, domains] = payload.fields([Key::Baselines, Key::Domains])?;
+    let [baselines, domains, rollback] = payload.fields([Key::Baselines, Key::Domains, Key::Rollback])?;
     for baseline in node::elements(baselines)? {
         check_baseline(baseline)?;
     }
-    let mut state = DesiredState { baselines: baselines.map(|node| node.span()), ..DesiredState::default() };
+    let mut state = DesiredState {
+        baselines: baselines.map(|node| node.span()),
+        rollback: rollback.map(decode_rollback).transpose()?,
+        ..DesiredState::default()
+    };
     let mut named: Vec<Text<'_>, DOMAINS_MAX> = Vec::new();
     let mut components = 0;
     for domain in node::elements(domains)? {
         let [id, config, parts] = domain.fields([Key::Id, Key::Config, Key::Components])?;
         let id = id.ok_or_else(|| domain.missing(Key::Id))?;
         let text = check_domain_id(id, &named)?;
-        let entry = Entry { id: Span::new(id.span().start as usize + 1, id.span().end() - 1), object: domain.span() };
+        let entry = Entry {
+            id: Span::new(id.span().start as usize + 1, id.span().end() - 1),
+            object: domain.span(),
+            group: state.domains.len() as u8,
+        };
         if named.push(text).is_err() || state.domains.push(entry).is_err() {
             return Err(payload.error(What::More(DOMAINS_MAX as u32, "domains")).at(domain.span()));
         }
@@ -76,7 +123,29 @@ pub fn decode(envelope: &Envelope<'_>) -> Result<DesiredState, Malformed> {
             }
         }
     }
+    connect_domains(&mut state, baselines, &named)?;
     Ok(state)
+}
+
+fn decode_rollback(rollback: Node<'_>) -> Result<Rollback, Malformed> {
+    let known = Rollback::of_name(rollback.string()?);
+    known.ok_or_else(|| rollback.error(What::Is("is none of none, baseline, device")))
+}
+
+/// Puts domains that a baseline names into one group. It may name others than the desired
+/// state has.
+fn connect_domains(state: &mut DesiredState, baselines: Option<Node<'_>>, named: &[Text<'_>]) -> Result<(), Malformed> {
+    for baseline in node::elements(baselines)? {
+        let mut places = components(baseline).filter_map(|component| {
+            let component = component.string().ok()?;
+            named.iter().position(|domain| is_of(component, *domain))
+        });
+        if let Some(first) = places.next() {
+            places.for_each(|place| state.connect(first, place));
+        }
+    }
+    state.number_groups();
+    Ok(())
 }
 
 fn check_domain_id<'a>(id: Node<'a>, named: &[Text<'_>]) -> Result<Text<'a>, Malformed> {
@@ -155,13 +224,20 @@ fn encode_baseline(baseline: Node<'_>, domain: Text<'_>, out: &mut dyn Write) ->
     out.write_char('}')
 }
 
-/// The components of the baseline that are of `domain`: it stands before the
-/// first colon.
+/// The components of the baseline that are of `domain`.
 fn components_of<'a>(baseline: Node<'a>, domain: Text<'a>) -> impl Iterator<Item = Node<'a>> {
+    components(baseline).filter(move |component| is_of(component.string().unwrap_or_default(), domain))
+}
+
+/// The components of the baseline.
+fn components(baseline: Node<'_>) -> impl Iterator<Item = Node<'_>> {
     let is_components = |(key, _): &(Text<'_>, Node<'_>)| key.eq_str(Key::Components.name());
     let components = baseline.members().find(is_components).and_then(|(_, value)| value.elements().ok());
-    components.into_iter().flatten().filter(move |component| {
-        let mut chars = component.string().unwrap_or_default().chars();
-        domain.chars().all(|c| c != ':' && chars.next() == Some(c)) && chars.next() == Some(':')
-    })
+    components.into_iter().flatten()
+}
+
+/// Whether a component of a baseline is of `domain`: it stands before the first colon.
+fn is_of(component: Text<'_>, domain: Text<'_>) -> bool {
+    let mut chars = component.chars();
+    domain.chars().all(|c| c != ':' && chars.next() == Some(c)) && chars.next() == Some(':')
 }

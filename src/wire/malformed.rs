@@ -28,6 +28,7 @@ keys! {
     Preconditions = "preconditions",
     Components = "components",
     Domains = "domains",
+    Rollback = "rollback",
     Id = "id",
     Version = "version",
     Config = "config",

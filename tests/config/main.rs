@@ -76,6 +76,12 @@ const ROWS: &[Row] = &[
     Row("reportFeedbackInterval", "report-feedback-interval", "REPORT_FEEDBACK_INTERVAL", "1m", r#""0s""#, "0", "0s"),
     Row("currentStateDelay", "current-state-delay", "CURRENT_STATE_DELAY", "30s", r#""1ms""#, "1ms", "1ms"),
     Row("phaseTimeout", "phase-timeout", "PHASE_TIMEOUT", "10m", r#""1h2m3.5s""#, "1h2m3.5s", "1h2m3s500ms"),
+    Row("phaseTimeoutMax", "phase-timeout-max", "PHASE_TIMEOUT_MAX", "10m", r#""2h""#, "2h", "2h"),
+    Row("rollback", "rollback", "ROLLBACK", "none", r#""DEVICE""#, "Device", "device"),
+    Row("reportInconsistent", "report-inconsistent", "REPORT_INCONSISTENT", "false", "true", "t", "true"),
+    Row("verifyCommand", "verify-command", "VERIFY_COMMAND", "", r#""/bin/check""#, "/bin/check", "/bin/check"),
+    Row("verifyStableTime", "verify-stable-time", "VERIFY_STABLE_TIME", "0s", r#""1m""#, "60s", "1m"),
+    Row("verifyTimeout", "verify-timeout", "VERIFY_TIMEOUT", "5m", r#""1h""#, "60m", "1h"),
     Row(
         "ownerConsentCommands",
         "owner-consent-commands",
@@ -122,6 +128,17 @@ const ROWS: &[Row] = &[
     ),
     Row("agents.my-os.rebootRequired", "my-os-reboot-required", "MY_OS_REBOOT_REQUIRED", "false", "true", "1", "true"),
     Row("agents.my-os.readTimeout", "my-os-read-timeout", "MY_OS_READ_TIMEOUT", "1m", r#""9s""#, "9s", "9s"),
+    Row("agents.my-os.order", "my-os-order", "MY_OS_ORDER", "50", "100", "100", "100"),
+    Row("agents.my-os.failsAlone", "my-os-fails-alone", "MY_OS_FAILS_ALONE", "false", "true", "True", "true"),
+    Row(
+        "agents.my-os.verifyInventory",
+        "my-os-verify-inventory",
+        "MY_OS_VERIFY_INVENTORY",
+        "never",
+        r#""afterReboot""#,
+        "AFTERREBOOT",
+        "afterReboot",
+    ),
     Row("agents.my-os.exec", "", "", "", r#""/usr/bin/agent""#, "", "/usr/bin/agent"),
 ];
 
@@ -281,6 +298,10 @@ fn bad_values_are_warned_about_with_key_source_and_reason() {
             "resumeAfter (environment RESUME_AFTER): is longer than half of phaseTimeout; 5m",
         ),
         (("RESUME_AFTER", "x"), "--phase-timeout=1m", "resumeAfter (environment RESUME_AFTER): \"x\" is no duration"),
+        (("ROLLBACK", "all"), "", "rollback (environment ROLLBACK): \"all\" is none of none, baseline, device; none"),
+        (("PHASE_TIMEOUT_MAX", "1m"), "", "phaseTimeoutMax (environment PHASE_TIMEOUT_MAX): is shorter than"),
+        (("VERIFY_TIMEOUT", "0"), "", "verifyTimeout (environment VERIFY_TIMEOUT): is not longer than"),
+        (("CONTAINERS_ORDER", "101"), "", "agents.containers.order (environment CONTAINERS_ORDER): 101 is not 1 to"),
         (("REBOOT_AFTER", ""), "", "rebootAfter (environment REBOOT_AFTER): is empty; 30s is taken"),
         (("CURRENT_STATE_DELAY", ""), "", "currentStateDelay (environment CURRENT_STATE_DELAY): is empty; 0s"),
         (("LOG_FILE_SIZE", "big"), "", "log.logFileSize (environment LOG_FILE_SIZE): \"big\" is no whole number; 2"),
@@ -354,11 +375,29 @@ fn what_is_not_utf_8_is_replaced_with_a_warning() {
 }
 
 #[test]
+fn an_executable_of_the_file_counts_from_the_files_folder() {
+    let own = File::new("relative", br#"{"verifyCommand": "./bin/check"}"#);
+    let folder = own.0.parent().unwrap().display();
+    assert_line(&check(&[], &[&own.flag()]), &format!("verifyCommand = {folder}/bin/check (file line 1)"));
+    let named = |name: &str| format!(r#"{{"verifyCommand": {name:?}}}"#);
+    let name = own.0.file_name().unwrap().to_str().unwrap();
+    for (value, shown) in [("/bin/check", "/bin/check"), ("true", "true"), (name, own.0.to_str().unwrap())] {
+        let file = File::new("named", named(value).as_bytes());
+        assert_line(&check(&[], &[&file.flag()]), &format!("verifyCommand = {shown} (file line 1)"));
+    }
+    // Whoever starts the manager knows the working directory.
+    let ran = check(&[("VERIFY_COMMAND", "./bin/check")], &[]);
+    assert_line(&ran, "verifyCommand = ./bin/check (environment VERIFY_COMMAND)");
+}
+
+#[test]
 fn sixty_four_domains_are_served_and_sixty_five_refused() {
     // With the longest names, and all that an agent may have.
     let name = |i: usize| format!("d{i:0>63}");
     let agent = |i: usize| {
-        format!(r#""{}": {{"rebootRequired": true, "readTimeout": "1m0s", "exec": "/usr/libexec/agent-{i}"}}"#, name(i))
+        let exec = format!("/usr/libexec/update-manager/agent-{i}");
+        let values = r#""order": 100, "failsAlone": true, "verifyInventory": "afterReboot""#;
+        format!(r#""{}": {{"rebootRequired": true, "readTimeout": "1m0s", "exec": "{exec}", {values}}}"#, name(i))
     };
     let file = |n: usize| {
         let agents: Vec<String> = (0..n).map(agent).collect();

@@ -15,6 +15,7 @@ mod console;
 mod damage;
 mod exchange;
 mod find;
+mod groups;
 mod identity;
 mod limits;
 mod refusal;

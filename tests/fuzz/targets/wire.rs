@@ -124,7 +124,10 @@ fn assert_desired_state(bytes: &[u8], state: &desired_state::DesiredState, value
         let part = message(&envelope, |out| desired_state::encode_part(bytes, state, ix, out));
         let again = Envelope::decode(part.as_bytes()).expect("what was written can be read");
         let again = desired_state::decode(&again).expect("a part is a desired state");
-        assert_eq!(again.domains(), 1);
+        assert_eq!((again.domains(), again.group(0), again.rollback()), (1, Some(0), None));
+        let group = state.group(ix).expect("each domain has one");
+        let before = (0..ix).filter_map(|ix| state.group(ix)).max();
+        assert!(group <= before.map_or(0, |before| before + 1), "numbered as their first domains stand");
         assert_eq!(again.domain_id(part.as_bytes(), 0), state.domain_id(bytes, ix));
         if let (Some(all), Some(part)) = (value, json::value(part.as_bytes())) {
             assert_eq!(all["payload"]["domains"][ix], part["payload"]["domains"][0], "as it came");

@@ -1,0 +1,107 @@
+//! From the configuration to the settings of the engine.
+
+use crate::config::{Agent, Config, VerifyInventory};
+use crate::engine::{Checks, Grouping, Settings};
+use crate::limits::DOMAINS_MAX;
+use crate::model::{DomainIx, DomainSet};
+
+/// What the engine needs to know of the configuration, and whether
+/// activities are saved.
+pub fn settings(config: &Config, is_saved: bool) -> Settings {
+    let mut read_timeouts_ms = [0; DOMAINS_MAX];
+    for (timeout, agent) in read_timeouts_ms.iter_mut().zip(&config.agents) {
+        *timeout = agent.read_timeout_ms;
+    }
+    Settings {
+        phase_timeout_ms: config.phase_timeout_ms,
+        phase_timeout_max_ms: config.phase_timeout_max_ms,
+        resume_after_ms: config.resume_after_ms,
+        read_timeouts_ms,
+        cleanup_timeout_ms: config.cleanup_timeout_ms,
+        feedback_interval_ms: config.report_feedback_interval_ms,
+        consent: config.owner_consent_commands,
+        consent_timeout_ms: config.owner_consent_timeout_ms,
+        reboot_required: domains_with(config, |agent| agent.reboot_required),
+        reboot_enabled: config.reboot_enabled,
+        reboot_after_ms: config.reboot_after_ms,
+        is_saved,
+        grouping: grouping(config),
+    }
+}
+
+fn grouping(config: &Config) -> Grouping {
+    let mut orders = Grouping::DEFAULT.orders;
+    for (order, agent) in orders.iter_mut().zip(&config.agents) {
+        *order = agent.order;
+    }
+    let groups = &config.groups;
+    Grouping {
+        rollback: groups.rollback,
+        orders,
+        fail_alone: domains_with(config, |agent| agent.fails_alone),
+        reports_inconsistent: groups.reports_inconsistent,
+        checks: Checks {
+            has_command: !groups.verify_command.is_empty(),
+            inventories: domains_with(config, |agent| agent.verify_inventory == VerifyInventory::Always),
+            stable_ms: groups.verify_stable_ms,
+            timeout_ms: groups.verify_timeout_ms,
+        },
+    }
+}
+
+fn domains_with(config: &Config, wanted: impl Fn(&Agent) -> bool) -> DomainSet {
+    let agents = config.agents.iter().enumerate().filter(|(_, agent)| wanted(agent));
+    agents.filter_map(|(place, _)| DomainIx::new(place)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{load, Order};
+    use crate::model::Rollback;
+
+    fn grouping_of(args: &[&str]) -> Grouping {
+        let args = [&["--domains=a,b,c"], args].concat();
+        match load(&args, &|_| None) {
+            Ok(Order::Run(loaded)) => settings(&loaded.config, false).grouping,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_configured_about_groups_reaches_the_engine() {
+        let args = ["-rollback=baseline", "-report-inconsistent", "-b-order=7", "-c-fails-alone"];
+        let checks =
+            ["-verify-command=check", "-verify-stable-time=2s", "-verify-timeout=3s", "-a-verify-inventory=always"];
+        let grouping = grouping_of(&[&args[..], &checks].concat());
+        let mut orders = Grouping::DEFAULT.orders;
+        orders[1] = 7;
+        let set = |place| DomainIx::new(place).into_iter().collect::<DomainSet>();
+        let checks = Checks { has_command: true, inventories: set(0), stable_ms: 2_000, timeout_ms: 3_000 };
+        let (rollback, reports_inconsistent) = (Rollback::Baseline, true);
+        assert_eq!(grouping, Grouping { rollback, orders, fail_alone: set(2), reports_inconsistent, checks });
+    }
+
+    #[test]
+    fn groups_are_in_use_if_a_key_decides_about_the_course_of_an_activity() {
+        assert_eq!(grouping_of(&[]), Grouping::DEFAULT);
+        for (arg, is_in_use) in [
+            ("-rollback=none", false),
+            ("-rollback=baseline", true),
+            ("-rollback=device", true),
+            ("-c-order=50", false),
+            ("-c-order=51", true),
+            ("-c-fails-alone", true),
+            ("-c-verify-inventory=always", true),
+            // It takes effect with a reboot before the commit.
+            ("-c-verify-inventory=afterReboot", false),
+            ("-verify-command=check", true),
+            ("-verify-stable-time=1s", false),
+            ("-verify-timeout=1s", false),
+            ("-report-inconsistent", false),
+            ("-phase-timeout-max=1h", false),
+        ] {
+            assert_eq!(grouping_of(&[arg]).is_in_use(), is_in_use, "{arg}");
+        }
+    }
+}
