@@ -2,6 +2,7 @@
 //! Pure but for [`client`], which is a process of its own beside the manager.
 
 pub mod client;
+mod groups;
 pub mod history;
 pub mod page;
 pub mod report;

@@ -47,6 +47,11 @@ pub fn write(view: &View<'_>, page: &mut Page<'_>) -> fmt::Result {
         }
         None => page.write_str("none\n")?,
     }
+    super::groups::write(view, &|page| begin(page, "group"), page)?;
+    if !view.activity.rolls_back_for.is_empty() {
+        begin(page, "because")?;
+        super::groups::write_reason(view, page)?;
+    }
     begin(page, "waits for")?;
     view.write_waiting(page)?;
     page.write_char('\n')?;
@@ -270,6 +275,7 @@ pub fn encode_activity(view: &View<'_>, json: &mut Json<'_>) -> fmt::Result {
     json.number("begun", view.journal.begun)?;
     json.number("since", view.wall(view.journal.phase_since))?;
     json.raw("saved", &!view.activity.is_unsaved)?;
+    super::groups::encode(view, campaign, json)?;
     view.encode_waiting(json)?;
     json.end_object()
 }

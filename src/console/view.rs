@@ -116,6 +116,8 @@ pub struct Activity<'a> {
     pub reboot: Reboot,
     /// Whether its progress could not be saved.
     pub is_unsaved: bool,
+    /// Why something is rolled back, escaped as in JSON; empty if nothing is.
+    pub rolls_back_for: &'a str,
 }
 
 /// What is known of each domain, by the domains' places.
@@ -174,6 +176,7 @@ impl<'a> View<'a> {
                     write!(page, "{}{}", if n > 0 { ", " } else { "" }, self.domain(domain))?;
                 }
             }
+            WaitingOn::Verification => page.write_str("what was activated to be verified")?,
             WaitingOn::Consent(phase) => write!(page, "the owner's consent to {}", phase.name())?,
             WaitingOn::Save => page.write_str("the disk, to save what was decided")?,
             WaitingOn::Link if self.thing == Thing::Unknown => {
@@ -199,6 +202,7 @@ impl<'a> View<'a> {
             WaitingOn::Nothing => return Ok(()),
             WaitingOn::Agents(_) => "agents",
             WaitingOn::Consent(_) => "consent",
+            WaitingOn::Verification => "verification",
             WaitingOn::Save => "save",
             WaitingOn::Link => "link",
             WaitingOn::Reboot => "reboot",

@@ -63,6 +63,7 @@ pub fn write(view: &View<'_>, scene: &Scene<'_>, rows: u16, page: &mut Page<'_>)
             let view = View { activity: Activity { until, ..view.activity }, ..*view };
             view.write_waiting(page)?;
             page.write_char('\n')?;
+            super::groups::write_reason(&view, page)?;
         }
         Scene::Ended(_) => {}
     }

@@ -95,6 +95,11 @@ impl Engine {
 }
 
 impl Campaign {
+    /// Returns whether it runs, and something of it is being turned back.
+    pub fn is_turning_back(&self) -> bool {
+        self.is_running() && !self.groups.turned.is_empty()
+    }
+
     /// Returns whether something of the activity was turned back.
     pub fn has_turned_back(&self) -> bool {
         let is_back = |part: &Domain| part.evidence.is_old && part.evidence.was_rolled_back;

@@ -45,13 +45,12 @@ impl Engine {
 
     /// Tells the backend that something is turned back, and each further reason.
     pub(super) fn tell_of_turning_back(&mut self, now: Tick, out: &mut Effects) {
-        let groups = &self.campaign.groups;
-        if groups.turned.is_empty() || !self.is_running() {
+        if !self.campaign.is_turning_back() {
             return;
         }
         let failed = self.campaign.domains.iter().flatten().filter(|part| part.failure.is_some()).count();
         // That a group is turned back is news already if no domain is to blame.
-        let reasons = 1 + failed + groups.flaws.len();
+        let reasons = 1 + failed + self.campaign.groups.flaws.len();
         self.running.turned_back(now, reasons, out);
     }
 

@@ -168,8 +168,16 @@ impl Engine {
         }
         match self.campaign.consent.asking {
             Some(phase) => WaitingOn::Consent(phase),
+            None if self.campaign.domains_in(owes).is_empty() && !self.campaign.groups.verifying.is_empty() => {
+                WaitingOn::Verification
+            }
             None => WaitingOn::Agents(self.campaign.domains_in(owes)),
         }
+    }
+
+    /// Returns when the first group that is being verified has failed; none if none is.
+    pub fn verification_end(&self) -> Option<Tick> {
+        self.verifying.end()
     }
 
     /// Returns how far the reboot is.
@@ -264,6 +272,8 @@ pub enum WaitingOn {
     Agents(DomainSet),
     /// The owner's consent to this phase is awaited.
     Consent(Phase),
+    /// The checks of groups that have activated.
+    Verification,
     /// The disk: what was decided is being saved first.
     Save,
     /// The broker: the end is to be reported before the host reboots.

@@ -80,6 +80,13 @@ impl Check {
     }
 }
 
+impl Verifying {
+    /// Returns when the first group has failed; none if none is verified.
+    pub(super) fn end(&self) -> Option<Tick> {
+        self.rounds.iter().flatten().map(|round| round.ends).min()
+    }
+}
+
 impl Default for Verifying {
     fn default() -> Verifying {
         Verifying { rounds: Box::new([None; DOMAINS_MAX]), inventories: Box::new([Check::default(); DOMAINS_MAX]) }

@@ -5,6 +5,9 @@ use super::{INVENTORIES_MAX, PAYLOAD_IN_MAX};
 /// Clients of the console at a time: a person, a script, and some more.
 pub const CONSOLE_CLIENTS_MAX: usize = 4;
 
+/// Groups that are shown on one screen, each in a line of its own.
+pub const SHOWN_GROUPS_MAX: usize = 4;
+
 /// Bytes of a request: a desired state, and what stands around it.
 pub const CONSOLE_REQUEST_MAX: usize = PAYLOAD_IN_MAX + 512;
 

@@ -124,6 +124,7 @@ impl Activity {
             WaitingOn::Nothing | WaitingOn::Save => &[],
             WaitingOn::Agents(_) => &[TimerKind::Phase, TimerKind::Cleanup],
             WaitingOn::Consent(_) => &[TimerKind::Consent],
+            WaitingOn::Verification => return self.engine.verification_end(),
             WaitingOn::Link | WaitingOn::Reboot => &[TimerKind::Reboot],
         };
         kinds.iter().filter_map(|kind| self.timers.at(*kind)).min()

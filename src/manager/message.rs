@@ -31,8 +31,7 @@ pub(crate) fn write(
     is_unsaved: bool,
     out: &mut dyn Write,
 ) -> fmt::Result {
-    let is_turning = campaign.is_running() && !campaign.groups.turned.is_empty();
-    let mut list = List { out, separator: if is_turning { "rolling back: " } else { "" } };
+    let mut list = List { out, separator: if campaign.is_turning_back() { "rolling back: " } else { "" } };
     if let Some(cause) = campaign.end.cause {
         list.item(|out| match cause {
             Cause::ConsentLate => write!(out, "{} {}", cause.name(), Duration(campaign.end.waited_ms)),

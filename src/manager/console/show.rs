@@ -17,6 +17,7 @@ use crate::limits::{ACTIONS_MAX, INVENTORIES_MAX, OUTBOUND_BYTES};
 use crate::manager::activity::Activity;
 use crate::manager::agents::Agents;
 use crate::manager::inventory::Inventory;
+use crate::manager::message;
 use crate::manager::outside::Outside;
 use crate::model::text::Text;
 use crate::model::time::{Now, Tick};
@@ -49,7 +50,8 @@ impl Sight<'_> {
             });
         }
         let is_known = |place: usize| self.inventory.is_known(place);
-        let view = self.view(&is_known);
+        let reasons = self.reasons();
+        let view = self.view(&is_known, &reasons);
         let (scene, activity) = match self.scene(request) {
             Some(scene) => scene,
             None if request.ask == Ask::Watch => {
@@ -64,7 +66,17 @@ impl Sight<'_> {
         })
     }
 
-    fn view<'a>(&'a self, is_known: &'a dyn Fn(usize) -> bool) -> View<'a> {
+    /// Returns why something is rolled back, escaped as in JSON; empty if nothing is.
+    fn reasons(&self) -> String {
+        let mut words = String::new();
+        if let Some(campaign) = self.activity.campaign().filter(|campaign| campaign.is_turning_back()) {
+            // A text takes all that is written to it.
+            let _ = message::write(campaign, &self.outside.names.domains, self.outside.store.is_unsaved(), &mut words);
+        }
+        words
+    }
+
+    fn view<'a>(&'a self, is_known: &'a dyn Fn(usize) -> bool, rolls_back_for: &'a str) -> View<'a> {
         let Sight { outside, activity, .. } = self;
         let waiting_on = activity.waiting_on(outside);
         let campaign = activity.campaign();
@@ -88,6 +100,7 @@ impl Sight<'_> {
                 until: activity.until(waiting_on),
                 reboot: activity.reboot(),
                 is_unsaved: outside.store.is_unsaved(),
+                rolls_back_for,
             },
             domains: Domains {
                 names: &outside.names.domains,
