@@ -14,10 +14,9 @@ mod command;
 mod course;
 #[cfg(test)]
 mod course_tests;
-mod explain;
+mod lock;
 mod memory;
 mod plan;
-mod program;
 mod serve;
 mod standalone;
 mod told;

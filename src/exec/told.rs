@@ -1,6 +1,5 @@
-//! What the program prints: lines, bounded, and what each of them says.
+//! What each line says that the program prints.
 
-use crate::limits::{EXEC_LINE_MAX, EXEC_OUTPUT_MAX};
 use crate::model::text::Text;
 use crate::wire::malformed::Key;
 use crate::wire::node::{self, Node};
@@ -82,42 +81,6 @@ fn parse_json(line: &str) -> Option<Told> {
     })
 }
 
-/// Makes lines of what comes in pieces. Past `EXEC_OUTPUT_MAX` all is dropped, and of
-/// a line past `EXEC_LINE_MAX` the rest.
-#[derive(Debug, Default)]
-pub struct Lines {
-    line: Vec<u8>,
-    taken: usize,
-}
-
-impl Lines {
-    /// Takes a piece in; each whole line goes to `each`. Whether the bound was passed
-    /// with it.
-    pub fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(&str)) -> bool {
-        let left = EXEC_OUTPUT_MAX - self.taken;
-        let bytes_in = &bytes[..bytes.len().min(left)];
-        self.taken += bytes_in.len();
-        for byte in bytes_in {
-            match byte {
-                b'\n' => self.finish(each),
-                _ if self.line.len() < EXEC_LINE_MAX => self.line.push(*byte),
-                _ => {}
-            }
-        }
-        left > 0 && bytes.len() >= left
-    }
-
-    /// What stands behind the last line end.
-    pub fn finish(&mut self, each: &mut dyn FnMut(&str)) {
-        let text = String::from_utf8_lossy(&self.line);
-        let line = text.trim_end();
-        if !line.is_empty() {
-            each(line);
-        }
-        self.line.clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,28 +153,5 @@ mod tests {
         ] {
             assert_eq!(parse(line), Told::Line, "{line}");
         }
-    }
-
-    #[test]
-    fn lines_come_whole_from_pieces_and_are_bounded() {
-        let mut lines = Lines::default();
-        let mut seen = Vec::new();
-        for piece in ["one\ntw", "o\r\n\n", "\u{e9}", "\nlast"] {
-            assert!(!lines.push(piece.as_bytes(), &mut |line| seen.push(line.to_owned())));
-        }
-        lines.finish(&mut |line| seen.push(line.to_owned()));
-        assert_eq!(seen, ["one", "two", "\u{e9}", "last"]);
-
-        let (mut lines, mut longest, mut count, mut told) = (Lines::default(), 0, 0, 0);
-        let long = vec![b'x'; 3 * EXEC_LINE_MAX];
-        for _ in 0..1000 {
-            told += usize::from(lines.push(&long, &mut |_| {}));
-            told += usize::from(lines.push(b"\n", &mut |line| {
-                longest = longest.max(line.len());
-                count += 1;
-            }));
-        }
-        assert_eq!((longest, told), (EXEC_LINE_MAX, 1));
-        assert!((1..=EXEC_OUTPUT_MAX / long.len()).contains(&count));
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
+use std::process::Command;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -11,21 +12,18 @@ use log::Level;
 
 use super::activity::{Effect, Outcome, Said, Step};
 use super::course::Course;
-use super::explain;
+use super::lock::{end_orphans, Lock};
 use super::memory::Memory;
-use super::program::{end_orphans, Call, Exit, Program};
 use super::told::{self, Told};
 use crate::agent::Request;
-use crate::limits::{EXEC_BEAT_MS, EXEC_LOGGED_MAX, EXEC_LOOK_UP_MS, EXEC_PROGRESS_MS, EXEC_STEP_MS};
+use crate::limits::{EXEC_BEAT_MS, EXEC_LOOK_UP_MS, EXEC_PROGRESS_MS, EXEC_STEP_MS, PROGRAM_LOGGED_MAX};
 use crate::model::time;
-use crate::shell::invalid;
+use crate::shell::program::{Exit, Program};
+use crate::shell::{explain, invalid};
 use crate::wire::topic::topic_form;
 
 /// The exit code for a command that the program does not know: EX_USAGE.
 const NOT_MINE: i32 = 64;
-
-/// The exit codes of an interpreter that finds nothing to run.
-const NOT_FOUND: [i32; 2] = [126, 127];
 
 /// How long calls may take: the command, empty for all, and milliseconds.
 pub type Limits = Vec<(String, u64)>;
@@ -46,7 +44,8 @@ pub struct Worker {
     limits: Limits,
     memory: Memory,
     course: Course,
-    call: Option<Program>,
+    /// The program while it runs, and the lock that it holds.
+    call: Option<(Program, Lock)>,
     heard: Heard,
     said: VecDeque<Said>,
     /// There is progress to be said, and when it may be.
@@ -121,22 +120,24 @@ impl Worker {
 
     /// Ready when [`Worker::turn`] has something to do.
     pub fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Worker { call: Some(call), domain, course, heard, is_changed, .. } = self else { return Poll::Pending };
-        call.poll_output(cx, &mut |line, is_err| *is_changed |= take(domain, course, heard, line, is_err))
+        let Worker { call: Some((program, _)), domain, course, heard, is_changed, .. } = self else {
+            return Poll::Pending;
+        };
+        program.poll_output(cx, &mut |line, is_err| *is_changed |= take(domain, course, heard, line, is_err))
     }
 
     /// When [`Worker::turn`] wants to be called; none while nothing runs.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        let due = self.call.as_ref()?.poll_timeout(now).min(self.beat_at);
+        let due = self.call.as_ref()?.0.poll_timeout(now).min(self.beat_at);
         Some(if self.is_changed { due.min(self.progress_at) } else { due })
     }
 
     /// Does what is due.
     pub fn turn(&mut self, now: Instant) {
-        let Worker { call: Some(call), domain, course, heard, is_changed, .. } = self else { return };
-        let exit = call.turn(now, &mut |line, is_err| *is_changed |= take(domain, course, heard, line, is_err));
+        let Worker { call: Some((program, _)), domain, course, heard, is_changed, .. } = self else { return };
+        let exit = program.turn(now, &mut |line, is_err| *is_changed |= take(domain, course, heard, line, is_err));
         if let Some(exit) = exit {
-            self.call = None;
+            self.release();
             let mut effects = Vec::new();
             let outcome = self.outcome(&exit);
             self.course.handle_outcome(outcome, &mut effects);
@@ -150,8 +151,16 @@ impl Worker {
 
     /// Ends the program: this process ends.
     pub fn abandon(&mut self) {
-        if let Some(call) = self.call.take() {
-            call.kill();
+        if let Some((program, lock)) = self.call.take() {
+            program.kill();
+            lock.release();
+        }
+    }
+
+    /// Lets go of the program, which has ended.
+    fn release(&mut self) {
+        if let Some((_, lock)) = self.call.take() {
+            lock.release();
         }
     }
 
@@ -167,7 +176,7 @@ impl Worker {
             Exit::Code(0) => return Outcome::Done,
             Exit::Code(NOT_MINE) => return Outcome::NotMine,
             Exit::Code(code) if !words.is_empty() => {
-                let hint = explain::hint(&self.program).filter(|_| NOT_FOUND.contains(code));
+                let hint = explain::hint(&self.program, *code);
                 return Outcome::Failed(hint.map_or_else(|| words.to_owned(), |hint| format!("{words}: {hint}")));
             }
             Exit::Code(code) => format!("ended with exit code {code}"),
@@ -211,15 +220,10 @@ impl Worker {
         log::log!(self.level, "[{}] {activity}: {}", self.domain, step.word());
         let input = self.memory.hand_out(plan, desired)?;
         let plan = self.memory.path("plan");
-        let call = Call {
-            program: &self.program,
-            arguments: [step.word(), activity],
-            variables: [("UM_DOMAIN", self.domain.as_ref()), ("UM_PLAN", plan.as_os_str())],
-            input,
-            lock: &self.memory.path("program.lock"),
-            limit_ms: limit(&self.limits, step),
-        };
-        self.call = Some(Program::start(call, now)?);
+        let mut command = Command::new(&self.program);
+        command.args([step.word(), activity]).env("UM_DOMAIN", &self.domain).env("UM_PLAN", plan).stdin(input);
+        let lock = Lock::hand_to(&self.memory.path("program.lock"), &mut command)?;
+        self.call = Some((Program::start(command, limit(&self.limits, step), now)?, lock));
         self.heard = Heard::default();
         self.rest(now);
         Ok(())
@@ -237,8 +241,8 @@ fn take(domain: &str, course: &mut Course, heard: &mut Heard, line: &str, is_err
     }
     heard.logged = heard.logged.saturating_add(1);
     match heard.logged {
-        EXEC_LOGGED_MAX => log::info!("[{domain}] {line} (further lines are not logged)"),
-        n if n < EXEC_LOGGED_MAX => log::info!("[{domain}] {line}"),
+        PROGRAM_LOGGED_MAX => log::info!("[{domain}] {line} (further lines are not logged)"),
+        n if n < PROGRAM_LOGGED_MAX => log::info!("[{domain}] {line}"),
         _ => {}
     }
     false

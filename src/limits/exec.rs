@@ -7,12 +7,6 @@ pub const EXEC_STEP_MS: u64 = 540_000;
 /// The same of one that only looks: below the manager's patience for an inventory.
 pub const EXEC_LOOK_UP_MS: u64 = 30_000;
 
-/// Milliseconds between the wish that the program ends, and its end.
-pub const EXEC_TERM_MS: u64 = 5000;
-
-/// Milliseconds between two looks whether it has ended, once its outputs have.
-pub const EXEC_LOOK_MS: u64 = 5;
-
 /// Milliseconds that what is left of an earlier program has to be gone.
 pub const EXEC_ORPHAN_MS: u64 = 10_000;
 
@@ -22,18 +16,6 @@ pub const EXEC_PROGRESS_MS: u64 = 1000;
 /// Milliseconds without a report while the program works: below what a manager waits
 /// for an agent that cleans up.
 pub const EXEC_BEAT_MS: u64 = 10_000;
-
-/// Bytes of a line that the program prints.
-pub const EXEC_LINE_MAX: usize = 4096;
-
-/// Bytes that one call may print on each output: thousands of lines of progress.
-pub const EXEC_OUTPUT_MAX: usize = 1024 * 1024;
-
-/// Lines of one call that go into the log.
-pub const EXEC_LOGGED_MAX: u32 = 256;
-
-/// Bytes of a script's first line, as far as the kernel reads it.
-pub const EXEC_FIRST_LINE_MAX: u64 = 256;
 
 /// Components of the program's inventory. A manager takes 64 KiB of it.
 pub const EXEC_INSTALLED_MAX: usize = 1024;

@@ -1,13 +1,16 @@
 //! The loop, and everything that awaits, reads a clock or makes a system call.
 
-mod child;
+pub(crate) mod child;
 pub(crate) mod clock;
 pub mod console;
 pub mod disk;
+pub(crate) mod explain;
 mod identity;
+mod lines;
 pub(crate) mod link;
 mod lock;
 mod notify;
+pub(crate) mod program;
 mod random;
 mod reboot;
 mod saver;

@@ -127,7 +127,7 @@ impl Rebooter {
             return self.begin_sync(now);
         }
         log::info!("running the reboot command");
-        match Child::spawn(&self.command) {
+        match Child::shell(&self.command) {
             Ok(child) => {
                 self.child = Some(child);
                 self.enter(Step::Command(now.after(REBOOT_COMMAND_MS)), now.after(REBOOT_LOOK_MS));

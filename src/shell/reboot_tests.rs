@@ -257,6 +257,6 @@ fn the_command_can_be_ended_by_the_signals_that_this_process_waits_for() {
         libc::sigaddset(&mut set, libc::SIGTERM);
         assert_eq!(libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()), 0);
     }
-    let mut child = Child::spawn("kill -TERM $$; exit 0").unwrap();
+    let mut child = Child::shell("kill -TERM $$; exit 0").unwrap();
     assert_eq!(child.wait().signal(), Some(libc::SIGTERM));
 }

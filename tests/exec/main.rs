@@ -8,6 +8,8 @@ mod link;
 #[allow(dead_code)]
 #[path = "../broker/processes.rs"]
 mod processes;
+#[path = "../script/mod.rs"]
+mod script;
 
 mod bench;
 mod files;

@@ -1,8 +1,7 @@
 //! What the agent makes of what programs do.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -10,15 +9,7 @@ use serde_json::{json, Value};
 
 use crate::bench::Bench;
 use crate::processes::{wait_until, Folder};
-
-/// A script in `folder`; `$HERE` in it is the folder.
-pub fn script(folder: &Folder, body: &str) -> PathBuf {
-    let path = folder.file("program");
-    let text = format!("#!/bin/sh\nHERE={}\n{body}\n", folder.file("").display());
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    path
-}
+use crate::script::{is_gone, pid, script};
 
 /// One component, in this version.
 pub fn desired(version: &str) -> Value {
@@ -38,21 +29,6 @@ fn apply(folder: &Folder, program: &Path, desired: &Value, flags: &[&str]) -> (V
 }
 
 const NOTHING_TAKEN: &str = "the program knows none of download, update and activate";
-
-/// The pid that a program has written, once it is there.
-fn pid(path: &Path) -> i32 {
-    wait_until("the program writes its pid", Duration::from_secs(20), || {
-        fs::metadata(path).is_ok_and(|file| file.len() > 1)
-    });
-    fs::read_to_string(path).unwrap().trim().parse().unwrap()
-}
-
-fn is_gone(pid: i32) -> bool {
-    match fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(stat) => stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'),
-        Err(_) => true,
-    }
-}
 
 #[test]
 fn a_program_that_only_updates_is_enough() {
@@ -205,7 +181,11 @@ fn a_program_that_floods_is_heard_out_and_its_log_is_bounded() {
     bench.apply("a", desired("2"));
     assert_eq!(bench.end("a").status, "COMPLETED", "{}", bench.report());
     let log = bench.agent.logged();
-    assert!(log.contains("more than 1048576 bytes of output: the rest is dropped"), "{}", bench.report());
+    assert!(
+        log.contains("more than 1048576 bytes of output: only its last line counts from here on"),
+        "{}",
+        bench.report()
+    );
     assert!(log.len() < 200_000, "{}", log.len());
 }
 

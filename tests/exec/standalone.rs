@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 use serde_json::{json, Value};
 
 use crate::processes::Folder;
-use crate::programs::{desired, script};
+use crate::programs::desired;
+use crate::script::script;
 
 /// Calls `apply --standalone` with `document`, for a domain that `exec` serves.
 fn standalone(folder: &Folder, exec: &str, document: &Value, flags: &[&str]) -> Output {

@@ -5,7 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::limits::EXEC_FIRST_LINE_MAX;
+use crate::limits::SCRIPT_FIRST_LINE_MAX;
+
+/// The exit codes of an interpreter that finds nothing to run.
+const NOT_FOUND: [i32; 2] = [126, 127];
 
 const CARRIAGE_RETURN: &str = "the first line ends with \\r, save it with line ends of Unix";
 
@@ -27,17 +30,17 @@ pub fn cause(program: &Path, error: &io::Error) -> String {
     }
 }
 
-/// Returns what else may be wrong with a `program` that did start, and whose interpreter found
-/// no program to run.
-pub fn hint(program: &Path) -> Option<&'static str> {
-    let line = first_line(program).ok()?;
+/// Returns what else may be wrong with a `program` that did start and ended with this exit
+/// code, if that says that its interpreter found no program to run.
+pub fn hint(program: &Path, code: i32) -> Option<&'static str> {
+    let line = first_line(program).ok().filter(|_| NOT_FOUND.contains(&code))?;
     (line.ends_with('\r') && interpreter(&line).is_some()).then_some(CARRIAGE_RETURN)
 }
 
 /// The first line without its line feed, as far as the kernel reads it.
 fn first_line(program: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(program)?.take(EXEC_FIRST_LINE_MAX).read_to_end(&mut bytes)?;
+    File::open(program)?.take(SCRIPT_FIRST_LINE_MAX).read_to_end(&mut bytes)?;
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     Ok(String::from_utf8_lossy(line).into_owned())
 }
@@ -69,13 +72,14 @@ mod tests {
             assert!(found.starts_with(told), "{text:?}: {found}");
         }
         std::fs::write(&file, "#!/usr/bin/env sh\r\n").unwrap();
-        assert_eq!(hint(&file), Some(CARRIAGE_RETURN));
+        assert_eq!(hint(&file, 127), Some(CARRIAGE_RETURN));
+        assert_eq!(hint(&file, 1), None);
         for text in ["#!/bin/sh\n", "exit\r\n", ""] {
             std::fs::write(&file, text).unwrap();
-            assert_eq!(hint(&file), None, "{text:?}");
+            assert_eq!(hint(&file, 127), None, "{text:?}");
         }
         std::fs::remove_file(&file).unwrap();
         assert!(cause(&file, &io::Error::from_raw_os_error(libc::ENOENT)).contains("No such file"));
-        assert_eq!(hint(&file), None);
+        assert_eq!(hint(&file, 127), None);
     }
 }
