@@ -1,5 +1,6 @@
 //! The loop, and everything that awaits, reads a clock or makes a system call.
 
+pub mod check;
 pub(crate) mod child;
 pub(crate) mod clock;
 pub mod console;
