@@ -49,6 +49,8 @@ pub struct Rounds {
     asked: u32,
     /// Under which the agents were asked lately: late answers are known by them.
     recent: HistoryBuffer<(ActivityId, DomainSet), RECENT_ROUNDS_MAX>,
+    /// The activity for whose verification agents were asked last, and those agents.
+    verifying: (ActivityId, DomainSet),
 }
 
 impl Rounds {
@@ -56,7 +58,15 @@ impl Rounds {
     /// changes are reported after `delay_ms`.
     pub fn new(read_timeout_ms: &[u64], delay_ms: u64) -> Rounds {
         let read_timeout_ms = read_timeout_ms.iter().copied().take(DOMAINS_MAX).collect();
-        Rounds { read_timeout_ms, delay_ms, open: Vec::new(), due: None, asked: 0, recent: HistoryBuffer::new() }
+        Rounds {
+            read_timeout_ms,
+            delay_ms,
+            open: Vec::new(),
+            due: None,
+            asked: 0,
+            recent: HistoryBuffer::new(),
+            verifying: Default::default(),
+        }
     }
 
     /// The session is up. `busy` are the domains that take part in the running
@@ -84,9 +94,24 @@ impl Rounds {
         self.open.is_empty()
     }
 
-    /// Whether an inventory with this activity answers a request that is open.
-    pub fn is_answer(&self, activity: Text<'_>) -> bool {
-        !activity.is_empty() && self.open.iter().any(|round| Text::from_checked(&round.asked) == activity)
+    /// A domain's agent is asked under this activity, to verify it. Nothing is reported of
+    /// its answer: the end of the activity reports everything.
+    pub fn note_asked(&mut self, domain: DomainIx, activity: Text<'_>) {
+        if Text::from_checked(&self.verifying.0) != activity {
+            self.verifying = (activity.cut_to(), DomainSet::EMPTY);
+        }
+        self.verifying.1.insert(domain);
+    }
+
+    /// Whether an inventory of this domain with this activity answers a request that is open.
+    pub fn is_answer(&self, domain: DomainIx, activity: Text<'_>) -> bool {
+        let is_it = |round: &Round| Text::from_checked(&round.asked) == activity;
+        !activity.is_empty() && (self.open.iter().any(is_it) || self.verifies(domain, activity))
+    }
+
+    fn verifies(&self, domain: DomainIx, activity: Text<'_>) -> bool {
+        let (asked, of) = &self.verifying;
+        Text::from_checked(asked) == activity && of.contains(domain)
     }
 
     /// Whether this domain's agent was asked under this activity, now or lately. Another
@@ -94,14 +119,17 @@ impl Rounds {
     pub fn was_asked(&self, domain: DomainIx, activity: Text<'_>) -> bool {
         let is_it =
             |(asked, of): &(ActivityId, DomainSet)| Text::from_checked(asked) == activity && of.contains(domain);
-        !activity.is_empty() && self.recent.iter().any(is_it)
+        !activity.is_empty() && (self.recent.iter().any(is_it) || self.verifies(domain, activity))
     }
 
     /// A domain's inventory came in, and is stored.
     pub fn handle_inventory(&mut self, now: Tick, domain: DomainIx, activity: Text<'_>, out: &mut Effects) {
         let answers = |round: &Round| !activity.is_empty() && Text::from_checked(&round.asked) == activity;
         let Some(newest) = self.open.iter().rposition(answers) else {
-            return self.handle_change(now, out);
+            if !self.verifies(domain, activity) {
+                self.handle_change(now, out);
+            }
+            return;
         };
         self.open.iter_mut().take(newest + 1).for_each(|round| round.owing.remove(domain));
         self.end_rounds(now, out);
@@ -332,9 +360,9 @@ mod tests {
     fn a_late_answer_is_reported_like_a_spontaneous_one() {
         let mut world = World::new();
         world.get(0, "g");
-        assert!(world.0.is_answer(text("g")));
+        assert!(world.0.is_answer(ix(0), text("g")));
         world.timeout(2000);
-        assert!(!world.0.is_answer(text("g")));
+        assert!(!world.0.is_answer(ix(0), text("g")));
         world.answer(2001, 0, "g");
         assert_eq!(world.timeout(2301), ["report "]);
     }

@@ -310,8 +310,12 @@ impl Manager {
             }
             let _ = self.decide(now, Event::Hello(domain));
         }
-        let effects = self.inventory.handle_inventory(now, &self.outside.names, &sent);
-        self.carry_out_inventory(now, &effects);
+        if let Some(effects) = self.inventory.handle_inventory(now, &self.outside.names, &sent) {
+            self.carry_out_inventory(now, &effects);
+            if !retain {
+                self.show(now, &sent);
+            }
+        }
         Ok(())
     }
 

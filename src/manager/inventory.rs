@@ -4,7 +4,7 @@
 //! In: requests for the current state, the agents' inventories, connections, and time. Out:
 //! effects (ask, report), and the aggregate, encoded anew whenever it is sent.
 //!
-//! Invariants: domains that take part in an activity are not asked. An older inventory
+//! Invariants: domains that take part in an activity are not asked, except to verify it. An older inventory
 //! replaces a newer one only as the answer to a request.
 //!
 //! Deliberately absent: messages; `agents` asks and `backend` reports. The rules are in
@@ -18,6 +18,7 @@ use crate::inventory::{Effects, Rounds};
 use crate::model::text::Text;
 use crate::model::time::{Now, Tick};
 use crate::model::{DomainIx, DomainSet};
+use crate::wire::node::Versioned;
 use crate::wire::{inventory, Envelope, Malformed};
 
 /// Holds the open rounds and the inventories.
@@ -28,7 +29,7 @@ pub(super) struct Inventory {
 
 /// An inventory that an agent has sent.
 pub(super) struct Sent<'a> {
-    domain: DomainIx,
+    pub(super) domain: DomainIx,
     pub(super) activity: Text<'a>,
     /// Milliseconds since the Unix epoch.
     timestamp: i64,
@@ -44,6 +45,11 @@ impl<'a> Sent<'a> {
         let envelope = Envelope::decode(bytes)?;
         let content = inventory::decode(&envelope, names.domain(domain))?;
         Ok(Sent { domain, activity: envelope.activity, timestamp: envelope.timestamp, content })
+    }
+
+    /// Returns the software that it lists.
+    pub(super) fn software(&self) -> impl Iterator<Item = Versioned<'a>> {
+        self.content.software()
     }
 }
 
@@ -73,22 +79,27 @@ impl Inventory {
         !self.rounds.was_asked(sent.domain, sent.activity)
     }
 
-    /// Stores an inventory, unless it is outdated.
-    pub(super) fn handle_inventory(&mut self, now: Now, names: &Names, sent: &Sent<'_>) -> Effects {
+    /// Notes that a domain's agent is asked under this activity, to verify it.
+    pub(super) fn note_asked(&mut self, domain: DomainIx, activity: Text<'_>) {
+        self.rounds.note_asked(domain, activity);
+    }
+
+    /// Stores an inventory; none if it is outdated and has no effect.
+    pub(super) fn handle_inventory(&mut self, now: Now, names: &Names, sent: &Sent<'_>) -> Option<Effects> {
         let mut effects = Effects::new();
         let Sent { domain, activity, timestamp, content } = *sent;
         let name = names.domain(domain);
         let outdated = self.inventories.timestamp(domain).is_some_and(|known| timestamp < known);
-        if outdated && !self.rounds.is_answer(activity) {
+        if outdated && !self.rounds.is_answer(domain, activity) {
             log::info!("[{name}] {activity}: inventory ignored, a newer one is known");
-            return effects;
+            return None;
         }
         match self.inventories.put(domain, &content, timestamp) {
             Ok(()) => log::debug!("[{name}] {activity}: inventory"),
             Err(limit) => log::error!("[{name}] {activity}: inventory refused: {limit}"),
         }
         self.rounds.handle_inventory(now.tick, domain, activity, &mut effects);
-        effects
+        Some(effects)
     }
 
     /// Returns whether no round is open.

@@ -16,14 +16,15 @@
 //! | `agents` | the agents | the parts of the desired state, last feedbacks, orders under way |
 //! | `owner` | the owner | the question for consent |
 //! | `inventory` | `crate::inventory` | open rounds, the inventories |
+//! | `verification` | the verification command | the checks of the groups |
 //! | `console` | the console | an answer that waits for a save |
 //! | `subscriptions` | the broker | the filters in our session |
 //! | `presence` | subscribers of `statusTopic` | the topic, the time of the start |
 //! | `ending` | the broker | the progress of the shutdown |
 //! | `outside` | all parts | session, store, names, counters |
 //!
-//! In: bytes, time, results of saves, requests of the console. Out: bytes, timeouts, saves,
-//! answers, and the request to reboot the host. `link` handles the transport, `incoming`
+//! In: bytes, time, results of saves, verdicts, requests of the console. Out: bytes, timeouts,
+//! saves, checks, answers, and the request to reboot the host. `link` handles the transport, `incoming`
 //! what is received, `saving` what is saved; this file hands events to the engine and its
 //! effects to the parts.
 //!
@@ -49,6 +50,7 @@ mod presence;
 mod saving;
 mod subscriptions;
 pub(crate) mod timers;
+mod verification;
 pub(crate) mod wanted;
 
 use core::fmt;
@@ -72,6 +74,8 @@ use owner::Owner;
 pub use presence::will;
 use presence::Presence;
 use subscriptions::Subscriptions;
+pub use verification::Call;
+use verification::Verification;
 
 /// A whole manager, without the system around it.
 pub struct Manager {
@@ -85,6 +89,7 @@ pub struct Manager {
     subscriptions: Subscriptions,
     presence: Presence,
     ending: Ending,
+    verification: Verification,
 }
 
 impl Manager {
@@ -124,6 +129,7 @@ impl Manager {
             subscriptions,
             presence: Presence::new(&connection.status_topic, now),
             ending: Ending::new(clean_session, connection.disconnect_timeout_ms),
+            verification: Verification::new(),
         })
     }
 
@@ -175,6 +181,7 @@ impl Manager {
         if !self.ending.has_begun() {
             log::info!("told to end");
             self.end_activity(now);
+            self.verification.end_all();
             self.presence.publish(now, &mut self.outside, false);
         }
         self.ending.begin(now.tick, &self.outside);
@@ -242,7 +249,7 @@ impl Manager {
         // No effect hands an event to the engine, which would change the list.
         while let Some(effect) = self.activity.effect(place) {
             place += 1;
-            let Manager { outside, activity, backend, owner, .. } = self;
+            let Manager { outside, activity, backend, owner, inventory, verification, .. } = self;
             let campaign = activity.campaign();
             match effect {
                 Effect::Report(status) => backend.report(now, outside, campaign, status),
@@ -255,11 +262,16 @@ impl Manager {
                 Effect::CloseConsent => owner.close(now, outside),
                 Effect::ReportInventory => self.report_inventory(now),
                 Effect::Notice(notice) => notices::handle(now, outside, campaign, notice),
-                Effect::Check(_) | Effect::EndCheck(_) | Effect::AskInventory(_) => {}
+                Effect::Check(group) => verification.begin(group),
+                Effect::EndCheck(group) => verification.end(group),
+                Effect::AskInventory(domain) => verification::ask(now, outside, inventory, campaign, domain),
                 Effect::AwaitDelivery | Effect::Reboot | Effect::SetTimer(..) | Effect::StopTimer(_) => {
                     activity.carry_out(effect);
                 }
             }
+        }
+        if self.activity.busy().is_empty() {
+            self.verification.end_all();
         }
     }
 

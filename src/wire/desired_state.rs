@@ -7,7 +7,7 @@ use heapless::Vec;
 
 use super::envelope::Envelope;
 use super::malformed::{Key, Malformed, What};
-use super::node::{self, Node};
+use super::node::{self, Node, Versioned};
 use super::scan::Span;
 use crate::limits::{COMPONENTS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX};
 use crate::model::text::Text;
@@ -136,7 +136,7 @@ fn decode_rollback(rollback: Node<'_>) -> Result<Rollback, Malformed> {
 /// state has.
 fn connect_domains(state: &mut DesiredState, baselines: Option<Node<'_>>, named: &[Text<'_>]) -> Result<(), Malformed> {
     for baseline in node::elements(baselines)? {
-        let mut places = components(baseline).filter_map(|component| {
+        let mut places = named_by(baseline).filter_map(|component| {
             let component = component.string().ok()?;
             named.iter().position(|domain| is_of(component, *domain))
         });
@@ -177,6 +177,15 @@ fn check_baseline(baseline: Node<'_>) -> Result<(), Malformed> {
         node::string(text)?;
     }
     node::elements(components)?.try_for_each(|component| component.string().map(drop))
+}
+
+/// Returns the components of the domain in place `ix`. `bytes` is the message that was
+/// decoded, or a copy; none if there is no such domain, or `bytes` is another message.
+pub fn components<'a>(bytes: &'a [u8], state: &DesiredState, ix: usize) -> Option<impl Iterator<Item = Versioned<'a>>> {
+    let text = core::str::from_utf8(bytes).ok()?;
+    let entry = state.domains.get(ix)?;
+    let [components] = Node::checked(text, entry.object).fields([Key::Components]).ok()?;
+    Some(node::elements(components).ok()?.filter_map(|component| component.versioned().ok()))
 }
 
 /// Encodes the payload for the agent of the domain in place `ix`: the domain's
@@ -226,11 +235,11 @@ fn encode_baseline(baseline: Node<'_>, domain: Text<'_>, out: &mut dyn Write) ->
 
 /// The components of the baseline that are of `domain`.
 fn components_of<'a>(baseline: Node<'a>, domain: Text<'a>) -> impl Iterator<Item = Node<'a>> {
-    components(baseline).filter(move |component| is_of(component.string().unwrap_or_default(), domain))
+    named_by(baseline).filter(move |component| is_of(component.string().unwrap_or_default(), domain))
 }
 
 /// The components of the baseline.
-fn components(baseline: Node<'_>) -> impl Iterator<Item = Node<'_>> {
+fn named_by(baseline: Node<'_>) -> impl Iterator<Item = Node<'_>> {
     let is_components = |(key, _): &(Text<'_>, Node<'_>)| key.eq_str(Key::Components.name());
     let components = baseline.members().find(is_components).and_then(|(_, value)| value.elements().ok());
     components.into_iter().flatten()

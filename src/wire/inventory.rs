@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 use super::envelope::Envelope;
 use super::json::Json;
 use super::malformed::{Key, Malformed};
-use super::node::{self, Node};
+use super::node::{self, Node, Versioned};
 use crate::model::text::Text;
 
 /// An inventory, as far as it goes into the aggregate.
@@ -20,6 +20,13 @@ pub struct Inventory<'a> {
     pub associations: &'a str,
     /// Identifier of the root node; none without software nodes.
     pub root: Option<Text<'a>>,
+}
+
+impl<'a> Inventory<'a> {
+    /// Returns its software nodes.
+    pub fn software(&self) -> impl Iterator<Item = Versioned<'a>> {
+        node::listed(self.software).filter_map(|node| node.versioned().ok())
+    }
 }
 
 /// Decodes the payload of `domain`'s inventory.

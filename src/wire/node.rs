@@ -37,6 +37,16 @@ pub struct KeyValue<'a> {
     value: Text<'a>,
 }
 
+/// An identifier and a version, of a component or a software node. What is null or left out
+/// is empty.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Versioned<'a> {
+    /// Its identifier.
+    pub id: Text<'a>,
+    /// Its version.
+    pub version: Text<'a>,
+}
+
 impl<'a> KeyValue<'a> {
     /// Its key.
     pub fn key(&self) -> Text<'a> {
@@ -214,6 +224,15 @@ impl<'a> Node<'a> {
         let is_none = |_| self.error(What::Is("is not one string key with one string value"));
         self.object()?.fields([Key::Key, Key::Value]).and_then(read).map_err(is_none)
     }
+
+    /// Its identifier and its version.
+    ///
+    /// # Errors
+    /// It is not an object, or one of them is not a string.
+    pub fn versioned(self) -> Result<Versioned<'a>, Malformed> {
+        let [id, version] = self.fields([Key::Id, Key::Version])?;
+        Ok(Versioned { id: string(id)?, version: string(version)? })
+    }
 }
 
 /// The elements of `node`; none if that is none.
@@ -222,6 +241,11 @@ impl<'a> Node<'a> {
 /// It is not an array.
 pub fn elements(node: Option<Node<'_>>) -> Result<Elements<'_>, Malformed> {
     node.map_or(Ok(Elements::none()), Node::elements)
+}
+
+/// The elements that stand in `text` between the brackets of an array that was checked.
+pub(super) fn listed(text: &str) -> Elements<'_> {
+    Elements { node: Node::checked(text, Span::new(0, text.len())), at: 0, index: 0 }
 }
 
 /// The content of `node`; empty if that is none.

@@ -28,7 +28,7 @@ use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::{Command, DomainIx, DomainSet};
 use crate::mqtt::{Class, Message};
-use crate::wire::node::Node;
+use crate::wire::node::{Node, Versioned};
 use crate::wire::topic::Outgoing;
 use crate::wire::{desired_state, encode, feedback, Envelope, Malformed};
 use parts::Parts;
@@ -80,6 +80,12 @@ impl Agents {
     /// Encodes a domain's part of the desired state.
     pub(super) fn write_part(&self, domain: usize, out: &mut dyn fmt::Write) -> fmt::Result {
         self.parts.write(domain, out)
+    }
+
+    /// Returns the components that a domain's part of the desired state wants; none if it has
+    /// no part.
+    pub(super) fn components(&self, domain: DomainIx) -> Option<impl Iterator<Item = Versioned<'_>>> {
+        self.parts.components(domain)
     }
 
     /// Returns each agent's last feedback in the running activity, by the domains' places.
@@ -174,7 +180,7 @@ pub(super) fn command(
 /// Asks these domains for their inventories, if there is a connection.
 pub(super) fn ask(now: Now, outside: &mut Outside, domains: DomainSet, activity: Text<'_>) {
     if !outside.session.is_connected() {
-        // The next connection asks all agents anyway.
+        // The next connection asks all agents that are not busy, and the engine asks again.
         return;
     }
     let body = |out: &mut dyn fmt::Write| {

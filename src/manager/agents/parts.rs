@@ -11,7 +11,9 @@ use core::fmt;
 
 use crate::limits::{DOMAINS_MAX, SAVED_RECORD_MAX};
 use crate::manager::wanted::Wanted;
+use crate::model::DomainIx;
 use crate::wire::desired_state::{self, DesiredState};
+use crate::wire::node::Versioned;
 use crate::wire::Span;
 
 /// The message of the last accepted desired state, as it came.
@@ -48,6 +50,12 @@ impl Parts {
     /// Returns the payload of the message.
     pub(super) fn payload(&self) -> &[u8] {
         self.bytes.get(self.payload.start as usize..self.payload.end()).unwrap_or_default()
+    }
+
+    /// Returns the components of a domain; none if it has no part.
+    pub(super) fn components(&self, domain: DomainIx) -> Option<impl Iterator<Item = Versioned<'_>>> {
+        let place = self.places.get(domain.place()).copied().flatten()?;
+        desired_state::components(&self.bytes[..self.len], &self.state, usize::from(place))
     }
 
     /// Encodes the part of the domain in this place of the configuration; nothing if it has
