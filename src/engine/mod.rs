@@ -50,6 +50,8 @@ mod give_up;
 pub mod group;
 pub mod obligation;
 mod observer;
+#[cfg(test)]
+mod played;
 pub mod policy;
 mod reason;
 pub mod reboot;
