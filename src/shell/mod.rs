@@ -38,6 +38,7 @@ use crate::manager::{will, Manager};
 use crate::model::time::{Duration, Now, Tick};
 use crate::mqtt::{LinkWish, Options, Reason};
 use crate::store::Found;
+use check::Checker;
 use clock::Clock;
 use console::Console;
 use disk::{Disk, StateDir};
@@ -164,6 +165,7 @@ fn serve(config: &Config, shown: &dyn Fn() -> String, engine: Engine, folder: Op
         signals,
         transport: Transport::new(),
         rebooter: Rebooter::new(&config.reboot_command, &|name| std::env::var_os(name)),
+        checker: Checker::new(&config.groups.verify_command, config.groups.verify_timeout_ms),
         notify: Notify::new(&|name| std::env::var_os(name)),
     };
     // A broker that is away is waited for, so it must not fail the start.
@@ -227,6 +229,7 @@ struct Pump<'a> {
     signals: Signals,
     transport: Transport,
     rebooter: Rebooter,
+    checker: Checker,
     notify: Notify,
 }
 
@@ -243,6 +246,7 @@ impl Pump<'_> {
             (before, due) = (now.tick, Some(now.tick));
             let more = self.exchange(now, turns) | self.serve_console(now) | self.drive_reboot(now);
             turns = if more { turns + 1 } else { 0 };
+            self.drive_checks(now);
             self.saver.begin(|| self.manager.poll_write(self.clock.now()));
             if !(self.follow_wish(now) || more || self.manager.is_ended()) {
                 self.notify.tell(|line| self.manager.write_activity(line));
@@ -251,6 +255,7 @@ impl Pump<'_> {
                 self.take();
             }
         }
+        self.checker.abandon();
     }
 
     fn handle_timeout(&mut self, now: Now) {
@@ -272,6 +277,16 @@ impl Pump<'_> {
         };
         let manager = &mut self.manager;
         console.serve(now.tick, &mut |line, answer| manager.handle_console(now, &host, line, answer))
+    }
+
+    /// Begins and ends calls of the verification command as the manager wants.
+    fn drive_checks(&mut self, now: Now) {
+        while let Some(group) = self.manager.poll_end_check() {
+            self.checker.end(now.tick, group);
+        }
+        while let Some(call) = self.manager.poll_check() {
+            self.checker.begin(now.tick, &call);
+        }
     }
 
     /// Begins the reboot that the manager wants, and takes its next step; whether the
@@ -347,7 +362,8 @@ impl Pump<'_> {
     fn poll_timeout(&self) -> Option<Tick> {
         let console = self.console.as_ref().and_then(Console::poll_timeout);
         let manager = self.manager.poll_timeout();
-        Tick::earliest(&[manager, self.rebooter.poll_timeout(), self.notify.poll_timeout(), console])
+        let checker = self.checker.poll_timeout(self.clock.now().tick);
+        Tick::earliest(&[manager, self.rebooter.poll_timeout(), self.notify.poll_timeout(), console, checker])
     }
 
     /// Waits until something may have happened, or is due. Each source is asked once, which
@@ -363,6 +379,7 @@ impl Pump<'_> {
             is_ready |= Pin::new(&mut timer).poll(cx).is_ready();
             is_ready |= self.signals.poll(cx).is_ready();
             is_ready |= self.saver.poll(cx).is_ready();
+            is_ready |= self.checker.poll(cx).is_ready();
             is_ready |= self.console.as_mut().is_some_and(|console| console.poll(cx).is_ready());
             is_ready |= self.transport.poll(cx).is_ready();
             match is_ready {
@@ -375,8 +392,14 @@ impl Pump<'_> {
 
     /// Takes what has come from each source.
     fn take(&mut self) {
+        // A service manager tells us and the command to end at the same time. What it has
+        // ended says nothing of the group, so that our own signal comes first.
+        let over = self.checker.take(self.clock.now().tick);
         while let Some(signal) = self.signals.take() {
             self.handle_signal(signal);
+        }
+        for over in over {
+            self.manager.handle_checked(self.clock.now(), over.group, over.verdict());
         }
         if let Some(result) = self.saver.take() {
             self.manager.handle_written(self.clock.now(), result);

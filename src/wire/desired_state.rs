@@ -179,9 +179,9 @@ fn check_baseline(baseline: Node<'_>) -> Result<(), Malformed> {
     node::elements(components)?.try_for_each(|component| component.string().map(drop))
 }
 
-/// Returns the components of the domain in place `ix`. `bytes` is the message that was
+/// Returns the components that are wanted of the domain in place `ix`. `bytes` is the message that was
 /// decoded, or a copy; none if there is no such domain, or `bytes` is another message.
-pub fn components<'a>(bytes: &'a [u8], state: &DesiredState, ix: usize) -> Option<impl Iterator<Item = Versioned<'a>>> {
+pub fn wanted<'a>(bytes: &'a [u8], state: &DesiredState, ix: usize) -> Option<impl Iterator<Item = Versioned<'a>>> {
     let text = core::str::from_utf8(bytes).ok()?;
     let entry = state.domains.get(ix)?;
     let [components] = Node::checked(text, entry.object).fields([Key::Components]).ok()?;

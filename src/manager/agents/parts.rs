@@ -55,7 +55,7 @@ impl Parts {
     /// Returns the components of a domain; none if it has no part.
     pub(super) fn components(&self, domain: DomainIx) -> Option<impl Iterator<Item = Versioned<'_>>> {
         let place = self.places.get(domain.place()).copied().flatten()?;
-        desired_state::components(&self.bytes[..self.len], &self.state, usize::from(place))
+        desired_state::wanted(&self.bytes[..self.len], &self.state, usize::from(place))
     }
 
     /// Encodes the part of the domain in this place of the configuration; nothing if it has
