@@ -74,7 +74,10 @@ impl Engine {
         if is_first || is_restart && feedback.actions.is_empty() {
             out.push(Effect::Send(domain, Command::Cleanup));
         }
-        self.end(domain, Ended::Completed);
+        // What was turned back is not committed by the word with which it ends.
+        let is_back = self.campaign.domain(domain).is_some_and(|part| part.obligation.is_halted);
+        let is_over = is_back && matches!(state, State::CleaningUp(_));
+        self.end(domain, if is_over { Ended::CleanedUp } else { Ended::Completed });
     }
 
     fn answer_incomplete(&mut self, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) {
@@ -83,7 +86,7 @@ impl Engine {
             return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
         }
         // One that was turned back ends so, and has not failed.
-        if self.campaign.end.cause.is_none() {
+        if !self.is_given_up(part) {
             self.fail(domain, self.reason_of(domain, feedback), out);
         }
         if let Some(part) = self.campaign.domain_mut(domain) {

@@ -54,6 +54,12 @@ impl Engine {
         self.running.turned_back(now, reasons, out);
     }
 
+    /// Returns whether nothing leads this part of the activity forward any more.
+    pub(super) fn is_given_up(&self, part: &Domain) -> bool {
+        let is_committed = self.campaign.groups.committed.contains(part.group);
+        part.obligation.is_halted || self.campaign.end.cause.is_some() && !is_committed
+    }
+
     /// Nothing leads forward from now on; the policy turns the domains back.
     pub(super) fn give_up(&mut self, cause: Cause, out: &mut Effects) {
         self.close_consent(out);

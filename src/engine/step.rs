@@ -207,7 +207,9 @@ impl Engine {
         }
         self.end_verification(group, out);
         self.campaign.groups.turned.insert(group);
-        for part in self.campaign.domains.iter_mut().flatten().filter(|part| part.group == group) {
+        let gone = self.campaign.absent.gone.iter_mut().map(|gone| &mut gone.part);
+        let parts = self.campaign.domains.iter_mut().flatten().chain(gone);
+        for part in parts.filter(|part| part.group == group) {
             part.obligation.is_halted = true;
             part.obligation.is_remembered = false;
         }

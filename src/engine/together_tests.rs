@@ -192,6 +192,37 @@ fn what_is_not_known_to_be_undone_is_inconsistent() {
 }
 
 #[test]
+fn what_was_turned_back_is_old_whatever_word_ends_its_part() {
+    for last in [Status::CleanupSuccess, Status::Incomplete, Status::Completed] {
+        let mut course = Course::reach(device(), 2, Phase::Update);
+        course.say(0, Status::DownloadFailure, true);
+        course.say(0, Status::UpdateFailure, true);
+        course.say(1, Status::UpdateSuccess, true);
+        (0..2).for_each(|domain| drop(course.say(domain, Status::RollbackSuccess, false)));
+        course.say(0, Status::CleanupSuccess, false);
+        assert_eq!(course.say(1, last, false), "Incomplete inventory", "{last:?}");
+        assert_eq!(course.campaign().domain(ix(1)).unwrap().failure, None);
+    }
+}
+
+#[test]
+fn a_committed_domain_that_ends_incomplete_is_named_though_another_group_was_given_up() {
+    let mut course = Course::new(with(Grouping { rollback: Rollback::Baseline, ..GROUPING }));
+    course.groups = [0, 1, 1];
+    course.apply("a-1", 1, 2).unwrap();
+    (0..2).for_each(|domain| drop(course.say(domain, Status::Identified, true)));
+    course.say(0, Status::DownloadSuccess, true);
+    course.say(0, Status::UpdateSuccess, true);
+    assert_eq!(course.say(0, Status::ActivationSuccess, true), "Cleanup>0");
+    course.handle(Event::Cancel(false)).unwrap();
+    assert_eq!(course.say(1, Status::DownloadSuccess, true), "Rollback>1");
+    course.say(1, Status::RollbackSuccess, false);
+    course.say(0, Status::Incomplete, false);
+    assert!(course.campaign().domain(ix(0)).unwrap().failure.is_some());
+    assert_eq!(course.say(1, Status::CleanupSuccess, false), "Incomplete inventory");
+}
+
+#[test]
 fn what_was_given_update_before_it_was_started_over_is_not_old_by_its_word() {
     let mut course = Course::reach(device(), 2, Phase::Update);
     course.handle(Event::Hello(ix(0))).unwrap();

@@ -411,7 +411,7 @@ impl Engine {
     /// Whether `INCOMPLETE` says only that the agent was started over after an
     /// activation that has counted.
     pub(super) fn is_counted(&self, part: &Domain) -> bool {
-        let is_well = part.failure.is_none() && self.campaign.end.cause.is_none();
+        let is_well = part.failure.is_none() && !self.is_given_up(part);
         matches!(part.state, State::CleaningUp(_)) && is_well && was_repaired(part)
     }
 
