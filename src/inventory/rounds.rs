@@ -348,6 +348,24 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_verifies_is_known_and_reported_only_with_a_request() {
+        let mut world = World::new();
+        world.0.note_asked(ix(1), text("a"));
+        world.0.note_asked(ix(2), text("\\u0061"));
+        assert!([1, 2].iter().all(|place| world.0.was_asked(ix(*place), text("a"))));
+        assert!(world.0.is_answer(ix(1), text("a")) && !world.0.is_answer(ix(0), text("a")));
+        assert_eq!(world.answer(0, 1, "a"), NOTHING);
+        assert_eq!(world.0.poll_timeout(), None, "no change to be reported");
+        world.answer(0, 0, "a");
+        assert_eq!(world.0.poll_timeout(), Some(Tick(300)), "that one was not asked");
+        world.get(0, "a");
+        [0, 2].into_iter().for_each(|domain| drop(world.answer(1, domain, "a")));
+        assert_eq!(world.answer(1, 1, "a"), ["report a"]);
+        world.0.note_asked(ix(0), text("b"));
+        assert!(world.0.was_asked(ix(0), text("b")) && !world.0.is_answer(ix(1), text("a")), "the latest counts");
+    }
+
+    #[test]
     fn only_a_domain_that_was_asked_can_have_answered() {
         let (mut rounds, mut out) = (World::new().0, Effects::new());
         rounds.handle_get(at(0), text("get-1"), [ix(1)].into_iter().collect(), &mut out);

@@ -180,3 +180,51 @@ pub(super) fn ask(
     inventory.note_asked(domain, activity);
     agents::ask(now, outside, [domain].into_iter().collect::<DomainSet>(), activity);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(number: usize) -> Group {
+        Group::new(number).unwrap()
+    }
+
+    #[test]
+    fn each_group_has_one_call_and_its_verdict_counts_while_it_is_wanted() {
+        let mut checks = Verification::new();
+        assert_eq!(checks.take_due(), None);
+        [63, 0].into_iter().for_each(|number| checks.begin(group(number)));
+        assert_eq!([checks.take_due(), checks.take_due(), checks.take_due()], [Some(group(0)), Some(group(63)), None]);
+        checks.begin(group(0));
+        assert_eq!(checks.take_due(), None, "it is being called");
+        assert!(checks.handle_over(group(0)));
+        assert!(!checks.handle_over(group(0)), "nobody has called");
+        checks.end(group(63));
+        assert_eq!([checks.take_unwanted(), checks.take_unwanted()], [Some(group(63)), None]);
+        assert!(!checks.handle_over(group(63)));
+    }
+
+    #[test]
+    fn the_next_call_of_a_group_waits_for_the_end_of_the_one_before() {
+        let mut checks = Verification::new();
+        checks.begin(group(1));
+        checks.take_due();
+        checks.end(group(1));
+        checks.begin(group(1));
+        assert_eq!(checks.take_due(), None);
+        checks.take_unwanted();
+        assert_eq!(checks.take_due(), None);
+        assert!(!checks.handle_over(group(1)));
+        assert_eq!(checks.take_due(), Some(group(1)));
+        assert!(checks.handle_over(group(1)));
+    }
+
+    #[test]
+    fn what_is_ended_before_it_was_called_is_not_called() {
+        let mut checks = Verification::new();
+        [1, 2].into_iter().for_each(|number| checks.begin(group(number)));
+        checks.end(group(1));
+        checks.end_all();
+        assert_eq!((checks.take_due(), checks.take_unwanted()), (None, None));
+    }
+}

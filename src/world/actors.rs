@@ -1,5 +1,7 @@
 //! Those around the manager who answer on their own.
 
+use std::collections::VecDeque;
+
 use serde_json::{json, Value};
 
 use crate::world::seen::{is_topic, text, topic, Seen};
@@ -57,6 +59,9 @@ impl Actor for Nobody {
     }
 }
 
+/// Components, each with its version, as an inventory shows them.
+pub type Shown<'a> = &'a [(&'a str, &'a str)];
+
 /// An agent to whom everything succeeds, or all but one thing.
 pub struct Obedient {
     domain: &'static str,
@@ -74,6 +79,8 @@ pub struct Obedient {
     is_content: bool,
     /// Its message in each feedback.
     words: &'static str,
+    /// The components that its inventory shows, with their versions, each time that it is asked.
+    shows: VecDeque<Shown<'static>>,
     /// The activity that it takes part in.
     activity: String,
 }
@@ -96,6 +103,7 @@ impl Obedient {
             starts_ms: 1_000,
             is_content: false,
             words: "",
+            shows: VecDeque::from([&[("app", "1")][..]]),
             activity: String::new(),
         }
     }
@@ -128,6 +136,20 @@ impl Obedient {
     /// The same that says this in each feedback.
     pub fn saying(self, words: &'static str) -> Obedient {
         Obedient { words, ..self }
+    }
+
+    /// The same whose inventory shows these components with these versions: a list for each
+    /// time that it is asked, the last one from then on.
+    pub fn showing<const N: usize>(self, lists: [Shown<'static>; N]) -> Obedient {
+        Obedient { shows: lists.into(), ..self }
+    }
+
+    fn show(&mut self) -> Shown<'static> {
+        let shown = self.shows.front().copied().unwrap_or_default();
+        if self.shows.len() > 1 {
+            self.shows.pop_front();
+        }
+        shown
     }
 
     fn say(&mut self, activity: &str, wall: u64, statuses: [(&str, &str); 2]) -> Vec<Said> {
@@ -163,7 +185,7 @@ impl Actor for Obedient {
         let is = |sub: &str| is_topic(&seen.topic, self.domain, sub);
         let activity = seen.activity();
         if is("currentstate/get") {
-            let bytes = inventory(self.domain, activity, wall);
+            let bytes = inventory_of(self.domain, activity, wall, self.show());
             return vec![Said::new(self.pace_ms, topic(self.domain, "currentstate"), bytes)];
         }
         if is("desiredstate") {
@@ -236,11 +258,18 @@ impl Actor for Owner {
 
 /// An inventory of one agent and one component.
 pub fn inventory(domain: &str, activity: &str, wall: u64) -> String {
+    inventory_of(domain, activity, wall, &[("app", "1")])
+}
+
+/// An inventory of one agent and these components.
+pub fn inventory_of(domain: &str, activity: &str, wall: u64, components: Shown<'_>) -> String {
     let parameters = format!(r#"[{{"key":"domain","value":"{domain}"}}]"#);
     let root =
         format!(r#"{{"id":"{domain}-update-agent","parameters":{parameters},"type":"APPLICATION","version":"1.0.0"}}"#);
-    let app = format!(r#"{{"id":"{domain}:app","type":"CONTAINER","version":"1"}}"#);
-    let payload = format!(r#"{{"softwareNodes":[{root},{app}]}}"#);
+    let node =
+        |(id, version): &(&str, &str)| format!(r#",{{"id":"{domain}:{id}","type":"CONTAINER","version":"{version}"}}"#);
+    let nodes: String = components.iter().map(node).collect();
+    let payload = format!(r#"{{"softwareNodes":[{root}{nodes}]}}"#);
     format!(r#"{{"activityId":"{activity}","payload":{payload},"timestamp":{wall}}}"#)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::world::actors::{Actor, Nobody, Said};
+use crate::world::checks::Checks;
 use crate::world::clock::Clock;
 use crate::world::seen::{From, Seen};
 
@@ -19,6 +20,8 @@ pub struct Company {
     pub erratic: Vec<&'static str>,
     /// An agent takes a desired state only when idle: the broker is not to be away.
     pub needs_broker: bool,
+    /// The verification command.
+    pub checks: Checks,
     actors: Vec<Box<dyn Actor>>,
     /// Messages that they have heard.
     heard: usize,

@@ -24,6 +24,7 @@ pub mod asks;
 pub mod broker;
 pub mod cast;
 pub mod checked;
+pub mod checks;
 pub mod clock;
 pub mod company;
 pub mod cuts;

@@ -88,6 +88,7 @@ impl World {
         self.power.boot += u8::from(outage.boots);
         self.power.off_until = Some(self.now() + outage.down_ms);
         self.fall_off();
+        self.company.checks.fall_off();
         if outage.agents_too {
             self.company.fall_off(&self.clock);
         }

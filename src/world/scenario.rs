@@ -258,7 +258,7 @@ impl World {
             if self.manager.poll_reboot() {
                 self.reboots.push(self.clock.elapsed);
             }
-            if self.drive_disk() {
+            if self.drive_checks() || self.drive_disk() {
                 continue;
             }
             let moved = self.follow_wish() | self.exchange();

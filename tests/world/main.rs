@@ -44,3 +44,4 @@ mod state;
 mod states;
 mod stern;
 mod twin;
+mod verification;

@@ -21,6 +21,7 @@ mod limits;
 mod refusal;
 mod request;
 mod told;
+mod versions;
 
 /// An envelope around `payload`.
 fn message(payload: &str) -> String {
