@@ -29,9 +29,10 @@ fn a_good_desired_state_ends_with_0() {
     let document = br#"{"domains":[{"id":"containers","components":[{"id":"one","version":"1"}]}]}"#;
     let good = "standard input: good: 1 domain, 1 component, 0 baselines\n";
     assert_eq!(run(&["-"], document), (good.into(), String::new(), Some(0)));
-    let json = "{\"file\":\"standard input\",\"errors\":0,\"warnings\":0,\"findings\":[]}\n";
-    assert_eq!(run(&["--json", "-"], document), (json.into(), String::new(), Some(0)));
-    assert_eq!(run(&["-", "--json"], document), (json.into(), String::new(), Some(0)));
+    let groups = "\"rollback\":\"none\",\"groups\":[[\"containers\"]]";
+    let json = format!("{{\"file\":\"standard input\",\"errors\":0,\"warnings\":0,\"findings\":[],{groups}}}\n");
+    assert_eq!(run(&["--json", "-"], document), (json.clone(), String::new(), Some(0)));
+    assert_eq!(run(&["-", "--json"], document), (json, String::new(), Some(0)));
 }
 
 #[test]
@@ -41,6 +42,18 @@ fn the_domains_are_those_of_the_configuration() {
     let (out, _, code) = run(&["-", "--domains", "map"], document);
     assert_eq!(code, Some(1));
     assert!(out.contains("maps, for which there is no agent: it would be left out\n    write \"map\"\n"), "{out}");
+}
+
+#[test]
+fn what_is_rolled_back_together_is_what_the_configuration_says_unless_the_desired_state_does() {
+    let component = r#""components":[{"id":"one","version":"1"}]"#;
+    let domains = format!(r#""domains":[{{"id":"maps",{component}}},{{"id":"os",{component}}}]"#);
+    let arguments = ["-", "--domains=maps,os", "--rollback=device"];
+    let (out, _, code) = run(&arguments, format!("{{{domains}}}").as_bytes());
+    assert!(out.ends_with("\nstandard input: rollback device: 1 group\n    maps, os\n"), "{out}");
+    assert_eq!(code, Some(0));
+    let (out, ..) = run(&arguments, format!(r#"{{"rollback":"none",{domains}}}"#).as_bytes());
+    assert!(out.ends_with("\nstandard input: rollback none: each domain by itself\n"), "{out}");
 }
 
 #[test]

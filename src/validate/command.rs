@@ -20,7 +20,7 @@ pub fn run(options: &Validate, loaded: &Loaded) -> u8 {
         }
     };
     let domains: Vec<&str> = loaded.config.agents.iter().map(|agent| agent.domain.as_str()).collect();
-    let report = check(&bytes, &domains);
+    let report = check(&bytes, &domains, loaded.config.groups.rollback);
     let mut text = String::new();
     // Writing into a string cannot fail.
     let _ = match options.json {

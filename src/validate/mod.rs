@@ -17,9 +17,11 @@ use std::fmt::{Display, Write};
 
 use crate::limits::{FINDINGS_MAX, PAYLOAD_IN_MAX};
 use crate::model::text::Text;
+use crate::model::Rollback;
+use crate::wire::desired_state::{self, DesiredState};
 use crate::wire::malformed::{Key, What};
 use crate::wire::node::{Kind, Node};
-use crate::wire::{desired_state, Envelope, Malformed};
+use crate::wire::{Envelope, Malformed};
 use spelling::Spelling;
 
 #[cfg(feature = "exec")]
@@ -67,6 +69,11 @@ pub struct Report {
     pub components: usize,
     /// Baselines that were read.
     pub baselines: usize,
+    /// What is rolled back together, if the desired state says it or the configuration has
+    /// another word than `none`.
+    pub rollback: Option<Rollback>,
+    /// The domains that are rolled back together; none if there are errors.
+    pub groups: Vec<Vec<String>>,
 }
 
 impl Report {
@@ -77,9 +84,10 @@ impl Report {
 }
 
 /// Checks a desired state, bare or in its envelope. `domains` are those that have an
-/// agent.
-pub fn check(bytes: &[u8], domains: &[&str]) -> Report {
-    let mut checker = Checker { bytes, domains, report: Report::default() };
+/// agent; `rollback` is what is configured.
+pub fn check(bytes: &[u8], domains: &[&str], rollback: Rollback) -> Report {
+    let rollback = Some(rollback).filter(|rollback| *rollback != Rollback::None);
+    let mut checker = Checker { bytes, domains, report: Report { rollback, ..Report::default() } };
     if bytes.len() > PAYLOAD_IN_MAX {
         let what = format!("the message has {} bytes, at most {PAYLOAD_IN_MAX} are taken", bytes.len());
         checker.put(true, 0, what, "put less into one desired state, or shorter values");
@@ -130,7 +138,7 @@ impl<'a> Checker<'a> {
             return self.envelope(root);
         }
         self.payload(root);
-        self.last_word(|| desired_state::decode(&Envelope::around(root)).map(drop));
+        self.last_word(|| desired_state::decode(&Envelope::around(root)));
     }
 
     fn envelope(&mut self, root: Node<'a>) {
@@ -153,18 +161,36 @@ impl<'a> Checker<'a> {
             }
         }
         let bytes = self.bytes;
-        self.last_word(|| desired_state::decode(&Envelope::decode(bytes)?).map(drop));
+        self.last_word(|| desired_state::decode(&Envelope::decode(bytes)?));
     }
 
     /// What the manager's own reader says, if nothing else was found.
-    fn last_word(&mut self, read: impl FnOnce() -> Result<(), Malformed>) {
+    fn last_word(&mut self, read: impl FnOnce() -> Result<DesiredState, Malformed>) {
         if self.report.errors > 0 {
             return;
         }
-        if let Err(malformed) = read() {
-            let what = sentence(&malformed);
-            self.put(true, malformed.offset as usize, what, "");
+        match read() {
+            Ok(state) => self.report.groups = self.groups(&state),
+            Err(malformed) => {
+                let what = sentence(&malformed);
+                self.put(true, malformed.offset as usize, what, "");
+            }
         }
+    }
+
+    /// Returns the domains that are rolled back together.
+    fn groups(&self, state: &DesiredState) -> Vec<Vec<String>> {
+        let mut groups: Vec<Vec<String>> = Vec::new();
+        for place in 0..state.domains() {
+            let group = match self.report.rollback {
+                None | Some(Rollback::None) => place,
+                Some(Rollback::Baseline) => state.group(place).unwrap_or(place),
+                Some(Rollback::Device) => 0,
+            };
+            groups.resize(groups.len().max(group + 1), Vec::new());
+            groups[group].extend(state.domain_id(self.bytes, place).map(|id| id.chars().collect()));
+        }
+        groups
     }
 
     /// An object's members with these keys; none if it is not an object. What is null

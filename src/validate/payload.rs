@@ -2,8 +2,9 @@
 
 use super::spelling::Spelling;
 use super::{within, Checker};
-use crate::limits::{COMPONENTS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX};
+use crate::limits::{COMPONENTS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, NEAREST_CHARS_MAX};
 use crate::model::text::Text;
+use crate::model::Rollback;
 use crate::nearest::nearest;
 use crate::wire::malformed::Key;
 use crate::wire::node::Node;
@@ -33,8 +34,11 @@ impl<'a> Checker<'a> {
     }
 
     fn desired(&mut self, node: Node<'a>) {
-        let keys = [Key::Baselines, Key::Domains];
-        let Some([baselines, domains]) = self.fields(node, keys, &Spelling::PAYLOAD) else { return };
+        let keys = [Key::Baselines, Key::Domains, Key::Rollback];
+        let Some([baselines, domains, rollback]) = self.fields(node, keys, &Spelling::PAYLOAD) else { return };
+        if let Some(rollback) = rollback {
+            self.rollback(rollback);
+        }
         let mut known: Vec<Known<'a>> = Vec::new();
         let mut named: Vec<Text<'a>> = Vec::new();
         let mut is_served = false;
@@ -60,6 +64,38 @@ impl<'a> Checker<'a> {
         for baseline in self.elements(baselines, "write [{\"title\": ..., \"components\": [...]}]") {
             self.report.baselines += 1;
             self.baseline(baseline, &mut titles, &named, &known);
+        }
+        self.connections(node, rollback);
+    }
+
+    /// What the desired state says for itself of what is rolled back together.
+    fn rollback(&mut self, node: Node<'a>) {
+        let Some(word) = self.string(node) else { return };
+        let known = Rollback::of_name(word);
+        if known.is_none() {
+            let plain: String = word.chars().take(NEAREST_CHARS_MAX).collect();
+            let (names, all) = (Rollback::ALL.map(Rollback::name), "none, baseline, device");
+            let near = nearest(&plain, names);
+            let instead = near.map_or_else(|| format!("write one of these: {all}"), written);
+            self.error(&node, &format!("is none of {all}"), &instead);
+        }
+        self.report.rollback = known.or(self.report.rollback);
+    }
+
+    /// Whether there is a baseline to connect domains, if baselines are what counts. `node` is
+    /// the desired state, `rollback` what it says for itself.
+    fn connections(&mut self, node: Node<'a>, rollback: Option<Node<'a>>) {
+        if self.report.rollback != Some(Rollback::Baseline) || self.report.baselines > 0 {
+            return;
+        }
+        let instead = "write \"rollback\": \"device\", or name in \"baselines\" what belongs together";
+        let alone = "and there are no baselines: each domain would be rolled back by itself";
+        match rollback {
+            Some(rollback) => self.warn(&rollback, &format!("is baseline, {alone}"), instead),
+            None if self.report.domains > 1 => {
+                self.warn(&node, &format!("is for a device with rollback baseline, {alone}"), instead);
+            }
+            None => {}
         }
     }
 
@@ -97,8 +133,15 @@ impl<'a> Checker<'a> {
             let plain: String = name.chars().take(DOMAIN_ID_MAX).collect();
             let of_topic = plain.strip_suffix("update").unwrap_or(&plain);
             let near = nearest(&plain, self.domains).or_else(|| nearest(of_topic, self.domains));
-            let instead = near.map_or_else(|| self.served(), |domain| format!("write \"{domain}\""));
-            self.warn(id, &format!("is {name}, for which there is no agent: it would be left out"), &instead);
+            let instead = near.map_or_else(|| self.served(), |domain| written(domain));
+            let what = format!("is {name}, for which there is no agent");
+            match self.report.rollback {
+                None | Some(Rollback::None) => self.warn(id, &format!("{what}: it would be left out"), &instead),
+                Some(rollback) => {
+                    let what = format!("{what}: with rollback {} the activity would fail", rollback.name());
+                    self.error(id, &what, &instead);
+                }
+            }
         }
         is_served
     }
@@ -124,7 +167,7 @@ impl<'a> Checker<'a> {
         }
         let rest = domain.and_then(|domain| without_domain(name, domain));
         if let Some(rest) = &rest {
-            self.warn(&id, "begins with its domain", &format!("write \"{rest}\""));
+            self.warn(&id, "begins with its domain", &written(rest));
         }
         Some(rest.unwrap_or_else(|| name.chars().collect()))
     }
@@ -201,7 +244,7 @@ impl<'a> Checker<'a> {
         let whole = |(domain, id): &Known<'a>| format!("{domain}:{id}");
         let meant = bare.map(whole).or_else(|| nearest(&plain, known.iter().map(whole)));
         let instead = match meant {
-            Some(meant) => format!("write \"{meant}\""),
+            Some(meant) => written(&meant),
             None if named.iter().any(|domain| without_domain(name, *domain).is_some()) => {
                 "add the component to its domain, or leave it out here".to_owned()
             }
@@ -218,6 +261,11 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+/// Says to write this.
+fn written(text: &str) -> String {
+    format!("write \"{text}\"")
 }
 
 /// What follows the domain and its colon in `name`.

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use super::Report;
 use crate::model::text::{Escaped, Text};
+use crate::model::Rollback;
 use crate::wire::json::Json;
 
 /// One or two lines for each finding, and one that sums up. `name` is the file's.
@@ -20,20 +21,32 @@ pub fn write_text(out: &mut dyn Write, name: &str, report: &Report) -> fmt::Resu
     }
     if report.is_clean() {
         let (domains, components, baselines) = (report.domains, report.components, report.baselines);
-        return writeln!(
+        writeln!(
             out,
             "{name}: good: {}, {}, {}",
             Count(domains, "domain"),
             Count(components, "component"),
             Count(baselines, "baseline")
-        );
+        )?;
+        return write_groups(out, name, report);
     }
     let hidden = report.errors + report.warnings - report.findings.len();
     write!(out, "{name}: {}, {}", Count(report.errors, "error"), Count(report.warnings, "warning"))?;
     match hidden {
-        0 => writeln!(out),
-        _ => writeln!(out, ", {hidden} of them not shown"),
+        0 => writeln!(out)?,
+        _ => writeln!(out, ", {hidden} of them not shown")?,
     }
+    write_groups(out, name, report)
+}
+
+/// What is rolled back together, a line for each group, if anybody has said it.
+fn write_groups(out: &mut dyn Write, name: &str, report: &Report) -> fmt::Result {
+    let Some(rollback) = report.rollback.filter(|_| !report.groups.is_empty()) else { return Ok(()) };
+    if rollback == Rollback::None {
+        return writeln!(out, "{name}: rollback none: each domain by itself");
+    }
+    writeln!(out, "{name}: rollback {}: {}", rollback.name(), Count(report.groups.len(), "group"))?;
+    report.groups.iter().try_for_each(|group| writeln!(out, "    {}", shown(&group.join(", "))))
 }
 
 /// One JSON object on one line.
@@ -55,6 +68,14 @@ pub fn write_json(out: &mut dyn Write, name: &str, report: &Report) -> fmt::Resu
         json.text("what", &finding.what)?;
         json.text("instead", &finding.instead)?;
         json.end_object()?;
+    }
+    json.end_array()?;
+    json.text("rollback", &report.rollback.unwrap_or_default().name())?;
+    json.begin_array("groups")?;
+    for group in &report.groups {
+        json.begin_array("")?;
+        group.iter().try_for_each(|domain| json.text("", domain))?;
+        json.end_array()?;
     }
     json.end_array()?;
     json.end_object()?;

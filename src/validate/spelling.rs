@@ -20,8 +20,11 @@ impl Spelling {
         others: &[("correlationId", Key::ActivityId)],
         example: "write {\"activityId\": ..., \"timestamp\": ..., \"payload\": {...}}",
     };
-    pub(super) const PAYLOAD: Spelling =
-        Spelling { keys: &[Key::Baselines, Key::Domains], others: &[], example: "write {\"domains\": [...]}" };
+    pub(super) const PAYLOAD: Spelling = Spelling {
+        keys: &[Key::Baselines, Key::Domains, Key::Rollback],
+        others: &[],
+        example: "write {\"domains\": [...]}",
+    };
     pub(super) const DOMAIN: Spelling = Spelling {
         keys: &[Key::Id, Key::Config, Key::Components],
         others: &[("parameters", Key::Config), ("configuration", Key::Config), ("name", Key::Id), ("domain", Key::Id)],

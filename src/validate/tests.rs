@@ -6,8 +6,13 @@ const DOMAINS: [&str; 2] = ["containers", "self-update"];
 
 /// What is printed for a document.
 fn printed(document: &str) -> String {
+    printed_with(document, Rollback::None)
+}
+
+/// The same where this is configured.
+fn printed_with(document: &str, rollback: Rollback) -> String {
     let mut text = String::new();
-    write_text(&mut text, "f", &check(document.as_bytes(), &DOMAINS)).unwrap();
+    write_text(&mut text, "f", &check(document.as_bytes(), &DOMAINS, rollback)).unwrap();
     text
 }
 
@@ -27,6 +32,7 @@ fn component(inside: &str) -> String {
 }
 
 const GOOD: &str = r#"{
+  "rollback": "baseline",
   "baselines": [{ "title": "b", "components": ["containers:one", "self-update:os-image"] }],
   "domains": [
     { "id": "containers", "config": [{ "key": "k", "value": "v" }],
@@ -37,9 +43,11 @@ const GOOD: &str = r#"{
 
 #[test]
 fn a_good_desired_state_is_good_with_and_without_its_envelope() {
-    assert_eq!(printed(GOOD), "f: good: 2 domains, 3 components, 1 baseline\n");
+    let good =
+        "f: good: 2 domains, 3 components, 1 baseline\nf: rollback baseline: 1 group\n    containers, self-update\n";
+    assert_eq!(printed(GOOD), good);
     let enveloped = format!(r#"{{"activityId":"a","timestamp":1700000000000,"payload":{GOOD}}}"#);
-    assert_eq!(printed(&enveloped), "f: good: 2 domains, 3 components, 1 baseline\n");
+    assert_eq!(printed(&enveloped), good);
 }
 
 #[test]
@@ -75,7 +83,7 @@ fn what_is_no_json_is_told_with_line_column_and_what_to_write() {
     let deep = "[".repeat(40);
     assert_eq!(found(&deep), "f:1:33: error: the message has more than 32 levels\n    nest it less deep");
     let mut latin = String::new();
-    write_text(&mut latin, "f", &check(b"{\"\xe9\"}", &DOMAINS)).unwrap();
+    write_text(&mut latin, "f", &check(b"{\"\xe9\"}", &DOMAINS, Rollback::None)).unwrap();
     assert_eq!(latin, "f:1:3: error: the message is not UTF-8\n    save it as UTF-8\nf: 1 error, 0 warnings\n");
 }
 
@@ -229,10 +237,75 @@ fn nothing_of_the_document_reaches_the_terminal_as_it_is() {
 #[test]
 fn a_script_gets_the_same_as_json() {
     let mut text = String::new();
-    write_json(&mut text, "a \"file\"", &check(component(r#""id":1,"version":"1""#).as_bytes(), &DOMAINS)).unwrap();
+    write_json(
+        &mut text,
+        "a \"file\"",
+        &check(component(r#""id":1,"version":"1""#).as_bytes(), &DOMAINS, Rollback::None),
+    )
+    .unwrap();
     let finding = r#"{"line":1,"column":52,"kind":"error","what":"domains[0].components[0].id is not a string","instead":"write \"1\""}"#;
-    let whole = format!(r#"{{"file":"a \"file\"","errors":1,"warnings":0,"findings":[{finding}]}}"#);
+    let whole = format!(
+        r#"{{"file":"a \"file\"","errors":1,"warnings":0,"findings":[{finding}],"rollback":"none","groups":[]}}"#
+    );
     assert_eq!(text, format!("{whole}\n"));
+}
+
+#[test]
+fn what_is_rolled_back_together_is_shown_if_anybody_says_it() {
+    let document = |start: &str| {
+        let domain = |id| format!(r#"{{"id":"{id}","components":[{{"id":"x","version":"1"}}]}}"#);
+        format!(r#"{{{start}"domains":[{},{}]}}"#, domain("containers"), domain("self-update"))
+    };
+    let [both, one] = ["containers:x\",\"self-update:x", "self-update:x"]
+        .map(|names| format!(r#""baselines":[{{"title":"b","components":["{names}"]}}],"#));
+    let (none, baseline, device) = (Rollback::None, Rollback::Baseline, Rollback::Device);
+    let (apart, together) = ("groups\n    containers\n    self-update\n", "1 group\n    containers, self-update\n");
+    for (start, configured, expected) in [
+        ("", none, String::new()),
+        (r#""rollback":null,"#, none, String::new()),
+        (r#""rollback":"none","#, device, "f: rollback none: each domain by itself\n".into()),
+        (r#""rollback":"device","#, none, format!("f: rollback device: {together}")),
+        ("", device, format!("f: rollback device: {together}")),
+        (&both, baseline, format!("f: rollback baseline: {together}")),
+        (&one, baseline, format!("f: rollback baseline: 2 {apart}")),
+        (&format!(r#""rollback":"device",{one}"#), baseline, format!("f: rollback device: {together}")),
+    ] {
+        let text = printed_with(&document(start), configured);
+        let (_, shown) = text.split_once('\n').unwrap();
+        assert!(text.starts_with("f: good: ") && shown == expected, "{start} {configured:?}: {text}");
+    }
+    let mut json = String::new();
+    write_json(&mut json, "f", &check(document(&one).as_bytes(), &DOMAINS, Rollback::Device)).unwrap();
+    let groups = r#""rollback":"device","groups":[["containers","self-update"]]}"#;
+    assert_eq!(json, format!("{{\"file\":\"f\",\"errors\":0,\"warnings\":0,\"findings\":[],{groups}\n"));
+}
+
+#[test]
+fn what_is_wrong_with_a_rollback_is_told() {
+    let alone = "and there are no baselines: each domain would be rolled back by itself\n    \
+        write \"rollback\": \"device\", or name in \"baselines\" what belongs together\n\
+        f: 0 errors, 1 warning\nf: rollback baseline:";
+    let no_word = "f:1:13: error: rollback is none of none, baseline, device";
+    let one = r#""domains":[{"id":"containers"}]"#;
+    let two = r#""domains":[{"id":"containers"},{"id":"self-update"}]"#;
+    let unserved = r#""domains":[{"id":"containers"},{"id":"self-updat"}]"#;
+    let (none, baseline, device) = (Rollback::None, Rollback::Baseline, Rollback::Device);
+    for (start, domains, configured, told) in [
+        (r#""rollback":"baseline","#, one, none, format!("f:1:13: warning: rollback is baseline, {alone} 1 group\n")),
+        (r#""rollback":"baseline","baselines":[],"#, two, none, format!("f:1:13: warning: rollback is baseline, {alone} 2 groups\n")),
+        ("", one, baseline, "f: good: 1 domain, ".into()),
+        ("", two, baseline, format!("f:1:1: warning: the desired state is for a device with rollback baseline, {alone} 2 groups\n")),
+        ("", two, device, "f: good: 2 domains, ".into()),
+        (r#""rollback":"Devise","#, one, none, format!("{no_word}\n    write \"device\"\nf: 1 error")),
+        (r#""rollback":"all","#, one, device, format!("{no_word}\n    write one of these: none, baseline, device\nf: 1 error")),
+        (r#""rollback":true,"#, one, none, "f:1:13: error: rollback is not a string\n    write \"true\"\nf: 1 error".into()),
+        (r#""rollbak":"device","#, one, none, "f:1:2: warning: rollbak is not read\n    write \"rollback\"\n".into()),
+        ("", unserved, none, "f:1:39: warning: domains[1].id is self-updat, for which there is no agent: it would be left out\n".into()),
+        ("", unserved, device, "f:1:39: error: domains[1].id is self-updat, for which there is no agent: with rollback device the activity would fail\n    write \"self-update\"\nf: 1 error".into()),
+    ] {
+        let text = printed_with(&format!("{{{start}{domains}}}"), configured);
+        assert!(text.starts_with(&told), "{start} {configured:?}: {text}\n{told}");
+    }
 }
 
 /// Each way to cut a piece out of a good document, or to put one in.
@@ -253,10 +326,10 @@ fn whatever_the_manager_refuses_is_an_error_and_nothing_else() {
     for document in damaged() {
         let enveloped = format!(r#"{{"activityId":"a","payload":{document}}}"#);
         let takes = |bytes: &str| Envelope::decode(bytes.as_bytes()).and_then(|e| desired_state::decode(&e).map(drop));
-        let report = check(document.as_bytes(), &DOMAINS);
+        let report = check(document.as_bytes(), &DOMAINS, Rollback::None);
         // Of these it makes an activity that ends at once.
-        let ends =
-            report.findings.iter().any(|f| f.what.contains("nothing would be done") || f.what.contains("too deep"));
+        let ends = ["nothing would be done", "too deep", "the activity would fail"];
+        let ends = report.findings.iter().any(|f| ends.iter().any(|words| f.what.contains(words)));
         let is_refused = takes(&enveloped).is_err();
         refused += usize::from(is_refused);
         assert!(ends || (report.errors > 0) == is_refused, "{document}\n{report:?}");

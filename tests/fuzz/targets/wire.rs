@@ -6,7 +6,7 @@ use serde_json::Value;
 use update_manager::engine::event::Action;
 use update_manager::limits::{ACTIONS_MAX, ACTION_COMPONENT_MAX};
 use update_manager::model::text::{Escaped, Text};
-use update_manager::model::Status;
+use update_manager::model::{Rollback, Status};
 use update_manager::validate;
 use update_manager::wire::things::{Identity, Request, RequestTopic};
 use update_manager::wire::topic::{topic_form, Topics};
@@ -86,7 +86,7 @@ fn assert_envelope(bytes: &[u8], envelope: &Envelope<'_>) {
         assert_eq!(value["timestamp"].as_i64().unwrap_or_default(), envelope.timestamp);
         assert_eq!(value["payload"].is_object(), envelope.payload().is_some());
     }
-    let report = validate::check(bytes, &["containers"]);
+    let report = validate::check(bytes, &["containers"], Rollback::None);
     match desired_state::decode(envelope) {
         Ok(state) => assert_desired_state(bytes, &state, value.as_ref()),
         Err(malformed) => {
