@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod arguments;
+mod files;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -372,22 +373,6 @@ fn what_is_not_utf_8_is_replaced_with_a_warning() {
     let ran = check(&[], &[&file.flag()]);
     assert_line(&ran, "domain = caf\u{fffd} (file line 1)");
     assert!(ran.code == 1 && ran.out.contains("is not UTF-8 from byte 15 on"), "{}", ran.out);
-}
-
-#[test]
-fn an_executable_of_the_file_counts_from_the_files_folder() {
-    let own = File::new("relative", br#"{"verifyCommand": "./bin/check"}"#);
-    let folder = own.0.parent().unwrap().display();
-    assert_line(&check(&[], &[&own.flag()]), &format!("verifyCommand = {folder}/bin/check (file line 1)"));
-    let named = |name: &str| format!(r#"{{"verifyCommand": {name:?}}}"#);
-    let name = own.0.file_name().unwrap().to_str().unwrap();
-    for (value, shown) in [("/bin/check", "/bin/check"), ("true", "true"), (name, own.0.to_str().unwrap())] {
-        let file = File::new("named", named(value).as_bytes());
-        assert_line(&check(&[], &[&file.flag()]), &format!("verifyCommand = {shown} (file line 1)"));
-    }
-    // Whoever starts the manager knows the working directory.
-    let ran = check(&[("VERIFY_COMMAND", "./bin/check")], &[]);
-    assert_line(&ran, "verifyCommand = ./bin/check (environment VERIFY_COMMAND)");
 }
 
 #[test]
