@@ -27,7 +27,7 @@ use crate::manager::timers::Timers;
 use crate::manager::wanted::parts;
 use crate::model::text::{Escaped, Text};
 use crate::model::{ActivityKey, Run};
-use crate::model::{DomainIx, PhaseSet, Status};
+use crate::model::{DomainIx, DomainSet, PhaseSet, Status};
 use crate::shell::clock::Clock;
 use crate::shell::signal::{Signal, Signals};
 use crate::shell::{invalid, settings};
@@ -66,12 +66,14 @@ pub fn apply(document: &[u8], options: &Apply, config: &Config) -> io::Result<u8
         let worker = Worker::open(domain, exec, limits, &config.state_dir, Level::Debug, Instant::now());
         worker.map_err(|error| io::Error::new(error.kind(), format!("[{}] {error}", agent.domain)))
     });
-    let settings = Settings {
+    let mut settings = Settings {
         consent: PhaseSet::default(),
         reboot_enabled: false,
         feedback_interval_ms: if options.json { EXEC_PROGRESS_MS } else { 0 },
         ..settings(&config, false)
     };
+    // Nobody gathers inventories here.
+    settings.grouping.checks.inventories = DomainSet::EMPTY;
     let bench = Bench {
         workers: workers.collect::<io::Result<_>>()?,
         names: domains.iter().map(|domain| String::from(*domain)).collect(),
@@ -269,7 +271,7 @@ impl Bench {
         let mut words = String::new();
         let mut line = String::new();
         // Writing into a string cannot fail.
-        if campaign.end.outcome.is_some() {
+        if campaign.end.outcome.is_some() || campaign.is_turning_back() {
             let _ = message::write(campaign, &self.names, false, &mut words);
         }
         if self.is_json {

@@ -76,3 +76,30 @@ pub(super) fn key_of<'a>(envelope: &Envelope<'a>, bytes: &[u8]) -> Option<Activi
     let crc = checksum(&[bytes.get(span.start as usize..span.end())?]);
     Some(ActivityKey { activity: envelope.activity, timestamp: envelope.timestamp, crc })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Rollback;
+
+    #[test]
+    fn the_engine_gets_the_groups_that_baselines_make_and_what_the_desired_state_says() {
+        let baselines = r#"[{"components":["os:x","apps:y"]}]"#;
+        let domains = r#"[{"id":"apps"},{"id":"nobody"},{"id":"maps"},{"id":"os"}]"#;
+        let payload = format!(r#"{{"rollback":"device","baselines":{baselines},"domains":{domains}}}"#);
+        let message = format!(r#"{{"activityId":"a","payload":{payload}}}"#);
+        let envelope = Envelope::decode(message.as_bytes()).unwrap();
+        let state = desired_state::decode(&envelope).unwrap();
+        let served = ["os", "apps", "maps"];
+        let place = |id: Text<'_>| served.iter().position(|name| id.eq_str(name)).and_then(DomainIx::new);
+        let parts = parts(message.as_bytes(), &state, &place);
+        let seen = parts.iter().map(|part| (part.id.as_json(), part.domain.map(DomainIx::place), part.group.number()));
+        let expected = [("apps", Some(1), 0), ("nobody", None, 1), ("maps", Some(2), 2), ("os", Some(0), 0)];
+        assert_eq!(seen.collect::<std::vec::Vec<_>>(), expected);
+        let (bytes, payload) = (message.as_bytes(), envelope.payload().unwrap());
+        let key = key_of(&envelope, bytes).unwrap();
+        let wanted = Wanted { key, delivery: None, bytes, payload, state, parts };
+        let event = wanted.event(Run(1), Standing::default());
+        assert_eq!((event.rollback, event.parts.len()), (Some(Rollback::Device), 4));
+    }
+}

@@ -147,3 +147,45 @@ fn a_version_with_blanks_that_is_installed_is_not_installed_again() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(fs::read_to_string(folder.file("calls")).unwrap(), "inventory\n");
 }
+
+#[test]
+fn what_is_rolled_back_together_is_undone_in_descending_order() {
+    let component = json!([{ "id": "one", "version": "2" }]);
+    let domains = ["a", "b", "c"].map(|id| json!({ "id": id, "components": component }));
+    let baseline = json!([{ "title": "both", "components": ["a:one", "b:one"] }]);
+    let document = json!({ "domains": domains, "baselines": baseline });
+    // The last one of the order fails; each call is noted.
+    let body = r#"case $1 in activate|rollback) echo "$1 $UM_DOMAIN" >>"$HERE/calls";; esac; [ "$1$UM_DOMAIN" != activateb ] || { echo "no space left" >&2; exit 1; }"#;
+    let (device, baseline) = (Some("device"), Some("baseline"));
+    for (configured, asked, rolled_back) in [
+        ("device", None, &["rollback b", "rollback a", "rollback c"][..]),
+        ("none", device, &["rollback b", "rollback a", "rollback c"]),
+        ("baseline", None, &["rollback b", "rollback a"]),
+        ("device", baseline, &["rollback b", "rollback a"]),
+        // The agent of a domain that has failed undoes its work itself.
+        ("device", Some("none"), &["rollback b"]),
+    ] {
+        let folder = Folder::new();
+        let exec = script(&folder, body);
+        let agent = |order: u8| json!({ "exec": exec, "order": order });
+        let agents = json!({ "a": agent(50), "b": agent(90), "c": agent(10) });
+        let config = json!({ "agents": agents, "rollback": configured, "stateDir": folder.file("state") });
+        fs::write(folder.file("config.json"), config.to_string()).unwrap();
+        let mut document = document.clone();
+        if let Some(rollback) = asked {
+            document["rollback"] = json!(rollback);
+        }
+        fs::write(folder.file("desired.json"), document.to_string()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_update-manager"));
+        command.args(["apply", "--standalone", "--json", "--config-file"]).arg(folder.file("config.json"));
+        let output = command.arg(folder.file("desired.json")).output().unwrap();
+        let calls = fs::read_to_string(folder.file("calls")).unwrap();
+        let of = |command: &str| calls.lines().filter(|call| call.starts_with(command)).collect::<Vec<_>>();
+        assert_eq!((output.status.code(), of("rollback")), (Some(4), rolled_back.to_vec()), "{calls}{output:?}");
+        let (last, printed) = (last_line(&output.stdout), String::from_utf8_lossy(&output.stdout).into_owned());
+        let is_group = asked != Some("none");
+        let words = if is_group { "[b] no space left; rolled back" } else { "[b] no space left" };
+        assert!(last.contains(&format!(r#""status":"INCOMPLETE","message":"{words}","#)), "{last}");
+        assert_eq!(printed.contains("rolling back: [b] no space left"), is_group, "{printed}");
+    }
+}
