@@ -20,14 +20,16 @@ use crate::config::commands::Apply;
 use crate::config::Config;
 use crate::engine::effect::Notice;
 use crate::engine::event::{DesiredState, Standing};
+use crate::engine::group::Group;
 use crate::engine::{Effect, Effects, Engine, Event, Policies, Settings};
 use crate::limits::{ACTIONS_MAX, EXEC_PROGRESS_MS};
-use crate::manager::message;
 use crate::manager::timers::Timers;
 use crate::manager::wanted::parts;
+use crate::manager::{message, Call};
 use crate::model::text::{Escaped, Text};
 use crate::model::{ActivityKey, Run};
 use crate::model::{DomainIx, DomainSet, PhaseSet, Status};
+use crate::shell::check::Checker;
 use crate::shell::clock::Clock;
 use crate::shell::signal::{Signal, Signals};
 use crate::shell::{invalid, settings};
@@ -78,6 +80,7 @@ pub fn apply(document: &[u8], options: &Apply, config: &Config) -> io::Result<u8
         workers: workers.collect::<io::Result<_>>()?,
         names: domains.iter().map(|domain| String::from(*domain)).collect(),
         course: Engine::new(settings, Policies::default()),
+        checker: Checker::new(&config.groups.verify_command, config.groups.verify_timeout_ms),
         timers: Timers::default(),
         clock,
         signals,
@@ -126,6 +129,7 @@ struct Bench {
     workers: Vec<Worker>,
     names: Vec<String>,
     course: Engine,
+    checker: Checker,
     timers: Timers,
     clock: Clock,
     signals: Signals,
@@ -144,6 +148,9 @@ impl Bench {
                 self.take(place, said);
             }
             let now = self.clock.now();
+            for over in self.checker.take(now.tick) {
+                self.decide(Event::Checked(over.group, over.verdict()));
+            }
             while let Some(kind) = self.timers.take_due(now.tick) {
                 self.decide(Event::Timeout(kind));
             }
@@ -153,6 +160,7 @@ impl Bench {
             }
         }
         self.workers.iter_mut().for_each(Worker::abandon);
+        self.checker.abandon();
         match self.course.campaign().and_then(|campaign| campaign.end.outcome) {
             Some(Status::Completed) => return exit::DONE,
             None => complain("told to end; to go on, apply it again"),
@@ -206,12 +214,23 @@ impl Bench {
                     let (activity, baseline) = (self.asked.id.clone(), String::new());
                     self.hand(domain, Request::Command { activity, command, baseline });
                 }
+                Effect::Check(group) => self.check(group),
+                Effect::EndCheck(group) => self.checker.end(self.clock.now().tick, group),
                 Effect::SetTimer(kind, at) => self.timers.set(kind, Some(at)),
                 Effect::StopTimer(kind) => self.timers.set(kind, None),
                 Effect::Notice(Notice::RebootDisabled) => complain("the host has to be rebooted"),
                 _ => {}
             }
         }
+    }
+
+    /// Calls the verification command for a group.
+    fn check(&mut self, group: Group) {
+        let Some(campaign) = self.course.campaign() else { return };
+        let is_in = |domain: &DomainIx| campaign.domain(*domain).is_some_and(|part| part.group == group);
+        let domains = campaign.participants().iter().filter(is_in).map(|domain| self.names[domain.place()].as_str());
+        let (activity, domains) = (Text::from_checked(&campaign.identity.activity), domains.collect());
+        self.checker.begin(self.clock.now().tick, &Call { group, activity, domains });
     }
 
     fn hand(&mut self, domain: DomainIx, request: Request) {
@@ -295,7 +314,9 @@ impl Bench {
     fn sleep(&mut self) {
         let now = Instant::now();
         let due = self.workers.iter().filter_map(|worker| worker.poll_timeout(now));
-        let due = due.chain(self.timers.next().and_then(|tick| self.clock.instant(tick))).min();
+        let checked = self.checker.poll_timeout(self.clock.now().tick);
+        let ticks = self.timers.next().into_iter().chain(checked);
+        let due = due.chain(ticks.filter_map(|tick| self.clock.instant(tick))).min();
         let mut timer = due.map_or_else(Timer::never, Timer::at);
         smol::future::block_on(poll_fn(|cx| self.poll_wake(cx, &mut timer)));
     }
@@ -309,6 +330,7 @@ impl Bench {
         for worker in &mut self.workers {
             is_ready |= worker.poll_wake(cx).is_ready();
         }
+        is_ready |= self.checker.poll(cx).is_ready();
         match is_ready || self.is_told_to_end {
             true => Poll::Ready(()),
             false => Poll::Pending,
