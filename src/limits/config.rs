@@ -44,6 +44,9 @@ pub const LOG_LINE_MAX: usize = 2048;
 /// activity log, and hundreds of lines beside it, while a disk is busy.
 pub const LOG_QUEUE_MAX: usize = 64 * 1024;
 
+/// Bytes of memory for such lines that are kept when they are written: a usual burst fits.
+pub const LOG_QUEUE_KEPT: usize = 4 * 1024;
+
 /// Warnings or errors of one kind that are written within [`LOG_REPEATS_MS`]: enough to see
 /// what is wrong, and that it goes on.
 pub const LOG_REPEATS_MAX: u32 = 10;

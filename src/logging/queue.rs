@@ -1,11 +1,11 @@
 //! The lines between whoever logs and the thread that writes them: a disk, a pipe or a
 //! terminal that takes long holds up nobody but that thread.
 
-use std::mem::take;
+use std::mem::swap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::limits::LOG_QUEUE_MAX;
+use crate::limits::{LOG_QUEUE_KEPT, LOG_QUEUE_MAX};
 
 /// Lines that wait, and what else the writer is to do.
 pub struct Queue {
@@ -55,9 +55,13 @@ impl Queue {
         self.change(|waiting| waiting.reopen = true);
     }
 
-    /// Waits until there is something to write, and takes it. What was taken before is
-    /// written by then.
-    pub fn next(&self) -> Batch {
+    /// Waits until there is something to write, and puts it into `batch`, of which everything
+    /// is written by then. Its memory takes the lines to come: if each line took its own, which
+    /// another thread gives back, the heap would fragment.
+    pub fn next(&self, batch: &mut Batch) {
+        batch.lines.clear();
+        batch.lines.shrink_to(LOG_QUEUE_KEPT);
+        (batch.reopen, batch.lost) = (false, 0);
         let mut state = self.lock();
         state.is_busy = false;
         self.changed.notify_all();
@@ -65,7 +69,7 @@ impl Queue {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.is_busy = true;
-        take(&mut state.waiting)
+        swap(&mut state.waiting, batch);
     }
 
     /// Waits until everything is written, but no longer than `longest`.
@@ -95,14 +99,20 @@ mod tests {
         Batch { reopen: false, lines: lines.as_bytes().to_vec(), lost }
     }
 
+    fn next(queue: &Queue) -> Batch {
+        let mut batch = Batch::default();
+        queue.next(&mut batch);
+        batch
+    }
+
     #[test]
     fn lines_are_taken_together_and_in_their_order() {
         let queue = Queue::new();
         queue.push(b"one\n");
         queue.push(b"two\n");
-        assert_eq!(queue.next(), batch("one\ntwo\n", 0));
+        assert_eq!(next(&queue), batch("one\ntwo\n", 0));
         queue.push(b"three\n");
-        assert_eq!(queue.next(), batch("three\n", 0));
+        assert_eq!(next(&queue), batch("three\n", 0));
     }
 
     #[test]
@@ -113,24 +123,39 @@ mod tests {
         queue.push(&half);
         queue.push(b"one\n");
         queue.push(b"\n");
-        let Batch { lines, lost, .. } = queue.next();
+        let Batch { lines, lost, .. } = next(&queue);
         assert_eq!((lines.len(), lost), (LOG_QUEUE_MAX, 2));
         queue.push(&half);
         queue.push(&vec![b'x'; LOG_QUEUE_MAX / 2 + 1]);
         queue.push(b"\n");
-        let Batch { lines, lost, .. } = queue.next();
+        let Batch { lines, lost, .. } = next(&queue);
         assert_eq!((lines.len(), lost), (LOG_QUEUE_MAX / 2, 2));
         queue.push(b"one\n");
-        assert_eq!(queue.next(), batch("one\n", 0));
+        assert_eq!(next(&queue), batch("one\n", 0));
+    }
+
+    #[test]
+    fn the_memory_of_written_lines_takes_those_to_come_unless_it_is_much() {
+        let (queue, mut batch) = (Queue::new(), Batch::default());
+        let mut take = |line: &[u8]| {
+            queue.push(line);
+            queue.next(&mut batch);
+            (batch.lines.as_ptr(), batch.lines.capacity())
+        };
+        let (one, two) = (take(b"one\n"), take(b"two\n"));
+        assert_eq!([take(b"1\n"), take(b"2\n")], [one, two]);
+        take(&[b'x'; 2 * LOG_QUEUE_KEPT]);
+        take(b"3\n");
+        assert!(take(b"4\n").1 <= LOG_QUEUE_KEPT);
     }
 
     #[test]
     fn the_file_is_opened_anew_before_the_lines_that_follow() {
         let queue = Queue::new();
         queue.reopen();
-        assert!(queue.next().reopen);
+        assert!(next(&queue).reopen);
         queue.push(b"one\n");
-        assert_eq!(queue.next(), batch("one\n", 0));
+        assert_eq!(next(&queue), batch("one\n", 0));
     }
 
     #[test]
@@ -141,8 +166,8 @@ mod tests {
         queue.finish(Duration::ZERO);
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                let first = queue.next();
-                (first, queue.next())
+                let first = next(&queue);
+                (first, next(&queue))
             });
             queue.finish(Duration::MAX);
             // The writer is done with the first, and waits for the next.

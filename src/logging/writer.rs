@@ -89,8 +89,10 @@ impl Log {
 
     fn write(&self) {
         let mut sink = Sink::open(&self.settings, self.now());
+        let mut batch = Batch::default();
         loop {
-            sink.write(&self.queue.next(), &|| self.now());
+            self.queue.next(&mut batch);
+            sink.write(&batch, &|| self.now());
         }
     }
 }
