@@ -32,7 +32,7 @@ pub fn connection(address: &str) -> Result<Connection, String> {
     let usual = Options::new("");
     Ok(Connection {
         broker: address.broker,
-        keep_alive_ms: u64::from(usual.keep_alive_s) * 1000,
+        keep_alive_s: usual.keep_alive_s,
         disconnect_timeout_ms: 250,
         username: address.username.unwrap_or_default(),
         password: address.password.unwrap_or_default(),

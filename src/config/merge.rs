@@ -8,9 +8,7 @@ use super::duration::{parse_duration_ms, BadDuration, DURATION_MS_MAX};
 use super::keys::{AgentId, Id, Key, Kind, AGENT_KEYS, KEYS};
 use super::values::{shown, AgentValues, Names, Slot, Source, Values, Warnings};
 use super::{Agent, Broker, Config, Connection, Groups, VerifyInventory};
-use crate::limits::{
-    CONFIG_DOMAINS_MAX, CONFIG_VALUE_MAX, DOMAINS_MAX, KEEP_ALIVE_MS_MAX, ORDER_DEFAULT, ORDER_MAX, VERIFY_TIMEOUT_MS,
-};
+use crate::limits::{CONFIG_DOMAINS_MAX, CONFIG_VALUE_MAX, DOMAINS_MAX, ORDER_DEFAULT, ORDER_MAX, VERIFY_TIMEOUT_MS};
 use crate::logging;
 use crate::model::time::Duration;
 use crate::model::{Phase, PhaseSet, Rollback};
@@ -295,22 +293,24 @@ impl Resolving<'_> {
         set
     }
 
-    /// In whole seconds: a part of one is rounded up, since 0 turns it off.
-    fn keep_alive(&mut self) -> u64 {
-        let given = self.duration(Id::KeepAlive);
-        let ms = given.div_ceil(1000).saturating_mul(1000).min(KEEP_ALIVE_MS_MAX);
-        if ms == given {
-            return ms;
+    /// In 16 bits of seconds, as MQTT counts it [MQTT-3.1.2.10]: a part of one is rounded up,
+    /// since 0 turns it off.
+    fn keep_alive_s(&mut self) -> u16 {
+        let given_ms = self.duration(Id::KeepAlive);
+        let seconds = u16::try_from(given_ms.div_ceil(1000)).unwrap_or(u16::MAX);
+        let taken_ms = u64::from(seconds) * 1000;
+        if taken_ms == given_ms {
+            return seconds;
         }
-        let taken = Duration(ms).to_string();
-        let why = match given > KEEP_ALIVE_MS_MAX {
+        let taken = Duration(taken_ms).to_string();
+        let why = match given_ms > taken_ms {
             true => "is longer than MQTT allows",
             false => "is rounded up to whole seconds, as MQTT counts it",
         };
         let slot = self.values.get_mut(Id::KeepAlive);
         self.warnings.of_key(Self::names(Id::KeepAlive), slot.source, format!("{why}; {taken} is taken"));
         slot.text = taken;
-        ms
+        seconds
     }
 
     /// At least the phase timeout, which is resolved before, and that if nobody says more.
@@ -386,7 +386,7 @@ impl Resolving<'_> {
     fn connection(&mut self, broker: Broker) -> Connection {
         Connection {
             broker,
-            keep_alive_ms: self.keep_alive(),
+            keep_alive_s: self.keep_alive_s(),
             disconnect_timeout_ms: self.duration(Id::DisconnectTimeout),
             username: self.text(Id::Username),
             password: self.text(Id::Password),

@@ -78,8 +78,8 @@ pub struct Config {
 pub struct Connection {
     /// Where the broker is.
     pub broker: Broker,
-    /// Longest silence, in whole seconds, at most [`crate::limits::KEEP_ALIVE_MS_MAX`]; 0: any.
-    pub keep_alive_ms: u64,
+    /// Seconds of the longest silence; 0: any.
+    pub keep_alive_s: u16,
     /// How long the end waits for what is unsent.
     pub disconnect_timeout_ms: u64,
     /// User name; none if empty.

@@ -400,31 +400,31 @@ fn values_that_no_packet_can_carry_are_refused() {
     }
     assert!(error("{}", &[], &["-mqtt-conn-status-topic=a/#"]).contains("wildcard"));
     let loaded = gathered("{}", &[], &["-mqtt-conn-keep-alive=24h", "-log-file-count=-1"]).unwrap();
-    assert_eq!(loaded.config.connection.keep_alive_ms, crate::limits::KEEP_ALIVE_MS_MAX);
+    assert_eq!(loaded.config.connection.keep_alive_s, u16::MAX);
     assert_eq!((loaded.config.log.file_count, loaded.warnings.len()), (5, 2));
 }
 
 #[test]
 fn the_keep_alive_counts_in_whole_seconds_and_is_never_turned_off_by_rounding() {
-    for (given, ms, warning) in [
+    for (given, seconds, warning) in [
         ("0", 0, ""),
         ("0ms", 0, ""),
-        ("1ns", 1000, "is rounded up to whole seconds, as MQTT counts it; 1s is taken"),
-        ("900ms", 1000, "is rounded up to whole seconds, as MQTT counts it; 1s is taken"),
-        ("1s", 1000, ""),
-        ("1001ms", 2000, "is rounded up to whole seconds, as MQTT counts it; 2s is taken"),
-        ("20s", 20_000, ""),
-        ("65534s1ms", 65_535_000, "is rounded up to whole seconds, as MQTT counts it; 18h12m15s is taken"),
-        ("65535s", 65_535_000, ""),
-        ("65535s1ms", 65_535_000, "is longer than MQTT allows; 18h12m15s is taken"),
+        ("1ns", 1, "is rounded up to whole seconds, as MQTT counts it; 1s is taken"),
+        ("900ms", 1, "is rounded up to whole seconds, as MQTT counts it; 1s is taken"),
+        ("1s", 1, ""),
+        ("1001ms", 2, "is rounded up to whole seconds, as MQTT counts it; 2s is taken"),
+        ("20s", 20, ""),
+        ("65534s1ms", 65_535, "is rounded up to whole seconds, as MQTT counts it; 18h12m15s is taken"),
+        ("65535s", 65_535, ""),
+        ("65535s1ms", 65_535, "is longer than MQTT allows; 18h12m15s is taken"),
     ] {
         let env = [("MQTT_CONN_KEEP_ALIVE", given)];
         let loaded = gathered("{}", &env, &[]).unwrap();
-        assert_eq!(loaded.config.connection.keep_alive_ms, ms, "{given}");
+        assert_eq!(loaded.config.connection.keep_alive_s, seconds, "{given}");
         let told = loaded.warnings.first().map_or("", |warning| warning.reason.as_str());
         assert_eq!((told, loaded.warnings.len()), (warning, usize::from(!warning.is_empty())), "{given}");
         let shown = &loaded.values.get(keys::Id::KeepAlive).text;
-        assert_eq!(duration::parse_duration_ms(shown), Ok(ms), "{given}");
+        assert_eq!(duration::parse_duration_ms(shown), Ok(u64::from(seconds) * 1000), "{given}");
     }
 }
 

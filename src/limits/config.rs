@@ -33,9 +33,6 @@ pub const NEAREST_CHARS_MAX: usize = 512;
 /// see the usage fit; an argument of many lines does not fill the console.
 pub const CONFIG_SAID_LINES_MAX: usize = 8;
 
-/// Milliseconds of the longest keep alive: 16 bits of seconds [MQTT-3.1.2.10].
-pub const KEEP_ALIVE_MS_MAX: u64 = 65_535_000;
-
 /// Bytes of a line in the log. A domain's own words and an activity's identifier
 /// fit; the rest is cut off.
 pub const LOG_LINE_MAX: usize = 2048;

@@ -205,7 +205,7 @@ pub(crate) fn options(connection: &Connection) -> io::Result<Options> {
         // A password alone is not sent [MQTT-3.1.2-22], as with the reference.
         password: (!connection.username.is_empty()).then(|| connection.password.clone()),
         username: Some(connection.username.clone()),
-        keep_alive_s: connection.keep_alive_ms.div_ceil(1000).min(u64::from(u16::MAX)) as u16,
+        keep_alive_s: connection.keep_alive_s,
         clean_session,
         connect_timeout_ms: connection.connect_timeout_ms,
         ack_timeout_ms: connection.ack_timeout_ms,

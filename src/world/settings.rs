@@ -77,7 +77,7 @@ fn options(config: &Config, is_saved: bool) -> Options {
     let connection = &config.connection;
     let client_id = if connection.client_id.is_empty() { "um" } else { &connection.client_id };
     Options {
-        keep_alive_s: (connection.keep_alive_ms / 1000) as u16,
+        keep_alive_s: connection.keep_alive_s,
         clean_session: connection.is_clean(is_saved),
         connect_timeout_ms: connection.connect_timeout_ms,
         ack_timeout_ms: connection.ack_timeout_ms,
