@@ -132,7 +132,7 @@ pub struct Consent {
     pub answer: String,
 }
 
-/// End the running activity: what was done is undone.
+/// Cancel the running activity, and begin to undo it.
 #[derive(FromArgs, Clone, PartialEq, Eq, Debug)]
 #[argh(subcommand, name = "cancel")]
 pub struct Cancel {
