@@ -54,9 +54,9 @@ const TLS_BYTES: usize = 36 * 1024 + TLS_OUT_MAX;
 #[cfg(not(feature = "tls"))]
 const TLS_BYTES: usize = 0;
 
-/// What can grow, and to how many bytes. All of it is there from the start or with
-/// the link; what is never filled takes no memory.
-pub const BUFFERS: [(&str, usize); 12] = [
+/// What can grow, and to how many bytes. All of it is there from the start, with the link,
+/// or with a client of the console; what is never filled takes no memory.
+pub const BUFFERS: [(&str, usize); 13] = [
     ("messages from the broker", RECEIVE_BUFFER),
     ("messages to the broker", OUTBOUND_BYTES + OUTBOUND_MAX * OUTBOUND_ENTRY_BYTES),
     ("desired state", SAVED_RECORD_MAX),
@@ -68,5 +68,6 @@ pub const BUFFERS: [(&str, usize); 12] = [
     ("acknowledgements, subscriptions", (1 << 16) / 8 + 8 * INBOUND_MAX + 16 * REQUESTS_MAX + CONTROL_BYTES),
     ("subscriptions that the broker keeps", FILTERS_MAX * REQUEST_FILTER_MAX),
     ("socket and TLS", WRITE_CHUNK + TLS_BYTES),
+    ("clients of the console", CONSOLE_REQUEST_MAX + INVENTORIES_MAX + 2 * CONSOLE_OTHERS_MAX),
     ("saving", SAVED_RECORD_MAX + SAVED_ACTIONS_MAX + SAVED_HISTORY_MAX + 6 * SAVED_STATE_MAX + SAVED_SESSION_MAX),
 ];
