@@ -5,12 +5,26 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+/// Bytes to and from the other end.
+pub trait Stream: Read + Write + Send {
+    /// What they go through.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Stream for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
 pub struct Bare {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     bytes: Vec<u8>,
     /// Where what is not yet taken begins.
     start: usize,
     last_id: u16,
+    /// The other end has closed it, or it is broken.
+    pub is_over: bool,
 }
 
 /// A message that came.
@@ -20,6 +34,17 @@ pub struct Message {
 }
 
 impl Message {
+    /// What is in a PUBLISH with this first byte, and its packet id, if it has one.
+    pub fn parse(first: u8, body: &[u8]) -> (Message, Option<[u8; 2]>) {
+        let len = usize::from(u16::from_be_bytes([body[0], body[1]]));
+        let topic = String::from_utf8_lossy(&body[2..2 + len]).into_owned();
+        let at = 2 + len;
+        match first & 6 {
+            0 => (Message { topic, payload: body[at..].to_vec() }, None),
+            _ => (Message { topic, payload: body[at + 2..].to_vec() }, Some([body[at], body[at + 1]])),
+        }
+    }
+
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.payload).unwrap_or_default()
     }
@@ -45,7 +70,7 @@ impl Bare {
     pub fn try_connect(port: u16, id: &str) -> std::io::Result<Bare> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
-        let mut bare = Bare { stream, bytes: Vec::new(), start: 0, last_id: 0 };
+        let mut bare = Bare::of_broker(stream);
         let mut connect = b"\x00\x04MQTT\x04\x02\x00\x00".to_vec();
         connect.extend(string(id));
         bare.stream.write_all(&packet(0x10, &connect))?;
@@ -53,8 +78,8 @@ impl Bare {
     }
 
     /// The other end of one: plays the broker.
-    pub fn of_broker(stream: TcpStream) -> Bare {
-        Bare { stream, bytes: Vec::new(), start: 0, last_id: 0 }
+    pub fn of_broker(stream: impl Stream + 'static) -> Bare {
+        Bare { stream: Box::new(stream), bytes: Vec::new(), start: 0, last_id: 0, is_over: false }
     }
 
     pub fn subscribe(&mut self, filters: &[String]) {
@@ -74,10 +99,13 @@ impl Bare {
 
     /// Sends at QoS 1, and waits for nothing.
     pub fn publish(&mut self, topic: &str, payload: &[u8]) {
-        let mut publish = string(topic);
-        publish.extend(self.next_id());
-        publish.extend(payload);
-        self.send(&packet(0x32, &publish));
+        let publish = self.publish_packet(topic, payload);
+        self.send(&publish);
+    }
+
+    /// A message at QoS 1.
+    pub fn publish_packet(&mut self, topic: &str, payload: &[u8]) -> Vec<u8> {
+        packet(0x32, &[&string(topic)[..], &self.next_id(), payload].concat())
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
@@ -86,8 +114,9 @@ impl Bare {
 
     /// The same; whether the other end took it within the time.
     pub fn try_send(&mut self, bytes: &[u8], timeout: Duration) -> bool {
-        let _ = self.stream.set_write_timeout(Some(timeout));
-        self.stream.write_all(bytes).is_ok()
+        let _ = self.stream.socket().set_write_timeout(Some(timeout));
+        self.is_over |= self.stream.write_all(bytes).is_err();
+        !self.is_over
     }
 
     /// The next message, acknowledged; none if none comes in time.
@@ -98,14 +127,11 @@ impl Bare {
             if first >> 4 != 3 {
                 continue;
             }
-            let len = usize::from(u16::from_be_bytes([body[0], body[1]]));
-            let topic = String::from_utf8_lossy(&body[2..2 + len]).into_owned();
-            let mut at = 2 + len;
-            if first & 6 != 0 {
-                self.send(&[0x40, 2, body[at], body[at + 1]]);
-                at += 2;
+            let (message, id) = Message::parse(first, &body);
+            if let Some([a, b]) = id {
+                self.send(&[0x40, 2, a, b]);
             }
-            return Some(Message { topic, payload: body[at..].to_vec() });
+            return Some(message);
         }
     }
 
@@ -122,17 +148,23 @@ impl Bare {
             self.bytes.drain(..self.start);
             self.start = 0;
             let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            self.stream.set_read_timeout(Some(left)).expect("a timeout can be set");
+            self.stream.socket().set_read_timeout(Some(left)).expect("a timeout can be set");
             let mut buffer = [0; 16 * 1024];
             match self.stream.read(&mut buffer) {
-                Ok(0) => return None,
+                Ok(0) => {
+                    self.is_over = true;
+                    return None;
+                }
                 Ok(n) => self.bytes.extend(&buffer[..n]),
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     if Instant::now() >= end {
                         return None;
                     }
                 }
-                Err(_) => return None,
+                Err(_) => {
+                    self.is_over = true;
+                    return None;
+                }
             }
         }
     }
@@ -168,4 +200,15 @@ pub fn packet(first: u8, rest: &[u8]) -> Vec<u8> {
 /// A string with its length (MQTT 3.1.1, 1.5.3).
 pub fn string(text: &str) -> Vec<u8> {
     [&(text.len() as u16).to_be_bytes(), text.as_bytes()].concat()
+}
+
+/// The answer to a SUBSCRIBE: QoS 1 for each of its filters.
+pub fn suback(subscribe: &[u8]) -> Vec<u8> {
+    let mut answer = subscribe[..2].to_vec();
+    let mut at = 2;
+    while at < subscribe.len() {
+        at += 3 + usize::from(u16::from_be_bytes([subscribe[at], subscribe[at + 1]]));
+        answer.push(1);
+    }
+    packet(0x90, &answer)
 }

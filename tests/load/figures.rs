@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use crate::processes::Manager;
+
 fn status(pid: u32, key: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
     number(&text, key)
@@ -21,6 +23,15 @@ pub fn resident(pid: u32) -> u64 {
 /// kB that were resident at most.
 pub fn peak(pid: u32) -> u64 {
     status(pid, "VmHWM")
+}
+
+/// The most that was resident of a manager that lives, and ends in an orderly way.
+pub fn peak_of(mut manager: Manager) -> u64 {
+    assert!(manager.is_alive(), "it lives");
+    let kb = peak(manager.id());
+    let (code, _) = manager.terminate();
+    assert_eq!(code, Some(0));
+    kb
 }
 
 /// kB of its own that it has written to.

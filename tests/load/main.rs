@@ -10,11 +10,15 @@ mod ceiling;
 #[allow(dead_code)]
 #[path = "../tls/certificates.rs"]
 mod certificates;
+mod clients;
+mod endpoint;
 mod figures;
 mod fleet;
 mod floor;
+mod largest;
 #[path = "../link/mod.rs"]
 mod link;
+mod mixture;
 #[allow(dead_code)]
 #[path = "../broker/processes.rs"]
 mod processes;
