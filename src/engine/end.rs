@@ -20,8 +20,8 @@ impl Engine {
     pub(super) fn settle_end(&mut self, now: Tick, outcome: Status, out: &mut Effects) {
         out.push(Effect::ReportInventory);
         let needs_reboot = |domain: &DomainIx| self.campaign.actions.count(*domain) > 0;
-        if outcome == Status::Completed && self.settings.reboot_required.iter().any(|domain| needs_reboot(&domain)) {
-            match self.settings.reboot_enabled {
+        if outcome == Status::Completed && self.settings.rebooting.required.iter().any(|domain| needs_reboot(&domain)) {
+            match self.settings.rebooting.is_enabled {
                 true => self.reboot.begin(now, out),
                 false => out.push(Effect::Notice(Notice::RebootDisabled)),
             }

@@ -77,7 +77,7 @@ pub use effect::{Effect, Effects};
 pub use event::{Event, Link};
 pub use observer::Observer;
 pub use policy::Policies;
-pub use settings::{Checks, Grouping, Settings};
+pub use settings::{Checks, Grouping, Rebooting, Settings};
 
 use std::rc::Rc;
 
@@ -242,7 +242,7 @@ impl Engine {
                 Ok(())
             }
             Event::Settled => {
-                self.reboot.handle_settled(now, self.settings.reboot_after_ms, out);
+                self.reboot.handle_settled(now, self.settings.rebooting.after_ms, out);
                 Ok(())
             }
             Event::Unsaved(is_unsaved) => {

@@ -20,9 +20,7 @@ pub(crate) const SETTINGS: Settings = Settings {
     feedback_interval_ms: 1000,
     consent: PhaseSet::NONE,
     consent_timeout_ms: 1_800_000,
-    reboot_required: DomainSet::EMPTY,
-    reboot_enabled: true,
-    reboot_after_ms: 30_000,
+    rebooting: Rebooting { required: DomainSet::EMPTY, is_enabled: true, after_ms: 30_000 },
     is_saved: false,
     grouping: Grouping::DEFAULT,
 };

@@ -80,7 +80,7 @@ impl Engine {
         self.reboot = match saved.reboot {
             _ if saved.has_booted => Reboot::None,
             // Somebody has turned reboots off since.
-            reboot if reboot.is_pending() && !self.settings.reboot_enabled => {
+            reboot if reboot.is_pending() && !self.settings.rebooting.is_enabled => {
                 out.push(Effect::Notice(Notice::RebootDisabled));
                 Reboot::None
             }
@@ -93,7 +93,7 @@ impl Engine {
         }
         self.reboot.begin(now, out);
         if self.campaign.end.is_delivered {
-            self.reboot.handle_settled(now, self.settings.reboot_after_ms, out);
+            self.reboot.handle_settled(now, self.settings.rebooting.after_ms, out);
         }
     }
 

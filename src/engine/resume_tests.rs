@@ -110,7 +110,8 @@ fn a_reboot_that_is_due_does_not_come_if_reboots_were_turned_off_meanwhile() {
     let mut before = ended(true, true);
     before.handle(Event::Delivered).unwrap();
     for reboot in [Reboot::Waiting, Reboot::Held, Reboot::Delivering] {
-        let mut course = Course::offline(Settings { reboot_enabled: false, ..SETTINGS });
+        let mut course =
+            Course::offline(Settings { rebooting: Rebooting { is_enabled: false, ..SETTINGS.rebooting }, ..SETTINGS });
         course.handle(Event::Boot(&saved(&before, reboot, false))).unwrap();
         assert_eq!(course.engine.reboot(), Reboot::None);
         assert!(course.out.contains(&Effect::Notice(Notice::RebootDisabled)));

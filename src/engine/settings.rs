@@ -25,16 +25,23 @@ pub struct Settings {
     pub consent: PhaseSet,
     /// For the owner to answer, in milliseconds.
     pub consent_timeout_ms: u64,
-    /// The domains whose actions take effect with a reboot.
-    pub reboot_required: DomainSet,
-    /// Whether the host may be rebooted.
-    pub reboot_enabled: bool,
-    /// Between the reported end and the reboot, in milliseconds.
-    pub reboot_after_ms: u64,
+    /// What holds of the reboot after an activity.
+    pub rebooting: Rebooting,
     /// Whether activities are saved.
     pub is_saved: bool,
     /// What holds of groups.
     pub grouping: Grouping,
+}
+
+/// What is configured about the reboot after an activity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rebooting {
+    /// The domains whose actions take effect with a reboot.
+    pub required: DomainSet,
+    /// Whether the host may be rebooted.
+    pub is_enabled: bool,
+    /// Between the reported end and the reboot, in milliseconds.
+    pub after_ms: u64,
 }
 
 /// What is configured about groups of domains (docs/whole-device.md).

@@ -195,8 +195,8 @@ fn refused_or_late_before_another_phase_everything_is_rolled_back_and_cleaned_up
 
 /// An activity of two domains, of which the second needs a reboot, brought to its end.
 pub(super) fn ended(enabled: bool, second_has_actions: bool) -> Course {
-    let reboot_required = [ix(1)].into_iter().collect();
-    let mut course = Course::new(Settings { reboot_required, reboot_enabled: enabled, ..SETTINGS });
+    let rebooting = Rebooting { required: ix(1).into(), is_enabled: enabled, ..SETTINGS.rebooting };
+    let mut course = Course::new(Settings { rebooting, ..SETTINGS });
     course.apply("a-1", 1, 2).unwrap();
     course.say(1, Status::Identified, second_has_actions);
     course.say(0, Status::Identified, true);

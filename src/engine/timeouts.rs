@@ -18,7 +18,7 @@ impl Engine {
         if !self.is_running() {
             if kind == TimerKind::Reboot {
                 let is_saved = self.settings.is_saved && !self.is_unsaved;
-                self.reboot.handle_timeout(now, self.settings.reboot_after_ms, is_saved, out);
+                self.reboot.handle_timeout(now, self.settings.rebooting.after_ms, is_saved, out);
             }
             return;
         }

@@ -70,10 +70,11 @@ pub fn apply(document: &[u8], options: &Apply, config: &Config) -> io::Result<u8
     });
     let mut settings = Settings {
         consent: PhaseSet::default(),
-        reboot_enabled: false,
         feedback_interval_ms: if options.json { EXEC_PROGRESS_MS } else { 0 },
         ..settings(&config, false)
     };
+    // Who calls it reboots the host.
+    settings.rebooting.is_enabled = false;
     // Nobody gathers inventories here.
     settings.grouping.checks.inventories = DomainSet::EMPTY;
     let bench = Bench {

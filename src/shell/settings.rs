@@ -1,7 +1,7 @@
 //! From the configuration to the settings of the engine.
 
 use crate::config::{Agent, Config, VerifyInventory};
-use crate::engine::{Checks, Grouping, Settings};
+use crate::engine::{Checks, Grouping, Rebooting, Settings};
 use crate::limits::DOMAINS_MAX;
 use crate::model::{DomainIx, DomainSet};
 
@@ -21,9 +21,11 @@ pub fn settings(config: &Config, is_saved: bool) -> Settings {
         feedback_interval_ms: config.report_feedback_interval_ms,
         consent: config.owner_consent_commands,
         consent_timeout_ms: config.owner_consent_timeout_ms,
-        reboot_required: domains_with(config, |agent| agent.reboot_required),
-        reboot_enabled: config.reboot_enabled,
-        reboot_after_ms: config.reboot_after_ms,
+        rebooting: Rebooting {
+            required: domains_with(config, |agent| agent.reboot_required),
+            is_enabled: config.reboot_enabled,
+            after_ms: config.reboot_after_ms,
+        },
         is_saved,
         grouping: grouping(config),
     }

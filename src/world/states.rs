@@ -13,7 +13,7 @@ use crate::engine::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, 
 use crate::engine::group::GroupSet;
 use crate::engine::obligation::Order;
 use crate::engine::resume::Saved;
-use crate::engine::{Campaign, Effects, Engine, Event, Grouping, Link, Rejected, Settings};
+use crate::engine::{Campaign, Effects, Engine, Event, Grouping, Link, Rebooting, Rejected, Settings};
 use crate::limits::{DOMAINS_MAX, SAVED_STATE_MAX, STARTS_MAX};
 use crate::model::text::Text;
 use crate::model::time::Tick;
@@ -44,9 +44,7 @@ fn settings(consent: bool) -> Settings {
         feedback_interval_ms: 1000,
         consent: asking.collect::<PhaseSet>(),
         consent_timeout_ms: 1_800_000,
-        reboot_required: DomainSet::EMPTY,
-        reboot_enabled: true,
-        reboot_after_ms: 30_000,
+        rebooting: Rebooting { required: DomainSet::EMPTY, is_enabled: true, after_ms: 30_000 },
         is_saved: false,
         grouping: Grouping::DEFAULT,
     }

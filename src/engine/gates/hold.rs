@@ -18,7 +18,7 @@ impl Engine {
             (Reboot::Held, false) => {
                 self.reboot.begin(now, out);
                 if self.campaign.end.is_delivered {
-                    self.reboot.handle_settled(now, self.settings.reboot_after_ms, out);
+                    self.reboot.handle_settled(now, self.settings.rebooting.after_ms, out);
                 }
             }
             _ => return Err(Rejected::NoReboot),

@@ -9,7 +9,9 @@ use update_manager::engine::check::Check;
 use update_manager::engine::effect::TimerKind;
 use update_manager::engine::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Standing};
 use update_manager::engine::resume::Saved;
-use update_manager::engine::{Effect, Effects, Engine, Event, Grouping, Link, Policies, Rejected, Settings, WaitingOn};
+use update_manager::engine::{
+    Effect, Effects, Engine, Event, Grouping, Link, Policies, Rebooting, Rejected, Settings, WaitingOn,
+};
 use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::Tick;
@@ -181,12 +183,14 @@ fn settings(plan: &Plan) -> Settings {
         feedback_interval_ms: delay(2, plan.delays.feedback.into()),
         consent: consent.map(|(_, phase)| phase).collect::<PhaseSet>(),
         consent_timeout_ms: delay(3, plan.delays.consent.into()),
-        reboot_required: (0..DOMAINS_MAX)
-            .filter(|bit| plan.reboot_required >> bit & 1 == 1)
-            .map(at)
-            .collect::<DomainSet>(),
-        reboot_enabled: plan.reboot_enabled,
-        reboot_after_ms: delay(4, plan.delays.reboot.into()),
+        rebooting: Rebooting {
+            required: (0..DOMAINS_MAX)
+                .filter(|bit| plan.reboot_required >> bit & 1 == 1)
+                .map(at)
+                .collect::<DomainSet>(),
+            is_enabled: plan.reboot_enabled,
+            after_ms: delay(4, plan.delays.reboot.into()),
+        },
         is_saved: false,
         grouping: Grouping::DEFAULT,
     }
