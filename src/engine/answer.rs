@@ -8,7 +8,7 @@ use super::event::Feedback;
 use super::Engine;
 use crate::limits::UPDATE_REPEATS_MAX;
 use crate::model::time::Tick;
-use crate::model::{Command, DomainIx, Phase, Status};
+use crate::model::{Command, DomainIx, Phase, Rollback, Status};
 
 impl Engine {
     /// What the status means for the domain.
@@ -23,7 +23,7 @@ impl Engine {
         let status = feedback.status;
         match (state, status) {
             (_, Status::Completed) => self.complete(domain, state, feedback, out),
-            (_, Status::Incomplete) => self.answer_incomplete(domain, feedback, out),
+            (_, Status::Incomplete) => self.answer_incomplete(now, domain, state, feedback, out),
             (_, Status::IncompleteInconsistent | Status::Superseded | Status::Unknown) => {
                 out.push(Effect::Notice(Notice::Ignored(domain, status)));
             }
@@ -74,13 +74,23 @@ impl Engine {
         if is_first || is_restart && feedback.actions.is_empty() {
             out.push(Effect::Send(domain, Command::Cleanup));
         }
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
         // What was turned back is not committed by the word with which it ends.
-        let is_back = self.campaign.domain(domain).is_some_and(|part| part.obligation.is_halted);
-        let is_over = is_back && matches!(state, State::CleaningUp(_));
-        self.end(domain, if is_over { Ended::CleanedUp } else { Ended::Completed });
+        if part.obligation.is_halted && matches!(state, State::CleaningUp(_)) {
+            return self.end(domain, Ended::CleanedUp);
+        }
+        part.evidence.has_committed = has_actions;
+        self.end(domain, Ended::Completed);
     }
 
-    fn answer_incomplete(&mut self, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) {
+    fn answer_incomplete(
+        &mut self,
+        now: Tick,
+        domain: DomainIx,
+        state: State,
+        feedback: &Feedback<'_>,
+        out: &mut Effects,
+    ) {
         let Some(part) = self.campaign.domain(domain) else { return };
         if self.is_counted(part) {
             return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
@@ -89,10 +99,15 @@ impl Engine {
         if !self.is_given_up(part) {
             self.fail(domain, self.reason_of(domain, feedback), out);
         }
-        if let Some(part) = self.campaign.domain_mut(domain) {
-            part.note_failure(part.furthest.unwrap_or(Phase::Identify));
+        let is_grouped = self.campaign.groups.rollback != Rollback::None;
+        match state {
+            // It is undone, and cleaned up, as after any failure.
+            State::Working(_) | State::Ready(_) if is_grouped => self.drop_out(now, domain, out),
+            State::RollingBack(_) if is_grouped => {
+                self.end_rollback(domain, Ending::Failed, self.reason_of_rollback(domain, feedback), out);
+            }
+            _ => self.end(domain, Ended::Incomplete),
         }
-        self.end(domain, Ended::Incomplete);
     }
 
     /// The domain was started over while it waited for the others, and cannot identify.

@@ -19,7 +19,8 @@ pub struct Domain {
     pub furthest: Option<Phase>,
     /// Why it failed, or was not rolled back, if it was so.
     pub failure: Option<Reason>,
-    /// What to say of its clean-up, if that did not go well.
+    /// What to say of its rollback after a failure, or of its clean-up, if that did not go
+    /// well.
     pub cleanup: Option<Reason>,
     /// It has gone back to downloading since the last `UPDATE`.
     pub fell_back: bool,

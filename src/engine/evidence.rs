@@ -8,7 +8,7 @@
 use super::campaign::Campaign;
 use super::domain::{Domain, Ended, Ending, State};
 use super::Engine;
-use crate::model::{ActionStatus, DomainIx, DomainSet, Phase, Reason, Rollback};
+use crate::model::{ActionStatus, DomainIx, Phase, Reason, Rollback};
 
 /// What is known of a domain, beside where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -25,20 +25,32 @@ pub struct Evidence {
     pub was_rolled_back: bool,
     /// Its inventory has shown another version since its group was committed.
     pub shows_other: bool,
+    /// It has said COMPLETED of its own accord: it has committed by itself.
+    pub has_committed: bool,
+    /// The host has booted since it was given ACTIVATE.
+    pub was_booted: bool,
 }
 
 impl Evidence {
     /// Returns a bit for each, by which it is saved.
     pub fn bits(self) -> u8 {
-        let Evidence { is_old, was_updated, is_sure, was_rolled_back, shows_other } = self;
-        let all = [is_old, was_updated, is_sure, was_rolled_back, shows_other];
+        let Evidence { is_old, was_updated, is_sure, was_rolled_back, shows_other, .. } = self;
+        let all = [is_old, was_updated, is_sure, was_rolled_back, shows_other, self.has_committed, self.was_booted];
         all.into_iter().rev().fold(0, |bits, bit| bits << 1 | u8::from(bit))
     }
 
     /// Returns that which was saved as these bits.
     pub fn of_bits(bits: u8) -> Evidence {
         let bit = |n: u8| bits & 1 << n != 0;
-        Evidence { is_old: bit(0), was_updated: bit(1), is_sure: bit(2), was_rolled_back: bit(3), shows_other: bit(4) }
+        Evidence {
+            is_old: bit(0),
+            was_updated: bit(1),
+            is_sure: bit(2),
+            was_rolled_back: bit(3),
+            shows_other: bit(4),
+            has_committed: bit(5),
+            was_booted: bit(6),
+        }
     }
 }
 
@@ -57,27 +69,35 @@ impl Domain {
         self.evidence.is_old |= phase <= Phase::Download && !self.evidence.was_updated;
     }
 
+    /// Notes that the host has booted: what was activated with it is in use now.
+    pub(super) fn note_boot(&mut self) {
+        self.evidence.was_booted |= self.furthest >= Some(Phase::Activate);
+    }
+
     /// Notes how its ROLLBACK ended. Some agents never answer it: silence counts only where
-    /// nothing else can have happened.
-    fn note_rollback(&mut self, ending: Ending) {
-        let Evidence { was_updated, is_sure, .. } = self.evidence;
+    /// nothing else can have happened. What takes effect with a boot (`boots`) is not undone
+    /// by a word after one.
+    fn note_rollback(&mut self, ending: Ending, boots: bool) {
+        let Evidence { was_updated, is_sure, was_booted, .. } = self.evidence;
         let says_so = match ending {
-            Ending::Ok => true,
+            Ending::Ok => !(boots && was_booted),
             Ending::Silent => is_sure && self.furthest < Some(Phase::Activate),
             Ending::Failed => false,
         };
         self.evidence.is_old = says_so && !was_updated;
     }
 
-    /// Returns whether it is known to be as it was before; `has_actions`: it had something
-    /// to do.
-    fn is_old(&self, has_actions: bool) -> bool {
-        match self.state {
-            State::Done(Ended::Idle | Ended::Unidentified) => true,
-            // It has committed by itself.
-            State::Done(Ended::Completed) => !has_actions,
-            _ => self.evidence.is_old || !self.has_begun(),
-        }
+    /// Returns whether it is known to be as it was before.
+    fn is_old(&self) -> bool {
+        let is_untouched = !self.has_begun() && !self.evidence.has_committed;
+        let had_nothing_to_do = matches!(self.state, State::Done(Ended::Idle | Ended::Unidentified));
+        self.evidence.is_old || is_untouched || had_nothing_to_do
+    }
+
+    /// Returns whether it was turned back and is old: what its agent lists of actions then is
+    /// not news.
+    pub(super) fn is_back(&self) -> bool {
+        self.evidence.was_rolled_back && self.evidence.is_old
     }
 }
 
@@ -85,8 +105,9 @@ impl Engine {
     /// A domain's ROLLBACK has ended. Actions of a domain that is back have failed, as the
     /// containers agent says itself.
     pub(super) fn judge_rollback(&mut self, domain: DomainIx, ending: Ending) {
+        let boots = self.settings.rebooting.required.contains(domain);
         let Some(part) = self.campaign.domain_mut(domain) else { return };
-        part.note_rollback(ending);
+        part.note_rollback(ending, boots);
         // Without groups an activity that is given up is told as it always was.
         if part.evidence.is_old && (part.obligation.is_halted || self.campaign.end.cause.is_none()) {
             self.campaign.actions.set_all(domain, ActionStatus::UpdateFailure);
@@ -102,40 +123,25 @@ impl Campaign {
 
     /// Returns whether something of the activity was turned back.
     pub fn has_turned_back(&self) -> bool {
-        let is_back = |part: &Domain| part.evidence.is_old && part.evidence.was_rolled_back;
-        let is_undone = |part: &Domain| is_back(part) && self.groups.turned.contains(part.group);
+        let is_undone = |part: &Domain| part.is_back() && self.groups.turned.contains(part.group);
         self.domains.iter().flatten().any(is_undone)
     }
 
-    /// Returns whether a part of the activity is neither new nor known to be old.
-    fn is_inconsistent(&self, part: &Domain, has_actions: bool) -> bool {
+    /// Returns whether a part of the activity, which ends now or has ended, is neither new nor
+    /// known to be old.
+    pub fn is_inconsistent(&self, part: &Domain) -> bool {
         if self.groups.rollback == Rollback::None {
             return false;
         }
-        match self.groups.turned.contains(part.group) {
-            true => !part.is_old(has_actions),
-            false => part.evidence.shows_other,
+        match self.groups.committed.contains(part.group) {
+            true => part.evidence.shows_other,
+            false => !part.is_old(),
         }
-    }
-
-    /// Returns the domains that are neither new nor known to be old.
-    pub fn inconsistent(&self) -> DomainSet {
-        let is_so = |domain: &DomainIx| {
-            self.domain(*domain).is_some_and(|part| self.is_inconsistent(part, self.actions.count(*domain) > 0))
-        };
-        self.participants().iter().filter(is_so).collect()
     }
 
     /// Returns whether any domain is neither new nor known to be old.
     pub fn is_any_inconsistent(&self) -> bool {
-        !self.inconsistent().is_empty() || self.inconsistent_gone().next().is_some()
-    }
-
-    /// Returns the domains that are not configured any more, and neither new nor known to be
-    /// old.
-    pub fn inconsistent_gone(&self) -> impl Iterator<Item = &str> {
-        // Their actions are not known any more.
-        let gone = self.absent.gone.iter().filter(|gone| self.is_inconsistent(&gone.part, true));
-        gone.map(|gone| gone.name.as_str())
+        let gone = self.absent.gone.iter().map(|gone| &gone.part);
+        self.domains.iter().flatten().chain(gone).any(|part| self.is_inconsistent(part))
     }
 }

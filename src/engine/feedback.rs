@@ -2,7 +2,7 @@
 //! status means is judged in `answer`.
 
 use super::actions::Change;
-use super::domain::{Ended, State};
+use super::domain::{Domain, Ended, State};
 use super::effect::{Effect, Effects, Notice};
 use super::event::Feedback;
 use super::{Engine, Rejected};
@@ -43,7 +43,9 @@ impl Engine {
     fn merge(&mut self, now: Tick, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) -> Option<Limit> {
         let mut past_limit = feedback.past_limit;
         let mut all = Change::default();
-        for action in feedback.actions {
+        // What was undone has failed, whatever an agent repeats of it when it cleans up.
+        let is_back = self.campaign.domain(domain).is_some_and(Domain::is_back);
+        for action in feedback.actions.iter().filter(|_| !is_back) {
             match self.campaign.actions.merge(domain, action) {
                 Ok(change) => all = all.max(change),
                 Err(limit) => past_limit = past_limit.or(Some(limit)),

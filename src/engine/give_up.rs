@@ -1,6 +1,7 @@
 //! An activity is given up: cancelled at the console, refused at a gate, or ended with the
 //! process. Which domains are turned back then, and how, the policy says.
 
+use super::campaign::Campaign;
 use super::domain::{Domain, State};
 use super::effect::Effects;
 use super::group::GroupSet;
@@ -15,12 +16,12 @@ impl Engine {
         if !self.is_running() {
             return Err(Rejected::NotRunning);
         }
+        if self.campaign.end.cause.is_none() && self.campaign.groups.rollback != Rollback::None {
+            return self.cancel_groups(out);
+        }
         let forward = self.campaign.domains_in(|state| state == State::New || state.is_forward());
         if self.campaign.end.cause.is_some() || forward.is_empty() {
             return Err(Rejected::Ending);
-        }
-        if self.campaign.groups.rollback != Rollback::None {
-            return self.cancel_groups(out);
         }
         let is_activating =
             |part: &Domain| matches!(part.state, State::Working(_)) && part.furthest >= Some(Phase::Activate);
@@ -49,8 +50,9 @@ impl Engine {
             return;
         }
         let failed = self.campaign.domains.iter().flatten().filter(|part| part.failure.is_some()).count();
+        let Campaign { groups, end, absent, .. } = &self.campaign;
         // That a group is turned back is news already if no domain is to blame.
-        let reasons = 1 + failed + self.campaign.groups.flaws.len();
+        let reasons = 1 + failed + groups.flaws.len() + absent.gone.len() + usize::from(end.cause.is_some());
         self.running.turned_back(now, reasons, out);
     }
 
@@ -63,14 +65,23 @@ impl Engine {
     /// Nothing leads forward from now on; the policy turns the domains back.
     pub(super) fn give_up(&mut self, cause: Cause, out: &mut Effects) {
         self.close_consent(out);
+        self.end_verifications(out);
         self.campaign.end.cause.get_or_insert(cause);
         self.campaign.phase = Phase::Cleanup;
+    }
+
+    /// Returns the final status of an activity that ends in the middle of its course.
+    pub(super) fn unfinished(&self) -> Status {
+        match self.settings.grouping.reports_inconsistent && self.campaign.is_any_inconsistent() {
+            true => Status::IncompleteInconsistent,
+            false => Status::Incomplete,
+        }
     }
 
     pub(super) fn handle_terminate(&mut self, out: &mut Effects) {
         if self.is_running() {
             self.campaign.end.cause = Some(Cause::Terminated);
-            self.close(Status::Incomplete, out);
+            self.close(self.unfinished(), out);
         }
     }
 }

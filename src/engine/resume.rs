@@ -34,7 +34,7 @@ impl Engine {
         if self.campaign.is_running() && !saved.is_whole {
             // What is left of it does not suffice to go on: that it has ended is told.
             self.campaign.end.cause = Some(Cause::Unreadable);
-            self.campaign.end.outcome = Some(Status::Incomplete);
+            self.campaign.end.outcome = Some(self.unfinished());
         }
         if !self.campaign.is_running() {
             return self.resume_end(now, saved, out);

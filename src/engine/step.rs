@@ -120,6 +120,7 @@ impl Engine {
             Act::Cleanup => match stand {
                 Stand::Held(_) | Stand::Did(..) => true,
                 Stand::Owes(Act::Forward(phase)) => phase == Phase::Identify,
+                Stand::Done(_) => view.is_turned_back(group) && view.has_committed_by_itself(domain),
                 _ => false,
             },
         };
@@ -223,7 +224,7 @@ impl Engine {
         let is_over = match outcome {
             Status::Completed => !view.has_failed() && view.cause().is_none(),
             Status::Incomplete => true,
-            Status::IncompleteInconsistent => view.reports_inconsistency(),
+            Status::IncompleteInconsistent => view.inconsistent() == Some(outcome),
             Status::IdentificationFailed => view.announced() == Some(Status::Identifying) && !has_begun,
             _ => false,
         };

@@ -4,7 +4,7 @@ use super::effect::TimerKind;
 use super::event::{DesiredState, Event, Part, Shown, Standing, Verdict};
 use super::group::Group;
 use super::tests::{feedback, ix, Course, SETTINGS};
-use super::{Checks, Grouping, Rejected, Settings};
+use super::{Checks, Grouping, Rebooting, Rejected, Settings};
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
 use crate::model::time::Tick;
@@ -37,7 +37,9 @@ fn domains(places: &[usize]) -> DomainSet {
 }
 
 fn inconsistent(course: &Course) -> Vec<usize> {
-    course.campaign().inconsistent().iter().map(|domain| domain.place()).collect()
+    let campaign = course.campaign();
+    let is_so = |place: &usize| campaign.domain(ix(*place)).is_some_and(|part| campaign.is_inconsistent(part));
+    (0..DOMAINS_MAX).filter(is_so).collect()
 }
 
 impl Course {
@@ -187,8 +189,48 @@ fn what_is_not_known_to_be_undone_is_inconsistent() {
     let mut course = Course::reach(device(), 2, Phase::Update);
     course.say(1, Status::Completed, true);
     assert_eq!(course.say(0, Status::UpdateFailure, true), "Rollback>0 Running");
+    assert_eq!(
+        course.say(0, Status::RollbackSuccess, false),
+        "Cleanup>1 Cleanup>0",
+        "it holds what it needs to go back"
+    );
+    course.say(0, Status::CleanupSuccess, false);
+    assert_eq!(course.say(1, Status::CleanupSuccess, false), "IncompleteInconsistent inventory");
+    assert_eq!(inconsistent(&course), [1]);
+}
+
+#[test]
+fn incomplete_is_a_failure_like_any_other() {
+    let mut course = Course::reach(device(), 2, Phase::Update);
+    assert_eq!(course.say(0, Status::Incomplete, true), "Running");
+    assert_eq!(course.say(1, Status::UpdateSuccess, true), "Rollback>0 Rollback>1");
+    assert_eq!(course.say(1, Status::Incomplete, false), "Running");
     course.say(0, Status::RollbackSuccess, false);
     assert_eq!(inconsistent(&course), [1]);
+}
+
+#[test]
+fn what_takes_effect_with_a_boot_is_not_undone_by_a_word_after_one() {
+    for (has_booted, expected) in [(false, &[][..]), (true, &[1])] {
+        let settings = Settings { rebooting: Rebooting { required: domains(&[1]), ..SETTINGS.rebooting }, ..device() };
+        let mut course = Course::reach(settings, 2, Phase::Activate);
+        course.say(1, Status::ActivationSuccess, true);
+        let mut course = super::resume_tests::booted_with(&course, settings, has_booted);
+        course.link(true);
+        course.say(0, Status::ActivationFailure, true);
+        (0..2).for_each(|domain| drop(course.say(domain, Status::RollbackSuccess, false)));
+        assert_eq!(inconsistent(&course), expected);
+    }
+}
+
+#[test]
+fn actions_that_were_undone_have_failed_whatever_an_agent_repeats() {
+    let mut course = Course::reach(device(), 2, Phase::Update);
+    course.say(1, Status::UpdateFailure, true);
+    course.say(0, Status::UpdateSuccess, true);
+    (0..2).for_each(|domain| drop(course.say(domain, Status::RollbackSuccess, true)));
+    course.say(0, Status::CleanupSuccess, true);
+    assert!(course.campaign().actions.iter().all(|action| action.status == Some(ActionStatus::UpdateFailure)));
 }
 
 #[test]
@@ -357,6 +399,16 @@ fn a_cancellation_turns_back_all_that_is_not_committed_in_every_phase() {
     course.say(0, Status::ActivationSuccess, true);
     course.handle(Event::Cancel(false)).unwrap();
     assert_eq!(course.told(), "endcheck>0 Rollback>0 Running");
+    let mut course = Course::reach(checked(COMMAND), 1, Phase::Activate);
+    assert_eq!(course.say(0, Status::Completed, true), "check>0");
+    course.handle(Event::Cancel(false)).unwrap();
+    assert_eq!(course.told(), "endcheck>0 Cleanup>0 Running");
+    let mut settings = checked(COMMAND);
+    settings.grouping.rollback = Rollback::None;
+    let mut course = Course::reach(settings, 1, Phase::Activate);
+    course.say(0, Status::ActivationSuccess, true);
+    course.handle(Event::Cancel(false)).unwrap();
+    assert_eq!(course.told(), "endcheck>0 Rollback>0");
 }
 
 #[test]

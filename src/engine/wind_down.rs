@@ -76,8 +76,10 @@ impl Engine {
         // Silence may be all that such an agent ever says (docs/agents.md, "The self-update
         // agent").
         let is_back = |part: &Domain| part.obligation.is_halted && part.evidence.is_old;
-        if !self.campaign.domain(domain).is_some_and(is_back) {
-            self.fail(domain, reason, out);
+        match self.campaign.domain_mut(domain) {
+            Some(part) if is_back(part) => {}
+            Some(part) if part.failure.is_some() => drop(part.cleanup.get_or_insert(reason)),
+            _ => self.fail(domain, reason, out),
         }
     }
 
@@ -91,7 +93,7 @@ impl Engine {
     /// A clean-up that failed or never ended does not undo an update.
     pub(super) fn end_cleanup(&mut self, domain: DomainIx, reason: Reason, out: &mut Effects) {
         if let Some(part) = self.campaign.domain_mut(domain) {
-            part.cleanup = Some(reason);
+            part.cleanup.get_or_insert(reason);
             out.push(Effect::Notice(Notice::NotCleanedUp(domain)));
         }
         self.end(domain, Ended::CleanedUp);

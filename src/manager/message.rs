@@ -12,6 +12,7 @@ use core::fmt::{self, Write};
 
 use heapless::String;
 
+use crate::engine::domain::Domain;
 use crate::engine::Campaign;
 use crate::limits::LOGGED_MAX;
 use crate::model::text::{Escaped, Escaping, Text};
@@ -38,10 +39,11 @@ pub(crate) fn write(
             _ => out.write_str(cause.name()),
         })?;
     }
-    let parts = campaign.domains.iter().zip(domains).filter_map(|(part, name)| Some((part.as_ref()?, name.as_str())));
-    let gone = campaign.absent.gone.iter().map(|gone| (&gone.part, gone.name.as_str()));
-    for (part, name) in parts.chain(gone) {
-        let silent = |reason: &&Reason| part.failure.is_none() || matches!(reason, Reason::Silent(..));
+    for (part, name) in parts(campaign, domains) {
+        // Of one that is inconsistent it is said there.
+        let is_said_here = campaign.is_running() || !campaign.is_inconsistent(part);
+        let is_silent = |reason: &Reason| matches!(reason, Reason::Silent(..)) && is_said_here;
+        let silent = |reason: &&Reason| part.failure.is_none() || is_silent(reason);
         for reason in part.failure.iter().chain(part.cleanup.as_ref().filter(silent)) {
             list.item(|out| {
                 write!(out, "[{}] ", Escaped(name))?;
@@ -70,13 +72,28 @@ pub(crate) fn write(
     if campaign.has_turned_back() {
         list.item(|out| out.write_str("rolled back"))?;
     }
-    let inconsistent = campaign.inconsistent();
-    let named = inconsistent.iter().filter_map(|domain| domains.get(domain.place()));
-    let named = named.map(std::string::String::as_str).chain(campaign.inconsistent_gone());
-    named.enumerate().try_for_each(|(nth, name)| match nth {
-        0 => list.item(|out| write!(out, "inconsistent: [{}]", Escaped(name))),
-        _ => write!(list.out, ", [{}]", Escaped(name)),
-    })
+    let inconsistent = parts(campaign, domains).filter(|(part, _)| campaign.is_inconsistent(part));
+    for (nth, (part, name)) in inconsistent.enumerate() {
+        match nth {
+            0 => list.item(|out| write!(out, "inconsistent: [{}]", Escaped(name)))?,
+            _ => write!(list.out, ", [{}]", Escaped(name))?,
+        }
+        if let (Some(_), Some(reason)) = (&part.failure, &part.cleanup) {
+            list.out.write_char(' ')?;
+            write_reason(reason, list.out)?;
+        }
+    }
+    Ok(())
+}
+
+/// The parts of an activity with the names of their domains, those that are not configured
+/// any more at the end.
+fn parts<'a>(
+    campaign: &'a Campaign,
+    domains: &'a [std::string::String],
+) -> impl Iterator<Item = (&'a Domain, &'a str)> {
+    let parts = campaign.domains.iter().zip(domains).filter_map(|(part, name)| Some((part.as_ref()?, name.as_str())));
+    parts.chain(campaign.absent.gone.iter().map(|gone| (&gone.part, gone.name.as_str())))
 }
 
 /// Why one domain failed.

@@ -103,6 +103,9 @@ impl Engine {
         }
         let audible = self.hearing.since.map(|_| now);
         let Some(part) = self.campaign.domain_mut(domain) else { return };
+        if doubt == Doubt::Start(true) {
+            part.note_boot();
+        }
         part.evidence.is_sure &= !matches!(doubt, Doubt::Hello | Doubt::Start(true));
         match part.state {
             State::New | State::Failed(_) | State::RolledBack(_) | State::Done(_) => {}

@@ -67,10 +67,12 @@ fn lead_all(view: &View<'_>) -> Step {
             None => {}
         }
     }
+    if let (false, Some(status)) = (waits, view.inconsistent()) {
+        return Step::Finish(status);
+    }
     let is_committed = view.groups().iter().all(|group| view.is_committed(group));
     match () {
         () if waits => Step::Wait,
-        () if view.reports_inconsistency() => Step::Finish(Status::IncompleteInconsistent),
         () if view.has_failed() || !is_committed => Step::Finish(Status::Incomplete),
         () => Step::Finish(Status::Completed),
     }
@@ -83,7 +85,7 @@ fn lead_group(view: &View<'_>, group: Group) -> Option<Step> {
         return clean_up(view, domains);
     }
     if view.is_turned_back(group) {
-        return undo(view, domains).or_else(|| clean_up(view, domains));
+        return undo(view, domains).or_else(|| clean_up_early(view, domains)).or_else(|| clean_up(view, domains));
     }
     if has_failed(view, group) {
         return Some(Step::TurnBack(group));
@@ -160,6 +162,13 @@ fn undo(view: &View<'_>, domains: DomainSet) -> Option<Step> {
     let last = left.iter().chain(under_way.iter()).map(|domain| view.order(domain)).max()?;
     let begins = left.iter().filter(|domain| view.order(*domain) == last).collect();
     Some(some(begins).map_or(Step::Wait, |begins| Step::Do(Act::Rollback, begins)))
+}
+
+/// Returns the next step for domains that ended early: they have committed by themselves, but
+/// still hold what they would need to go back.
+fn clean_up_early(view: &View<'_>, domains: DomainSet) -> Option<Step> {
+    let early = domains.iter().filter(|domain| view.has_committed_by_itself(*domain)).collect();
+    some(early).map(|early| Step::Do(Act::Cleanup, early))
 }
 
 /// Returns the next step to clean up after the domains; none when their parts have ended.

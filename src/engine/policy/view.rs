@@ -199,10 +199,20 @@ impl<'a> View<'a> {
         gone.any(|part| part.group == group && !part.state.is_done())
     }
 
-    /// Returns whether a domain is neither new nor known to be old, and the end has to have a
-    /// status of its own then.
-    pub fn reports_inconsistency(&self) -> bool {
-        self.grouping.reports_inconsistent && self.campaign.is_any_inconsistent()
+    /// Returns the final status of an activity of which a domain is neither new nor known to
+    /// be old; none if none is.
+    pub fn inconsistent(&self) -> Option<Status> {
+        self.campaign.is_any_inconsistent().then_some(match self.grouping.reports_inconsistent {
+            true => Status::IncompleteInconsistent,
+            false => Status::Incomplete,
+        })
+    }
+
+    /// Returns whether a domain was given a command and has committed by itself, without
+    /// being told to clean up.
+    pub fn has_committed_by_itself(&self, domain: DomainIx) -> bool {
+        let is_done = self.stand(domain) == Some(Stand::Done(Ended::Completed));
+        is_done && self.has_begun(domain)
     }
 
     /// Returns the group of a domain that takes part; before a policy has divided the
