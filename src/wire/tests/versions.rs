@@ -14,7 +14,7 @@ fn the_components_of_a_domain_come_with_their_versions() {
         {"id":"c","components":null} ]}"#;
     let message = message(payload);
     let state = desired_state_of(message.as_bytes()).unwrap();
-    let wanted = |ix| desired_state::wanted(message.as_bytes(), &state, ix).map(|all| told(all));
+    let wanted = |ix| desired_state::wanted(message.as_bytes(), &state, ix).map(told);
     assert_eq!(wanted(0), Some(vec![]));
     assert_eq!(wanted(1), Some(vec![String::from("x 1"), String::from("y ")]));
     assert_eq!(wanted(2), Some(vec![]));
