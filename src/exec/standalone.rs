@@ -119,9 +119,8 @@ impl Asked {
     /// The place of a domain in the desired state, and what it is to become.
     fn part(&self, domain: &str) -> Option<crate::agent::DesiredState> {
         let bytes = self.payload.as_bytes();
-        let is = |ix: &usize| self.state.domain_id(bytes, *ix).is_some_and(|id| id.eq_str(domain));
         let mut json = String::new();
-        desired_state::encode_part(bytes, &self.state, (0..self.state.domains()).find(is)?, &mut json).ok()?;
+        desired_state::encode_part(bytes, &self.state, self.state.place_of(bytes, domain)?, &mut json).ok()?;
         part(&json, domain)
     }
 }

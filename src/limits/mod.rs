@@ -60,6 +60,7 @@ pub const BUFFERS: [(&str, usize); 13] = [
     ("messages from the broker", RECEIVE_BUFFER),
     ("messages to the broker", OUTBOUND_BYTES + OUTBOUND_MAX * OUTBOUND_ENTRY_BYTES),
     ("desired state", SAVED_RECORD_MAX),
+    ("parts that domains are committed to", SAVED_KEPT_MAX),
     ("inventories", INVENTORIES_MAX),
     ("actions", ACTIONS_MAX * ACTION_BYTES),
     ("domains of the activity", DOMAINS_MAX * PART_BYTES),
@@ -69,5 +70,13 @@ pub const BUFFERS: [(&str, usize); 13] = [
     ("subscriptions that the broker keeps", FILTERS_MAX * REQUEST_FILTER_MAX),
     ("socket and TLS", WRITE_CHUNK + TLS_BYTES),
     ("clients of the console", CONSOLE_REQUEST_MAX + INVENTORIES_MAX + 2 * CONSOLE_OTHERS_MAX),
-    ("saving", SAVED_RECORD_MAX + SAVED_ACTIONS_MAX + SAVED_HISTORY_MAX + 6 * SAVED_STATE_MAX + SAVED_SESSION_MAX),
+    (
+        "saving",
+        SAVED_RECORD_MAX
+            + SAVED_KEPT_MAX
+            + SAVED_ACTIONS_MAX
+            + SAVED_HISTORY_MAX
+            + 6 * SAVED_STATE_MAX
+            + SAVED_SESSION_MAX,
+    ),
 ];

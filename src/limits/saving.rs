@@ -49,9 +49,18 @@ pub const SAVED_RECORD_MAX: usize = PAYLOAD_IN_MAX + 1024;
 /// Bytes of the saved actions' components. Those of a usual activity take a third.
 pub const SAVED_ACTIONS_MAX: usize = 24 * 1024;
 
+/// Domains for which the part of the desired state that they are committed to is kept: all
+/// that can be configured. One that is not configured any more may come back, so its part
+/// is kept while there is room; past it the oldest go.
+pub const KEPT_MAX: usize = DOMAINS_MAX;
+
+/// Bytes of the saved parts that domains are committed to. Those of the largest desired
+/// state fit, unless its domains share long baselines; past it the oldest go.
+pub const SAVED_KEPT_MAX: usize = SAVED_RECORD_MAX;
+
 /// Bytes of a saved state: 256 for each domain, with the longest name and everything set,
-/// and 4 KiB for all else.
-pub const SAVED_STATE_MAX: usize = 4 * 1024 + DOMAINS_MAX * 256;
+/// 4 KiB for all else, and what each domain is committed to, by its name.
+pub const SAVED_STATE_MAX: usize = 4 * 1024 + DOMAINS_MAX * 256 + KEPT_MAX * (11 + DOMAIN_ID_MAX);
 
 /// Bytes of how far the actions are in the saved state, which goes with each of its
 /// writes: status and progress of some 60 actions with short names.

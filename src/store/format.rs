@@ -41,6 +41,8 @@ table! {
         Reports = 5 "reports",
         /// The session that the broker keeps.
         Session = 6 "session",
+        /// What domains are committed to, if its document does not stay.
+        Kept = 7 "kept",
     }
 }
 

@@ -7,6 +7,7 @@ use heapless::String as Short;
 
 use super::format::{fields, open, seal, Draft, Fields, Kind, HEADER};
 use super::journal::{self, Detail, Event, Journal, Past, Times};
+use super::kept::{self, KeptPart};
 use super::state::Beside;
 use super::{actions, document, history, reports, session, state};
 use crate::engine::domain::{Domain, Ended, State};
@@ -141,18 +142,26 @@ fn waiting() -> [Waiting<'static>; 2] {
     [report(5, br#","actions":[]"#), report(6, b"")]
 }
 
+/// What domains are committed to: two that take part, and one that does not.
+fn parts() -> [KeptPart; 3] {
+    let of = |domain, run| KeptPart::new(domain, Run(run), format!(r#"{{"domains":[{{"id":"{domain}"}}]}}"#));
+    [of("containers", 7), of("idle", 5), of("self-update", 6)]
+}
+
 const FILTERS: [&str; 2] = ["deviceupdate/desiredstate", "command///req/#"];
 
 fn draft(kind: Kind) -> Draft {
     match kind {
         Kind::State => Draft::new(kind, 4096, |out| {
             state::encode(&campaign(), &names(), &BESIDE, out);
+            state::encode_kept(&campaign(), &names(), &parts(), out);
             state::encode_along(&campaign(), 5, TIMES, out);
         }),
-        Kind::Document => document::encode(PAYLOAD.as_bytes(), b""),
+        Kind::Document => document::encode(Run(7), PAYLOAD.as_bytes(), b""),
         Kind::Actions => actions::encode(&campaign(), &names(), b""),
         Kind::History => history::encode(&journal(), &names(), b""),
         Kind::Reports => reports::encode(waiting().into_iter()),
+        Kind::Kept => kept::encode(&parts()),
         Kind::Session => session::encode("um0123456789abcdef", true, FILTERS.into_iter(), Some(("ns:name", "tenant"))),
     }
     .unwrap()
@@ -193,10 +202,16 @@ fn check(campaign: &Campaign, journal: &Journal, version: Option<u32>, read: &dy
     saved.progress.apply(&mut saved.campaign);
     assert_eq!((saved.beside, saved.version), (BESIDE, version));
     assert_eq!(saved.times, version.map(|_| TIMES));
+    let mut committed: Vec<_> = parts().into_iter().map(|part| (part.domain, part.run)).collect();
+    committed.retain(|_| version.is_some());
+    saved.kept.sort();
+    assert_eq!(saved.kept, committed);
     assert_eq!(format!("{:?}", saved.campaign), format!("{campaign:?}"));
     let mut payload = Vec::new();
     document::decode(&content(Kind::Document), &mut payload);
     assert_eq!(payload, PAYLOAD.as_bytes());
+    assert_eq!(document::run(&content(Kind::Document)), version.map(|_| Run(7)));
+    assert_eq!(kept::decode(&content(Kind::Kept)), parts());
     let mut past = Journal::default();
     history::decode(&content(Kind::History), &names(), &mut past);
     assert_eq!(past.past().collect::<Vec<_>>(), journal.past().collect::<Vec<_>>());
@@ -213,8 +228,8 @@ fn check(campaign: &Campaign, journal: &Journal, version: Option<u32>, read: &dy
 #[test]
 fn records_of_every_version_are_understood() {
     check(&first_campaign(), &first_journal(), None, &|kind| {
-        // The first version saved nothing of its session.
-        let version = if kind == Kind::Session { CURRENT } else { FIRST };
+        // The first version saved nothing of its session, and of what domains are committed to.
+        let version = if matches!(kind, Kind::Session | Kind::Kept) { CURRENT } else { FIRST };
         std::fs::read(file(version, kind)).unwrap()
     });
     check(&campaign(), &journal(), Some(5), &|kind| std::fs::read(file(CURRENT, kind)).unwrap());

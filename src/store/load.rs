@@ -2,6 +2,7 @@
 
 use super::format::{fields, open, Fields, Flaw, Kind, Record, STATE};
 use super::journal::{Journal, Past, Times};
+use super::kept::Kept;
 use super::reports::Report;
 use super::session::Session;
 use super::slots::{self, Slot};
@@ -32,12 +33,12 @@ impl Found {
     }
 
     /// The records of a kind that are whole.
-    fn records(&self, kind: Kind) -> impl Iterator<Item = Record<'_>> {
+    pub(super) fn records(&self, kind: Kind) -> impl Iterator<Item = Record<'_>> {
         self.0[kind.place()].iter().filter_map(move |slot| open(slot.as_deref().ok()?, kind).ok())
     }
 
     /// The fields of the newest record of a kind.
-    fn fields(&self, kind: Kind) -> &[u8] {
+    pub(super) fn fields(&self, kind: Kind) -> &[u8] {
         self.of(kind).newest.map(|(_, record)| record.fields).unwrap_or_default()
     }
 
@@ -123,6 +124,9 @@ impl Store {
         for kind in Kind::ALL {
             self.places[kind.place()] = found.of(kind).next();
         }
+        let run =
+            |slot: &Result<Vec<u8>, String>| document::run(open(slot.as_deref().ok()?, Kind::Document).ok()?.fields);
+        self.of.documents = [0, 1].map(|slot| run(&found.0[Kind::Document.place()][slot]).unwrap_or_default());
     }
 
     /// The state that was written last: in a record of its own, or with another one.
@@ -152,7 +156,7 @@ impl Store {
     /// The campaign of a state, with its actions. If it is known to have ended, an older
     /// state has come back.
     fn take_up(&mut self, found: &Found, names: &[String], state: state::Saved) -> Campaign {
-        let state::Saved { mut campaign, beside, progress, times, .. } = state;
+        let state::Saved { mut campaign, beside, progress, times, kept, .. } = state;
         self.run = self.run.max(campaign.identity.run);
         if campaign.identity.run == Run::NONE {
             // 0.1.0 wrote it.
@@ -163,6 +167,7 @@ impl Store {
         times.into_iter().for_each(|times| self.journal.resume(campaign.identity.run, times));
         let has_actions = actions::decode(found.fields(Kind::Actions), names, &mut campaign);
         progress.apply(&mut campaign);
+        self.kept = Kept::load(found, &kept);
         self.adopt_loaded(&campaign, names, &beside);
         self.of.document = campaign.identity.run;
         self.of.actions = if has_actions { campaign.identity.run } else { Run::NONE };
@@ -179,6 +184,7 @@ impl Store {
         let States { latest, saved, scratch, .. } = &mut self.states;
         let mut out = Fields::new(scratch);
         state::encode(campaign, names, beside, &mut out);
+        state::encode_kept(campaign, names, self.kept.parts(), &mut out);
         saved.clear();
         saved.extend_from_slice(out.written());
         latest.clone_from(saved);

@@ -49,6 +49,7 @@
 //! | [`history`] | the last activities and events | once, when it ends |
 //! | [`reports`] | final reports of earlier activities that the broker has not acknowledged | before the next activity's state replaces the one that they follow from |
 //! | [`session`] | client ID, subscriptions, the twin's identity | when they change |
+//! | [`kept`] | what domains are committed to | before the document that holds it is overwritten |
 //!
 //! A state that changes together with document, actions or history goes into that record,
 //! so that one sync is enough; the newest of all states is told by its version. Records
@@ -63,6 +64,7 @@ mod golden;
 mod held;
 pub mod history;
 pub mod journal;
+pub mod kept;
 mod load;
 pub mod reports;
 mod saving;
@@ -80,6 +82,7 @@ use crate::mqtt::{Ack, Session};
 use format::{Fields, Kind, HEADER};
 use held::Held;
 use journal::Journal;
+use kept::Kept;
 pub use load::{Found, Loaded};
 use saving::{Failing, Running};
 pub use saving::{Failure, Job, Write, Written};
@@ -101,6 +104,8 @@ pub struct Store {
     /// Where each kind's next record goes, and its number.
     places: [(Slot, u32); Kind::ALL.len()],
     of: Of,
+    /// What domains are committed to.
+    kept: Kept,
     job: Option<Running>,
     /// Jobs that were begun.
     begun: u64,
@@ -133,6 +138,8 @@ struct States {
 #[derive(Clone, Debug, Default)]
 struct Of {
     document: Run,
+    /// Of both slots of the document.
+    documents: [Run; 2],
     actions: Run,
     /// The last activity in the history.
     history: Run,
@@ -181,6 +188,7 @@ impl Store {
             states,
             places: [(Slot::A, 1); Kind::ALL.len()],
             of: Of::default(),
+            kept: Kept::default(),
             job: None,
             begun: 0,
             failing: None,
@@ -212,6 +220,9 @@ impl Store {
         if !self.is_on {
             return;
         }
+        if let Some(campaign) = content.campaign {
+            self.kept.look(campaign, content.names, content.payload);
+        }
         self.encode_latest(content);
         if self.is_saving() {
             self.held.take(effects);
@@ -229,6 +240,7 @@ impl Store {
         let beside = Beside { boot: self.boot, ..content.beside };
         let mut out = Fields::new(&mut self.states.scratch);
         state::encode(campaign, content.names, &beside, &mut out);
+        state::encode_kept(campaign, content.names, self.kept.parts(), &mut out);
         if self.states.latest != out.written() {
             self.states.latest.clear();
             self.states.latest.extend_from_slice(out.written());
@@ -274,6 +286,12 @@ impl Store {
     /// saved beside it holds nothing up.
     fn is_failing(&self) -> bool {
         self.failing.as_ref().is_some_and(Failing::has_state)
+    }
+
+    /// What this domain is committed to: the payload of the desired state for its agent.
+    /// None if it is committed to nothing, or that cannot be read any more.
+    pub fn kept(&self, domain: &str) -> Option<&str> {
+        self.kept.parts().iter().find(|part| part.domain == domain).map(|part| part.payload.as_str())
     }
 
     /// Why what changes cannot be saved at this moment; none if it can.

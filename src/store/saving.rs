@@ -124,7 +124,8 @@ impl Store {
         let mut job = Running { kinds: heapless::Vec::new(), of: self.of.clone(), state: None, state_in: None };
         let mut drafts = Vec::with_capacity(Kind::ALL.len());
         // A record that holds the newest state is never replaced by one that does not.
-        let is_due = self.is_changed() || self.of.history != self.last_ended();
+        let is_due =
+            self.is_changed() || self.of.history != self.last_ended() || self.kept.needs_record(&self.of.documents);
         match content.campaign.filter(|_| is_due) {
             Some(campaign) => self.draft_activity(now.tick, campaign, content, &mut job, &mut drafts),
             None => {
@@ -164,6 +165,9 @@ impl Store {
         let is_last = self.failing.is_some() && job.of.reports.is_empty();
         let (first, last) = if is_last { (None, reports) } else { (reports, None) };
         drafts.extend(first);
+        let kept = self.draft_kept(run);
+        let (first, behind) = if self.failing.is_some() { (None, kept) } else { (kept, None) };
+        drafts.extend(first);
         let ended = self.last_ended();
         let mut kinds = heapless::Vec::<Kind, 3>::new();
         let mut add = |kind, of: &mut Run, run: Run, is_due: bool| {
@@ -182,7 +186,19 @@ impl Store {
         }
         job.state_in = Some(self.draft_state(now, campaign, content, &kinds, drafts));
         job.state = Some((run, campaign.is_running()));
+        drafts.extend(behind);
         drafts.extend(last);
+    }
+
+    /// What domains are committed to, if its document is overwritten by that of the activity
+    /// `run`, or is gone. It goes first, but must not hold up the activity after a failure.
+    fn draft_kept(&mut self, run: Run) -> Option<Draft> {
+        let mut staying = self.of.documents;
+        if self.of.document != run {
+            let (slot, _) = self.places[Kind::Document.place()];
+            staying[slot as usize] = run;
+        }
+        self.kept.needs_record(&staying).then(|| self.kept.draft()).flatten()
     }
 
     /// Records of these kinds and the activity's state, in one of them or in its own; which
@@ -215,7 +231,7 @@ impl Store {
                 drafts.extend(alone.take());
             }
             drafts.extend(match kind {
-                Kind::Document => document::encode(content.payload, state),
+                Kind::Document => document::encode(campaign.identity.run, content.payload, state),
                 Kind::Actions => actions::encode(campaign, content.names, state),
                 _ => history::encode(&self.journal, content.names, state),
             });
@@ -227,6 +243,11 @@ impl Store {
     /// A record could not be written. Should it be just that slot, the next try does
     /// without it as far as that loses nothing.
     fn avoid(&mut self, kind: Kind) {
+        if kind == Kind::Document {
+            // A part of what it held may be overwritten.
+            let (slot, _) = self.places[kind.place()];
+            self.of.documents[slot as usize] = Run::NONE;
+        }
         match kind {
             Kind::State => self.states.goes_along = true,
             // The document in the other slot is of no use to an activity that has ended.
@@ -235,6 +256,10 @@ impl Store {
                 *slot = slot.other();
             }
             Kind::Document | Kind::Actions | Kind::History => self.states.goes_along = false,
+            Kind::Kept => {
+                let (slot, _) = &mut self.places[kind.place()];
+                *slot = slot.other();
+            }
             Kind::Reports | Kind::Session => {}
         }
     }
@@ -297,6 +322,7 @@ impl Store {
             }
             Err(failure) => {
                 job.kinds.get(done).copied().into_iter().for_each(|kind| self.avoid(kind));
+                self.kept.handle_written(false);
                 let has_state = job.has_state() || was_failing;
                 self.fail(now, failure.why, has_state);
                 if has_state {
@@ -321,13 +347,18 @@ impl Store {
     fn note_written(&mut self, job: &Running, done: usize) {
         for kind in job.kinds.iter().take(done).copied() {
             let (slot, sequence) = &mut self.places[kind.place()];
+            let written = *slot as usize;
             (*slot, *sequence) = (slot.other(), sequence.wrapping_add(1));
             match kind {
-                Kind::Document => self.of.document = job.of.document,
+                Kind::Document => {
+                    self.of.document = job.of.document;
+                    self.of.documents[written] = job.of.document;
+                }
                 Kind::Actions => self.of.actions = job.of.actions,
                 Kind::History => self.of.history = job.of.history,
                 Kind::Reports => self.of.reports.clone_from(&job.of.reports),
                 Kind::State => self.states.must_be_alone = false,
+                Kind::Kept => self.kept.handle_written(true),
                 Kind::Session => {}
             }
             if job.state_in == Some(kind) {
@@ -341,6 +372,7 @@ impl Store {
     fn forget_disk(&mut self) {
         self.places = [(Slot::A, 1); Kind::ALL.len()];
         self.of = Of::default();
+        self.kept.forget_disk();
         self.states.saved.clear();
         self.states.on_disk = None;
         self.states.must_be_alone = false;

@@ -81,6 +81,12 @@ impl DesiredState {
             entry.group = numbers[first];
         }
     }
+
+    /// The place of the domain with this name; none if there is none. `bytes` is the
+    /// message that was decoded, or a copy.
+    pub fn place_of(&self, bytes: &[u8], name: &str) -> Option<usize> {
+        (0..self.domains()).find(|place| self.domain_id(bytes, *place).is_some_and(|id| id.eq_str(name)))
+    }
 }
 
 /// Decodes the payload. All of it is checked that a domain's agent would have to

@@ -11,13 +11,14 @@ mod tests;
 
 use super::format::{Fields, FIELD};
 use super::journal::Times;
+use super::kept::KeptPart;
 use crate::engine::domain::Domain;
 use crate::engine::evidence::Evidence;
 use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
 use crate::engine::policy::{Lockstep, Policy};
 use crate::engine::Campaign;
-use crate::limits::{ORDERS_MAX, SAVED_PROGRESS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
+use crate::limits::{DOMAINS_MAX, ORDERS_MAX, SAVED_PROGRESS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
 use crate::model::text::Text;
 use crate::model::{checksum, ActionStatus, Command, Phase, Reason, Reboot, Rollback, Status};
 pub use read::{decode, decode_key, version, Progress, Saved};
@@ -79,6 +80,10 @@ mod tag {
     pub const FLAWS: u8 = 34;
     /// What shows whether the domain before it is as it was, a bit for each fact.
     pub const EVIDENCE: u8 = 35;
+    /// An activity, and which of the domains above are committed to it.
+    pub const COMMITTED_TO: u8 = 40;
+    /// An activity, and the name of a domain that is committed to it and takes no part now.
+    pub const COMMITTED_APART: u8 = 41;
 }
 
 /// What is saved beside the campaign.
@@ -153,6 +158,30 @@ pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut 
     out.put(tag::STARTS, &[&[campaign.starts.count]]);
     if let Some((phase, id)) = &beside.question {
         out.put(tag::QUESTION, &[&[phase.code()], id]);
+    }
+}
+
+/// Writes to which activity each domain is committed.
+pub fn encode_kept(campaign: &Campaign, names: &[String], parts: &[KeptPart], out: &mut Fields<'_>) {
+    let place_of = |name: &str| {
+        let mut participants = campaign.participants().iter();
+        participants.position(|domain| names.get(domain.place()).is_some_and(|known| known == name))
+    };
+    for (nth, KeptPart { run, .. }) in parts.iter().enumerate() {
+        if parts[..nth].iter().any(|before| before.run == *run) {
+            continue;
+        }
+        let mut places = heapless::Vec::<u8, DOMAINS_MAX>::new();
+        for part in parts.iter().filter(|part| part.run == *run) {
+            match place_of(&part.domain) {
+                // No more than take part.
+                Some(place) => drop(places.push(place as u8)),
+                None => out.put(tag::COMMITTED_APART, &[&run.0.to_le_bytes(), part.domain.as_bytes()]),
+            }
+        }
+        if !places.is_empty() {
+            out.put(tag::COMMITTED_TO, &[&run.0.to_le_bytes(), &places]);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
 use crate::engine::policy::{Lockstep, Policy};
 use crate::engine::Campaign;
-use crate::limits::{ACTIONS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX};
+use crate::limits::{ACTIONS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, KEPT_MAX};
 use crate::model::text::Text;
 use crate::model::{
     ActionStatus, Cause, Command, DomainIx, Limit, Phase, Reason, ReasonKind, Reboot, Rollback, Run, Status,
@@ -29,6 +29,8 @@ pub struct Saved {
     pub progress: Progress,
     /// Which of the states that were written it is; none if 0.1.0 wrote it.
     pub version: Option<u32>,
+    /// To which activity each domain is committed, by its name.
+    pub kept: Vec<(std::string::String, Run)>,
     /// When it began, and how long it had lasted; none if 0.1.0 wrote it.
     pub times: Option<Times>,
 }
@@ -64,6 +66,7 @@ pub fn decode(bytes: &[u8], names: &[std::string::String]) -> Option<Saved> {
         beside: Beside::default(),
         progress: Progress::default(),
         version: None,
+        kept: Vec::new(),
         times: None,
     };
     // 0.1.0 knows no other.
@@ -200,7 +203,28 @@ impl Reader<'_> {
                 *times = Some(Times { begun: number(0)?, lasted_ms: number(8)? });
             }
             tag::VERSION => *version = Some(u32::from_le_bytes(content.try_into().ok()?)),
+            tag::COMMITTED_TO | tag::COMMITTED_APART => drop(self.take_kept(tag, content)),
             _ => {}
+        }
+        Some(())
+    }
+
+    /// Takes in which domains are committed to an activity. One that cannot be read is
+    /// committed to none that is known.
+    fn take_kept(&mut self, tag: u8, content: &[u8]) -> Option<()> {
+        let (run, domains) = (Run::of_bytes(content.get(..8)?)?, content.get(8..)?);
+        let kept = &mut self.saved.kept;
+        let mut take = |name: &str| {
+            if name.len() <= DOMAIN_ID_MAX && kept.len() < KEPT_MAX && kept.iter().all(|(known, _)| known != name) {
+                kept.push((name.to_owned(), run));
+            }
+        };
+        match tag {
+            tag::COMMITTED_TO => {
+                let parts = domains.iter().filter_map(|nth| self.parts.get(usize::from(*nth)));
+                parts.for_each(|part| take(&part.name));
+            }
+            _ => take(core::str::from_utf8(domains).ok()?),
         }
         Some(())
     }

@@ -6,7 +6,9 @@ use super::*;
 use crate::engine::campaign::Gone;
 use crate::engine::domain::{Ended, State};
 use crate::engine::event::{Action, DesiredState, Part, Standing};
-use crate::limits::{ACTIONS_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, POLICY_NAME_MAX, SAVED_STATE_MAX};
+use crate::limits::{
+    ACTIONS_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, KEPT_MAX, POLICY_NAME_MAX, SAVED_STATE_MAX,
+};
 use crate::model::{ActivityKey, Cause, DomainIx, Limit, Run, Status};
 use crate::store::format::{open, seal, Kind, HEADER};
 
@@ -50,9 +52,14 @@ fn campaign() -> Campaign {
 const TIMES: Times = Times { begun: 7, lasted_ms: 8 };
 
 fn written(campaign: &Campaign, names: &[std::string::String], beside: &Beside) -> Vec<u8> {
+    written_with(campaign, names, beside, &[])
+}
+
+fn written_with(campaign: &Campaign, names: &[std::string::String], beside: &Beside, parts: &[KeptPart]) -> Vec<u8> {
     let mut slot = vec![0; SLOT];
     let mut out = Fields::new(&mut slot);
     encode(campaign, names, beside, &mut out);
+    encode_kept(campaign, names, parts, &mut out);
     encode_along(campaign, 8, TIMES, &mut out);
     let len = out.total().unwrap();
     let total = seal(&mut slot, Kind::State, 1, len).unwrap();
@@ -70,7 +77,7 @@ fn what_is_saved_comes_back() {
         (campaign(), Beside { reboot: Reboot::Waiting, boot: [7; 16], question: Some((Phase::Activate, [9; 16])) });
     let slot = written(&before, &names(), &beside);
     assert!(open(&slot, Kind::State).is_ok());
-    let Saved { campaign: mut after, beside: found, progress, version, times } = resumed(&slot, &names()).unwrap();
+    let Saved { campaign: mut after, beside: found, progress, version, times, .. } = resumed(&slot, &names()).unwrap();
     assert_eq!((found, version, times), (beside, Some(8), Some(TIMES)));
     after.actions = before.actions.clone();
     after.actions.resume(&mut |_, _| Some((None, 0)));
@@ -112,6 +119,21 @@ fn domains_are_found_by_name_when_the_configuration_has_changed() {
     assert!(after.has_failed());
     let again = resumed(&written(&after, &other, &Beside::default()), &names()).unwrap().campaign;
     assert_eq!((again.domains, again.absent.gone), (campaign().domains, Vec::new()));
+}
+
+#[test]
+fn what_domains_are_committed_to_is_found_by_name_when_the_configuration_has_changed() {
+    let parts = [("containers", 2), ("self-update", 3), ("idle", 2), ("long gone", 1)];
+    let parts = parts.map(|(domain, run)| KeptPart::new(domain, Run(run), std::string::String::new()));
+    let mut expected: Vec<_> = parts.iter().map(|part| (part.domain.clone(), part.run)).collect();
+    expected.sort();
+    let slot = written_with(&campaign(), &names(), &Beside::default(), &parts);
+    let reordered = ["new", "self-update", "idle"].map(str::to_owned);
+    for names in [&names()[..], &reordered] {
+        let mut kept = resumed(&slot, names).unwrap().kept;
+        kept.sort();
+        assert_eq!(kept, expected);
+    }
 }
 
 #[test]
@@ -188,6 +210,9 @@ fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
     let activity = "a".repeat(ACTIVITY_ID_MAX);
     let words = |n: usize| Some(Reason::Words(String::try_from("w".repeat(n).as_str()).unwrap()));
     let mut lens = Vec::new();
+    let of_others: Vec<_> = (0..KEPT_MAX)
+        .map(|n| KeptPart::new(&format!("{n:x>DOMAIN_ID_MAX$}"), Run(n as u64), std::string::String::new()))
+        .collect();
     let silent = Some(Reason::Silent(Some(Command::Update), u64::MAX));
     for reason in [words(512), silent, Some(Reason::Limit(Limit::Component))] {
         let mut campaign = campaign();
@@ -213,9 +238,10 @@ fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
             campaign.actions.merge(DomainIx::new(0).unwrap(), &action).unwrap();
         }
         let beside = Beside { reboot: Reboot::Waiting, boot: [7; 16], question: Some((Phase::Activate, [9; 16])) };
-        let slot = written(&campaign, &names, &beside);
-        let after = resumed(&slot, &names).unwrap().campaign;
-        assert_eq!(after.domains.iter().flatten().count(), DOMAINS_MAX);
+        let slot = written_with(&campaign, &names, &beside, &of_others);
+        let after = resumed(&slot, &names).unwrap();
+        assert_eq!(after.campaign.domains.iter().flatten().count(), DOMAINS_MAX);
+        assert_eq!(after.kept.len(), KEPT_MAX);
         lens.push(slot.len());
     }
     println!("{lens:?} bytes");

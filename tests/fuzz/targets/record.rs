@@ -13,6 +13,7 @@ use update_manager::model::{Reason, Run};
 use update_manager::mqtt::Waiting;
 use update_manager::store::format::{fields, open, seal, Draft, Kind, HEADER};
 use update_manager::store::journal::Journal;
+use update_manager::store::kept::{self, KeptPart};
 use update_manager::store::reports::Report;
 use update_manager::store::slots::{look, Slot};
 use update_manager::store::state;
@@ -36,6 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
         Kind::History => assert_history(fields, &names),
         Kind::Reports => assert_reports(fields),
         Kind::Session => assert_session(fields),
+        Kind::Kept => assert_kept(fields),
     }
 });
 
@@ -74,15 +76,22 @@ fn assert_slots(bytes: &[u8], kind: Kind) {
 fn assert_state(fields: &[u8], names: &[String]) {
     let Some(mut first) = state::decode(fields, names) else { return };
     let write = |saved: &state::Saved| {
-        let state::Saved { campaign, beside, times, .. } = saved;
+        let state::Saved { campaign, beside, times, kept, .. } = saved;
+        let parts: Vec<KeptPart> = kept.iter().map(|(domain, run)| KeptPart::new(domain, *run, String::new())).collect();
         written(Draft::new(Kind::State, HEADER + SAVED_STATE_MAX, |out| {
             state::encode(campaign, names, beside, out);
+            state::encode_kept(campaign, names, &parts, out);
             state::encode_along(campaign, 7, times.unwrap_or_default(), out);
         }))
     };
     let again = state::decode(&write(&first), names).expect("what was written is read");
     assert_eq!((again.beside, again.version), (first.beside, Some(7)));
     assert_eq!(again.times, Some(first.times.unwrap_or_default()));
+    let sorted = |mut kept: Vec<(String, Run)>| {
+        kept.sort();
+        kept
+    };
+    assert_eq!(sorted(again.kept), sorted(first.kept));
     // Long words are cut, and nothing else.
     let campaign = &mut first.campaign;
     let gone = campaign.absent.gone.iter_mut().map(|gone| &mut gone.part);
@@ -123,8 +132,15 @@ fn assert_start(bytes: &[u8], names: &[String]) {
 fn assert_document(fields: &[u8]) {
     let (mut payload, mut again) = (Vec::new(), Vec::new());
     document::decode(fields, &mut payload);
-    document::decode(&written(document::encode(&payload, b"")), &mut again);
-    assert!(again == payload);
+    let run = document::run(fields).unwrap_or_default();
+    let fields = written(document::encode(run, &payload, b""));
+    document::decode(&fields, &mut again);
+    assert!(again == payload && document::run(&fields) == Some(run));
+}
+
+fn assert_kept(fields: &[u8]) {
+    let parts = kept::decode(fields);
+    assert_eq!(kept::decode(&written(kept::encode(&parts))), parts);
 }
 
 fn assert_actions(bytes: &[u8], names: &[String]) {
