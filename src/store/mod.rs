@@ -65,6 +65,8 @@ mod held;
 pub mod history;
 pub mod journal;
 pub mod kept;
+#[cfg(test)]
+mod kept_tests;
 mod load;
 pub mod reports;
 mod saving;

@@ -30,6 +30,7 @@ mod flash;
 mod frugal;
 mod held_answers;
 mod history;
+mod kept;
 mod late;
 mod many;
 mod policies;

@@ -18,9 +18,9 @@ use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
 use crate::engine::policy::{Lockstep, Policy};
 use crate::engine::Campaign;
-use crate::limits::{DOMAINS_MAX, ORDERS_MAX, SAVED_PROGRESS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
+use crate::limits::{KEPT_MAX, ORDERS_MAX, SAVED_PROGRESS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
 use crate::model::text::Text;
-use crate::model::{checksum, ActionStatus, Command, Phase, Reason, Reboot, Rollback, Status};
+use crate::model::{checksum, ActionStatus, Command, DomainIx, Phase, Reason, Reboot, Rollback, Status};
 pub use read::{decode, decode_key, version, Progress, Saved};
 
 /// Tags of a state's fields. A number is never given another meaning.
@@ -163,23 +163,19 @@ pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut 
 
 /// Writes to which activity each domain is committed.
 pub fn encode_kept(campaign: &Campaign, names: &[String], parts: &[KeptPart], out: &mut Fields<'_>) {
-    let place_of = |name: &str| {
-        let mut participants = campaign.participants().iter();
-        participants.position(|domain| names.get(domain.place()).is_some_and(|known| known == name))
-    };
-    for (nth, KeptPart { run, .. }) in parts.iter().enumerate() {
-        if parts[..nth].iter().any(|before| before.run == *run) {
-            continue;
-        }
-        let mut places = heapless::Vec::<u8, DOMAINS_MAX>::new();
-        for part in parts.iter().filter(|part| part.run == *run) {
-            match place_of(&part.domain) {
-                // No more than take part.
-                Some(place) => drop(places.push(place as u8)),
-                None => out.put(tag::COMMITTED_APART, &[&run.0.to_le_bytes(), part.domain.as_bytes()]),
-            }
-        }
-        if !places.is_empty() {
+    let name_of = |domain: DomainIx| names.get(domain.place());
+    let mut places = [None; KEPT_MAX];
+    for (place, domain) in campaign.participants().iter().enumerate() {
+        let part = parts.iter().take(KEPT_MAX).position(|part| Some(&part.domain) == name_of(domain));
+        part.into_iter().for_each(|part| places[part] = Some(place as u8));
+    }
+    let all = || parts.iter().zip(places);
+    for (nth, (KeptPart { run, domain, .. }, place)) in all().enumerate() {
+        if place.is_none() {
+            out.put(tag::COMMITTED_APART, &[&run.0.to_le_bytes(), domain.as_bytes()]);
+        } else if !all().take(nth).any(|(before, place)| before.run == *run && place.is_some()) {
+            let of_run = all().filter(|(part, _)| part.run == *run);
+            let places: heapless::Vec<u8, KEPT_MAX> = of_run.filter_map(|(_, place)| place).collect();
             out.put(tag::COMMITTED_TO, &[&run.0.to_le_bytes(), &places]);
         }
     }
