@@ -314,6 +314,42 @@ mod tests {
     }
 
     #[test]
+    fn there_is_room_up_to_the_last_byte() {
+        let mut slot = [0; HEADER + 10];
+        let mut out = Fields::new(&mut slot);
+        assert!(out.has_room(7) && !out.has_room(8));
+        out.put(1, &[b"x"]);
+        assert!(out.has_room(3) && !out.has_room(4));
+        out.extend(&[2, 3, 0, 7, 7, 7]);
+        assert_eq!((out.total(), out.written()), (Some(10), &[1, 1, 0, b'x', 2, 3, 0, 7, 7, 7][..]));
+        out.extend(&[0]);
+        assert_eq!((out.total(), out.written()), (None, &[][..]));
+    }
+
+    #[test]
+    fn a_draft_is_as_long_as_its_fields_and_a_state_that_it_carries_takes_none_of_its_room() {
+        let own = |out: &mut Fields<'_>| out.put(1, &[b"own"]);
+        let max = HEADER + FIELD + 3;
+        for (state, carried) in [(&b""[..], 0), (b"state", FIELD + 5)] {
+            let draft = Draft::carrying(Kind::History, max, state, own).unwrap();
+            assert_eq!((draft.bytes.len(), draft.bytes.capacity()), (max + carried, max + carried));
+            let all: Vec<_> = fields(&draft.bytes[HEADER..]).filter(|(tag, _)| *tag == STATE).collect();
+            assert_eq!(all, if state.is_empty() { vec![] } else { vec![(STATE, state)] });
+            assert!(Draft::carrying(Kind::History, max - 1, state, own).is_none());
+        }
+        let draft = Draft::of_fields(Kind::State, &[1, 1, 0, b'x']);
+        assert_eq!(draft.bytes, [&[0; HEADER][..], &[1, 1, 0, b'x']].concat());
+    }
+
+    #[test]
+    fn a_field_that_is_cut_ends_them() {
+        let whole = [1, 0, 0, 2, 2, 0, 8, 9];
+        for (len, count) in [(0, 0), (2, 0), (3, 1), (5, 1), (6, 1), (7, 1), (8, 2)] {
+            assert_eq!(fields(&whole[..len]).count(), count, "{len} bytes");
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_said_and_not_written() {
         let mut slot = [0; HEADER + 10];
         let mut out = Fields::new(&mut slot);

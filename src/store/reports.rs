@@ -101,6 +101,30 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_reckoned_to_the_byte() {
+        let frame = |pieces: usize| 2 * (3 + 8) + (3 + 1) + 3 * pieces + 6 + 1;
+        let long = vec![b' '; RECORD_PIECE_MAX];
+        let longer = [&long[..], b" "].concat();
+        for (body, pieces) in [(&b"{\"a\":1"[..], 2), (&long, 2), (&longer, 3)] {
+            let report = Waiting { body, ..waiting(7, b"") };
+            let draft = encode([report].into_iter()).unwrap();
+            assert_eq!(draft.bytes.len(), HEADER + frame(pieces) - 6 + body.len(), "{} bytes", body.len());
+            assert_eq!(draft.bytes.capacity(), draft.bytes.len());
+        }
+        let two = encode([waiting(7, b",\"b\":2"), waiting(1, b"")].into_iter()).unwrap();
+        assert_eq!(two.bytes.len(), HEADER + frame(3) + 6 + frame(2));
+        assert_eq!(two.bytes.capacity(), two.bytes.len());
+    }
+
+    #[test]
+    fn actions_that_just_fit_are_saved() {
+        let [whole, more] = [0, 1].map(|more| vec![b' '; SAVED_DETAILS_MAX + more]);
+        let len = |reports: &[Waiting<'_>]| back(reports).iter().map(|report| report.payload.len()).collect::<Vec<_>>();
+        assert_eq!(len(&[waiting(1, b" "), waiting(2, &whole)]), [7, 7 + SAVED_DETAILS_MAX]);
+        assert_eq!(len(&[waiting(1, b" "), waiting(2, &more)]), [8, 7]);
+    }
+
+    #[test]
     fn past_the_limit_the_oldest_lose_their_actions_and_nothing_else() {
         let detail = vec![b' '; SAVED_DETAILS_MAX / 3];
         let all: Vec<_> = (0..REPORTS_MAX as u64).map(|number| waiting(number, &detail)).collect();

@@ -98,6 +98,27 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_reckoned_to_the_byte() {
+        let draft = encode("um1", true, ["a/b", "c"].into_iter(), Some(("ns:name", "t"))).unwrap();
+        assert_eq!(draft.bytes.len(), HEADER + (3 + 3) + 3 + (3 + 3) + (3 + 1) + (3 + 7) + (3 + 1));
+        assert_eq!(draft.bytes.capacity(), draft.bytes.len());
+        let least = encode("", false, core::iter::empty(), None).unwrap();
+        assert_eq!(least.bytes.len(), HEADER + 3);
+    }
+
+    #[test]
+    fn the_identifiers_of_a_thing_are_read_up_to_their_limits() {
+        let thing = |thing: usize, tenant: usize| {
+            let (thing, tenant) = ("n".repeat(thing), "t".repeat(tenant));
+            let draft = encode("um1", false, core::iter::empty(), Some((&thing, &tenant))).unwrap();
+            decode(&draft.bytes[HEADER..]).thing.map(|(thing, tenant)| (thing.len(), tenant.len()))
+        };
+        assert_eq!(thing(THING_ID_MAX, TENANT_ID_MAX), Some((THING_ID_MAX, TENANT_ID_MAX)));
+        assert_eq!(thing(THING_ID_MAX, TENANT_ID_MAX + 1), Some((THING_ID_MAX, 0)));
+        assert_eq!(thing(THING_ID_MAX + 1, 1), None);
+    }
+
+    #[test]
     fn what_is_past_a_limit_is_left_out() {
         let (filter, long) = ("f".repeat(REQUEST_FILTER_MAX), "f".repeat(REQUEST_FILTER_MAX + 1));
         let filters: Vec<&str> = (0..=FILTERS_MAX).map(|_| filter.as_str()).collect();
