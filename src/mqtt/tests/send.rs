@@ -342,6 +342,25 @@ fn messages_are_bounded_in_number_and_full_ends_with_an_acknowledgement() {
 }
 
 #[test]
+fn there_is_room_up_to_the_last_byte_and_the_last_message() {
+    let mut peer = Peer::connected(options(true));
+    let has = |peer: &Peer, bytes: usize, messages: usize| {
+        peer.session.has_room(bytes, messages)
+            && !peer.session.has_room(bytes + 1, messages)
+            && !peer.session.has_room(bytes, messages + 1)
+    };
+    assert!(has(&peer, OUTBOUND_BYTES, OUTBOUND_MAX));
+    peer.publish(KEEP, "123").unwrap();
+    let taken = "a/b".len() + "123".len();
+    assert!(has(&peer, OUTBOUND_BYTES - taken, OUTBOUND_MAX - 1));
+    peer.publish(NEWEST, "12345").unwrap();
+    assert!(has(&peer, OUTBOUND_BYTES - taken, OUTBOUND_MAX - 1), "it would be dropped");
+    peer.transmit(4096);
+    assert_eq!(peer.transmit(1), 0);
+    assert!(has(&peer, OUTBOUND_BYTES - taken, OUTBOUND_MAX - 1), "so it would when it is sent");
+}
+
+#[test]
 fn a_topic_that_is_none_is_refused_before_the_broker_sees_it() {
     let mut peer = Peer::connected(options(true));
     let none = |_: &mut dyn fmt::Write| Ok(());

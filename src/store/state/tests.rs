@@ -10,7 +10,7 @@ use crate::limits::{
     ACTIONS_MAX, ACTIVITY_ID_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, KEPT_MAX, POLICY_NAME_MAX, SAVED_STATE_MAX,
 };
 use crate::model::{ActivityKey, Cause, DomainIx, Limit, Run, Status};
-use crate::store::format::{open, seal, Kind, HEADER};
+use crate::store::format::{fields, open, seal, Kind, HEADER};
 
 const SLOT: usize = 2 * SAVED_STATE_MAX;
 
@@ -83,6 +83,29 @@ fn what_is_saved_comes_back() {
     after.actions.resume(&mut |_, _| Some((None, 0)));
     progress.apply(&mut after);
     assert_eq!(format!("{after:?}"), format!("{:?}", before.clone()));
+}
+
+/// The first version saves no course: what it has is led to where all are.
+#[test]
+fn a_course_is_saved_only_where_the_state_does_not_tell() {
+    let working = |phase, furthest| Domain { furthest, ..Domain::owing(State::Working(phase)) };
+    for (at, part, is_saved) in [
+        (Phase::Update, working(Phase::Download, Some(Phase::Update)), false),
+        (Phase::Update, working(Phase::Update, Some(Phase::Update)), false),
+        (Phase::Update, working(Phase::Download, Some(Phase::Download)), true),
+        (Phase::Cleanup, working(Phase::Download, Some(Phase::Download)), false),
+        (Phase::Cleanup, working(Phase::Download, Some(Phase::Cleanup)), true),
+        (Phase::Update, Domain::new(State::Ready(Phase::Download)), false),
+    ] {
+        let mut before = campaign();
+        before.phase = at;
+        before.domains[0] = Some(part.clone());
+        before.domains[1] = None;
+        let slot = written(&before, &names(), &Beside::default());
+        let courses = fields(&slot[HEADER..]).filter(|(tag, _)| *tag == tag::COURSE).count();
+        assert_eq!(courses, usize::from(is_saved), "{part:?} while all are at {at:?}");
+        assert_eq!(resumed(&slot, &names()).unwrap().campaign.domains[0], Some(part));
+    }
 }
 
 #[test]

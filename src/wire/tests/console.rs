@@ -30,6 +30,23 @@ fn a_request_is_read_as_it_was_asked() {
 }
 
 #[test]
+fn what_is_zero_or_empty_is_not_in_a_request() {
+    let request =
+        |screen, since| Request { ask: Ask::Watch, activity: Text::EMPTY, json: false, force: false, screen, since };
+    for (screen, since, line) in [
+        ((0, 0), 0, r#"{"command":"watch"}"#),
+        ((80, 0), 0, r#"{"command":"watch","columns":80}"#),
+        ((1, 1), 1, r#"{"command":"watch","columns":1,"rows":1,"timestamp":1}"#),
+    ] {
+        let mut out = String::new();
+        encode(&mut out, &request(screen, since), None).unwrap();
+        assert_eq!(out, format!("{line}\n"));
+        let read = decode(line.as_bytes()).unwrap();
+        assert_eq!((read.screen, read.since), (screen, since));
+    }
+}
+
+#[test]
 fn a_refusal_that_is_held_ready_is_an_answer_like_any_other() {
     for (ready, why) in [(FULL, "too many consoles are open"), (TOO_LONG, "the request is too long")] {
         let mut line = String::new();

@@ -139,3 +139,28 @@ fn a_slot_of_the_reports_that_can_never_be_written_holds_up_nothing_once_they_ar
     // That it was delivered could not be saved.
     assert_eq!(ends_since(&world, cut), ["a-1 COMPLETED"]);
 }
+
+const BESIDE: &str = "what is saved beside the activity cannot be written";
+
+#[test]
+fn a_session_that_cannot_be_written_is_a_warning_and_holds_up_no_activity() {
+    let mut disk = Disk::default();
+    disk.add(Fault::Slot(Kind::Session, Slot::A));
+    let mut world = World::begin(&configuration(&ONE, KEPT), Some(disk)).joined_by(Obedient::new("one"));
+    world.expects_error("session.a is moved aside to session.corrupt");
+    world.run_for(1_000);
+    assert!(world.logged(&[BESIDE, "Input/output error"]) && !world.is_unsaved());
+    applies(&mut world, "a-1");
+    world.run_for(60_000);
+    assert_end(&world, "a-1", "COMPLETED", "");
+}
+
+#[test]
+fn neither_a_good_write_nor_an_activity_that_cannot_be_saved_is_told_as_a_failure_beside_it() {
+    let mut world = paced();
+    applies(&mut world, "a-1");
+    world.run_for(3 * PACE_MS);
+    fills_the_disk(&mut world);
+    world.run_for(600_000);
+    assert!(disk(&mut world).has_failed && world.is_unsaved() && !world.logged(&[BESIDE]));
+}

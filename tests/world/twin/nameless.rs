@@ -49,6 +49,18 @@ fn each_report_that_waited_for_the_identity_is_of_its_own_activity() {
 }
 
 #[test]
+fn what_a_running_activity_has_come_to_waits_for_the_identity_in_order() {
+    let mut world = nameless("").joined_by(Obedient::paced("one", 5_000));
+    assert_eq!(world.applies("B", &desired_state(&["one"]))["exit"], 0);
+    world.run_for(11_000);
+    assert_eq!(world.commands("one"), ["DOWNLOAD"]);
+    edge_says(&mut world, "ns:name");
+    assert_eq!(world.story("B"), DONE[..3]);
+    edge_says(&mut world, "ns:other");
+    assert_eq!(world.story("B"), DONE[..3], "once");
+}
+
+#[test]
 fn an_end_that_waits_for_the_identity_outlives_a_power_cut_at_any_moment() {
     let fates = [Fate::Lost, Fate::Head(500), Fate::Whole];
     // After that many milliseconds of writes that take 100 each.

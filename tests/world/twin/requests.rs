@@ -153,3 +153,18 @@ fn requests_without_a_correlation_id_or_with_another_content_are_each_handled() 
         "a backend with a fixed id"
     );
 }
+
+#[test]
+fn while_eight_ends_wait_for_the_broker_a_request_is_refused_unless_it_is_known() {
+    let mut world = named("");
+    world.broker.acknowledges = false;
+    for n in 1..=9 {
+        world.publish(&format!("command///req/r{n}/apply"), apply(&format!("a-{n}")));
+        world.run_for(10);
+    }
+    assert_eq!((world.story("a-8"), world.story("a-9")), (DONE.map(str::to_owned).to_vec(), Vec::new()));
+    assert_eq!(refusal(&world, "r9"), "too many messages wait for the broker");
+    world.publish("command///req/again/apply", apply("a-8"));
+    answer(&world, "command///res/again/204");
+    assert_eq!(world.story("a-8"), DONE);
+}
