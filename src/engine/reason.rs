@@ -54,7 +54,7 @@ mod tests {
     use super::super::tests::{feedback, ix, Course, SETTINGS};
     use super::super::Settings;
     use super::*;
-    use crate::model::{Command, Phase};
+    use crate::model::{Command, Limit, Phase};
 
     fn action<'a>(component: &'a str, status: ActionStatus, message: &'a str) -> Action<'a> {
         let id = Text::from_checked(&component[7..8]);
@@ -98,6 +98,18 @@ mod tests {
             let said = feedback(Status::DownloadFailure, own, actions);
             course.handle(Event::Feedback(ix(0), said)).unwrap();
             assert_eq!(failure(&course), expected, "{own} {actions:?}");
+        }
+    }
+
+    #[test]
+    fn actions_past_a_limit_are_a_failure_when_they_are_identified_and_not_before() {
+        let mut course = Course::new(SETTINGS);
+        course.apply("a-1", 1, 1).unwrap();
+        let past_limit = Some(Limit::Actions);
+        for (status, expected) in [(Status::Identifying, None), (Status::Identified, past_limit)] {
+            let said = Feedback { past_limit, ..feedback(status, "", &[]) };
+            course.handle(Event::Feedback(ix(0), said)).unwrap();
+            assert_eq!(failure(&course), expected.map(Reason::Limit), "{status:?}");
         }
     }
 

@@ -5,6 +5,7 @@ use super::effect::{Notice, TimerKind};
 use super::resume::Saved;
 use super::tests::{asking, ended, ix, Course, SETTINGS};
 use super::*;
+use crate::limits::STARTS_MAX;
 use crate::model::{Phase, Reason, Reboot, Status};
 
 fn saved(before: &Course, reboot: Reboot, has_booted: bool) -> Saved {
@@ -52,6 +53,20 @@ fn an_activity_is_taken_up_ten_times_without_a_word_and_no_more() {
     heard.say(0, Status::Downloading, true);
     heard = booted(&heard, SETTINGS);
     assert_eq!(heard.told(), "Identified Running", "any feedback shows that it gets on");
+}
+
+#[test]
+fn a_start_while_only_the_owner_is_waited_for_does_not_count() {
+    let mut course = Course::new(asking(&[Phase::Download]));
+    course.apply("a-1", 1, 1).unwrap();
+    course.say(0, Status::Identified, true);
+    for _ in 0..=STARTS_MAX {
+        course = booted(&course, asking(&[Phase::Download]));
+    }
+    course.link(true);
+    assert_eq!(course.answer(true), "Download>0");
+    course = booted(&course, asking(&[Phase::Download]));
+    assert_eq!(course.campaign().domain(ix(0)).unwrap().state, State::Working(Phase::Download));
 }
 
 #[test]

@@ -124,6 +124,23 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_session_lacks_what_was_refused_or_not_answered_when_the_link_was_lost() {
+        for (answer, is_owed) in [(None, true), (Some(&[0][..]), true), (Some(&[]), false)] {
+            let mut refused = Refused::default();
+            refused.note(1, &["a"]);
+            if let Some(places) = answer {
+                refused.handle_answer(Tick(0), 1, places);
+            }
+            refused.handle_lost();
+            assert_eq!(refused.is_owed(), is_owed, "{answer:?}");
+            refused.note(0, &["not connected"]);
+            assert_eq!(refused.is_owed(), is_owed, "{answer:?}");
+            refused.note(2, &["a"]);
+            assert!(!refused.is_owed());
+        }
+    }
+
+    #[test]
     fn each_subscribe_has_its_own_answer() {
         let mut refused = Refused::default();
         refused.note(0, &["not connected"]);

@@ -197,6 +197,18 @@ mod tests {
     }
 
     #[test]
+    fn no_more_domains_are_read_than_there_can_be() {
+        let draft = Draft::new(Kind::History, 1024, |out: &mut Fields<'_>| {
+            (0..=DOMAINS_MAX).for_each(|_| out.put(tag::DOMAIN, &[b"a"]));
+            let event = |domain: usize| [&[7; 8][..], &[journal::Kind::Failed.code(), domain as u8, 0]].concat();
+            out.put(tag::EVENTS, &[&event(DOMAINS_MAX - 1), &event(DOMAINS_MAX)]);
+        });
+        let mut journal = Journal::default();
+        decode(&draft.unwrap().bytes[HEADER..], &["a".into()], &mut journal);
+        assert_eq!(journal.events().map(|event| event.domain).collect::<Vec<_>>(), [DomainIx::new(0), None]);
+    }
+
+    #[test]
     fn an_activity_is_known_by_its_content_and_by_its_run() {
         let mut journal = Journal::default();
         journal.push_past(past("a", 7, ""));

@@ -207,6 +207,49 @@ fn a_reboot_that_is_due_is_held_over_a_restart_and_released() {
 }
 
 #[test]
+fn status_says_of_which_domains_an_inventory_is_known() {
+    let mut world = World::plain(&TWO);
+    world.agent_has("two", inventory("two", "initial-current-state-7", 7));
+    let (_, text) = world.asks(r#"{"command":"status"}"#);
+    let counts = ["no inventory yet", "inventory known"].map(|part| text.matches(part).count());
+    assert_eq!(counts, [1, 1], "{text}");
+    let status = world.asks(r#"{"command":"status","json":true}"#).0;
+    let is_known = [0, 1].map(|place| status["data"]["domains"][place]["inventoryKnown"].as_bool());
+    assert_eq!(is_known, [Some(false), Some(true)], "{status}");
+}
+
+#[test]
+fn status_counts_messages_and_shows_how_much_of_each_limit_is_used() {
+    let mut world = World::plain(&TWO);
+    let of = |status: &serde_json::Value, part: &str, keys: &[&str]| -> Vec<Option<u64>> {
+        keys.iter().map(|key| status["data"][part][key].as_u64()).collect()
+    };
+    let counts = ["messages", "malformed", "oversized", "desiredStatesRefused", "reconnects"];
+    let asked = r#"{"command":"status","json":true}"#;
+    assert_eq!(of(&world.asks(asked).0, "counters", &counts), [Some(0); 5]);
+    world.agent_has("one", inventory("one", "initial-current-state-7", 7));
+    let one = world.asks(asked).0["data"]["limits"]["inventories"]["used"].as_u64().unwrap();
+    world.agent_has("two", inventory("two", "initial-current-state-7", 7));
+    let two = world.asks(asked).0["data"]["limits"]["inventories"]["used"].as_u64().unwrap();
+    assert!(one > 0 && two == 2 * one, "{one} {two}");
+    world.agent_says("one", "{");
+    world.backend_applies("a-1", r#"{"domains":[{}]}"#);
+    let large = "x".repeat(PAYLOAD_IN_MAX);
+    world.publish("deviceupdate/desiredstate", format!(r#"{{"activityId":"a-2","payload":"{large}"}}"#));
+    world.cut();
+    world.await_link();
+    world.broker.acknowledges = false;
+    world.backend_applies("a-3", &desired_state(&ONE));
+    let status = world.asks(asked).0;
+    assert_eq!(of(&status, "counters", &counts), [6, 1, 1, 2, 1].map(Some), "{status}");
+    let used = |name: &str| status["data"]["limits"][name]["used"].as_u64();
+    assert_eq!(used("actions"), Some(0));
+    assert!(used("unsent") > Some(100), "{status}");
+    let (_, text) = world.asks(r#"{"command":"status"}"#);
+    assert!(text.contains("\nmessages   6, 1 malformed, 1 too large, 2 refused; 1 reconnects, 0 resumed\n"), "{text}");
+}
+
+#[test]
 fn a_console_that_only_looks_changes_nothing() {
     let mut world = stuck_at("DOWNLOAD", None);
     for command in ["apply", "approve", "deny", "cancel", "hold", "release"] {

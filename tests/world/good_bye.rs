@@ -6,6 +6,9 @@ use update_manager::world::scenario::{configuration, World};
 /// Milliseconds that the broker or the disk is waited for at most.
 const DRAIN_MS: u64 = 1_000;
 
+/// Milliseconds that the broker has to take the subscriptions back.
+const UNSUBSCRIBE_MS: u64 = 300;
+
 /// Milliseconds of each write, and again until its job is over.
 const SYNC_MS: u64 = 200;
 
@@ -92,6 +95,23 @@ fn a_link_that_is_lost_meanwhile_ends_the_wait_for_the_broker_and_not_that_for_a
     world.run_for(100);
     world.broker_goes();
     assert_eq!(ended_after(&mut world), 2 * SYNC_MS - 100);
+}
+
+#[test]
+fn a_broker_that_takes_nothing_more_is_left_when_its_time_is_over() {
+    let mut world = World::with(&["one"], r#""connection": {"disconnectTimeout": "2s"}"#);
+    world.manager.handle_terminate(world.clock.now());
+    // The answer to UNSUBSCRIBE, and the end of the link.
+    for ms in [UNSUBSCRIBE_MS, 2_000] {
+        let due = world.clock.now().tick.after(ms);
+        assert_eq!(world.manager.poll_timeout(), Some(due));
+        world.clock.elapsed += ms - 1;
+        world.manager.handle_timeout(world.clock.now());
+        assert!(!world.is_ended());
+        world.clock.elapsed += 1;
+        world.manager.handle_timeout(world.clock.now());
+    }
+    assert!(world.is_ended());
 }
 
 #[test]

@@ -252,3 +252,21 @@ fn what_is_still_under_way_is_not_told_twice_when_the_broker_forgot() {
     world.run_for(60_000);
     assert_eq!(world.commands("one"), ["DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"]);
 }
+
+#[test]
+fn the_state_on_the_disk_is_up_to_date_unless_a_save_runs_or_has_failed() {
+    let mut world = saving("");
+    assert!(world.manager.is_saved());
+    world.slow_disk(1_000);
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    assert!(!world.manager.is_saved());
+    world.run_for(60_000);
+    assert!(world.manager.is_saved() && world.last("a-1").status == "COMPLETED");
+    world.expects_error("could not be saved");
+    if let Some(disk) = &mut world.disk {
+        disk.fails = Some((disk.operations(), "no space"));
+    }
+    world.backend_applies("a-2", &desired_state(&["one"]));
+    world.run_for(60_000);
+    assert!(!world.manager.is_saved() && world.manager.failure() == Some("no space"));
+}

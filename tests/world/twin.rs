@@ -379,6 +379,27 @@ fn an_open_question_keeps_its_correlation_id_over_a_restart() {
 }
 
 #[test]
+fn each_question_has_a_random_uuid_of_its_own() {
+    let mut world = named(r#", "ownerConsentCommands": ["download", "update", "activate"]"#);
+    world.publish("command///req/1/apply", apply("a-1"));
+    for n in 0..3 {
+        let id = text(&told(&world, CONSENT)[n]["headers"], "correlation-id").to_owned();
+        world.publish(&format!("command///req/c{n}/consent"), consent("a-1", &id, "APPROVED"));
+        world.run_for(100);
+    }
+    let asked = told(&world, CONSENT);
+    let ids: Vec<&str> = asked.iter().map(|question| text(&question["headers"], "correlation-id")).collect();
+    assert_eq!((ids.len(), world.last("a-1").status.as_str()), (3, "COMPLETED"));
+    for id in &ids {
+        let parts: Vec<&str> = id.split('-').collect();
+        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{id}");
+        assert!(parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']), "RFC 9562, version 4: {id}");
+        let others = ids.iter().filter(|other| *other != id).flat_map(|other| other.split('-'));
+        assert!(others.clone().all(|other| !parts.contains(&other)), "{ids:?}");
+    }
+}
+
+#[test]
 fn a_request_that_was_refused_is_answered_once_however_often_the_broker_delivers_it() {
     let mut world = named("");
     let malformed = request("ns/name", "apply", &json!({ "activityId": "a-1", "desiredState": { "domains": [{}] } }));

@@ -2,7 +2,7 @@
 
 use super::super::{Malformed, Status};
 use super::*;
-use crate::limits::{BACKOFF_MAX_MS, LINK_STEADY_MS};
+use crate::limits::{BACKOFF_MAX_MS, CONTROL_BYTES, LINK_STEADY_MS};
 
 #[test]
 fn connect_carries_what_is_configured_and_nothing_is_sent_before_connack() {
@@ -26,6 +26,17 @@ fn connect_carries_what_is_configured_and_nothing_is_sent_before_connack() {
     assert_eq!(peer.sent(), []);
     assert_eq!(peer.feed(&connack(true, 0)), [Event::Connected { session_present: true }]);
     assert_eq!(bodies(&peer.sent()), ["early"]);
+}
+
+#[test]
+fn a_request_may_fill_the_buffer_of_control_packets_to_the_last_byte() {
+    // Around the filter: fixed header, packet id, the filter's length, and its QoS.
+    for (len, is_taken) in [(CONTROL_BYTES - 5 - 2 - 3, true), (CONTROL_BYTES - 5 - 2 - 3 + 1, false)] {
+        let mut peer = Peer::connected(Options::new("me"));
+        let filter = "f".repeat(len);
+        assert_eq!(peer.session.subscribe(peer.now, &[&filter]) != 0, is_taken);
+        assert_eq!(peer.close_reason(), (!is_taken).then_some(Reason::Full));
+    }
 }
 
 #[test]
@@ -135,6 +146,20 @@ fn a_dead_link_is_closed_before_one_and_a_half_keep_alives() {
         assert_eq!(peer.events(), [Event::Lost(Reason::PingTimeout)], "told at once");
         assert_eq!(peer.cut(), [], "and once");
     }
+}
+
+#[test]
+fn a_link_over_which_something_comes_is_not_dead() {
+    let mut peer = Peer::connected(Options::new("me"));
+    peer.pass(20_000);
+    assert_eq!(peer.sent(), [Packet::PingReq]);
+    peer.pass(5_000);
+    // The first byte of a packet.
+    assert_eq!(peer.feed(&[0xd0]), []);
+    peer.pass(7_999);
+    assert_eq!(peer.close_reason(), None);
+    peer.pass(1);
+    assert_eq!(peer.close_reason(), Some(Reason::PingTimeout));
 }
 
 #[test]

@@ -358,6 +358,21 @@ fn there_is_room_up_to_the_last_byte_and_the_last_message() {
     peer.transmit(4096);
     assert_eq!(peer.transmit(1), 0);
     assert!(has(&peer, OUTBOUND_BYTES - taken, OUTBOUND_MAX - 1), "so it would when it is sent");
+    assert_eq!(peer.session.unsent_bytes(), taken + "a/b".len() + "12345".len());
+}
+
+#[test]
+fn a_message_of_which_nothing_is_sent_yet_gives_way_to_a_newer_one() {
+    for full in [0, 1] {
+        let mut peer = Peer::connected(options(true));
+        peer.publish(KEEP, "1").unwrap();
+        peer.publish(NEWEST, "2").unwrap();
+        // Two bytes of header, the topic with its length, the packet id, and the body.
+        assert_eq!(peer.transmit(2 + 2 + 3 + 2 + 1 + full), 2 + 2 + 3 + 2 + 1 + full);
+        peer.publish(NEWEST, "3").unwrap();
+        let expected: &[&str] = if full == 0 { &["1", "3"] } else { &["1", "2", "3"] };
+        assert_eq!(bodies(&peer.sent()), expected);
+    }
 }
 
 #[test]

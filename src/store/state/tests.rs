@@ -109,6 +109,17 @@ fn a_course_is_saved_only_where_the_state_does_not_tell() {
 }
 
 #[test]
+fn each_flag_of_an_obligation_is_saved_by_itself() {
+    for (is_remembered, is_turning) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut before = campaign();
+        let obligation = &mut before.domains[1].as_mut().unwrap().obligation;
+        (obligation.course, obligation.is_remembered, obligation.is_turning) = (3, is_remembered, is_turning);
+        let slot = written(&before, &names(), &Beside::default());
+        assert_eq!(resumed(&slot, &names()).unwrap().campaign.domains[1], before.domains[1]);
+    }
+}
+
+#[test]
 fn actions_are_found_by_name_and_those_of_which_nothing_is_known_are_left_out() {
     let mut before = campaign();
     let domain = DomainIx::new(1).unwrap();

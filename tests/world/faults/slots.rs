@@ -163,4 +163,5 @@ fn neither_a_good_write_nor_an_activity_that_cannot_be_saved_is_told_as_a_failur
     fills_the_disk(&mut world);
     world.run_for(600_000);
     assert!(disk(&mut world).has_failed && world.is_unsaved() && !world.logged(&[BESIDE]));
+    assert!(!world.logged(&["what was saved is gone"]));
 }

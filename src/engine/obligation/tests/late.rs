@@ -82,6 +82,19 @@ fn a_rollback_waits_for_the_answer_of_one_that_starts_over() {
 }
 
 #[test]
+fn a_suspicion_from_before_the_rollback_starts_nothing_over_and_stops_no_clock() {
+    let mut course = Course::reach(asking(&[Phase::Update]), 1, Phase::Download);
+    course.hello(0);
+    course.repair_at(MINUTE);
+    course.say(0, Status::DownloadSuccess, true);
+    assert_eq!(course.say(0, Status::Identified, true), "Download>0");
+    course.hello(0);
+    assert_eq!(course.answer(false), "");
+    assert_eq!(course.repair_at(5 * MINUTE), "");
+    assert_eq!(course.timeout(TimerKind::Phase, 11 * MINUTE), "Rollback>0");
+}
+
+#[test]
 fn a_redelivered_identified_is_the_only_copy_of_the_answer_to_a_repair() {
     let mut course = repaired(Phase::Update);
     assert_eq!(course.say_again(0, Status::Identified), "Download>0");
