@@ -58,3 +58,66 @@ fn decode_one(content: &[u8], names: &[String], campaign: &mut Campaign) -> Opti
     let action = Action { id, component, status: None, progress: 0, message: Text::EMPTY };
     campaign.actions.merge(domain, &action).ok().map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::HEADER;
+    use super::*;
+    use crate::model::Run;
+
+    /// Bytes of a record without actions: the frame, whose they are, and the run.
+    const EMPTY: usize = HEADER + (3 + 8 + 4) + (3 + 8);
+
+    /// A campaign whose components have so many bytes each.
+    fn campaign(lens: &[usize]) -> Campaign {
+        let mut campaign = Campaign::new();
+        (campaign.identity.run, campaign.identity.timestamp, campaign.identity.crc) = (Run(7), -5, 77);
+        for (n, len) in lens.iter().enumerate() {
+            let id = format!("{n:0>3}");
+            let component = format!(r#"{{"id":"{id}","x":"{}"}}"#, "x".repeat(len - 19));
+            let id = Text::from_checked(&id);
+            let action = Action { id, component: &component, status: None, progress: 0, message: Text::EMPTY };
+            campaign.actions.merge(DomainIx::new(0).unwrap(), &action).unwrap();
+        }
+        campaign
+    }
+
+    /// Bytes of the record, and how many actions come back.
+    fn saved(campaign: &Campaign) -> (usize, usize) {
+        let names = ["one".to_owned()];
+        let bytes = encode(campaign, &names, b"").unwrap().bytes;
+        let mut back = self::campaign(&[]);
+        assert!(decode(&bytes[HEADER..], &names, &mut back));
+        (bytes.len(), back.actions.len())
+    }
+
+    #[test]
+    fn each_action_takes_its_domain_and_its_component_and_four_bytes() {
+        assert_eq!(saved(&campaign(&[])), (EMPTY, 0));
+        assert_eq!(saved(&campaign(&[19, 40])), (EMPTY + 2 * (4 + 3) + 19 + 40, 2));
+    }
+
+    #[test]
+    fn actions_are_saved_up_to_the_last_byte_that_there_is_room_for() {
+        // Each takes 300 bytes, and the last one what is left.
+        let room = SAVED_ACTIONS_MAX - EMPTY;
+        let mut lens = vec![300 - 7; room / 300];
+        lens.push(room % 300 - 7);
+        assert_eq!(saved(&campaign(&lens)), (SAVED_ACTIONS_MAX, lens.len()));
+        if let Some(last) = lens.last_mut() {
+            *last += 1;
+        }
+        let (len, count) = saved(&campaign(&lens));
+        assert!(len < SAVED_ACTIONS_MAX && count == lens.len() - 1, "{len} bytes, {count} actions");
+    }
+
+    #[test]
+    fn actions_of_another_activity_are_left_out() {
+        let names = ["one".to_owned()];
+        let bytes = encode(&campaign(&[19]), &names, b"").unwrap().bytes;
+        let mut other = campaign(&[]);
+        other.identity.run = Run(8);
+        assert!(!decode(&bytes[HEADER..], &names, &mut other));
+        assert!(other.actions.is_empty());
+    }
+}

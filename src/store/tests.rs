@@ -7,6 +7,7 @@ use crate::engine::effect::TimerKind;
 use crate::engine::event::{Action, DesiredState, Feedback, Part, Standing};
 use crate::engine::tests::SETTINGS;
 use crate::engine::{Effect, Engine, Event, Link, Policies};
+use crate::limits::{RECORD_PIECE_MAX, SAVED_RECORD_MAX};
 use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::{ActivityKey, Command, DomainIx, Phase, Status};
@@ -373,4 +374,25 @@ fn an_older_state_that_comes_back_ends_as_its_activity_has_ended() {
     assert!(!loaded.is_end, "the end is not saved as it is");
     let campaign = loaded.saved.unwrap().campaign;
     assert_eq!(campaign.end.outcome, Some(Status::IdentificationFailed));
+}
+
+/// The record of a document carries the state as long as a start reads all of it.
+#[test]
+fn a_document_carries_the_state_up_to_the_last_byte_that_is_read() {
+    let written = |len: usize| {
+        let mut saver = Saver::new();
+        saver.apply("a-1", 1);
+        let payload = vec![b' '; len];
+        let (campaign, beside) = (saver.engine.campaign(), Beside::default());
+        let content = Content { campaign, names: &saver.names, beside, payload: &payload, session: &saver.session };
+        let job = saver.store.poll_write(saver.now, &content, &mut || None).unwrap();
+        job.writes.iter().map(|write| (write.kind, write.bytes.len())).collect::<Vec<_>>()
+    };
+    let record = |len: usize| HEADER + len + 3 * len.div_ceil(RECORD_PIECE_MAX);
+    let state = written(2)[0].1 - record(2);
+    // Nine pieces.
+    let most = SAVED_RECORD_MAX - state - HEADER - 9 * 3;
+    assert_eq!(written(most), [(Kind::Document, SAVED_RECORD_MAX)]);
+    let alone = HEADER + state - 3;
+    assert_eq!(written(most + 1), [(Kind::Document, record(most + 1)), (Kind::State, alone)]);
 }

@@ -140,6 +140,53 @@ fn actions_are_found_by_name_and_those_of_which_nothing_is_known_are_left_out() 
     }
 }
 
+/// Each action takes its identifier and four bytes, and its domain four once.
+#[test]
+fn progress_is_saved_up_to_the_last_byte_that_there_is_room_for() {
+    let saved = |last: usize| {
+        let mut before = campaign();
+        before.actions.clear();
+        // Ten of 102 bytes, and four for the domain.
+        for n in 0..10 {
+            let raw = format!("{n:0>width$}", width = if n == 9 { last } else { 98 });
+            let (id, component) = (Text::parse(&raw).unwrap(), format!(r#"{{"id":"{raw}"}}"#));
+            let action = Action { id, component: &component, status: None, progress: n, message: Text::EMPTY };
+            before.actions.merge(DomainIx::new(0).unwrap(), &action).unwrap();
+        }
+        let slot = written(&before, &names(), &Beside::default());
+        let size = fields(&slot[HEADER..]).filter(|(tag, _)| *tag == tag::PROGRESS).map(|(_, all)| 3 + all.len());
+        let mut after = before.clone();
+        resumed(&slot, &names()).unwrap().progress.apply(&mut after);
+        (size.sum::<usize>(), after.actions.len())
+    };
+    assert_eq!(saved(98), (SAVED_PROGRESS_MAX, 10));
+    assert_eq!(saved(99), (SAVED_PROGRESS_MAX - 102, 9));
+}
+
+#[test]
+fn domains_share_the_bytes_of_their_words() {
+    let saved = |speaking: usize| {
+        let mut before = campaign();
+        before.domains.clear();
+        let names: Vec<_> = (0..speaking).map(|n| n.to_string()).collect();
+        for place in 0..speaking {
+            let mut part = Domain::new(State::Failed(Phase::Update));
+            part.failure = Some(Reason::Words(String::try_from("w".repeat(512).as_str()).unwrap()));
+            before.domains[place] = Some(part);
+        }
+        let after = resumed(&written(&before, &names, &Beside::default()), &names).unwrap().campaign;
+        let words = |part: &Domain| match &part.failure {
+            Some(Reason::Words(words)) => words.len(),
+            other => panic!("{other:?}"),
+        };
+        after.domains.iter().flatten().map(words).collect::<Vec<_>>()
+    };
+    assert_eq!(saved(1), [128]);
+    assert_eq!(saved(4), [128; 4]);
+    assert_eq!(saved(5), [102; 5]);
+    assert_eq!(saved(16), [32; 16]);
+}
+
 #[test]
 fn domains_are_found_by_name_when_the_configuration_has_changed() {
     let slot = written(&campaign(), &names(), &Beside::default());
