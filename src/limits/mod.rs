@@ -56,7 +56,7 @@ const TLS_BYTES: usize = 0;
 
 /// What can grow, and to how many bytes. All of it is there from the start, with the link,
 /// or with a client of the console; what is never filled takes no memory.
-pub const BUFFERS: [(&str, usize); 13] = [
+pub const BUFFERS: [(&str, usize); 14] = [
     ("messages from the broker", RECEIVE_BUFFER),
     ("messages to the broker", OUTBOUND_BYTES + OUTBOUND_MAX * OUTBOUND_ENTRY_BYTES),
     ("desired state", SAVED_RECORD_MAX),

@@ -49,14 +49,14 @@ mod tests {
     }
 
     #[test]
-    fn a_record_takes_a_frame_its_payload_and_three_bytes_for_each_piece() {
+    fn a_record_takes_a_frame_whose_it_is_its_payload_and_three_bytes_for_each_piece() {
         for (len, pieces) in [(0, 0), (1, 1), (RECORD_PIECE_MAX, 1), (RECORD_PIECE_MAX + 1, 2), (256 * 1024, 8)] {
             let payload = vec![b' '; len];
             for (state, carried) in [(&b""[..], 0), (b"state", 3 + 5)] {
-                let draft = encode(&payload, state).unwrap();
-                assert_eq!(draft.bytes.len(), 20 + len + 3 * pieces + carried, "{len} bytes");
+                let draft = encode(Run(7), &payload, state).unwrap();
+                assert_eq!(draft.bytes.len(), 31 + len + 3 * pieces + carried, "{len} bytes");
             }
-            assert_eq!(size(&payload), 20 + len + 3 * pieces, "{len} bytes");
+            assert_eq!(size(&payload), 31 + len + 3 * pieces, "{len} bytes");
         }
     }
 }

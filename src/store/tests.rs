@@ -388,10 +388,11 @@ fn a_document_carries_the_state_up_to_the_last_byte_that_is_read() {
         let job = saver.store.poll_write(saver.now, &content, &mut || None).unwrap();
         job.writes.iter().map(|write| (write.kind, write.bytes.len())).collect::<Vec<_>>()
     };
-    let record = |len: usize| HEADER + len + 3 * len.div_ceil(RECORD_PIECE_MAX);
+    // Whose it is takes eight bytes and the three before them.
+    let record = |len: usize| HEADER + 11 + len + 3 * len.div_ceil(RECORD_PIECE_MAX);
     let state = written(2)[0].1 - record(2);
     // Nine pieces.
-    let most = SAVED_RECORD_MAX - state - HEADER - 9 * 3;
+    let most = SAVED_RECORD_MAX - state - HEADER - 11 - 9 * 3;
     assert_eq!(written(most), [(Kind::Document, SAVED_RECORD_MAX)]);
     let alone = HEADER + state - 3;
     assert_eq!(written(most + 1), [(Kind::Document, record(most + 1)), (Kind::State, alone)]);
