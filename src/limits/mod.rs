@@ -55,8 +55,8 @@ const TLS_BYTES: usize = 36 * 1024 + TLS_OUT_MAX;
 const TLS_BYTES: usize = 0;
 
 /// What can grow, and to how many bytes. All of it is there from the start, with the link,
-/// or with a client of the console; what is never filled takes no memory.
-pub const BUFFERS: [(&str, usize); 14] = [
+/// with a client of the console or a call of a command; what is never filled takes no memory.
+pub const BUFFERS: [(&str, usize); 15] = [
     ("messages from the broker", RECEIVE_BUFFER),
     ("messages to the broker", OUTBOUND_BYTES + OUTBOUND_MAX * OUTBOUND_ENTRY_BYTES),
     ("desired state", SAVED_RECORD_MAX),
@@ -68,6 +68,7 @@ pub const BUFFERS: [(&str, usize); 14] = [
     ("decisions", (HELD_MAX + 2 * EFFECTS_MAX) * EFFECT_BYTES),
     ("acknowledgements, subscriptions", (1 << 16) / 8 + 8 * INBOUND_MAX + 16 * REQUESTS_MAX + CONTROL_BYTES),
     ("subscriptions that the broker keeps", FILTERS_MAX * REQUEST_FILTER_MAX),
+    ("output of the verification command", DOMAINS_MAX * PROGRAM_BYTES),
     ("socket and TLS", WRITE_CHUNK + TLS_BYTES),
     ("clients of the console", CONSOLE_REQUEST_MAX + INVENTORIES_MAX + 2 * CONSOLE_OTHERS_MAX),
     (
