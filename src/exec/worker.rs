@@ -16,7 +16,7 @@ use super::lock::{end_orphans, Lock};
 use super::memory::Memory;
 use super::told::{self, Told};
 use crate::agent::Request;
-use crate::limits::{EXEC_BEAT_MS, EXEC_LOOK_UP_MS, EXEC_PROGRESS_MS, EXEC_STEP_MS, PROGRAM_LOGGED_MAX};
+use crate::limits::{EXEC_BEAT_MS, EXEC_LINE_MAX, EXEC_LOOK_UP_MS, EXEC_PROGRESS_MS, EXEC_STEP_MS, PROGRAM_LOGGED_MAX};
 use crate::model::time;
 use crate::shell::program::{Exit, Program};
 use crate::shell::{explain, invalid};
@@ -223,7 +223,8 @@ impl Worker {
         let mut command = Command::new(&self.program);
         command.args([step.word(), activity]).env("UM_DOMAIN", &self.domain).env("UM_PLAN", plan).stdin(input);
         let lock = Lock::hand_to(&self.memory.path("program.lock"), &mut command)?;
-        self.call = Some((Program::start(command, limit(&self.limits, step), now)?, lock));
+        let limit_ms = limit(&self.limits, step);
+        self.call = Some((Program::start(command, limit_ms, EXEC_LINE_MAX, now)?, lock));
         self.heard = Heard::default();
         self.rest(now);
         Ok(())

@@ -30,6 +30,10 @@ pub const ORDER_DEFAULT: u8 = 50;
 /// and services come up takes a few minutes.
 pub const VERIFY_TIMEOUT_MS: u64 = 300_000;
 
+/// Bytes that are kept of what a call of the verification command prints: of each output the
+/// line that comes and the last one, and the reason. None is longer than a reason.
+pub const VERIFY_PRINTED_MAX: usize = 5 * REASON_MAX;
+
 /// Milliseconds after which a check that is not good yet is asked again for the first time,
 /// and one that is good while it has to stay so.
 pub const VERIFY_AGAIN_MS: u64 = 1_000;

@@ -17,6 +17,9 @@ pub const EXEC_PROGRESS_MS: u64 = 1000;
 /// for an agent that cleans up.
 pub const EXEC_BEAT_MS: u64 = 10_000;
 
+/// Bytes of a line that the program prints.
+pub const EXEC_LINE_MAX: usize = 4096;
+
 /// Components of the program's inventory. A manager takes 64 KiB of it.
 pub const EXEC_INSTALLED_MAX: usize = 1024;
 

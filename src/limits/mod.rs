@@ -68,7 +68,7 @@ pub const BUFFERS: [(&str, usize); 15] = [
     ("decisions", (HELD_MAX + 2 * EFFECTS_MAX) * EFFECT_BYTES),
     ("acknowledgements, subscriptions", (1 << 16) / 8 + 8 * INBOUND_MAX + 16 * REQUESTS_MAX + CONTROL_BYTES),
     ("subscriptions that the broker keeps", FILTERS_MAX * REQUEST_FILTER_MAX),
-    ("output of the verification command", DOMAINS_MAX * PROGRAM_BYTES),
+    ("output of the verification command", DOMAINS_MAX * VERIFY_PRINTED_MAX),
     ("socket and TLS", WRITE_CHUNK + TLS_BYTES),
     ("clients of the console", CONSOLE_REQUEST_MAX + INVENTORIES_MAX + 2 * CONSOLE_OTHERS_MAX),
     (

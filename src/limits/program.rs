@@ -6,13 +6,6 @@ pub const PROGRAM_TERM_MS: u64 = 5000;
 /// Milliseconds between two looks whether it has ended, once its outputs have.
 pub const PROGRAM_LOOK_MS: u64 = 5;
 
-/// Bytes of a line that the program prints.
-pub const PROGRAM_LINE_MAX: usize = 4096;
-
-/// Bytes that are kept of what one call prints: of each output the line that comes and the
-/// last one, and the last words.
-pub const PROGRAM_BYTES: usize = 5 * PROGRAM_LINE_MAX;
-
 /// Bytes that one call may print on each output: thousands of lines of progress. Past it only
 /// the last line counts.
 pub const PROGRAM_OUTPUT_MAX: usize = 1024 * 1024;

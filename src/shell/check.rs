@@ -88,7 +88,7 @@ impl Checker {
         log::debug!("group {}: the verification command is called", group.number());
         let mut command = Command::new(&self.command);
         command.arg(activity.chars().collect::<String>()).args(domains).stdin(Stdio::null());
-        match Program::start(command, self.limit_ms, self.at(now)) {
+        match Program::start(command, self.limit_ms, REASON_MAX, self.at(now)) {
             Ok(program) => self.running.push(Running { group: *group, program, heard: Heard::default() }),
             Err(error) => {
                 let words = format!("{}: {}", explain::cause(&self.command, &error), self.command.display());

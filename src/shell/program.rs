@@ -48,11 +48,11 @@ struct Pipe {
 
 impl Program {
     /// Calls `command`, which may take `limit_ms` milliseconds, and ends with the thread that
-    /// calls it. Its outputs are read.
+    /// calls it. Its outputs are read, of each line so many bytes.
     ///
     /// # Errors
     /// The system's: it cannot be started.
-    pub fn start(mut command: Command, limit_ms: u64, now: Instant) -> io::Result<Program> {
+    pub fn start(mut command: Command, limit_ms: u64, line_max: usize, now: Instant) -> io::Result<Program> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let parent = std::process::id() as libc::pid_t;
         // SAFETY: it makes only calls that are async-signal-safe.
@@ -60,7 +60,7 @@ impl Program {
         let mut child = Child::start(command)?;
         let pipe = |pipe: Option<OwnedFd>| {
             let file = pipe.map(|pipe| Async::new(File::from(pipe))).transpose();
-            file.map(|file| Pipe { file, lines: Lines::default() })
+            file.map(|file| Pipe { file, lines: Lines::new(line_max) })
         };
         let [out, err] = child.outputs().map(pipe);
         let end = now + Duration::from_millis(limit_ms);
@@ -133,6 +133,7 @@ impl Program {
     }
 
     /// Kills it with all that it has started, and waits until it is gone.
+    #[cfg(feature = "exec")]
     pub fn kill(mut self) {
         let _ = self.child.reap();
     }
