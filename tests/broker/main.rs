@@ -5,6 +5,8 @@
 
 #[path = "../link/mod.rs"]
 mod link;
+#[path = "../script/mod.rs"]
+mod script;
 
 #[allow(dead_code)]
 #[path = "../load/figures.rs"]
@@ -24,3 +26,4 @@ mod raw;
 mod service;
 mod soak;
 mod stalls;
+mod verification;
