@@ -38,6 +38,15 @@ pub struct Refuses {
     pub filters: Vec<String>,
     /// When it has refused a subscription, in milliseconds.
     pub at: Vec<u64>,
+    /// Connections on which something is to be retained: it ends them.
+    pub retain: bool,
+    /// Connections on which a larger packet comes: it ends them.
+    pub larger_than: Option<usize>,
+    /// Connections on which a message to this topic comes: it ends them.
+    pub topic: Option<String>,
+    /// The connections that it has ended.
+    pub ended: u32,
+    is_ending: bool,
 }
 
 /// Places in `seen` of the manager's messages.
@@ -162,7 +171,10 @@ impl Broker {
     /// Takes what the manager has sent.
     pub fn handle(&mut self, at: u64, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
-        loop {
+        if self.refuses.larger_than.is_some_and(|most| length(&self.input).is_some_and(|len| len > most)) {
+            self.end();
+        }
+        while !self.refuses.is_ending {
             match v4::read(&mut self.input, 1 << 28) {
                 Ok(packet) => self.handle_packet(at, packet),
                 Err(mqttbytes::Error::InsufficientBytes(_)) => return,
@@ -173,8 +185,20 @@ impl Broker {
 
     fn handle_packet(&mut self, at: u64, packet: Packet) {
         match packet {
-            Packet::Connect(connect) => self.connect(connect.clean_session),
-            Packet::Publish(publish) => self.take(at, &publish),
+            Packet::Connect(connect) => {
+                let is_retained = connect.last_will.as_ref().is_some_and(|will| will.retain);
+                match self.refuses.retain && is_retained {
+                    true => self.end(),
+                    false => self.connect(connect.clean_session),
+                }
+            }
+            Packet::Publish(publish) => {
+                let is_topic = self.refuses.topic.as_ref() == Some(&publish.topic);
+                match is_topic || self.refuses.retain && publish.retain {
+                    true => self.end(),
+                    false => self.take(at, &publish),
+                }
+            }
             Packet::PubAck(_) if self.misses_acks => {}
             Packet::PubAck(ack) => {
                 let waiting = &mut self.session().unacknowledged;
@@ -208,6 +232,16 @@ impl Broker {
             Packet::Disconnect => {}
             other => panic!("the manager sent {other:?}"),
         }
+    }
+
+    fn end(&mut self) {
+        self.refuses.is_ending = true;
+        self.refuses.ended += 1;
+    }
+
+    /// Whether it ends the connection now.
+    pub fn takes_end(&mut self) -> bool {
+        std::mem::take(&mut self.refuses.is_ending)
     }
 
     fn session(&mut self) -> &mut Session {

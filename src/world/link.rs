@@ -98,6 +98,10 @@ impl World {
             for packet in self.broker.packets(&sent) {
                 let taken = self.broker.taken.len();
                 self.broker.handle(self.clock.elapsed, packet);
+                if self.broker.takes_end() {
+                    self.lose();
+                    return true;
+                }
                 if self.broker.taken.len() > taken {
                     heap::of_world(|| self.nothing_is_acknowledged_whose_save_is_lost());
                 }
