@@ -14,7 +14,8 @@ use async_io::Timer;
 use crate::config::{parse_address, Broker, Connection};
 use crate::limits::{CLIENT_INBOX_BYTES, CLIENT_INBOX_MAX, CLIENT_PAYLOAD_MAX};
 use crate::mqtt::{
-    self, Class, Document, Documents, Event, LinkWish, Options, PublishError, Reason, Refused, Session, Status, Write,
+    self, Class, Document, Documents, Event, LinkWish, Options, PublishError, Reason, Refusal, Refused, Session,
+    Status, Write,
 };
 use crate::shell::clock::Clock;
 use crate::shell::link::{self, Link};
@@ -45,6 +46,7 @@ pub fn connection(address: &str) -> Result<Connection, String> {
         key: String::new(),
         client_id: String::new(),
         clean_session: None,
+        retain: true,
         status_topic: String::new(),
     })
 }
@@ -407,6 +409,9 @@ impl Client {
             Event::Lost(_) => {
                 self.subscribing = None;
                 self.refused.handle_lost();
+            }
+            Event::Refused(Refusal { topic, len, remedy, .. }) => {
+                log::error!("{topic}: the broker refuses a message of {len} bytes, {remedy}");
             }
             Event::Unsubscribed { .. } => {}
         }

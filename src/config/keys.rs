@@ -89,6 +89,8 @@ keys! { KEYS, Id:
         "client ID at the broker; empty: of this device, or random";
     CleanSession, Bool, "connection.cleanSession", "mqtt-conn-clean-session", "MQTT_CONN_CLEAN_SESSION", "",
         "whether the broker forgets us; default: unless stateDir lasts";
+    Retain, Bool, "connection.retain", "mqtt-conn-retain", "MQTT_CONN_RETAIN", "true",
+        "whether anything is published retained";
     StatusTopic, Text, "connection.statusTopic", "mqtt-conn-status-topic", "MQTT_CONN_STATUS_TOPIC", "",
         "topic of the last will; empty: none";
     Domain, Text, "domain", "domain", "DOMAIN", "device", "the manager's own domain";

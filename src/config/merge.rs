@@ -399,6 +399,7 @@ impl Resolving<'_> {
             key: self.text(Id::PrivateKey),
             client_id: self.text(Id::ClientId),
             clean_session: self.is_true_if_given(Id::CleanSession),
+            retain: self.is_true(Id::Retain),
             status_topic: self.text(Id::StatusTopic),
         }
     }

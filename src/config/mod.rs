@@ -105,6 +105,8 @@ pub struct Connection {
     /// Whether the broker forgets the session when the link ends; none if that depends
     /// on the state folder, see [`is_clean`](Self::is_clean).
     pub clean_session: Option<bool>,
+    /// Whether anything is published retained.
+    pub retain: bool,
     /// Topic of the last will; none if empty.
     pub status_topic: String,
 }

@@ -115,6 +115,7 @@ impl Check {
             | Event::Delivered
             | Event::RebootFailed
             | Event::Hello(_)
+            | Event::Refused(..)
             | Event::HoldReboot(_)
             | Event::Checked(..)
             | Event::Shown(..)

@@ -214,6 +214,10 @@ impl Engine {
                 self.cast(now, domain, Doubt::Hello, out);
                 Ok(())
             }
+            Event::Refused(domain, bytes) => {
+                self.handle_refused(now, domain, bytes, out);
+                Ok(())
+            }
             Event::ConsentReply(answer) => self.handle_consent_reply(answer, out),
             Event::Timeout(kind) => {
                 self.handle_timeout(now, kind, out);

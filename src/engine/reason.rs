@@ -164,6 +164,26 @@ mod tests {
     }
 
     #[test]
+    fn what_the_broker_refuses_is_named_and_not_waited_for() {
+        let unsent = Some(Reason::Refused(9));
+        let mut course = begun(None);
+        course.handle(Event::Refused(ix(0), 9)).unwrap();
+        assert_eq!(course.told(), "Cleanup>0");
+        assert_eq!(failure(&course), unsent);
+        course.handle(Event::Refused(ix(0), 8)).unwrap();
+        assert_eq!(course.told(), "Incomplete inventory");
+        assert_eq!(failure(&course), unsent);
+        assert_eq!(course.campaign().domain(ix(0)).unwrap().cleanup, Some(Reason::Refused(8)));
+        let mut course = refused();
+        course.handle(Event::Refused(ix(0), 9)).unwrap();
+        assert_eq!(course.told(), "Cleanup>0");
+        assert_eq!(failure(&course), unsent);
+        course.say(0, Status::CleanupSuccess, false);
+        course.handle(Event::Refused(ix(0), 9)).unwrap();
+        assert_eq!(course.told(), "", "nothing runs");
+    }
+
+    #[test]
     fn a_rollback_that_is_given_up_after_too_many_starts_is_named() {
         let settings = Settings { consent: [Phase::Update].into_iter().collect(), ..SETTINGS };
         let mut course = refused();

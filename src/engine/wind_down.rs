@@ -9,6 +9,23 @@ use crate::model::time::Tick;
 use crate::model::{Command, DomainIx, Phase, Reason};
 
 impl Engine {
+    /// The broker refuses for good what the domain is to get: there will be no answer.
+    pub(super) fn handle_refused(&mut self, now: Tick, domain: DomainIx, bytes: u32, out: &mut Effects) {
+        if !self.is_running() {
+            return;
+        }
+        let reason = Reason::Refused(bytes);
+        match self.campaign.domain(domain).map(|part| part.state) {
+            Some(State::Working(_)) => {
+                self.fail(domain, reason, out);
+                self.drop_out(now, domain, out);
+            }
+            Some(State::RollingBack(_)) => self.end_rollback(domain, Ending::Silent, reason, out),
+            Some(State::CleaningUp(_)) => self.end_cleanup(domain, reason, out),
+            _ => {}
+        }
+    }
+
     /// The domain has failed in a phase. One that is to be rolled back is, now that it has
     /// answered; one that has not identified has no part to end.
     pub(super) fn drop_out(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {

@@ -71,6 +71,31 @@ pub const BACKOFF_MAX_MS: u64 = 30_000;
 /// or another client with our id; those must not be hammered.
 pub const LINK_STEADY_MS: u64 = 5_000;
 
+/// Connections in a row that end right after a message before it is put on trial. It is
+/// held back then, which one or two chance breaks are not worth.
+pub const UNSENDABLE_LINKS: u8 = 3;
+
+/// Trials in a row that end the connection before a message counts as refused for good. On a
+/// line that breaks within `UNSENDABLE_WITHIN_MS` once in ten times, and takes as long to
+/// acknowledge, all of this happens once in a million times.
+pub const UNSENDABLE_TRIALS: u8 = 3;
+
+/// Milliseconds after a message was begun or handed out within which the broker ends the
+/// connection if it refuses it. What ends later ends for another reason.
+pub const UNSENDABLE_WITHIN_MS: u64 = 5_000;
+
+/// Milliseconds that a connection has to stand before the trials: most lines that break
+/// often do not.
+pub const UNSENDABLE_TRIAL_AFTER_MS: u64 = 20_000;
+
+/// Milliseconds for which is kept what a broker refuses: to learn it again costs a few
+/// connections, which nobody minds once a day.
+pub const UNSENDABLE_FORGET_MS: u64 = 24 * 3600 * 1000;
+
+/// Topics that are under suspicion at the same time, and topics of which is kept what is
+/// refused: with a small limit of the broker's, the desired state of each domain.
+pub const UNSENDABLE_MAX: usize = DOMAINS_MAX;
+
 /// Milliseconds of the first pause before a refused subscription is asked for again:
 /// rights that are being changed are soon there.
 pub const RESUBSCRIBE_MIN_MS: u64 = 5_000;

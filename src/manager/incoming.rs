@@ -28,7 +28,7 @@ use crate::engine::{Event, Link};
 use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::{DomainIx, DomainSet};
-use crate::mqtt::{Answer, Delivery, Event as SessionEvent, Publish};
+use crate::mqtt::{Answer, Class, Delivery, Event as SessionEvent, Publish, Refusal, Remedy};
 use crate::store::journal::Kind;
 use crate::wire::topic::Incoming;
 use crate::wire::{Envelope, Malformed};
@@ -57,6 +57,7 @@ impl Manager {
                 self.outside.store.drop_acknowledgements();
                 let _ = self.decide(now, Event::Link(Link::Down));
             }
+            SessionEvent::Refused(refusal) => self.handle_refusal(now, &refusal),
             SessionEvent::Subscribed { packet } => {
                 self.handle_subscribed(now, packet, &[]);
                 let (form, campaign) = (self.backend.form(), self.activity.campaign());
@@ -86,6 +87,22 @@ impl Manager {
                     self.outside.acknowledge(ack);
                 }
             }
+        }
+    }
+
+    /// Handles that the broker refuses a message for good. A domain that was to get it fails.
+    fn handle_refusal(&mut self, now: Now, refusal: &Refusal) {
+        let Refusal { topic, len, class, remedy } = refusal;
+        log::error!("{topic}: the broker refuses a message of {len} bytes, {remedy}");
+        match class {
+            _ if *remedy != Remedy::Dropped => {}
+            Class::Order => {
+                let bytes = u32::try_from(*len).unwrap_or(u32::MAX);
+                if let Some(domain) = self.outside.names.domain_of_order(topic) {
+                    let _ = self.decide(now, Event::Refused(domain, bytes));
+                }
+            }
+            _ => {}
         }
     }
 

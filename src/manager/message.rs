@@ -106,6 +106,7 @@ pub(super) fn write_reason(reason: &Reason, out: &mut dyn Write) -> fmt::Result 
         Reason::Status(status) => out.write_str(status.name()),
         Reason::Silent(command, ms) => write!(out, "no answer to {} in {}", owed(*command), Duration(*ms)),
         Reason::Lost(times) => write!(out, "lost after {times} restarts"),
+        Reason::Refused(bytes) => write!(out, "the broker refuses the message to its agent, {bytes} bytes"),
         Reason::Limit(limit) => write!(out, "more than {} {}", limit.bound(), limit.name()),
     }
 }

@@ -14,11 +14,11 @@ use crate::console::view::Counters;
 use crate::limits::{ANSWER_ROOM, ANSWER_ROOM_MESSAGES, REPORTS_MAX};
 use crate::model::text::Text;
 use crate::model::time::Now;
-use crate::model::DomainIx;
+use crate::model::{DomainIx, DomainSet};
 use crate::mqtt::{Ack, Class, Message, Options, Session, Write};
 use crate::store::journal::Kind;
 use crate::store::Store;
-use crate::wire::topic::{TopicError, Topics};
+use crate::wire::topic::{Outgoing, TopicError, Topics};
 use crate::wire::{activity_of, encode, Malformed};
 
 /// Holds the session, the store, the names and the counters.
@@ -55,6 +55,14 @@ impl Names {
     /// Returns the name of an agent's domain.
     pub(super) fn domain(&self, domain: DomainIx) -> &str {
         &self.domains[domain.place()]
+    }
+
+    /// Finds the domain whose desired states or commands go to this topic.
+    pub(super) fn domain_of_order(&self, topic: &str) -> Option<DomainIx> {
+        let is_it = |outgoing: Outgoing| self.topics.outgoing(outgoing).as_str() == topic;
+        let is_of =
+            |domain: &DomainIx| is_it(Outgoing::AgentDesiredState(*domain)) || is_it(Outgoing::AgentCommand(*domain));
+        DomainSet::first(self.domains.len()).iter().find(is_of)
     }
 
     /// Finds the domain with this name; none if no agent serves it.

@@ -59,6 +59,8 @@ table! {
         Limit = 4 "limit",
         /// Taken up too often.
         Lost = 5 "lost",
+        /// The broker refuses what the domain was to get.
+        Refused = 6 "refused",
     }
 }
 
@@ -77,6 +79,8 @@ pub enum Reason {
     Limit(Limit),
     /// It was in a phase that was taken up so many times.
     Lost(u8),
+    /// The broker refuses the message to it, which has so many bytes.
+    Refused(u32),
 }
 
 impl Reason {
@@ -88,6 +92,7 @@ impl Reason {
             Reason::Silent(..) => ReasonKind::Silent,
             Reason::Limit(_) => ReasonKind::Limit,
             Reason::Lost(_) => ReasonKind::Lost,
+            Reason::Refused(_) => ReasonKind::Refused,
         }
     }
 }

@@ -279,13 +279,13 @@ fn malformed(kind: u8, what: &'static str) -> Malformed {
 
 /// Writes CONNECT. `out` must be empty: mqttbytes patches its flags at an
 /// absolute place.
-pub(super) fn write_connect(options: &Options, out: &mut BytesMut) {
+pub(super) fn write_connect(options: &Options, retain: bool, out: &mut BytesMut) {
     assert!(out.is_empty(), "CONNECT is the first packet of a link");
     let mut connect = v4::Connect::new(options.client_id.as_str());
     connect.keep_alive = options.keep_alive_s;
     connect.clean_session = options.clean_session;
     if let Some(will) = &options.will {
-        connect.last_will = Some(v4::LastWill::new(&will.topic, will.payload.as_str(), QoS::AtLeastOnce, true));
+        connect.last_will = Some(v4::LastWill::new(&will.topic, will.payload.as_str(), QoS::AtLeastOnce, retain));
     }
     if let Some(name) = &options.username {
         connect.set_login(name.as_str(), options.password.as_deref().unwrap_or_default());

@@ -59,8 +59,9 @@ impl Control {
         self.requests.len() < REQUESTS_MAX && self.bytes.len() + need <= CONTROL_BYTES
     }
 
-    pub fn connect(&mut self, options: &Options) {
-        codec::write_connect(options, &mut self.bytes);
+    /// CONNECT; whether the last will is retained.
+    pub fn connect(&mut self, options: &Options, retain: bool) {
+        codec::write_connect(options, retain, &mut self.bytes);
     }
 
     pub fn subscribe(&mut self, id: u16, filters: &[&str]) {

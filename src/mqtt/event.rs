@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::acks::Ack;
 use super::reason::Reason;
+use super::unsendable::Refusal;
 use crate::model::time::Tick;
 
 /// Something that happened. Owned: it borrows nothing of the session.
@@ -50,6 +51,9 @@ pub enum Event {
         /// With the last part; none for QoS 0.
         ack: Option<Ack>,
     },
+    /// The broker refuses a message of ours for good. Comes after the `Lost` that showed it,
+    /// or when one like it would have been sent.
+    Refused(Refusal),
     /// The session has no link any more, or is about to. Comes once after each
     /// `Connected`.
     Lost(Reason),

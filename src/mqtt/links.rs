@@ -2,7 +2,7 @@
 
 use super::event::Status;
 use super::reason::Reason;
-use crate::limits::{BACKOFF_MAX_MS, BACKOFF_MIN_MS, LINK_STEADY_MS};
+use crate::limits::{BACKOFF_MAX_MS, BACKOFF_MIN_MS, LINK_STEADY_MS, UNSENDABLE_FORGET_MS, UNSENDABLE_LINKS};
 use crate::model::time::Tick;
 
 /// The links so far.
@@ -16,15 +16,31 @@ pub(super) struct Links {
     last: Option<Reason>,
     /// A loss that the caller was not told of yet.
     lost: Option<Reason>,
+    /// Attempts in a row that the broker ended before it accepted us.
+    shut: u8,
+    /// When it accepted us only with a last will that is not retained.
+    plain_will: Option<Tick>,
 }
 
 impl Links {
     pub fn new(seed: u64) -> Links {
-        Links { backoff: Backoff::new(seed), since: None, accepted: 0, last: None, lost: None }
+        Links {
+            backoff: Backoff::new(seed),
+            since: None,
+            accepted: 0,
+            last: None,
+            lost: None,
+            shut: 0,
+            plain_will: None,
+        }
     }
 
     /// The broker has accepted us.
     pub fn handle_accepted(&mut self, now: Tick) {
+        if !self.may_retain_will() {
+            self.plain_will = self.plain_will.or(Some(now));
+        }
+        self.shut = 0;
         self.since = Some(now);
         self.accepted = self.accepted.saturating_add(1);
     }
@@ -34,6 +50,7 @@ impl Links {
         if self.since.is_some_and(|since| now.since(since) >= LINK_STEADY_MS) {
             self.backoff.reset();
         }
+        self.plain_will = self.plain_will.filter(|at| now.since(*at) < UNSENDABLE_FORGET_MS);
         self.since = Some(now);
         self.lost = Some(reason);
         self.last = Some(reason);
@@ -41,7 +58,16 @@ impl Links {
 
     /// An attempt has failed before the broker accepted us.
     pub fn handle_failed(&mut self, reason: Reason) {
+        if reason == Reason::Closed {
+            self.shut = self.shut.wrapping_add(1);
+        }
         self.last = Some(reason);
+    }
+
+    /// Whether the last will may be retained on the next link. A broker without `retain` ends
+    /// it before CONNACK; so does one that is not ready, hence it is only tried now and then.
+    pub fn may_retain_will(&self) -> bool {
+        self.plain_will.is_none() && self.shut % (UNSENDABLE_LINKS + 1) != UNSENDABLE_LINKS
     }
 
     /// The loss that the caller is to be told of, once.

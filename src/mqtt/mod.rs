@@ -37,7 +37,8 @@
 //!   middle of a message.
 //! - Messages are sent in the order in which they were queued; after a
 //!   reconnection those that had been sent come first, with their packet ids and
-//!   DUP [MQTT-4.4.0-1] [MQTT-4.6.0-1] [MQTT-3.3.1-1].
+//!   DUP [MQTT-4.4.0-1] [MQTT-4.6.0-1] [MQTT-3.3.1-1]. Only where the broker seems
+//!   to refuse one do those to other topics overtake it, see `suspicion`.
 //! - `Connected` and `Lost` alternate.
 //! - Memory is bounded by `limits`: what waits to be sent is stored in one arena,
 //!   what is received lies in one buffer.
@@ -46,6 +47,7 @@ mod acks;
 mod attention;
 mod codec;
 mod control;
+mod entry;
 mod event;
 mod inbound;
 mod keepalive;
@@ -57,6 +59,8 @@ mod reason;
 mod receive;
 mod refused;
 mod session;
+mod suspicion;
+mod unsendable;
 mod window;
 
 #[cfg(test)]
@@ -69,3 +73,4 @@ pub use options::{Options, Will};
 pub use reason::{Malformed, Reason};
 pub use refused::{Answer, Refused};
 pub use session::Session;
+pub use unsendable::{Refusal, Remedy};

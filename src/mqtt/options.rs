@@ -23,13 +23,15 @@ pub struct Options {
     pub subscribe_timeout_ms: u64,
     /// Milliseconds for the answer to an UNSUBSCRIBE; 0: no limit.
     pub unsubscribe_timeout_ms: u64,
+    /// Whether messages, and the last will, may be retained.
+    pub retain: bool,
     /// What the broker publishes, retained, when it loses us.
     pub will: Option<Will>,
     /// Seed of the jitter of reconnections; should differ from device to device.
     pub seed: u64,
 }
 
-/// The last will (3.1.2.5): retained, QoS 1.
+/// The last will (3.1.2.5): retained if that is allowed, QoS 1.
 #[derive(Clone)]
 pub struct Will {
     /// Not empty, at most 65,535 bytes, no wildcards, no NUL.
@@ -51,6 +53,7 @@ impl Options {
             ack_timeout_ms: 15_000,
             subscribe_timeout_ms: 15_000,
             unsubscribe_timeout_ms: 5_000,
+            retain: true,
             will: None,
             seed: 0,
         }

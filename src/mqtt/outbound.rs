@@ -1,70 +1,19 @@
 //! Messages to the broker, kept until it has acknowledged them, in order.
 
 use core::fmt;
-use core::mem::size_of;
 
 use super::codec;
+use super::entry::{Entry, State};
 use super::message::{Class, Document, Documents, Message, PublishError, Waiting, Write};
+use super::suspicion::Suspicion;
+use super::unsendable::{Refusal, Remedy, Unsendable};
 use super::window::{Count, Window};
-use crate::limits::{OUTBOUND_BYTES, OUTBOUND_ENTRY_BYTES, OUTBOUND_MAX};
+use crate::limits::{OUTBOUND_BYTES, OUTBOUND_MAX, UNSENDABLE_WITHIN_MS};
 use crate::model::time::Tick;
 
 /// A document was not the same when it was encoded again, or failed to encode.
 #[derive(Debug)]
 pub(super) struct DocumentChanged;
-
-/// One message. Its topic, body and detail stand one after the other in the
-/// arena, behind those of all earlier entries.
-struct Entry {
-    topic: usize,
-    body: usize,
-    detail: usize,
-    document: Option<Document>,
-    tail: &'static str,
-    retain: bool,
-    class: Class,
-    /// 0 until it is first begun to be sent; from then on the same.
-    id: u16,
-    /// Whether it was begun on an earlier link too [MQTT-3.3.1-1].
-    dup: bool,
-    state: State,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Queued,
-    /// Begun: bytes handed out, and bytes of the document.
-    Sending {
-        done: usize,
-        document: usize,
-    },
-    /// Handed out completely at this time.
-    Sent(Tick),
-}
-
-impl Entry {
-    fn stored(&self) -> usize {
-        self.topic + self.body + self.detail
-    }
-
-    fn is_sending(&self) -> bool {
-        matches!(self.state, State::Sending { .. })
-    }
-
-    /// Whether it may be dropped for want of room.
-    fn is_evictable(&self) -> bool {
-        matches!(self.class, Class::Newest(_)) && !self.is_sending()
-    }
-
-    /// Bytes of detail that may be dropped for want of room.
-    fn spare_detail(&self) -> usize {
-        if self.is_sending() || self.is_evictable() {
-            0
-        } else {
-            self.detail
-        }
-    }
-}
 
 /// Bytes that `write` writes.
 ///
@@ -76,7 +25,14 @@ fn count(write: Write<'_>) -> usize {
     bytes.0
 }
 
-const _: () = assert!(size_of::<Entry>() <= OUTBOUND_ENTRY_BYTES);
+/// Bytes of a document.
+fn length_of(document: Option<Document>, documents: &dyn Documents) -> Result<u32, DocumentChanged> {
+    let mut bytes = Count(0);
+    if let Some(which) = document {
+        documents.write(which, &mut bytes).map_err(|_| DocumentChanged)?;
+    }
+    Ok(bytes.0 as u32)
+}
 
 /// The messages.
 pub(super) struct Outbound {
@@ -88,13 +44,22 @@ pub(super) struct Outbound {
     entries: Vec<Entry>,
     /// Whether both sides forget a lost session, so that nothing need be sent again.
     clean_session: bool,
+    pub suspicion: Suspicion,
+    unsendable: Unsendable,
 }
 
 impl Outbound {
-    pub fn new(clean_session: bool) -> Outbound {
+    pub fn new(clean_session: bool, retain: bool) -> Outbound {
         // Zeroed by the allocator, page by page when first used.
         let arena = vec![0; OUTBOUND_BYTES];
-        Outbound { arena, used: 0, entries: Vec::with_capacity(OUTBOUND_MAX), clean_session }
+        Outbound {
+            arena,
+            used: 0,
+            entries: Vec::with_capacity(OUTBOUND_MAX),
+            clean_session,
+            suspicion: Suspicion::new(),
+            unsendable: Unsendable::new(retain),
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -136,6 +101,7 @@ impl Outbound {
             body,
             detail,
             document: message.document,
+            document_len: 0,
             tail: message.tail,
             retain: message.retain,
             class: message.class,
@@ -192,9 +158,7 @@ impl Outbound {
             if let Some(place) = self.entries.iter().position(Entry::is_evictable) {
                 self.remove(place);
             } else if let Some(place) = self.entries.iter().position(|e| e.spare_detail() > 0) {
-                let at = self.start_of(place) + self.entries[place].topic + self.entries[place].body;
-                let len = core::mem::take(&mut self.entries[place].detail);
-                self.cut_out(at, len);
+                self.trim(place);
             } else {
                 break;
             }
@@ -223,6 +187,8 @@ impl Outbound {
     /// that of a dropped message.
     pub fn handle_ack(&mut self, id: u16) {
         if let Some(place) = self.entries.iter().position(|e| e.id == id && matches!(e.state, State::Sent(_))) {
+            let at = self.start_of(place);
+            self.suspicion.handle_ack(&self.arena[at..at + self.entries[place].topic]);
             self.remove(place);
         }
     }
@@ -245,7 +211,8 @@ impl Outbound {
 
     /// The link is lost: what was sent is to be sent again [MQTT-4.4.0-1], but
     /// what is bound to the link goes, and all but the newest of each key.
-    pub fn handle_loss(&mut self) {
+    pub fn handle_loss(&mut self, now: Tick) {
+        self.unsendable.forget_old(now);
         for e in &mut self.entries {
             e.state = State::Queued;
         }
@@ -265,6 +232,69 @@ impl Outbound {
         }
     }
 
+    /// The far side has ended the link, maybe because of the oldest message that it has not
+    /// acknowledged.
+    pub fn handle_ended(&mut self, now: Tick) {
+        let Some(place) = self.entries.iter().position(|e| e.state != State::Queued) else {
+            return self.suspicion.clear();
+        };
+        let e = &self.entries[place];
+        let is_answer = match e.state {
+            State::Queued => false,
+            State::Sending { begun: at, .. } | State::Sent(at) => now.since(at) <= UNSENDABLE_WITHIN_MS,
+        };
+        if !is_answer {
+            return self.suspicion.clear();
+        }
+        let at = self.start_of(place);
+        let topic = &self.arena[at..at + e.topic];
+        if self.suspicion.handle_ended(topic) {
+            let remedy = self.unsendable.learn(now, topic, e.payload(), e.retain, e.detail > 0);
+            self.apply(place, remedy);
+        }
+    }
+
+    /// Applies a remedy, and has the caller told. A message that is not the same any more is
+    /// sent as a new one.
+    fn apply(&mut self, place: usize, remedy: Remedy) {
+        let at = self.start_of(place);
+        let e = &mut self.entries[place];
+        let topic = String::from_utf8_lossy(&self.arena[at..at + e.topic]).into_owned();
+        self.unsendable.tell(Refusal { topic, len: e.payload(), class: e.class, remedy });
+        match remedy {
+            Remedy::Unretained => self.entries.iter_mut().filter(|e| e.retain).for_each(|e| e.id = 0),
+            Remedy::Trimmed => {
+                e.id = 0;
+                self.trim(place);
+            }
+            Remedy::Dropped => self.remove(place),
+        }
+    }
+
+    /// Applies to the next messages what is known of them.
+    pub fn apply_known(&mut self, documents: &dyn Documents) -> Result<(), DocumentChanged> {
+        while !self.unsendable.is_empty() {
+            let Some(place) = self.next() else { break };
+            let at = self.start_of(place);
+            let e = &mut self.entries[place];
+            e.document_len = length_of(e.document, documents)?;
+            let topic = &self.arena[at..at + e.topic];
+            let Some(remedy) = self.unsendable.find(topic, e.payload(), e.class, e.detail > 0) else { break };
+            self.apply(place, remedy);
+        }
+        Ok(())
+    }
+
+    /// What the caller is to be told of, once.
+    pub fn poll_refusal(&mut self) -> Option<Refusal> {
+        self.unsendable.poll()
+    }
+
+    /// Whether messages may be retained.
+    pub fn may_retain(&self) -> bool {
+        self.unsendable.may_retain()
+    }
+
     /// The broker has lost the session: orders that were begun in it go.
     pub fn handle_session_lost(&mut self) {
         for place in (0..self.entries.len()).rev() {
@@ -272,6 +302,13 @@ impl Outbound {
                 self.remove(place);
             }
         }
+    }
+
+    /// Cuts its detail off.
+    fn trim(&mut self, place: usize) {
+        let at = self.start_of(place) + self.entries[place].topic + self.entries[place].body;
+        let len = core::mem::take(&mut self.entries[place].detail);
+        self.cut_out(at, len);
     }
 
     fn remove(&mut self, place: usize) {
@@ -310,11 +347,16 @@ impl Outbound {
 
     /// Whether a message to this topic waits.
     pub fn has_topic(&self, topic: &str) -> bool {
+        self.topics().any(|(_, known)| known == topic.as_bytes())
+    }
+
+    /// The messages with their topics.
+    fn topics(&self) -> impl Iterator<Item = (&Entry, &[u8])> {
         let mut rest = &self.arena[..self.used];
-        self.entries.iter().any(|e| {
+        self.entries.iter().map(move |e| {
             let (stored, behind) = rest.split_at(e.stored());
             rest = behind;
-            stored[..e.topic] == *topic.as_bytes()
+            (e, &stored[..e.topic])
         })
     }
 
@@ -336,39 +378,56 @@ impl Outbound {
         })
     }
 
-    /// Begins with the next message, if there is one. `free_id` becomes the
-    /// packet id of one that was never begun before.
-    pub fn start(&mut self, free_id: u16, documents: &dyn Documents) -> Result<(), DocumentChanged> {
-        let Some(e) = self.entries.iter_mut().find(|e| e.state == State::Queued) else { return Ok(()) };
-        let mut document = Count(0);
-        if let Some(which) = e.document {
-            documents.write(which, &mut document).map_err(|_| DocumentChanged)?;
+    /// Place of the next message to begin with, if one may be sent now.
+    pub fn next(&self) -> Option<usize> {
+        if !self.suspicion.is_careful() {
+            return self.entries.iter().position(|e| e.state == State::Queued);
         }
+        if self.oldest_sent().is_some() {
+            return None;
+        }
+        let is_next =
+            |(e, topic): (&Entry, &[u8]), held| e.state == State::Queued && self.suspicion.is_held(topic) == held;
+        let held = || self.topics().position(|of| is_next(of, true)).filter(|_| self.suspicion.is_trial());
+        self.topics().position(|of| is_next(of, false)).or_else(held)
+    }
+
+    /// Whether this message was never begun before.
+    pub fn is_new(&self, place: usize) -> bool {
+        self.entries[place].id == 0
+    }
+
+    /// Begins with this message. `free_id` becomes the packet id of one that was
+    /// never begun before.
+    pub fn start(
+        &mut self,
+        now: Tick,
+        place: usize,
+        free_id: u16,
+        documents: &dyn Documents,
+    ) -> Result<(), DocumentChanged> {
+        let e = &mut self.entries[place];
+        e.document_len = length_of(e.document, documents)?;
         e.dup = e.id != 0;
         if e.id == 0 {
             e.id = free_id;
         }
-        e.state = State::Sending { done: 0, document: document.0 };
+        e.state = State::Sending { begun: now, done: 0 };
         Ok(())
-    }
-
-    /// Whether the next message to begin with was never begun before, if there
-    /// is one.
-    pub fn next_is_new(&self) -> Option<bool> {
-        self.entries.iter().find(|e| e.state == State::Queued).map(|e| e.id == 0)
     }
 
     /// Writes the next bytes of the partly sent message to `out`; 0 if there is
     /// no such message. Handed out completely, it waits for its acknowledgement.
     pub fn write(&mut self, now: Tick, documents: &dyn Documents, out: &mut [u8]) -> Result<usize, DocumentChanged> {
         let Some(place) = self.entries.iter().position(Entry::is_sending) else { return Ok(0) };
-        let at = self.start_of(place);
+        let (at, may_retain) = (self.start_of(place), self.may_retain());
         let e = &mut self.entries[place];
-        let State::Sending { done, document } = e.state else { return Ok(0) };
+        let State::Sending { begun, done } = e.state else { return Ok(0) };
         let stored = &self.arena[at..at + e.stored()];
         let (topic, text) = stored.split_at(e.topic);
-        let remaining = 2 + e.topic + 2 + text.len() + document + e.tail.len();
-        let (header, header_len) = codec::publish_header(e.dup, e.retain, remaining);
+        let remaining = 2 + e.topic + 2 + e.payload();
+        let retain = e.retain && may_retain;
+        let (header, header_len) = codec::publish_header(e.dup, retain, remaining);
         let total = header_len + remaining;
 
         let len = out.len().min(total - done);
@@ -390,7 +449,7 @@ impl Outbound {
         if !window.is_full() {
             return Err(DocumentChanged);
         }
-        e.state = if is_end { State::Sent(now) } else { State::Sending { done: done + len, document } };
+        e.state = if is_end { State::Sent(now) } else { State::Sending { begun, done: done + len } };
         Ok(len)
     }
 }

@@ -50,6 +50,9 @@ impl Session {
             if let Some(reason) = self.links.poll_lost() {
                 return Some(Event::Lost(reason));
             }
+            if let Some(refusal) = self.outbound.poll_refusal() {
+                return Some(Event::Refused(refusal));
+            }
             if !self.is_receiving() {
                 return None;
             }
@@ -158,6 +161,7 @@ impl Session {
             self.acks.forget();
             self.outbound.handle_session_lost();
         }
+        self.outbound.suspicion.handle_accepted(now);
         self.link = Link::Up;
         self.links.handle_accepted(now);
         Ok(Step::Event(Event::Connected { session_present }))

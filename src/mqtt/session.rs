@@ -60,7 +60,7 @@ impl Session {
         Box::new(Session {
             last_id: 0,
             links: Links::new(options.seed),
-            outbound: Outbound::new(options.clean_session),
+            outbound: Outbound::new(options.clean_session, options.retain),
             acks: Acks::new(),
             link: Link::Down { retry_at: Tick(0) },
             inbound: Inbound::new(),
@@ -93,7 +93,8 @@ impl Session {
             self.link = Link::Connecting { deadline: deadline(now, self.options.connect_timeout_ms) };
             self.keep_alive.handle_link_up(now);
             self.attention.renew(now);
-            self.control.connect(&self.options);
+            let retain = self.outbound.may_retain() && self.links.may_retain_will();
+            self.control.connect(&self.options, retain);
         }
     }
 
@@ -130,6 +131,11 @@ impl Session {
 
     /// The link is of no use any more.
     pub(super) fn fail(&mut self, now: Tick, reason: Reason) {
+        match (self.link, reason) {
+            (Link::Up, Reason::Closed) if !self.attention.is_blocked() => self.outbound.handle_ended(now),
+            (Link::Connecting { .. }, Reason::Closed) => {}
+            _ => self.outbound.suspicion.clear(),
+        }
         match self.link {
             Link::Up | Link::Leaving { .. } => self.links.handle_lost(now, reason),
             _ => self.links.handle_failed(reason),
@@ -137,7 +143,7 @@ impl Session {
         // However it ends while we leave, there is no next link.
         let is_leaving = matches!(self.link, Link::Leaving { .. });
         self.link = Link::Closing(if is_leaving { Reason::Disconnected } else { reason });
-        self.outbound.handle_loss();
+        self.outbound.handle_loss(now);
         self.acks.handle_loss();
         self.inbound.clear();
         self.attention.handle_loss();
@@ -301,19 +307,20 @@ impl Session {
             }
             return self.transmit_message(now, documents, out);
         }
-        let next = self.outbound.next_is_new().filter(|_| !is_leaving && self.is_connected());
+        let may_send = !is_leaving && self.is_connected();
+        if may_send && self.outbound.apply_known(documents).is_err() {
+            return self.tear(now);
+        }
+        let next = self.outbound.next().filter(|_| may_send);
         if next.is_none() || self.was_full || !self.control.is_empty() {
             self.write_small_packets();
             if !self.control.is_empty() {
                 return self.transmit_control(now, out);
             }
         }
-        let id = match next {
-            None => return 0,
-            Some(true) => self.free_id(),
-            Some(false) => 0,
-        };
-        match self.outbound.start(id, documents) {
+        let Some(place) = next else { return 0 };
+        let id = if self.outbound.is_new(place) { self.free_id() } else { 0 };
+        match self.outbound.start(now, place, id, documents) {
             Ok(()) => self.transmit_message(now, documents, out),
             Err(DocumentChanged) => self.tear(now),
         }
@@ -363,7 +370,8 @@ impl Session {
             Link::Down { retry_at } => Some(retry_at),
             Link::Up | Link::Leaving { .. } => {
                 let [a, b, c, d, e] = self.deadlines().map(|(at, _)| at);
-                Tick::earliest(&[a, b, c, d, e, self.keep_alive.due()])
+                let trial = self.outbound.suspicion.poll_timeout();
+                Tick::earliest(&[a, b, c, d, e, self.keep_alive.due(), trial])
             }
             Link::Opening { deadline } | Link::Connecting { deadline } => deadline,
             Link::Closing(_) | Link::Ended => None,
@@ -383,7 +391,10 @@ impl Session {
                 let over = self.deadlines().into_iter().find(|d| d.0.is_some_and(|at| at <= now));
                 match over {
                     Some((_, reason)) => self.fail(now, reason),
-                    None => self.keep_alive.handle_timeout(now),
+                    None => {
+                        self.keep_alive.handle_timeout(now);
+                        self.outbound.suspicion.handle_timeout(now);
+                    }
                 }
             }
             Link::Down { .. } | Link::Closing(_) | Link::Ended => {}

@@ -211,6 +211,7 @@ pub(crate) fn options(connection: &Connection) -> io::Result<Options> {
         ack_timeout_ms: connection.ack_timeout_ms,
         subscribe_timeout_ms: connection.subscribe_timeout_ms,
         unsubscribe_timeout_ms: connection.unsubscribe_timeout_ms,
+        retain: connection.retain,
         will: None,
         seed: random::number()?,
     })

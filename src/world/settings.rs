@@ -83,6 +83,7 @@ fn options(config: &Config, is_saved: bool) -> Options {
         ack_timeout_ms: connection.ack_timeout_ms,
         subscribe_timeout_ms: connection.subscribe_timeout_ms,
         unsubscribe_timeout_ms: connection.unsubscribe_timeout_ms,
+        retain: connection.retain,
         will: will(&connection.status_topic),
         seed: 7,
         ..Options::new(client_id)

@@ -26,4 +26,5 @@ mod raw;
 mod service;
 mod soak;
 mod stalls;
+mod unsendable;
 mod verification;

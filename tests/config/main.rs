@@ -118,6 +118,7 @@ const ROWS: &[Row] = &[
         "FALSE",
         "false",
     ),
+    Row("connection.retain", "mqtt-conn-retain", "MQTT_CONN_RETAIN", "true", "false", "0", "false"),
     Row(
         "connection.statusTopic",
         "mqtt-conn-status-topic",

@@ -272,6 +272,8 @@ fn a_question_that_the_broker_does_not_acknowledge_is_asked_once_on_each_link() 
     let mut world = begun(r#""download""#);
     world.broker.acknowledges = false;
     for _ in 0..5 {
+        // So long that the broker does not end the link because of a message.
+        world.run_for(6_000);
         world.cut();
         world.await_link();
     }

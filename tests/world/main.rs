@@ -48,4 +48,5 @@ mod state;
 mod states;
 mod stern;
 mod twin;
+mod unsendable;
 mod verification;

@@ -414,3 +414,17 @@ fn a_request_that_was_refused_is_answered_once_however_often_the_broker_delivers
         assert_eq!(answers.len(), 1, "{operation}");
     }
 }
+
+#[test]
+fn what_the_broker_refuses_of_a_twin_does_not_hold_up_what_is_behind_it() {
+    let mut world = named("");
+    world.run_for(1_000);
+    world.expects_error("e: the broker refuses a message of");
+
+    // A report without actions is shorter.
+    world.broker.refuses.larger_than = Some(320);
+    world.publish("command///req/r1/apply", apply("a-1"));
+    world.run_for(300_000);
+    assert!(world.logged(&["e: the broker refuses a message of", "it goes without its details"]));
+    assert_eq!(world.story("a-1").last().map(String::as_str), Some("COMPLETED"));
+}

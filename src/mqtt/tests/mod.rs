@@ -4,6 +4,7 @@ mod link;
 mod random;
 mod receive;
 mod send;
+mod unsendable;
 
 use core::cell::RefCell;
 use core::fmt;
@@ -12,7 +13,10 @@ use bytes::BytesMut;
 use mqttbytes::v4::{self, Packet};
 use mqttbytes::QoS;
 
-use super::{Class, Document, Documents, Event, LinkWish, Message, Options, Publish, PublishError, Reason, Session};
+use super::{
+    Class, Document, Documents, Event, LinkWish, Message, Options, Publish, PublishError, Reason, Refusal, Remedy,
+    Session,
+};
 use crate::model::time::Tick;
 
 /// Documents by number.

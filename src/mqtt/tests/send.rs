@@ -1,12 +1,12 @@
 //! Messages to the broker.
 
 use super::*;
-use crate::limits::{OUTBOUND_BYTES, OUTBOUND_MAX};
+use crate::limits::{OUTBOUND_BYTES, OUTBOUND_MAX, UNSENDABLE_WITHIN_MS};
 
 const KEEP: Class = Class::Keep;
 const NEWEST: Class = Class::Newest(1);
 
-fn options(clean_session: bool) -> Options {
+pub(super) fn options(clean_session: bool) -> Options {
     Options { clean_session, ..Options::new("me") }
 }
 
@@ -229,6 +229,8 @@ fn a_document_is_encoded_anew_each_time_and_must_not_change_midway() {
         peer.texts.0.borrow_mut()[0] = new.into();
         peer.connect(false);
         assert_eq!(bodies(&peer.sent()), [format!("d:{new}")]);
+        // Not because of the message.
+        peer.pass(UNSENDABLE_WITHIN_MS + 1);
         peer.cut();
     }
     for torn in ["longer than before", "shrt", ""] {

@@ -278,6 +278,7 @@ fn encode_reason(tag: u8, reason: Option<&Reason>, words_max: usize, out: &mut F
             out.put(tag, &[&[kind, command.map_or(0, Command::code)], &ms.to_le_bytes()])
         }
         Some(Reason::Lost(times)) => out.put(tag, &[&[kind, *times]]),
+        Some(Reason::Refused(bytes)) => out.put(tag, &[&[kind], &bytes.to_le_bytes()]),
         Some(Reason::Limit(limit)) => {
             // The first version knows it by its words.
             let max = (limit.bound() as u64).to_le_bytes();

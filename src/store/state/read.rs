@@ -351,6 +351,7 @@ fn decode_kind(kind: ReasonKind, rest: &[u8]) -> Option<Reason> {
             _ => Limit::Component,
         }),
         ReasonKind::Lost => Reason::Lost(*rest.first()?),
+        ReasonKind::Refused => Reason::Refused(u32::from_le_bytes(rest.get(..4)?.try_into().ok()?)),
     })
 }
 

@@ -295,7 +295,7 @@ fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
         .map(|n| KeptPart::new(&format!("{n:x>DOMAIN_ID_MAX$}"), Run(n as u64), std::string::String::new()))
         .collect();
     let silent = Some(Reason::Silent(Some(Command::Update), u64::MAX));
-    for reason in [words(512), silent, Some(Reason::Limit(Limit::Component))] {
+    for reason in [words(512), silent, Some(Reason::Limit(Limit::Component)), Some(Reason::Refused(u32::MAX))] {
         let mut campaign = campaign();
         campaign.reset();
         campaign.identity.activity = String::try_from(activity.as_str()).unwrap();

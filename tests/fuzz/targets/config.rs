@@ -80,6 +80,7 @@ fn assert_loaded(loaded: &Loaded) {
         username: Some(connection.username.clone()),
         password: (!connection.username.is_empty()).then(|| connection.password.clone()),
         clean_session: connection.is_clean(false),
+        retain: connection.retain,
         will: will(&connection.status_topic),
         ..Options::new(client_id)
     };

@@ -129,6 +129,7 @@ impl World {
         let settings = shell::settings(&config, false);
         let options = Options {
             clean_session: config.connection.is_clean(false),
+            retain: config.connection.retain,
             will: will(&config.connection.status_topic),
             seed: 7,
             ..Options::new("me")
