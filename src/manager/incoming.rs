@@ -27,7 +27,7 @@ use crate::engine::event::Standing;
 use crate::engine::{Event, Link};
 use crate::model::text::Text;
 use crate::model::time::Now;
-use crate::model::{DomainIx, DomainSet};
+use crate::model::{DomainIx, DomainSet, Run};
 use crate::mqtt::{Answer, Class, Delivery, Event as SessionEvent, Publish, Refusal, Remedy};
 use crate::store::journal::Kind;
 use crate::wire::topic::Incoming;
@@ -90,12 +90,14 @@ impl Manager {
         }
     }
 
-    /// Handles that the broker refuses a message for good. A domain that was to get it fails.
+    /// Handles that the broker refuses a message for good. A domain that was to get it fails;
+    /// an end is told in a shorter form.
     fn handle_refusal(&mut self, now: Now, refusal: &Refusal) {
         let Refusal { topic, len, class, remedy } = refusal;
         log::error!("{topic}: the broker refuses a message of {len} bytes, {remedy}");
         match class {
             _ if *remedy != Remedy::Dropped => {}
+            Class::Found(run) => self.backend.report_shorter(now, &mut self.outside, Run(*run), *len),
             Class::Order => {
                 let bytes = u32::try_from(*len).unwrap_or(u32::MAX);
                 if let Some(domain) = self.outside.names.domain_of_order(topic) {

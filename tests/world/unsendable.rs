@@ -1,8 +1,9 @@
 //! Messages that the broker refuses for good: it ends the connection on which one comes.
 
 use update_manager::world::actors::{desired_state, Obedient};
-use update_manager::world::disk::Disk;
+use update_manager::world::disk::{Disk, Fate};
 use update_manager::world::erratic::Random;
+use update_manager::world::power::Outage;
 use update_manager::world::scenario::{configuration, World};
 use update_manager::world::seen::From;
 
@@ -164,6 +165,29 @@ fn while_one_agents_command_is_held_back_the_others_go_on() {
     world.run_for(60_000);
     assert_eq!(world.last("a-1").status, "COMPLETED");
     assert!(!world.logged(&["the broker refuses a message"]));
+}
+
+#[test]
+fn an_end_that_is_refused_with_all_that_was_saved_of_it_is_told_in_a_shorter_form() {
+    let mut world = world(KEPT, |_| {});
+    world.run_for(1_000);
+    world.broker.acknowledges = false;
+    for activity in ["a-1", "a-2"] {
+        world.backend_applies(activity, &desired_state(&["one", "two"]));
+        world.run_for(1_000);
+        assert_eq!(world.last(activity).status, "COMPLETED");
+    }
+    let cut = world.now();
+    world.power_cut(Outage { fate: Fate::Lost, down_ms: 300, boots: true, agents_too: true });
+    world.broker.acknowledges = true;
+    world.broker.refuses.larger_than = Some(220);
+    world.run_for(300_000);
+    let ends: Vec<_> = world.ends().into_iter().filter(|end| end.at > cut).collect();
+    let mut ends: Vec<_> =
+        ends.iter().map(|end| (end.activity.as_str(), end.status.as_str(), end.actions.len())).collect();
+    ends.sort_unstable();
+    assert_eq!(ends, [("a-1", "COMPLETED", 0), ("a-2", "COMPLETED", 0)]);
+    assert!(world.logged(&[FEEDBACK, "the broker refuses a message of", "it is dropped"]));
 }
 
 #[test]

@@ -69,10 +69,7 @@ impl Backend {
         }
         let words: Write<'_> = &words;
         let frame = Frame { form: &form, activity, timestamp: now.wall };
-        let body = |out: &mut dyn fmt::Write| {
-            frame.feedback(out)?;
-            encode::feedback_head(out, status, explained.then_some(words))
-        };
+        let body = feedback(frame, status, explained.then_some(words));
         let detail = |out: &mut dyn fmt::Write| encode::feedback_actions(out, campaign.actions.iter().map(view));
         let class = match status {
             _ if is_end => Class::Found(campaign.identity.run.0),
@@ -116,7 +113,7 @@ impl Backend {
         for past in untold {
             match own == Some(past.run) {
                 true => self.report(now, outside, campaign, past.outcome),
-                false => self.report_past(now, outside, &past),
+                false => self.report_past(now, outside, &past, usize::MAX),
             }
             outside.store.set_untold(past.run, false);
         }
@@ -124,14 +121,27 @@ impl Backend {
         waiting.into_iter().for_each(|status| self.report(now, outside, campaign, status));
     }
 
-    /// Reports the end of an earlier activity from the journal.
-    fn report_past(&self, now: Now, outside: &mut Outside, past: &Past) {
+    /// Reports an end in its shortest form, since the broker refuses it with so many bytes.
+    pub(in crate::manager) fn report_shorter(&self, now: Now, outside: &mut Outside, run: Run, refused: usize) {
+        let past = outside.store.journal.past().find(|past| past.run == run).cloned();
+        past.into_iter().for_each(|past| self.report_past(now, outside, &past, refused));
+    }
+
+    /// Reports the end of an earlier activity from the journal, if that takes less bytes than
+    /// `limit`.
+    fn report_past(&self, now: Now, outside: &mut Outside, past: &Past, limit: usize) {
+        let Some(form) = self.form() else { return };
         let activity = Text::from_checked(&past.activity);
-        log::info!("{activity}: {}, told late", past.outcome.name());
         let words: Write<'_> = &|out| out.write_str(&past.reason);
         let words = (!past.reason.is_empty()).then_some(words);
-        let class = Class::Found(past.run.0);
-        self.send_feedback(now, outside, activity, class, past.outcome, words);
+        let status = past.outcome;
+        let mut length = encode::Count::default();
+        // Counting cannot fail.
+        let _ = feedback(Frame { form: &form, activity, timestamp: now.wall }, status, words)(&mut length);
+        if length.bytes + form.feedback_tail().len() < limit {
+            log::info!("{activity}: {}, told late", past.outcome.name());
+            self.send_feedback(now, outside, activity, Class::Found(past.run.0), status, words);
+        }
     }
 
     /// Sends a feedback without actions; nothing as long as a twin's identity is unknown.
@@ -145,11 +155,7 @@ impl Backend {
         words: encode::Words<'_>,
     ) {
         let Some(form) = self.form() else { return };
-        let frame = Frame { form: &form, activity, timestamp: now.wall };
-        let body = |out: &mut dyn fmt::Write| {
-            frame.feedback(out)?;
-            encode::feedback_head(out, status, words)
-        };
+        let body = feedback(Frame { form: &form, activity, timestamp: now.wall }, status, words);
         let topic = form.topic(&outside.names.topics, Outgoing::Feedback);
         let tail = form.feedback_tail();
         outside.send(now, Message { tail, ..message_to(&topic, class, &body) });
@@ -193,6 +199,18 @@ pub(in crate::manager) fn resume(now: Now, outside: &mut Outside, run: Run, repo
     log::info!("the end of an earlier activity is told, the broker has not acknowledged it");
     let body = |out: &mut dyn fmt::Write| out.write_str(&report.payload);
     outside.send(now, message_to(&report.topic, Class::Found(run.0), &body));
+}
+
+/// Writes a feedback up to its actions.
+fn feedback<'a>(
+    frame: Frame<'a>,
+    status: Status,
+    words: encode::Words<'a>,
+) -> impl Fn(&mut dyn fmt::Write) -> fmt::Result + 'a {
+    move |out| {
+        frame.feedback(out)?;
+        encode::feedback_head(out, status, words)
+    }
 }
 
 fn view(action: &KnownAction) -> ActionView<'_> {
