@@ -1,7 +1,7 @@
 //! Arbitrary bytes and calls into an MQTT session.
 #![no_main]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -10,7 +10,9 @@ use libfuzzer_sys::fuzz_target;
 use mqttbytes::v4::Packet;
 use update_manager::limits::{INBOUND_MAX, PAYLOAD_IN_MAX, READ_CHUNK, SKIP_CHUNK, TOPIC_IN_MAX};
 use update_manager::model::time::Tick;
-use update_manager::mqtt::{Ack, Class, Document, Documents, Event, LinkWish, Message, Options, Reason, Session};
+use update_manager::mqtt::{
+    Ack, Class, Document, Documents, Event, LinkWish, Message, Options, Reason, Remedy, Session,
+};
 use update_manager_fuzz::broker::{connack, packets, publish, small, suback};
 
 #[derive(Arbitrary, Debug)]
@@ -111,9 +113,11 @@ struct Peer {
     /// The session has said that it is connected.
     is_connected: bool,
     acks: Vec<Ack>,
-    /// Numbers of the messages that are kept, in the order of their arrival.
-    arrived: Vec<u32>,
+    /// Numbers of the messages that are kept, by topic, in the order of their arrival.
+    arrived: BTreeMap<String, Vec<u32>>,
     published: u32,
+    /// A message goes in another form, as a new one, since the broker seemed to refuse it.
+    is_remedied: bool,
     is_over: bool,
 }
 
@@ -157,8 +161,9 @@ impl Peer {
             link: Link::default(),
             is_connected: false,
             acks: Vec::new(),
-            arrived: Vec::new(),
+            arrived: BTreeMap::new(),
             published: 0,
+            is_remedied: false,
             is_over: false,
         }
     }
@@ -315,6 +320,10 @@ impl Peer {
                 self.link.skipping = (!last).then_some((len, came + part.len()));
                 self.acks.extend(ack);
             }
+            Event::Refused(refusal) => {
+                assert!(!refusal.topic.is_empty());
+                self.is_remedied |= refusal.remedy != Remedy::Dropped;
+            }
             Event::Subscribed { packet } | Event::Unsubscribed { packet } => assert_ne!(packet, 0),
             Event::SubscribeRefused { packet, filters } => assert!(packet != 0 && !filters.is_empty()),
         }
@@ -385,12 +394,13 @@ impl Peer {
                 assert!(!is_in_flight, "a packet id is used twice");
                 if message.payload.first() == Some(&b'k') {
                     let number = std::str::from_utf8(&message.payload[1..11]).expect("digits").parse().expect("digits");
-                    match self.arrived.binary_search(&number).is_ok() {
+                    let arrived = self.arrived.entry(message.topic).or_default();
+                    match arrived.binary_search(&number).is_ok() {
                         // A part of it may have come before; that does not count here.
-                        true => assert!(message.dup, "what comes again says so"),
+                        true => assert!(message.dup || self.is_remedied, "what comes again says so"),
                         false => {
-                            assert!(self.arrived.last().is_none_or(|last| *last < number), "out of order");
-                            self.arrived.push(number);
+                            assert!(arrived.last().is_none_or(|last| *last < number), "out of order");
+                            arrived.push(number);
                         }
                     }
                 }
@@ -435,6 +445,9 @@ impl Peer {
             if self.session.unacknowledged() == 0 {
                 break;
             }
+            // What has met many breaks is held back for a while.
+            self.now = self.session.poll_timeout().map_or(self.now, |at| at.max(self.now));
+            self.session.handle_timeout(self.now);
         }
         assert_eq!(self.session.unacknowledged(), 0, "what waits arrives");
         assert!(!self.session.is_mid_document());
