@@ -182,15 +182,13 @@ impl Activity {
             };
             outside.store.journal.look(now, campaign, self.engine.reboot(), &reason);
         }
-        let engine = (self.engine.campaign(), self.engine.reboot());
-        let content = content(engine, save, &outside.names.domains, &outside.session);
+        let content = content(&self.engine, save, &outside.names.domains, &outside.session);
         outside.store.observe(&content, &mut self.effects);
     }
 
     /// Tells the store that the present state is the one that was saved.
     pub(super) fn adopt(&self, outside: &mut Outside, save: ToSave<'_>) {
-        let engine = (self.engine.campaign(), self.engine.reboot());
-        outside.store.adopt(&content(engine, save, &outside.names.domains, &outside.session));
+        outside.store.adopt(&content(&self.engine, save, &outside.names.domains, &outside.session));
     }
 
     /// Returns what is to be written now; none if nothing is.
@@ -201,8 +199,7 @@ impl Activity {
         save: ToSave<'_>,
         session: &mut dyn FnMut() -> Option<Draft>,
     ) -> Option<Job> {
-        let engine = (self.engine.campaign(), self.engine.reboot());
-        let content = content(engine, save, &outside.names.domains, &outside.session);
+        let content = content(&self.engine, save, &outside.names.domains, &outside.session);
         outside.store.poll_write(now, &content, session)
     }
 
@@ -295,12 +292,9 @@ pub(super) fn runs(campaign: Option<&Campaign>, activity: Text<'_>) -> bool {
 }
 
 /// Returns all that the store saves of the manager.
-fn content<'a>(
-    (campaign, reboot): (Option<&'a Campaign>, Reboot),
-    save: ToSave<'a>,
-    names: &'a [String],
-    session: &'a Session,
-) -> Content<'a> {
+fn content<'a>(engine: &'a Engine, save: ToSave<'a>, names: &'a [String], session: &'a Session) -> Content<'a> {
     let ToSave { question, payload } = save;
-    Content { campaign, names, beside: Beside { reboot, question, ..Beside::default() }, payload, session }
+    let beside = Beside { reboot: engine.reboot(), question, ..Beside::default() };
+    let is_grouped = engine.settings().grouping.is_in_use();
+    Content { campaign: engine.campaign(), names, beside, payload, session, is_grouped }
 }

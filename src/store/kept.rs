@@ -6,16 +6,21 @@
 //! they stand in the document of that activity, which stays in its slot until the activity
 //! after the next one begins. A part that a domain is still committed to by then goes into
 //! a record of this kind before its document is overwritten.
+//!
+//! What `Lockstep` has completed is kept only if groups are configured by now: otherwise
+//! nothing is led back to it, and it would take memory.
 
 use super::document;
 use super::format::{fields, Draft, Fields, Kind, FIELD, HEADER};
 use super::load::Found;
+use super::Content;
 use crate::engine::domain::{Domain, Ended, State};
 use crate::engine::policy::{Lockstep, Policy};
 use crate::engine::Campaign;
 use crate::limits::{DOMAIN_ID_MAX, KEPT_MAX, RECORD_PIECE_MAX, SAVED_KEPT_MAX};
 use crate::model::{checksum, DomainSet, Phase, Run, Status};
 use crate::wire::desired_state::{self, DesiredState};
+use crate::wire::encode::Count;
 use crate::wire::node::Node;
 use crate::wire::Envelope;
 
@@ -23,6 +28,8 @@ use crate::wire::Envelope;
 const PART: u8 = 1;
 /// A piece of the payload; they follow each other.
 const PIECE: u8 = 2;
+
+const UNREADABLE: &str = "what it is committed to cannot be read, so it cannot be restored";
 
 /// What the domains are committed to.
 #[derive(Debug, Default)]
@@ -60,10 +67,10 @@ impl Kept {
         &self.parts
     }
 
-    /// Takes the parts of domains that have been committed since the last look. `names` are
-    /// the domains in the order of the configuration, `payload` is the campaign's desired
-    /// state.
-    pub(super) fn look(&mut self, campaign: &Campaign, names: &[String], payload: &[u8]) {
+    /// Takes the parts of domains that have been committed since the last look.
+    pub(super) fn look(&mut self, content: &Content<'_>) {
+        let Content { names, payload, .. } = *content;
+        let Some(campaign) = content.campaign else { return };
         let run = campaign.identity.run;
         if self.run != run {
             (self.run, self.seen) = (run, DomainSet::EMPTY);
@@ -76,7 +83,8 @@ impl Kept {
             return;
         }
         new.iter().for_each(|domain| self.seen.insert(domain));
-        let is_its = checksum(&[payload]) == campaign.identity.crc;
+        let is_kept = content.is_grouped || campaign.policy != Lockstep.name();
+        let is_its = is_kept && checksum(&[payload]) == campaign.identity.crc;
         let document = is_its.then(|| Document::of(payload)).flatten();
         for name in new.iter().filter_map(|domain| names.get(domain.place())) {
             if self.parts.iter().any(|part| part.domain == *name && part.run == run) {
@@ -85,7 +93,8 @@ impl Kept {
             self.parts.retain(|part| part.domain != *name);
             match document.as_ref().and_then(|document| document.part(name)) {
                 Some(payload) => self.parts.push(KeptPart::new(name, run, payload)),
-                None => log::warn!("[{name}] what it is committed to cannot be read, so it cannot be restored"),
+                None if is_kept => log::warn!("[{name}] {UNREADABLE}"),
+                None => {}
             }
         }
         self.bound(names);
@@ -152,7 +161,7 @@ impl Kept {
         }
         for (domain, _) in committed {
             match is_open(&parts, domain) {
-                true => log::warn!("[{domain}] what it is committed to cannot be read, so it cannot be restored"),
+                true => log::warn!("[{domain}] {UNREADABLE}"),
                 false => log::debug!("[{domain}] what it is committed to is kept"),
             }
         }
@@ -188,9 +197,10 @@ impl<'a> Document<'a> {
     /// The payload for the agent of this domain.
     fn part(&self, domain: &str) -> Option<String> {
         let place = self.state.place_of(self.payload, domain)?;
-        let mut part = String::new();
+        let mut size = Count::default();
+        desired_state::encode_part(self.payload, &self.state, place, &mut size).ok()?;
+        let mut part = String::with_capacity(size.bytes);
         desired_state::encode_part(self.payload, &self.state, place, &mut part).ok()?;
-        part.shrink_to_fit();
         Some(part)
     }
 }

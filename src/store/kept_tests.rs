@@ -53,7 +53,8 @@ fn look(store: &mut Store, campaign: &Campaign, names: &[String], payload: &str)
 }
 
 fn content<'a>(campaign: &'a Campaign, names: &'a [String], payload: &'a str, session: &'a Session) -> Content<'a> {
-    Content { campaign: Some(campaign), names, beside: Beside::default(), payload: payload.as_bytes(), session }
+    let (beside, payload) = (Beside::default(), payload.as_bytes());
+    Content { campaign: Some(campaign), names, beside, payload, session, is_grouped: true }
 }
 
 /// Which of the domains are committed after a look at this campaign.
@@ -106,6 +107,19 @@ fn with_groups_the_domains_of_a_committed_one_are_committed() {
     assert_eq!(committed(&campaign, &names, &payload), [true, false, true, false]);
     campaign.domains[0].as_mut().unwrap().evidence.was_rolled_back = true;
     assert_eq!(committed(&campaign, &names, &payload), [false, false, true, false]);
+}
+
+#[test]
+fn without_groups_what_lockstep_has_completed_only_makes_the_part_before_void() {
+    let names = names(2);
+    let (first, second) = (payload(&names, 1), payload(&names[..1], 2));
+    let mut store = Store::new(true);
+    look(&mut store, &campaign(1, &names, &first, CLEANED_UP), &names, &first);
+    let session = Session::new(Options::new("um"));
+    let ended = campaign(2, &names[..1], &second, CLEANED_UP);
+    let content = content(&ended, &names, &second, &session);
+    store.observe(&Content { is_grouped: false, ..content }, &mut Effects::new());
+    assert_eq!([store.kept("d0").is_some(), store.kept("d1").is_some()], [false, true]);
 }
 
 #[test]

@@ -162,6 +162,8 @@ pub struct Content<'a> {
     pub payload: &'a [u8],
     /// Where final reports wait for the broker.
     pub session: &'a Session,
+    /// Whether anything is configured that makes a difference to groups of domains.
+    pub is_grouped: bool,
 }
 
 /// A save that is to come or runs, by which it is known when it is over.
@@ -222,9 +224,7 @@ impl Store {
         if !self.is_on {
             return;
         }
-        if let Some(campaign) = content.campaign {
-            self.kept.look(campaign, content.names, content.payload);
-        }
+        self.kept.look(content);
         self.encode_latest(content);
         if self.is_saving() {
             self.held.take(effects);

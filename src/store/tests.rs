@@ -69,7 +69,8 @@ impl Saver {
             self.store.journal.look(self.now, campaign, reboot, &String::new);
         }
         let beside = Beside { reboot, ..Beside::default() };
-        let content = Content { campaign, names: &self.names, beside, payload: b"{}", session: &self.session };
+        let content =
+            Content { campaign, names: &self.names, beside, payload: b"{}", session: &self.session, is_grouped: false };
         self.store.observe(&content, &mut effects);
         lasting(&effects)
     }
@@ -112,7 +113,8 @@ impl Saver {
         let mut session = session;
         let beside = Beside { reboot: self.engine.reboot(), ..Beside::default() };
         let campaign = self.engine.campaign();
-        let content = Content { campaign, names: &self.names, beside, payload: b"{}", session: &self.session };
+        let content =
+            Content { campaign, names: &self.names, beside, payload: b"{}", session: &self.session, is_grouped: false };
         self.store.poll_write(self.now, &content, &mut || session.take())
     }
 
@@ -384,7 +386,14 @@ fn a_document_carries_the_state_up_to_the_last_byte_that_is_read() {
         saver.apply("a-1", 1);
         let payload = vec![b' '; len];
         let (campaign, beside) = (saver.engine.campaign(), Beside::default());
-        let content = Content { campaign, names: &saver.names, beside, payload: &payload, session: &saver.session };
+        let content = Content {
+            campaign,
+            names: &saver.names,
+            beside,
+            payload: &payload,
+            session: &saver.session,
+            is_grouped: false,
+        };
         let job = saver.store.poll_write(saver.now, &content, &mut || None).unwrap();
         job.writes.iter().map(|write| (write.kind, write.bytes.len())).collect::<Vec<_>>()
     };
