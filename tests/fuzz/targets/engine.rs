@@ -7,16 +7,17 @@ use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use update_manager::engine::check::Check;
 use update_manager::engine::effect::TimerKind;
-use update_manager::engine::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Standing};
+use update_manager::engine::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Shown, Standing, Verdict};
+use update_manager::engine::group::Group;
 use update_manager::engine::resume::Saved;
 use update_manager::engine::{
-    Effect, Effects, Engine, Event, Grouping, Link, Policies, Rebooting, Rejected, Settings, WaitingOn,
+    Checks, Effect, Effects, Engine, Event, Grouping, Link, Policies, Rebooting, Rejected, Settings, WaitingOn,
 };
 use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::Tick;
 use update_manager::model::{
-    ActionStatus, ActivityKey, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reboot, Run, Status,
+    ActionStatus, ActivityKey, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reboot, Rollback, Run, Status,
 };
 
 static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| (0..DOMAINS_MAX).map(|n| format!("d{n}")).collect());
@@ -26,7 +27,10 @@ const ACTIVITIES: [&str; 4] = ["a-1", "a-2", r"a-\u0033", "a-4"];
 /// Timers that may fire until an activity has to have ended: each phase's and
 /// consent's; for each domain a clean-up and a roll back, and in each phase its clock,
 /// and three repairs with what follows each.
-const FIRINGS_MAX: usize = 16 + (3 + 5 * 7) * DOMAINS_MAX;
+const FIRINGS_MAX: usize = 16 + (3 + 5 * 7) * DOMAINS_MAX + CHECKS_MAX;
+
+/// The same for the checks of groups: each is asked once in a second, until its time is over.
+const CHECKS_MAX: usize = 70 * DOMAINS_MAX;
 
 /// More than that says nothing new, and takes long.
 const STEPS_MAX: usize = 150;
@@ -44,9 +48,23 @@ struct Delays {
     endless: u8,
 }
 
+/// What is configured about groups.
+#[derive(Arbitrary, Debug)]
+struct Groups {
+    rollback: u8,
+    orders: [u8; 4],
+    fail_alone: u64,
+    has_command: bool,
+    inventories: u64,
+    stable: u16,
+    timeout: u16,
+}
+
 #[derive(Arbitrary, Debug)]
 struct Plan {
     delays: Delays,
+    /// None: nothing is, as mostly.
+    groups: Option<Groups>,
     consent: u8,
     reboot_required: u64,
     reboot_enabled: bool,
@@ -61,6 +79,18 @@ enum Step {
         crc: u8,
         domains: u64,
         unserved: bool,
+        /// Which domains are a group, and which baselines connect them.
+        rollback: u8,
+        baselines: [u8; 4],
+    },
+    /// The verification command answers about a group, or a domain's inventory comes.
+    Checked {
+        group: u8,
+        verdict: u8,
+    },
+    Shown {
+        domain: u8,
+        shown: u8,
     },
     /// All that owe an answer say that all is well.
     AnswerAll {
@@ -165,9 +195,40 @@ fn ix(domain: u8) -> DomainIx {
     DomainIx::new(usize::from(place) % DOMAINS_MAX).expect("there are so many")
 }
 
+fn is_final(status: Status) -> bool {
+    !matches!(status, Status::Identifying | Status::Identified | Status::Running)
+}
+
 /// The domain in this place.
 fn at(place: usize) -> DomainIx {
     DomainIx::new(place).expect("there are so many")
+}
+
+fn set(domains: u64) -> DomainSet {
+    (0..DOMAINS_MAX).filter(|place| domains >> place & 1 == 1).map(at).collect()
+}
+
+/// One of the ways to form groups; none for other numbers.
+fn rollback(number: u8) -> Option<Rollback> {
+    [None, Some(Rollback::None), Some(Rollback::Baseline), Some(Rollback::Device)][usize::from(number % 4)]
+}
+
+fn grouping(groups: Option<&Groups>) -> Grouping {
+    let Some(groups) = groups else { return Grouping::DEFAULT };
+    let mut orders = Grouping::DEFAULT.orders;
+    orders.iter_mut().zip(groups.orders).for_each(|(order, any)| *order = any % 100 + 1);
+    Grouping {
+        rollback: rollback(groups.rollback).unwrap_or_default(),
+        orders,
+        fail_alone: set(groups.fail_alone),
+        reports_inconsistent: groups.stable % 2 == 0,
+        checks: Checks {
+            has_command: groups.has_command,
+            inventories: set(groups.inventories),
+            stable_ms: groups.stable.into(),
+            timeout_ms: groups.timeout.into(),
+        },
+    }
 }
 
 fn settings(plan: &Plan) -> Settings {
@@ -176,7 +237,7 @@ fn settings(plan: &Plan) -> Settings {
     let consent = phases.into_iter().enumerate().filter(|(bit, _)| plan.consent >> bit & 1 == 1);
     Settings {
         phase_timeout_ms: delay(0, plan.delays.phase.into()),
-        phase_timeout_max_ms: delay(0, plan.delays.phase.into()),
+        phase_timeout_max_ms: delay(0, u64::from(plan.delays.phase) * u64::from(1 + plan.start % 3)),
         resume_after_ms: u64::from(plan.delays.resume).min(delay(0, plan.delays.phase.into()) / 2),
         read_timeouts_ms: [plan.delays.read.into(); DOMAINS_MAX],
         cleanup_timeout_ms: delay(1, plan.delays.cleanup.into()),
@@ -192,7 +253,7 @@ fn settings(plan: &Plan) -> Settings {
             after_ms: delay(4, plan.delays.reboot.into()),
         },
         is_saved: false,
-        grouping: Grouping::DEFAULT,
+        grouping: grouping(plan.groups.as_ref()),
     }
 }
 
@@ -216,8 +277,20 @@ impl Course {
 
     fn take(&mut self, step: &Step) {
         match *step {
-            Step::DesiredState { activity, timestamp, crc, domains, unserved } => {
-                self.apply(activity % 4, timestamp, crc, domains, unserved);
+            Step::DesiredState { activity, timestamp, crc, domains, unserved, rollback: way, baselines } => {
+                self.apply(activity % 4, timestamp, crc, domains, unserved, (rollback(way), baselines));
+            }
+            Step::Checked { group, verdict } => {
+                let bad = Verdict::Bad(Text::parse("no network").expect("a text"));
+                let verdict =
+                    [Verdict::Good, Verdict::NotYet, bad, Verdict::Bad(Text::EMPTY)][usize::from(verdict % 4)];
+                let group = Group::new(usize::from(group % 4)).expect("there are so many");
+                assert_eq!(self.handle(Event::Checked(group, verdict)), Ok(()));
+            }
+            Step::Shown { domain, shown } => {
+                let name = Text::parse("x").expect("a text");
+                let shown = [Shown::All, Shown::Missing(name), Shown::Other(name)][usize::from(shown % 3)];
+                assert_eq!(self.handle(Event::Shown(ix(domain), shown)), Ok(()));
             }
             Step::AnswerAll { actions } => self.answer_all(actions),
             Step::ConsentAnswer { domain, actions } => {
@@ -239,7 +312,6 @@ impl Course {
             Step::Fire => drop(self.fire()),
             Step::Pass { ms } => self.pass(ms.into()),
             Step::Link { state, unsent, dropped } => {
-                let set = |domains: u64| (0..DOMAINS_MAX).filter(|place| domains >> place & 1 == 1).map(at).collect();
                 let fresh = Link::Fresh { unsent: set(unsent), dropped: set(dropped) };
                 let link = [Link::Down, Link::Kept, fresh, Link::Subscribed][usize::from(state % 4)];
                 assert_eq!(self.handle(Event::Link(link)), Ok(()));
@@ -311,11 +383,22 @@ impl Course {
         assert!(!has_booted || !self.engine.reboot().is_pending(), "it has happened");
     }
 
-    fn apply(&mut self, activity: u8, timestamp: u8, crc: u8, domains: u64, unserved: bool) {
+    fn apply(
+        &mut self,
+        activity: u8,
+        timestamp: u8,
+        crc: u8,
+        domains: u64,
+        unserved: bool,
+        (rollback, baselines): (Option<Rollback>, [u8; 4]),
+    ) {
         // Few domains get further.
         let domains = if domains >> 63 == 1 { domains } else { domains & 7 };
         let served = (0..DOMAINS_MAX).filter(|place| domains >> place & 1 == 1);
-        let part = |place: usize| Part::new(Text::parse(&NAMES[place]).expect("a text"), Some(at(place)));
+        let part = |place: usize| {
+            let group = Group::new(usize::from(baselines[place % 4] % 4)).expect("there are so many");
+            Part { group, ..Part::new(Text::parse(&NAMES[place]).expect("a text"), Some(at(place))) }
+        };
         let mut parts: Vec<Part<'_>> = served.map(part).collect();
         if unserved && parts.len() < DOMAINS_MAX {
             parts.insert(parts.len() / 2, Part::new(Text::parse(r"un\u0073erved").expect("a text"), None));
@@ -329,7 +412,7 @@ impl Course {
             key,
             run: Run(self.begun as u64 + 1),
             parts: &parts,
-            rollback: None,
+            rollback,
             standing: Standing::default(),
         };
         let (was_running, was_waiting) = (self.check.is_running(), self.engine.waiting_on());
@@ -393,15 +476,14 @@ impl Course {
                 Effect::Send(domain, command) => self.owes[domain.place()] = Some(answer_to(command)),
                 Effect::AwaitDelivery => self.pending.awaits_delivery = true,
                 Effect::Reboot => self.pending.rebooted = true,
-                Effect::Report(Status::Completed | Status::Incomplete | Status::IdentificationFailed) => {
-                    self.finals += 1;
-                }
+                Effect::Report(status) => self.finals += usize::from(is_final(status)),
                 _ => {}
             }
         }
         let running = self.engine.campaign().is_some_and(|campaign| campaign.is_running());
         assert_eq!(running, self.check.is_running());
-        let waits = matches!(self.engine.waiting_on(), WaitingOn::Agents(_) | WaitingOn::Consent(_));
+        let waiting_on = self.engine.waiting_on();
+        let waits = matches!(waiting_on, WaitingOn::Agents(_) | WaitingOn::Consent(_) | WaitingOn::Verification);
         assert_eq!(waits, running);
         result
     }

@@ -77,7 +77,8 @@ fn assert_state(fields: &[u8], names: &[String]) {
     let Some(mut first) = state::decode(fields, names) else { return };
     let write = |saved: &state::Saved| {
         let state::Saved { campaign, beside, times, kept, .. } = saved;
-        let parts: Vec<KeptPart> = kept.iter().map(|(domain, run)| KeptPart::new(domain, *run, String::new())).collect();
+        let parts: Vec<KeptPart> =
+            kept.iter().map(|(domain, run)| KeptPart::new(domain, *run, String::new())).collect();
         written(Draft::new(Kind::State, HEADER + SAVED_STATE_MAX, |out| {
             state::encode(campaign, names, beside, out);
             state::encode_kept(campaign, names, &parts, out);
