@@ -6,9 +6,9 @@ use std::rc::Rc;
 use super::effect::Notice;
 use super::group::Group;
 use super::policy::{Act, Fault, Lockstep, Policy, Step, View};
-use super::tests::{asking, Course, SETTINGS};
+use super::tests::{asking, ix, Course, SETTINGS};
 use super::*;
-use crate::model::Status;
+use crate::model::{Reason, Status};
 
 /// `Lockstep`, but for what it is made to want.
 #[derive(Default)]
@@ -160,6 +160,27 @@ fn an_activity_ends_when_it_can() {
     for outcome in [Status::Completed, Status::Incomplete, Status::IdentificationFailed, Status::Running] {
         assert_eq!(course.fault(Step::Finish(outcome)), Some(Fault::Unfinished(outcome)), "the domains work");
     }
+}
+
+#[test]
+fn a_view_says_of_each_domain_whether_it_has_work_has_begun_and_has_failed() {
+    let mut course = Course::new(SETTINGS);
+    course.apply("a-1", 1, 3).unwrap();
+    [(0, true), (1, false), (2, true)]
+        .iter()
+        .for_each(|(domain, has)| drop(course.say(*domain, Status::Identified, *has)));
+    course.say(2, Status::DownloadFailure, true);
+    let view = View::new(course.campaign());
+    let of = |wanted: &dyn Fn(DomainIx) -> bool| [0, 1, 2, 3].map(|place| wanted(ix(place)));
+    assert_eq!(of(&|domain| view.has_actions(domain)), [true, false, true, false]);
+    assert_eq!(of(&|domain| view.has_begun(domain)), [true, false, true, false]);
+    assert_eq!(of(&|domain| view.group(domain) == Some(Group::default())), [true, true, true, false]);
+    assert_eq!(of(&|domain| view.can_restore(domain)), [false; 4]);
+    assert_eq!(view.failure(ix(0)), None);
+    assert_eq!(view.failure(ix(2)), Some(&Reason::Status(Status::DownloadFailure)));
+    assert_eq!(view.phase(Group::default()), Some(Phase::Download));
+    assert_eq!(view.phase(Group::new(7).unwrap()), None);
+    assert!(view.untouched().is_empty() && view.has_failed());
 }
 
 #[test]

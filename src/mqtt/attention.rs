@@ -43,3 +43,22 @@ impl Attention {
         self.since
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_a_wait_begins_the_deadlines_anew() {
+        let mut attention = Attention::new();
+        for (at, is_blocked, since) in [(1, false, 0), (2, true, 0), (3, true, 0), (4, false, 4), (5, false, 4)] {
+            attention.set_blocked(Tick(at), is_blocked);
+            assert_eq!((attention.is_blocked(), attention.since()), (is_blocked, Tick(since)), "at {at}");
+        }
+        attention.set_blocked(Tick(6), true);
+        attention.handle_loss();
+        assert!(!attention.is_blocked());
+        attention.renew(Tick(7));
+        assert_eq!(attention.since(), Tick(7));
+    }
+}

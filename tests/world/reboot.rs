@@ -102,3 +102,40 @@ fn the_reboot_waits_until_the_end_is_at_the_broker() {
     assert_eq!(world.reboots.len(), 1);
     assert!(world.reboots[0] >= told + 30_000, "{:?}", world.reboots);
 }
+
+/// The lines of the report about events with one of these words.
+fn events<'t>(report: &'t str, words: &[&str]) -> Vec<&'t str> {
+    let lines = report.lines().skip_while(|line| *line != "-- events").take_while(|line| *line != "-- configuration");
+    lines.filter_map(|line| words.iter().find_map(|word| line.find(word).map(|at| &line[at..]))).collect()
+}
+
+#[test]
+fn the_report_has_each_step_of_the_reboot_once() {
+    let mut world = completed("");
+    world.run_for(10_000);
+    assert_eq!(world.commanded("hold")["exit"], 0);
+    world.run_for(60_000);
+    assert_eq!(world.commanded("release")["exit"], 0);
+    world.run_for(30_000);
+    world.reboot_fails();
+    let (_, report) = world.asks(r#"{"command":"report"}"#);
+    let expected = ["reboot due", "reboot held", "rebooting the host", "the reboot failed"];
+    assert_eq!(events(&report, &["reboot due", "reboot held", "rebooting", "the reboot"]), expected, "{report}");
+}
+
+#[test]
+fn the_report_has_each_question_to_the_owner_and_its_answer() {
+    let mut world =
+        World::with(&ONE, r#""ownerConsentCommands": ["download", "update"]"#).joined_by(Obedient::new("one"));
+    world.backend_applies("a-1", &desired_state(&ONE));
+    world.owner_says("a-1", "APPROVED");
+    world.owner_says("a-1", "DENIED");
+    let (_, report) = world.asks(r#"{"command":"report"}"#);
+    let expected = [
+        "owner asked for consent to DOWNLOAD",
+        "consent given",
+        "owner asked for consent to UPDATE",
+        "consent denied or late",
+    ];
+    assert_eq!(events(&report, &["owner asked", "consent given", "consent denied"]), expected, "{report}");
+}

@@ -239,3 +239,27 @@ fn what_cannot_be_taken_back_at_once_is_taken_back_on_the_next_link() {
     world.run_for(1_000);
     assert_eq!(has(&world, &["twoupdate/currentstate", "oneupdate/currentstate"]), ["oneupdate/currentstate"]);
 }
+
+#[test]
+fn of_the_progress_that_the_broker_has_not_acknowledged_only_the_newest_is_sent_again() {
+    let mut world = World::with(&["one"], r#""reportFeedbackInterval": "1s""#);
+    world = world.joined_by(Obedient::new("one").silent_at("DOWNLOAD"));
+    world.broker.acknowledges = false;
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    for progress in [10, 20, 30] {
+        let action = format!(r#"{{"component":{{"id":"one:app","version":"2"}},"progress":{progress}}}"#);
+        let payload = format!(r#"{{"status":"DOWNLOADING","actions":[{action}]}}"#);
+        world.agent_says("one", format!(r#"{{"activityId":"a-1","payload":{payload}}}"#));
+        world.run_for(1_000);
+    }
+    let running = |world: &World, again: bool| {
+        let all = world.broker.seen.iter().filter(|seen| seen.from == From::Manager && seen.again == again);
+        let reports = all.filter_map(Seen::report).filter(|report| report.status == "RUNNING");
+        reports.map(|report| report.actions[0]["progress"].as_u64()).collect::<Vec<_>>()
+    };
+    assert_eq!(running(&world, false), [None, Some(10), Some(20), Some(30)]);
+    world.cut();
+    world.broker.acknowledges = true;
+    world.await_link();
+    assert_eq!(running(&world, true), [Some(30)]);
+}

@@ -2,7 +2,7 @@
 
 use super::super::{Delivery, Malformed};
 use super::*;
-use crate::limits::{CONTROL_BYTES, INBOUND_MAX, PAYLOAD_IN_MAX, READ_CHUNK, SKIP_CHUNK, TOPIC_IN_MAX};
+use crate::limits::{CONTROL_BYTES, INBOUND_MAX, PAYLOAD_IN_MAX, READ_CHUNK, READ_FIRST, SKIP_CHUNK, TOPIC_IN_MAX};
 
 const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
 
@@ -371,4 +371,17 @@ fn it_says_whether_events_are_left_that_need_something_to_be_sent() {
     assert!(peer.session.poll_event(peer.now).is_some() && peer.session.is_behind());
     assert_eq!(peer.events().len(), 1);
     assert!(!peer.session.is_behind());
+}
+
+#[test]
+fn more_is_read_at_once_only_after_a_read_that_was_full() {
+    let mut peer = Peer::connected(Options::new("me"));
+    let large = incoming("a", QoS::AtLeastOnce, 1, false, &vec![b'x'; READ_CHUNK]);
+    assert_eq!(peer.session.receive_buffer().len(), READ_FIRST);
+    peer.feed(&large[..READ_FIRST - 1]);
+    assert_eq!(peer.session.receive_buffer().len(), READ_FIRST);
+    peer.feed(&large[READ_FIRST - 1..][..READ_FIRST]);
+    assert_eq!(peer.session.receive_buffer().len(), READ_CHUNK);
+    peer.feed(&large[2 * READ_FIRST - 1..][..READ_FIRST]);
+    assert_eq!(peer.session.receive_buffer().len(), READ_FIRST);
 }

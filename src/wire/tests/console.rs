@@ -1,7 +1,7 @@
 //! What our own client asks is what the manager reads.
 
 use super::*;
-use crate::wire::console::{decode, encode, encode_end, encode_error, Ask, Request, FULL, TOO_LONG};
+use crate::wire::console::{decode, encode, encode_end, encode_error, encode_taken, Ask, Request, FULL, TOO_LONG};
 
 #[test]
 fn a_request_is_read_as_it_was_asked() {
@@ -43,6 +43,19 @@ fn what_is_zero_or_empty_is_not_in_a_request() {
         assert_eq!(out, format!("{line}\n"));
         let read = decode(line.as_bytes()).unwrap();
         assert_eq!((read.screen, read.since), (screen, since));
+    }
+}
+
+#[test]
+fn an_answer_to_apply_leaves_out_what_is_empty() {
+    for (activity, is_taken, why, expected) in [
+        ("a-1", true, "", r#"{"id":"a-1","taken":true}"#),
+        ("a-1", false, "busy", r#"{"id":"a-1","taken":false,"reason":"busy"}"#),
+        ("", false, "no id", r#"{"taken":false,"reason":"no id"}"#),
+    ] {
+        let mut out = String::new();
+        encode_taken(&mut out, Text::from_checked(activity), is_taken, why).unwrap();
+        assert_eq!(out, expected);
     }
 }
 

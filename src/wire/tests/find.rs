@@ -8,7 +8,7 @@ use crate::limits::ACTIVITY_ID_MAX;
 fn the_activity_is_found_wherever_it_can_be_read() {
     let deep = [br#"{"activityId":"m","payload":"#.as_slice(), &[b'['; 9000], &[b']'; 9000], b"}"].concat();
     let after = [br#"{"payload":"#.as_slice(), &[b'['; 9000], &[b']'; 9000], br#","activityId":"m"}"#].concat();
-    let cases: [(&[u8], Option<&str>); 35] = [
+    let cases: [(&[u8], Option<&str>); 39] = [
         (br#"{"activityId":"m"}"#, Some("m")),
         (br#" { "x" : {"activityId":"no"} , "activityId" : "m" } "#, Some("m")),
         (br#"{"activityId":"x","payl"#, Some("x")),
@@ -43,6 +43,10 @@ fn the_activity_is_found_wherever_it_can_be_read() {
         (b"{\"activityId\":\"m\xff\"}", None),
         (b"{\"activityId\":\"m\n\"}", None),
         (br#"{} {"activityId":"m"}"#, None),
+        (br#":{"activityId":"m"}"#, None),
+        (br#",{"activityId":"m"}"#, None),
+        (br#"x{"activityId":"m"}"#, None),
+        (br#"{"a":{"activityId",:"no"},"activityId":"m"}"#, Some("m")),
         (b"{\0\"\0a\0c\0t\0", None),
     ];
     for (bytes, expected) in cases {

@@ -165,3 +165,15 @@ fn neither_a_good_write_nor_an_activity_that_cannot_be_saved_is_told_as_a_failur
     assert!(disk(&mut world).has_failed && world.is_unsaved() && !world.logged(&[BESIDE]));
     assert!(!world.logged(&["what was saved is gone"]));
 }
+
+#[test]
+fn a_session_that_could_not_be_written_is_saved_when_the_disk_works_again() {
+    let mut disk = Disk::default();
+    disk.add(Fault::Once(Some((Kind::Session, Slot::A))));
+    let mut world = World::begin(&configuration(&ONE, KEPT), Some(disk));
+    world.settle();
+    assert!(self::disk(&mut world).has_failed && world.link.is_up);
+    assert_eq!(self::disk(&mut world).newest_of(Kind::Session), None);
+    world.run_for(1_000);
+    assert!(self::disk(&mut world).newest_of(Kind::Session).is_some());
+}
