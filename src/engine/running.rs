@@ -73,3 +73,34 @@ impl Running {
         out.push(Effect::Report(Status::Running));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What follows from a call.
+    fn after(act: impl FnOnce(&mut Effects)) -> Vec<Effect> {
+        let mut out = Effects::new();
+        act(&mut out);
+        out.to_vec()
+    }
+
+    #[test]
+    fn a_timer_reports_what_has_changed_and_nothing_before_the_beginning_or_after_the_end() {
+        let mut running = Running::new(1_000);
+        let report = [Effect::Report(Status::Running)];
+        assert_eq!(after(|out| running.changed(Tick(10), out)), []);
+        assert_eq!(after(|out| running.begin(Tick(10), out)), report);
+        assert_eq!(after(|out| running.handle_timeout(Tick(1_010), out)), [], "nothing has changed");
+        let timer = [Effect::SetTimer(TimerKind::Feedback, Tick(2_010))];
+        assert_eq!(after(|out| running.changed(Tick(1_510), out)), timer);
+        assert_eq!(after(|out| running.changed(Tick(1_600), out)), [], "it runs already");
+        assert_eq!(after(|out| running.handle_timeout(Tick(2_010), out)), report);
+        assert_eq!(after(|out| running.end(out)), [], "no timer runs");
+        running.begin(Tick(5_000), &mut Effects::new());
+        running.changed(Tick(5_000), &mut Effects::new());
+        assert_eq!(after(|out| running.end(out)), [Effect::StopTimer(TimerKind::Feedback)]);
+        assert_eq!(after(|out| running.handle_timeout(Tick(6_000), out)), []);
+        assert_eq!(after(|out| Running::new(0).begin(Tick(0), out)), []);
+    }
+}

@@ -183,6 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn only_a_qos_2_message_with_this_id_was_delivered() {
+        let mut acks = Acks::new();
+        let (two, one) = (acks.owe(5, true), acks.owe(6, false));
+        let delivered = |acks: &Acks| [5, 6, 7].map(|id| acks.is_delivered(id));
+        assert_eq!(delivered(&acks), [true, false, false]);
+        assert_eq!([5, 6, 7].map(|id| acks.release(id).is_ok()), [false, true, true]);
+        acks.acknowledge(two);
+        acks.acknowledge(one);
+        assert_eq!(delivered(&acks), [true, false, false], "until it is released");
+        assert!(acks.release(5).is_ok());
+        assert_eq!(delivered(&acks), [false; 3]);
+    }
+
+    #[test]
     fn every_packet_id_fits_the_set_once() {
         let mut ids = Ids::new();
         for id in 1..=u16::MAX {

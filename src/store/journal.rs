@@ -378,4 +378,28 @@ mod tests {
     fn every_kind_is_read_as_it_is_written() {
         Kind::check_table();
     }
+
+    #[test]
+    fn of_two_activities_without_a_run_the_one_with_this_content_is_identified() {
+        let past = |activity: &str, outcome| Past {
+            run: Run::NONE,
+            activity: activity.to_owned(),
+            timestamp: 7,
+            crc: 9,
+            begun: 0,
+            took_ms: 0,
+            ended: 0,
+            outcome,
+            reason: String::new(),
+            is_untold: false,
+        };
+        let mut journal = Journal::default();
+        journal.push_past(past("a", Status::Completed));
+        journal.push_past(past("b", Status::Incomplete));
+        let activity = Text::from_checked("a");
+        journal.identify(ActivityKey { activity, timestamp: 7, crc: 9 }, Run(5));
+        assert_eq!(journal.outcome_of(Run(5)), Some(Status::Completed));
+        journal.set_untold(Run(5), true);
+        assert_eq!(journal.past().map(|past| past.is_untold).collect::<Vec<_>>(), [true, false]);
+    }
 }

@@ -320,3 +320,16 @@ fn an_answer_that_the_broker_kept_approves_nothing() {
     world.owner_says("a-1", "APPROVED");
     assert_eq!(world.commands("one"), ["DOWNLOAD"]);
 }
+
+#[test]
+fn nothing_is_waited_for_after_an_activity_with_a_question() {
+    let more = r#""ownerConsentCommands": ["download"], "connection": {"keepAlive": "0s"}"#;
+    let mut world = World::with(&["one"], more).joined_by(Obedient::new("one"));
+    world.backend_applies("a-1", &desired_state(&["one"]));
+    world.run_for(10_000);
+    assert!(world.manager.poll_timeout().is_some(), "the owner");
+    world.owner_says("a-1", "APPROVED");
+    assert_eq!(world.last("a-1").status, "COMPLETED");
+    world.run_for(60_000);
+    assert_eq!(world.manager.poll_timeout(), None);
+}

@@ -328,6 +328,21 @@ fn watching_shows_the_activity_by_component_and_ends_with_it() {
 }
 
 #[test]
+fn an_earlier_activity_can_be_watched_while_another_one_runs() {
+    let mut world = World::plain(&ONE).joined_by(Obedient::paced("one", 1_000));
+    for activity in ["a-1", "a-2"] {
+        world.backend_applies(activity, &desired_state(&ONE));
+        world.run_for(if activity == "a-1" { 60_000 } else { 1_000 });
+    }
+    let mut watch = |activity: &str| world.asks(&format!(r#"{{"command":"watch","activityId":"{activity}"}}"#));
+    let (ended, text) = watch("a-1");
+    assert_eq!((ended["exit"].as_u64(), text.as_str()), (Some(0), "a-1: COMPLETED after 9s\n"));
+    let (running, text) = watch("a-2");
+    assert!(running["exit"].is_null() && text.starts_with("a-2: IDENTIFY"), "{text}");
+    assert_eq!(watch("x").0["error"], "no activity x is known");
+}
+
+#[test]
 fn what_succeeded_has_a_full_bar_also_if_the_agent_sends_no_progress() {
     let mut world = stuck_at("ACTIVATE", None);
     for (status, progress, bar) in [

@@ -8,7 +8,7 @@ use crate::limits::ACTIVITY_ID_MAX;
 fn the_activity_is_found_wherever_it_can_be_read() {
     let deep = [br#"{"activityId":"m","payload":"#.as_slice(), &[b'['; 9000], &[b']'; 9000], b"}"].concat();
     let after = [br#"{"payload":"#.as_slice(), &[b'['; 9000], &[b']'; 9000], br#","activityId":"m"}"#].concat();
-    let cases: [(&[u8], Option<&str>); 39] = [
+    let cases: [(&[u8], Option<&str>); 42] = [
         (br#"{"activityId":"m"}"#, Some("m")),
         (br#" { "x" : {"activityId":"no"} , "activityId" : "m" } "#, Some("m")),
         (br#"{"activityId":"x","payl"#, Some("x")),
@@ -30,6 +30,7 @@ fn the_activity_is_found_wherever_it_can_be_read() {
         (br#""activityId":"m""#, None),
         (br#"["activityId","m"]"#, None),
         (br#"[{"activityId":"m"}]"#, None),
+        (br#"["x","activityId":"m"]"#, None),
         (br#"{"payload":{"activityId":"m"}}"#, None),
         (br#"{"ACTIVITYID":"m"}"#, None),
         (br#"{"activityId":""}"#, None),
@@ -43,6 +44,8 @@ fn the_activity_is_found_wherever_it_can_be_read() {
         (b"{\"activityId\":\"m\xff\"}", None),
         (b"{\"activityId\":\"m\n\"}", None),
         (br#"{} {"activityId":"m"}"#, None),
+        (b"{\xef\"activityId\":\"m\"}", None),
+        (b"   \xef\xbb\xbf{\"activityId\":\"m\"}", None),
         (br#":{"activityId":"m"}"#, None),
         (br#",{"activityId":"m"}"#, None),
         (br#"x{"activityId":"m"}"#, None),
