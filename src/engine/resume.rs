@@ -32,7 +32,9 @@ impl Engine {
         self.campaign.groups.forget_checks();
         self.begun = true;
         if self.campaign.is_running() && !saved.is_whole {
-            // What is left of it does not suffice to go on: that it has ended is told.
+            // What is left of it does not suffice to go on: that it has ended is told. Its
+            // question must not become that of the next activity.
+            self.campaign.consent.asking = None;
             self.campaign.end.cause = Some(Cause::Unreadable);
             self.campaign.end.outcome = Some(self.unfinished());
         }

@@ -7,11 +7,13 @@ mod requests;
 
 use serde_json::{json, Value};
 
+use update_manager::store::format::Kind;
 use update_manager::world::actors::{desired_state, inventory, Obedient};
 use update_manager::world::disk::Fate;
 use update_manager::world::power::Outage;
 use update_manager::world::scenario::World;
 use update_manager::world::seen::text;
+use update_manager::world::settings::parse;
 
 const DONE: [&str; 4] = ["IDENTIFYING", "IDENTIFIED", "RUNNING", "COMPLETED"];
 const FEATURE: &str = "/features/UpdateManager";
@@ -376,6 +378,33 @@ fn an_open_question_keeps_its_correlation_id_over_a_restart() {
     world.publish("command///req/2/consent", consent("a-1", &id, "APPROVED"));
     world.run_for(60_000);
     assert_eq!(world.last("a-1").status, "COMPLETED");
+}
+
+#[test]
+fn the_question_of_an_activity_that_cannot_go_on_is_not_that_of_the_next() {
+    let config = |commands: &str| format!(r#"{{"agents": {{"one": {{}}}}, "ownerConsentCommands": [{commands}]}}"#);
+    let mut world = World::saved(&config(r#""download", "update""#)).joined_by(Obedient::new("one"));
+    let last = |world: &World| text(&told(world, CONSENT).pop().unwrap()["headers"], "correlation-id").to_owned();
+    edge_says(&mut world, "ns:name");
+    world.publish("command///req/1/apply", apply("a-1"));
+    let approval = consent("a-1", &last(&world), "APPROVED");
+    world.publish("command///req/2/consent", approval);
+    world.run_for(1_000);
+    let (asked, before) = (last(&world), told(&world, CONSENT).len());
+    world.expects_error("its desired state cannot be read any more");
+    world.expects_error("is moved aside to document.corrupt");
+    world.disk.iter_mut().for_each(|disk| disk.damage(Kind::Document));
+    // The same phase is the first that the next activity asks about.
+    world.config = parse(&config(r#""update""#));
+    world.power_cut(Outage { fate: Fate::Lost, down_ms: 300, boots: false, agents_too: false });
+    world.run_for(1_000);
+    world.await_link();
+    world.run_for(60_000);
+    assert_eq!(world.last("a-1").status, "INCOMPLETE");
+    world.publish("command///req/3/apply", apply("a-2"));
+    world.run_for(1_000);
+    assert_eq!(told(&world, CONSENT).len(), before + 1);
+    assert_ne!(last(&world), asked);
 }
 
 #[test]
