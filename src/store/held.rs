@@ -96,3 +96,31 @@ impl Held {
         self.covered = (0, 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::effect::{Notice, TimerKind};
+    use crate::model::time::Tick;
+
+    #[test]
+    fn timers_and_notices_never_wait() {
+        let domain = DomainIx::new(0).unwrap();
+        let passes = [
+            Effect::SetTimer(TimerKind::Phase, Tick(7)),
+            Effect::StopTimer(TimerKind::Consent),
+            Effect::Notice(Notice::Failed(domain)),
+        ];
+        let mut effects = Effects::new();
+        effects.push(Effect::Report(Status::Identified));
+        passes.iter().for_each(|effect| effects.push(*effect));
+        effects.push(Effect::Send(domain, Command::Download));
+        let mut held = Held::new();
+        held.take(&mut effects);
+        assert_eq!(effects.to_vec(), passes);
+        let mut out = Effects::new();
+        held.release(true, &mut out, &mut |_| {});
+        assert_eq!(out.to_vec(), [Effect::Report(Status::Identified), Effect::Send(domain, Command::Download)]);
+        assert!(!held.has_effects());
+    }
+}

@@ -139,3 +139,12 @@ fn the_report_has_each_question_to_the_owner_and_its_answer() {
     ];
     assert_eq!(events(&report, &["owner asked", "consent given", "consent denied"]), expected, "{report}");
 }
+
+#[test]
+fn the_report_has_each_phase_once() {
+    let mut world = completed("");
+    let (_, report) = world.asks(r#"{"command":"report"}"#);
+    let expected =
+        ["IDENTIFY", "DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"].map(|phase| format!("phase begun: {phase}"));
+    assert_eq!(events(&report, &["phase begun"]), expected, "{report}");
+}

@@ -108,6 +108,21 @@ fn a_course_is_saved_only_where_the_state_does_not_tell() {
     }
 }
 
+/// The first version writes no code of it.
+#[test]
+fn a_limit_is_known_by_its_words_too() {
+    for limit in [Limit::Actions, Limit::Component] {
+        let mut before = campaign();
+        before.domains[0].as_mut().unwrap().failure = Some(Reason::Limit(limit));
+        let written = written(&before, &names(), &Beside::default());
+        let mut slot = vec![0; SLOT];
+        let mut out = Fields::new(&mut slot);
+        let first = fields(&written[HEADER..]).filter(|(tag, _)| *tag != tag::LIMIT);
+        first.for_each(|(tag, content)| out.put(tag, &[content]));
+        assert_eq!(resumed(&slot, &names()).unwrap().campaign.domains[0], before.domains[0]);
+    }
+}
+
 #[test]
 fn each_flag_of_an_obligation_is_saved_by_itself() {
     for (is_remembered, is_turning) in [(false, false), (false, true), (true, false), (true, true)] {
