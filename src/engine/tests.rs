@@ -338,3 +338,12 @@ fn sets_of_domains_are_iterated_in_order() {
     assert_eq!(set.without([ix(2)].into_iter().collect()).len(), 1);
     assert!(DomainIx::new(DOMAINS_MAX).is_none());
 }
+
+#[test]
+fn a_question_is_withdrawn_when_nobody_waits_for_its_answer_any_more() {
+    let mut course = Course::reach(asking(&[Phase::Update]), 1, Phase::Download);
+    assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update?");
+    course.say(0, Status::Incomplete, true);
+    assert!(course.out.contains(&Effect::CloseConsent), "{:?}", course.out);
+    assert_eq!(course.campaign().consent.asking, None);
+}
