@@ -376,6 +376,7 @@ fn who_waits_for_the_next_activity_hears_of_one_that_was_over_before_they_asked_
     assert_eq!((ended["exit"].as_u64(), ended["activityId"].as_str()), (Some(0), Some("a-1")));
     let later = world.wall();
     assert!(world.asks(&ask(later)).0["exit"].is_null(), "that one was over before");
+    assert!(world.asks(&ask(0)).0["exit"].is_null(), "nor is any that has ended what is waited for");
 }
 
 /// A second at 115,200 baud.

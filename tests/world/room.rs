@@ -1,7 +1,7 @@
 //! Room among the messages that wait for the broker: an activity begins only if its own
 //! have room, and what is known already is no reason to complain.
 
-use update_manager::limits::{ANSWER_ROOM_MESSAGES, OUTBOUND_MAX};
+use update_manager::limits::{ANSWER_ROOM_MESSAGES, OUTBOUND_MAX, PAYLOAD_IN_MAX};
 use update_manager::world::actors::{desired_state, Obedient};
 use update_manager::world::scenario::World;
 use update_manager::world::seen::From;
@@ -67,4 +67,25 @@ fn what_runs_or_was_applied_is_ignored_also_without_room() {
         assert_eq!(world.story("a-1"), story, "no answer, and no error in the log");
         assert!(world.logged(&["a-1: desired state ignored"]));
     }
+}
+
+#[test]
+fn what_runs_is_ignored_also_if_it_is_too_large() {
+    let mut world = world(Obedient::new("one").silent_at("DOWNLOAD"));
+    world.publish(DESIRED, message("a-1"));
+    let large = "x".repeat(PAYLOAD_IN_MAX);
+    world.publish(DESIRED, format!(r#"{{"activityId":"a-1","payload":"{large}"}}"#));
+    assert_eq!(world.story("a-1"), DONE[..3]);
+    assert!(world.logged(&["a-1: desired state ignored, this activity runs already"]));
+}
+
+#[test]
+fn of_a_flood_of_refusals_the_report_has_the_last() {
+    let mut world = world(Obedient::new("one"));
+    fill(&mut world, 3);
+    world.agent_says("one", "{");
+    world.agent_says("one", "{");
+    let (_, report) = world.asks(r#"{"command":"report"}"#);
+    let counts = ["desired state refused", "malformed message ignored"].map(|event| report.matches(event).count());
+    assert_eq!(counts, [1, 1], "{report}");
 }
