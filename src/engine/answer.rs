@@ -42,14 +42,14 @@ impl Engine {
                 self.leave_rollback(domain, Ending::Ok);
             }
             (State::RollingBack(_), _) if status.is_failure() => {
-                match self.is_answered(domain, Command::Rollback, status) {
+                match self.is_answered(domain, Command::Rollback, feedback) {
                     true => self.end_rollback(domain, Ending::Failed, self.reason_of_rollback(domain, feedback), out),
                     false => out.push(Effect::Notice(Notice::Ignored(domain, status))),
                 }
             }
             (State::CleaningUp(_), Status::CleanupSuccess) => self.end(domain, Ended::CleanedUp),
             (State::CleaningUp(_), _) if status.is_failure() => {
-                match self.is_answered(domain, Command::Cleanup, status) {
+                match self.is_answered(domain, Command::Cleanup, feedback) {
                     true => self.end_cleanup(domain, self.reason_of(domain, feedback), out),
                     false => out.push(Effect::Notice(Notice::Ignored(domain, status))),
                 }

@@ -29,6 +29,12 @@ impl FromIterator<Group> for GroupSet {
     }
 }
 
+impl From<Group> for GroupSet {
+    fn from(group: Group) -> GroupSet {
+        GroupSet(1 << group.0)
+    }
+}
+
 /// A set of groups.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct GroupSet(u64);

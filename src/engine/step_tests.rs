@@ -170,7 +170,7 @@ fn a_view_says_of_each_domain_whether_it_has_work_has_begun_and_has_failed() {
         .iter()
         .for_each(|(domain, has)| drop(course.say(*domain, Status::Identified, *has)));
     course.say(2, Status::DownloadFailure, true);
-    let view = View::new(course.campaign());
+    let view = View::new(course.campaign(), &Grouping::DEFAULT);
     let of = |wanted: &dyn Fn(DomainIx) -> bool| [0, 1, 2, 3].map(|place| wanted(ix(place)));
     assert_eq!(of(&|domain| view.has_actions(domain)), [true, false, true, false]);
     assert_eq!(of(&|domain| view.has_begun(domain)), [true, false, true, false]);

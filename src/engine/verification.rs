@@ -16,7 +16,7 @@ use heapless::String;
 use super::domain::{Ended, State};
 use super::effect::{Effect, Effects};
 use super::event::{Shown, Verdict};
-use super::group::Group;
+use super::group::{Group, GroupSet};
 use super::policy::Fault;
 use super::settings::Checks;
 use super::Engine;
@@ -129,11 +129,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends the verification of a group, whatever it would have come to.
+    /// Ends the verification of a group, whatever it would have come to or has come to.
     pub(super) fn end_verification(&mut self, group: Group, out: &mut Effects) {
         let round = self.verifying.rounds[usize::from(group.number())].take();
-        let groups = &mut self.campaign.groups;
-        groups.verifying = groups.verifying.without([group].into_iter().collect());
+        let (groups, this) = (&mut self.campaign.groups, GroupSet::from(group));
+        (groups.verifying, groups.verified) = (groups.verifying.without(this), groups.verified.without(this));
         if round.and_then(|round| round.command).is_some_and(|command| command.is_asked) {
             out.push(Effect::EndCheck(group));
         }

@@ -349,7 +349,10 @@ impl Engine {
             State::Working(_) | State::Ready(Phase::Download | Phase::Update | Phase::Activate) => {
                 obligation.times.suspicion = None;
                 (part.fell_back, part.repeats) = (false, 0);
+                let group = part.group;
                 out.push(Effect::Notice(Notice::StartedOver(domain)));
+                // It has not left its activation after all.
+                self.end_verification(group, out);
                 self.oblige(now, domain, Phase::Download, out);
             }
             // Nothing is lost: it has just identified, or nothing leads forward any more.
@@ -401,7 +404,12 @@ impl Engine {
 
     /// Whether a failure answers the `ROLLBACK` or `CLEANUP` that the domain owes an
     /// answer to, and no earlier message.
-    pub(super) fn is_answered(&mut self, domain: DomainIx, owed: Command, status: Status) -> bool {
+    pub(super) fn is_answered(&mut self, domain: DomainIx, owed: Command, feedback: &Feedback<'_>) -> bool {
+        let status = feedback.status;
+        // The failure that was counted before, delivered once more.
+        if feedback.is_repeat && status.phase().is_some() {
+            return false;
+        }
         let Some(part) = self.campaign.domain_mut(domain) else { return false };
         let obligation = &mut part.obligation;
         let taken = obligation.queue.take_failure(status, obligation.course);

@@ -1,24 +1,24 @@
 //! Any sequence of events under any settings; the rules of an activity hold, and each ends.
 #![no_main]
 
+#[path = "engine/plan.rs"]
+mod plan;
+
 use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
+use plan::{at, rollback, set, settings, Plan};
 use update_manager::engine::check::Check;
 use update_manager::engine::effect::TimerKind;
 use update_manager::engine::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Shown, Standing, Verdict};
 use update_manager::engine::group::Group;
 use update_manager::engine::resume::Saved;
-use update_manager::engine::{
-    Checks, Effect, Effects, Engine, Event, Grouping, Link, Policies, Rebooting, Rejected, Settings, WaitingOn,
-};
+use update_manager::engine::{Effect, Effects, Engine, Event, Link, Policies, Rejected, Settings, WaitingOn};
 use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::Tick;
-use update_manager::model::{
-    ActionStatus, ActivityKey, Command, DomainIx, DomainSet, Limit, Phase, PhaseSet, Reboot, Rollback, Run, Status,
-};
+use update_manager::model::{ActionStatus, ActivityKey, Command, DomainIx, Limit, Reboot, Rollback, Run, Status};
 
 static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| (0..DOMAINS_MAX).map(|n| format!("d{n}")).collect());
 
@@ -34,42 +34,6 @@ const CHECKS_MAX: usize = 70 * DOMAINS_MAX;
 
 /// More than that says nothing new, and takes long.
 const STEPS_MAX: usize = 150;
-
-#[derive(Arbitrary, Debug)]
-struct Delays {
-    phase: u16,
-    resume: u8,
-    read: u8,
-    cleanup: u16,
-    feedback: u8,
-    consent: u16,
-    reboot: u8,
-    /// As long as there can be.
-    endless: u8,
-}
-
-/// What is configured about groups.
-#[derive(Arbitrary, Debug)]
-struct Groups {
-    rollback: u8,
-    orders: [u8; 4],
-    fail_alone: u64,
-    has_command: bool,
-    inventories: u64,
-    stable: u16,
-    timeout: u16,
-}
-
-#[derive(Arbitrary, Debug)]
-struct Plan {
-    delays: Delays,
-    /// None: nothing is, as mostly.
-    groups: Option<Groups>,
-    consent: u8,
-    reboot_required: u64,
-    reboot_enabled: bool,
-    start: u8,
-}
 
 #[derive(Arbitrary, Debug)]
 enum Step {
@@ -197,64 +161,6 @@ fn ix(domain: u8) -> DomainIx {
 
 fn is_final(status: Status) -> bool {
     !matches!(status, Status::Identifying | Status::Identified | Status::Running)
-}
-
-/// The domain in this place.
-fn at(place: usize) -> DomainIx {
-    DomainIx::new(place).expect("there are so many")
-}
-
-fn set(domains: u64) -> DomainSet {
-    (0..DOMAINS_MAX).filter(|place| domains >> place & 1 == 1).map(at).collect()
-}
-
-/// One of the ways to form groups; none for other numbers.
-fn rollback(number: u8) -> Option<Rollback> {
-    [None, Some(Rollback::None), Some(Rollback::Baseline), Some(Rollback::Device)][usize::from(number % 4)]
-}
-
-fn grouping(groups: Option<&Groups>) -> Grouping {
-    let Some(groups) = groups else { return Grouping::DEFAULT };
-    let mut orders = Grouping::DEFAULT.orders;
-    orders.iter_mut().zip(groups.orders).for_each(|(order, any)| *order = any % 100 + 1);
-    Grouping {
-        rollback: rollback(groups.rollback).unwrap_or_default(),
-        orders,
-        fail_alone: set(groups.fail_alone),
-        reports_inconsistent: groups.stable % 2 == 0,
-        checks: Checks {
-            has_command: groups.has_command,
-            inventories: set(groups.inventories),
-            stable_ms: groups.stable.into(),
-            timeout_ms: groups.timeout.into(),
-        },
-    }
-}
-
-fn settings(plan: &Plan) -> Settings {
-    let delay = |bit: u8, ms: u64| if plan.delays.endless >> bit & 1 == 1 { u64::MAX >> (bit * 7) } else { ms };
-    let phases = [Phase::Download, Phase::Update, Phase::Activate, Phase::Cleanup];
-    let consent = phases.into_iter().enumerate().filter(|(bit, _)| plan.consent >> bit & 1 == 1);
-    Settings {
-        phase_timeout_ms: delay(0, plan.delays.phase.into()),
-        phase_timeout_max_ms: delay(0, u64::from(plan.delays.phase) * u64::from(1 + plan.start % 3)),
-        resume_after_ms: u64::from(plan.delays.resume).min(delay(0, plan.delays.phase.into()) / 2),
-        read_timeouts_ms: [plan.delays.read.into(); DOMAINS_MAX],
-        cleanup_timeout_ms: delay(1, plan.delays.cleanup.into()),
-        feedback_interval_ms: delay(2, plan.delays.feedback.into()),
-        consent: consent.map(|(_, phase)| phase).collect::<PhaseSet>(),
-        consent_timeout_ms: delay(3, plan.delays.consent.into()),
-        rebooting: Rebooting {
-            required: (0..DOMAINS_MAX)
-                .filter(|bit| plan.reboot_required >> bit & 1 == 1)
-                .map(at)
-                .collect::<DomainSet>(),
-            is_enabled: plan.reboot_enabled,
-            after_ms: delay(4, plan.delays.reboot.into()),
-        },
-        is_saved: false,
-        grouping: grouping(plan.groups.as_ref()),
-    }
 }
 
 impl Course {
