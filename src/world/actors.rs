@@ -28,6 +28,24 @@ pub trait Actor {
     }
 }
 
+impl Actor for Box<dyn Actor> {
+    fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
+        (**self).handle(seen, wall)
+    }
+
+    fn handle_crash(&mut self, wall: u64) -> Vec<Said> {
+        (**self).handle_crash(wall)
+    }
+
+    fn handle_reconnect(&mut self, wall: u64) -> Vec<Said> {
+        (**self).handle_reconnect(wall)
+    }
+
+    fn domain(&self) -> &str {
+        (**self).domain()
+    }
+}
+
 /// A message that is said some time later.
 #[derive(Clone, Debug)]
 pub struct Said {

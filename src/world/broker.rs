@@ -66,6 +66,8 @@ pub struct Taken {
     pub bytes: Bytes,
     /// In milliseconds.
     pub at: u64,
+    /// How many messages the broker had seen then.
+    pub after: usize,
 }
 
 /// What it keeps for the manager, on this link or past it.
@@ -205,7 +207,8 @@ impl Broker {
                 let place = waiting.iter().position(|sent| sent.pkid == ack.pkid);
                 let taken = place.and_then(|place| waiting.remove(place));
                 if let Some(sent) = taken {
-                    self.taken.push(Taken { topic: sent.topic, bytes: sent.payload, at });
+                    let after = self.seen.len();
+                    self.taken.push(Taken { topic: sent.topic, bytes: sent.payload, at, after });
                 }
             }
             Packet::Subscribe(subscribe) => {

@@ -70,7 +70,7 @@ impl Manner {
 }
 
 /// What a message of the manager's asks of an agent: a command, `IDENTIFY` or `GET`.
-fn order_of<'s>(domain: &str, seen: &'s Seen) -> Option<&'s str> {
+pub fn order_of<'s>(domain: &str, seen: &'s Seen) -> Option<&'s str> {
     let is = |sub: &str| is_topic(&seen.topic, domain, sub);
     match seen.command() {
         _ if is("currentstate/get") => Some("GET"),

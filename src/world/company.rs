@@ -1,11 +1,14 @@
 //! Those around the manager who answer on their own, and what they are about to say.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::world::actors::{Actor, Nobody, Said};
 use crate::world::checks::Checks;
 use crate::world::clock::Clock;
 use crate::world::seen::{From, Seen};
+use crate::world::whole::truth::Device;
 
 /// What is to be said, and the place of the actor who says it.
 struct Planned {
@@ -22,6 +25,8 @@ pub struct Company {
     pub needs_broker: bool,
     /// The verification command.
     pub checks: Checks,
+    /// The domains that are known for what they are.
+    pub devices: BTreeMap<&'static str, Rc<RefCell<Device>>>,
     actors: Vec<Box<dyn Actor>>,
     /// Messages that they have heard.
     heard: usize,

@@ -135,11 +135,11 @@ impl Shape {
 }
 
 /// All that the manager has sent, what it had to send again as well.
-fn sent(world: &World) -> Vec<&Seen> {
+pub(super) fn sent(world: &World) -> Vec<&Seen> {
     world.broker.seen.iter().filter(|seen| seen.from == From::Manager).collect()
 }
 
-fn is_order(seen: &Seen) -> bool {
+pub(super) fn is_order(seen: &Seen) -> bool {
     seen.topic.ends_with("/desiredstate") || seen.topic.ends_with("/desiredstate/command")
 }
 
@@ -212,29 +212,29 @@ struct Uncut {
 
 /// How cuts differ but for their moment.
 #[derive(Clone, Copy, Debug)]
-struct Variant {
-    down_ms: u64,
-    boots: bool,
-    agents_too: bool,
-    clean: bool,
+pub(super) struct Variant {
+    pub down_ms: u64,
+    pub boots: bool,
+    pub agents_too: bool,
+    pub clean: bool,
 }
 
 impl Variant {
     /// Whether this kind of agent can come to the right end: the self-update agent does
     /// not repeat an answer that was lost with a clean session.
-    fn suits(self, kind: Kind) -> bool {
+    pub fn suits(self, kind: Kind) -> bool {
         kind != Kind::SelfUpdate || !self.clean
     }
 }
 
-const HOST: Variant = Variant { down_ms: 300, boots: true, agents_too: true, clean: false };
-const PROCESS: Variant = Variant { down_ms: 0, boots: false, agents_too: false, clean: false };
-const CLEAN: Variant = Variant { clean: true, ..PROCESS };
-const LONG: Variant = Variant { down_ms: 90_000, boots: true, agents_too: true, clean: false };
-const SHORT: Variant = Variant { down_ms: 300, boots: false, agents_too: false, clean: true };
+pub(super) const HOST: Variant = Variant { down_ms: 300, boots: true, agents_too: true, clean: false };
+pub(super) const PROCESS: Variant = Variant { down_ms: 0, boots: false, agents_too: false, clean: false };
+pub(super) const CLEAN: Variant = Variant { clean: true, ..PROCESS };
+pub(super) const LONG: Variant = Variant { down_ms: 90_000, boots: true, agents_too: true, clean: false };
+pub(super) const SHORT: Variant = Variant { down_ms: 300, boots: false, agents_too: false, clean: true };
 
 /// Says which case has failed.
-struct Case(String);
+pub(super) struct Case(pub String);
 
 impl Drop for Case {
     fn drop(&mut self) {
@@ -258,11 +258,11 @@ fn uncut(shape: &Shape, kind: Kind, variant: Variant) -> Uncut {
 }
 
 /// One cut: when, and what becomes of the write that runs.
-#[derive(Clone, Copy)]
-struct Cut {
-    moment: Moment,
-    nth: usize,
-    fate: Fate,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub moment: Moment,
+    pub nth: usize,
+    pub fate: Fate,
 }
 
 fn cut_at(shape: &Shape, kind: Kind, variant: Variant, uncut: &Uncut, cut: Cut) {
@@ -283,20 +283,27 @@ fn cut_shape(shape: &Shape, kind: Kind, variant: Variant, fates: &[Fate]) -> usi
         return 0;
     }
     let uncut = uncut(shape, kind, variant);
+    for cut in each_cut(&uncut.before, &uncut.counts, fates) {
+        cut_at(shape, kind, variant, &uncut, cut);
+        cuts += 1;
+    }
+    cuts
+}
+
+/// A cut at each moment past those that were `before`, a write with each of these fates.
+pub(super) fn each_cut(before: &[usize; 4], counts: &[usize; 4], fates: &[Fate]) -> Vec<Cut> {
+    let mut cuts = Vec::new();
     for moment in Moment::ALL {
         let fates = if moment == Moment::Write { fates } else { &[Fate::Lost] };
-        for nth in uncut.before[moment as usize] + 1..=uncut.counts[moment as usize] {
-            for fate in fates {
-                cut_at(shape, kind, variant, &uncut, Cut { moment, nth, fate: *fate });
-                cuts += 1;
-            }
+        for nth in before[moment as usize] + 1..=counts[moment as usize] {
+            cuts.extend(fates.iter().map(|fate| Cut { moment, nth, fate: *fate }));
         }
     }
     cuts
 }
 
 /// Each thousandth part that a tear may leave, in so many steps.
-fn tears(steps: usize) -> Vec<Fate> {
+pub(super) fn tears(steps: usize) -> Vec<Fate> {
     let mut fates = vec![Fate::Lost, Fate::Whole];
     for step in 1..steps {
         fates.extend([Fate::Head(step * 1_000 / steps), Fate::Tail(step * 1_000 / steps)]);

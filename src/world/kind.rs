@@ -1,6 +1,6 @@
 //! Which agent serves a domain.
 
-use crate::world::actors::Obedient;
+use crate::world::actors::{Actor, Obedient};
 use crate::world::cast::{Manner, SelfUpdate, Strict};
 use crate::world::scenario::World;
 
@@ -32,17 +32,22 @@ impl Kind {
         Manner { work_ms, is_quiet: self == Kind::Silent, starts_ms: 1_000, ..Manner::default() }
     }
 
-    /// A world in which it serves the domain.
-    pub fn join(self, world: World, domain: &'static str, manner: Manner) -> World {
+    /// The agent of this kind that serves the domain.
+    pub fn agent(self, domain: &'static str, manner: Manner) -> Box<dyn Actor> {
         match self {
             Kind::Tolerant | Kind::Forgetful => {
                 let agent = Obedient::paced(domain, manner.work_ms).forgetful(self == Kind::Forgetful);
                 let agent = agent.failing_at(manner.fails_at).silent_at(manner.silent_at);
                 let agent = agent.starting_in(manner.starts_ms);
-                world.joined_by(if manner.is_content { agent.content() } else { agent })
+                Box::new(if manner.is_content { agent.content() } else { agent })
             }
-            Kind::Strict | Kind::Silent => world.joined_by(Strict::new(domain, manner)),
-            Kind::SelfUpdate => world.joined_by(SelfUpdate::new(domain, manner)),
+            Kind::Strict | Kind::Silent => Box::new(Strict::new(domain, manner)),
+            Kind::SelfUpdate => Box::new(SelfUpdate::new(domain, manner)),
         }
+    }
+
+    /// A world in which it serves the domain.
+    pub fn join(self, world: World, domain: &'static str, manner: Manner) -> World {
+        world.joined_by(self.agent(domain, manner))
     }
 }

@@ -12,6 +12,7 @@
 //! | random worlds: losses, failing disks, hostile peers | [`sim::random_worlds`] |
 //! | a power cut at each moment of each shape of an activity | [`cuts::cut_some`], [`cuts::cut_all`] |
 //! | every event in every state that can be reached | [`states::reach`] |
+//! | groups that succeed or are turned back together | [`whole::everywhere`] |
 //!
 //! [`settings::led_by`] has all managers led by given policies meanwhile.
 //!
@@ -45,4 +46,5 @@ pub mod settings;
 pub mod sim;
 pub mod states;
 pub mod told;
+pub mod whole;
 pub mod wire;

@@ -70,7 +70,7 @@ impl Report {
     }
 
     pub fn is_final(&self) -> bool {
-        matches!(self.status.as_str(), "IDENTIFICATION_FAILED" | "COMPLETED" | "INCOMPLETE")
+        matches!(self.status.as_str(), "IDENTIFICATION_FAILED" | "COMPLETED" | "INCOMPLETE" | "INCOMPLETE_INCONSISTENT")
     }
 }
 

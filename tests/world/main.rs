@@ -50,3 +50,4 @@ mod stern;
 mod twin;
 mod unsendable;
 mod verification;
+mod whole;

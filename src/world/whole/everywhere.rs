@@ -1,0 +1,240 @@
+//! Leads through shapes, and cuts the power at every moment of them.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+
+use crate::world::actors::Owner;
+use crate::world::cuts::{each_cut, is_order, sent, tears, Case, Cut, Variant, CLEAN, HOST, LONG, PROCESS, SHORT};
+use crate::world::disk::Fate;
+use crate::world::power::Outage;
+use crate::world::scenario::World;
+use crate::world::seen::{topic, Report};
+use crate::world::whole::expected::Expected;
+use crate::world::whole::setup::Setup;
+use crate::world::whole::shape::{Does, Shape, ACTIVITY};
+use crate::world::whole::shapes;
+use crate::world::whole::truth::Truthful;
+use crate::world::whole::{broken, inconsistent, whole_or_named};
+
+const DESIRED: &str = "deviceupdate/desiredstate";
+
+/// What a shape is without a cut.
+struct Uncut {
+    before: [usize; 4],
+    counts: [usize; 4],
+    /// When something happened, in milliseconds after it began.
+    times: Vec<u64>,
+}
+
+impl Shape {
+    /// The world before the activity.
+    fn begin(&self, variant: Variant, prepare: impl FnOnce(&mut World)) -> World {
+        let mut world = World::saved(&self.configuration(variant.clean));
+        for member in &self.members {
+            let (manner, quirks) = member.manner();
+            world = match member.does {
+                Does::Nothing => member.kind.join(world, member.domain, manner),
+                _ => {
+                    Truthful::join(world, member.kind, member.kind.agent(member.domain, manner), member.domain, quirks)
+                }
+            };
+        }
+        if let Some(answer) = self.consent.and_then(|(_, answer)| answer) {
+            world = world.joined_by(Owner { answer, after_ms: 500 });
+        }
+        world.run_for(1_000);
+        prepare(&mut world);
+        world
+    }
+
+    /// The activity, until it is over and a while past it; what is known of it then.
+    fn lead(&self, world: &mut World) -> Setup {
+        let mut setup = self.setup();
+        world.publish(DESIRED, self.desired());
+        if let Some(after_ms) = self.cancel_after {
+            world.run_for(after_ms);
+            while world.is_off() {
+                world.run_for(100);
+            }
+            let is_taken = world.commanded("cancel")["exit"] == 0;
+            setup.cancelled = is_taken.then_some(world.broker.seen.len());
+        }
+        for _ in 0..2_000 {
+            if !world.ends().is_empty() {
+                break;
+            }
+            world.run_for(3_000);
+            if world.reports(ACTIVITY).is_empty() && world.config.connection.is_clean(true) {
+                world.publish(DESIRED, self.desired());
+            }
+        }
+        world.run_for(40_000);
+        // The broker has kept it, say.
+        let said = sent(world).len();
+        world.publish(DESIRED, self.desired());
+        world.run_for(10_000);
+        let again = sent(world)[said..].iter().any(|seen| is_order(seen));
+        assert!(!again, "a redelivered desired state commands nothing");
+        setup
+    }
+
+    fn suits(&self, variant: Variant) -> bool {
+        self.members.iter().all(|member| variant.suits(member.kind))
+    }
+}
+
+/// What must be, whatever was cut.
+fn check(shape: &Shape, world: &World, setup: &Setup) -> Expected {
+    let expected = shape.expected();
+    let ends = world.ends();
+    assert!(!ends.is_empty(), "it ends");
+    assert!(ends.len() <= 1 + world.power.cuts.len(), "{ends:?}");
+    assert!(ends.iter().all(|end| end.activity == ACTIVITY && end.status == ends[0].status), "{ends:?}");
+    let end = &ends[0];
+    let is_expected = match (setup.cancelled, expected.end) {
+        (Some(_), _) => end.status.starts_with("INCOMPLETE"),
+        (None, "INCOMPLETE" | "INCOMPLETE_INCONSISTENT") => end.status.starts_with("INCOMPLETE"),
+        (None, expected) => end.status == expected,
+    };
+    assert!(is_expected, "{} {:?}, expected {expected:?}", end.status, end.message);
+    for rule in [broken(world, setup), whole_or_named(world, setup, end)].into_iter().flatten() {
+        panic!("{rule}");
+    }
+    assert!(world.reboots.is_empty(), "nobody needs a reboot");
+    expected
+}
+
+/// What must be if nothing was cut or cancelled.
+fn check_exactly(shape: &Shape, world: &World, expected: &Expected) {
+    let Some(end) = world.ends().first().cloned() else { return };
+    let Report { status, message, .. } = &end;
+    assert_eq!(status, expected.end, "{message:?}, expected {expected:?}");
+    let named = inconsistent(&end);
+    assert!(named.iter().eq(expected.inconsistent.iter()), "{message:?}, expected {expected:?}");
+    let unnamed = expected.failed.iter().find(|domain| !message.contains(&format!("[{domain}]")));
+    assert_eq!(unnamed, None, "who failed is named in {message:?}");
+    let says = message.contains("rolled back");
+    let is_bound = shape.setup().has_groups() && expected.inconsistent.is_empty();
+    assert!(!is_bound || says == expected.is_rolled_back, "{message:?}, expected {expected:?}");
+    for member in &shape.members {
+        let mut told: Vec<&str> = Vec::new();
+        let topics = [topic(member.domain, "desiredstate"), topic(member.domain, "desiredstate/command")];
+        for seen in world.sent().filter(|seen| topics.contains(&seen.topic)) {
+            let order = if seen.topic == topics[0] { "IDENTIFY" } else { seen.command() };
+            if !told.contains(&order) {
+                told.push(order);
+            }
+        }
+        if expected.optional.contains(member.domain) {
+            told.retain(|order| *order != "CLEANUP");
+        }
+        assert_eq!(told, expected.orders[member.domain], "what [{}] is told", member.domain);
+    }
+}
+
+fn uncut(shape: &Shape, variant: Variant) -> Uncut {
+    let _case = Case(shape.name());
+    let mut world = shape.begin(variant, |_| {});
+    let (before, begun, seen) = (world.power.moments.counts, world.now(), world.broker.seen.len());
+    let setup = shape.lead(&mut world);
+    let end = world.ends().first().map_or(0, |end| end.at);
+    let expected = check(shape, &world, &setup);
+    if shape.cancel_after.is_none() {
+        check_exactly(shape, &world, &expected);
+    }
+    let mut times: Vec<u64> = world.broker.seen[seen..].iter().map(|seen| seen.at).filter(|at| *at <= end).collect();
+    times.dedup();
+    Uncut { before, counts: world.power.moments.counts, times: times.into_iter().map(|at| at - begun).collect() }
+}
+
+fn cut_at(shape: &Shape, variant: Variant, cut: Cut) {
+    let Variant { down_ms, boots, agents_too, .. } = variant;
+    let Cut { moment, nth, fate } = cut;
+    let _case = Case(format!("{}: {cut:?} {variant:?}", shape.name()));
+    let outage = Outage { fate, down_ms, boots, agents_too };
+    let mut world = shape.begin(variant, |world| world.power.moments.cut = Some((moment, nth, outage)));
+    let setup = shape.lead(&mut world);
+    assert_eq!(world.power.cuts.len(), 1, "the power was cut");
+    check(shape, &world, &setup);
+}
+
+/// Cuts at every `step`th moment of a shape; how many there are.
+fn cut_shape(shape: &Shape, variant: Variant, fates: &[Fate], step: usize) -> usize {
+    if !shape.suits(variant) {
+        return 0;
+    }
+    let uncut = uncut(shape, variant);
+    let cuts = each_cut(&uncut.before, &uncut.counts, fates);
+    cuts.iter().step_by(step).map(|cut| cut_at(shape, variant, *cut)).count()
+}
+
+/// The shape, cancelled at each moment at which something happens in it.
+fn cancelled(shape: &Shape) -> Vec<Shape> {
+    let mut times = uncut(shape, PROCESS).times;
+    times.extend(times.clone().iter().map(|at| at + 1));
+    times.sort_unstable();
+    times.dedup();
+    times.into_iter().map(|at| Shape { cancel_after: Some(at), ..shape.clone() }).collect()
+}
+
+/// Those that are worth a cancellation at each moment: one of ten.
+fn cancelled_shapes(all: &[Shape]) -> Vec<Shape> {
+    all.iter().step_by(10).filter(|shape| shape.setup().has_groups()).flat_map(cancelled).collect()
+}
+
+/// Leads each shape to its end without a cut; how many that were.
+pub fn uncut_all(step: usize) -> usize {
+    shapes::shapes().iter().step_by(step).map(|shape| drop(uncut(shape, PROCESS))).count()
+}
+
+/// Cancels every `step`th of the shapes that are worth it at each moment; how many that were.
+pub fn cancel_all(step: usize) -> usize {
+    let all: Vec<Shape> = shapes::shapes().into_iter().step_by(step).collect();
+    cancelled_shapes(&all).iter().map(|shape| drop(uncut(shape, PROCESS))).count()
+}
+
+/// Cuts the power at some moments of some shapes; returns how many cuts that were.
+pub fn cut_some(shapes_step: usize, step: usize) -> usize {
+    let fates = [Fate::Lost, Fate::Head(500), Fate::Whole];
+    let all = shapes::shapes();
+    let some = all.iter().enumerate().step_by(shapes_step);
+    some.map(|(place, shape)| cut_shape(shape, variant_of(place, shape), &fates, step)).sum()
+}
+
+/// One that suits the shape, another for the next.
+fn variant_of(place: usize, shape: &Shape) -> Variant {
+    let all = [HOST, PROCESS, LONG, CLEAN, SHORT];
+    let mut from_here = (0..all.len()).map(|n| all[(place + n) % all.len()]);
+    from_here.find(|variant| shape.suits(*variant)).unwrap_or(HOST)
+}
+
+/// Cuts the power at every moment of every shape, those that are cancelled at each moment
+/// included, until there were so many cuts; returns how many that were.
+pub fn cut_all(most: usize) -> usize {
+    let mut all = shapes::shapes();
+    all.extend(cancelled_shapes(&all));
+    let (next, cuts) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let number = all.len();
+    // Neighbours are alike: those of a part of them are spread.
+    let order: Vec<usize> = (0..number).map(|place| place * STRIDE % number).collect();
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZeroUsize::get) {
+            scope.spawn(|| loop {
+                let turn = next.fetch_add(1, Relaxed);
+                let Some(place) = order.get(turn).filter(|_| cuts.load(Relaxed) < most) else { return };
+                let shape = &all[*place];
+                cuts.fetch_add(cut_shape(shape, variant_of(turn, shape), &tears(2), 1), Relaxed);
+                if turn % 100 == 99 {
+                    println!("{:>8} cuts, {} of {number} shapes", cuts.load(Relaxed), turn + 1);
+                }
+            });
+        }
+    });
+    let cuts = cuts.into_inner();
+    println!("{cuts} cuts of {} shapes", next.into_inner().min(number));
+    cuts
+}
+
+/// A prime that leaves no shape out.
+const STRIDE: usize = 7_919;

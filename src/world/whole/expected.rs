@@ -1,0 +1,226 @@
+//! What must come of a shape that nothing disturbs, written from docs/whole-device.md and
+//! docs/protocol.md, "The activity", alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::Rollback;
+use crate::world::kind::Kind;
+use crate::world::whole::shape::{Check, Does, Member, Shape};
+use crate::world::whole::way::FORWARD;
+
+/// What the backend is told at the end, and what each domain is told.
+#[derive(Debug)]
+pub struct Expected {
+    pub end: &'static str,
+    /// Those that the final status calls inconsistent.
+    pub inconsistent: BTreeSet<&'static str>,
+    /// Those that it names for a failure of their own.
+    pub failed: BTreeSet<&'static str>,
+    /// Something was rolled back.
+    pub is_rolled_back: bool,
+    /// What each domain is told, `IDENTIFY` for the desired state.
+    pub orders: BTreeMap<&'static str, Vec<&'static str>>,
+    /// Those for which it does not matter whether they are told to clean up.
+    pub optional: BTreeSet<&'static str>,
+}
+
+/// One group of a shape, as it goes on.
+struct Course<'s> {
+    shape: &'s Shape,
+    group: usize,
+    /// Those that are led.
+    led: Vec<&'s Member>,
+    /// Those that have committed by themselves.
+    early: Vec<&'s Member>,
+    expected: &'s mut Expected,
+}
+
+impl Shape {
+    /// What comes of it, if it is not cancelled.
+    pub fn expected(&self) -> Expected {
+        let mut expected = Expected {
+            end: "COMPLETED",
+            inconsistent: BTreeSet::new(),
+            failed: BTreeSet::new(),
+            is_rolled_back: false,
+            orders: self.members.iter().map(|member| (member.domain, Vec::new())).collect(),
+            optional: BTreeSet::new(),
+        };
+        if self.is_unserved && self.rollback != Rollback::None {
+            expected.end = "IDENTIFICATION_FAILED";
+            return expected;
+        }
+        self.members.iter().for_each(|member| expected.tell(member, "IDENTIFY"));
+        let refusing = self.members.iter().filter(|member| member.fails("IDENTIFY"));
+        let (alone, others): (Vec<&Member>, Vec<&Member>) = refusing.partition(|member| member.is_alone);
+        expected.failed.extend(alone.iter().chain(&others).map(|member| member.domain));
+        if !others.is_empty() {
+            expected.end = "IDENTIFICATION_FAILED";
+            return expected;
+        }
+        if !alone.is_empty() {
+            expected.end = "INCOMPLETE";
+        }
+        expected.optional =
+            self.members.iter().filter(|member| member.does == Does::Nothing).map(|it| it.domain).collect();
+        let mut groups: Vec<usize> = self.members.iter().map(|member| self.group_of(member)).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups.into_iter().for_each(|group| self.lead_group(group, &mut expected));
+        if self.reports_inconsistent && !expected.inconsistent.is_empty() {
+            expected.end = "INCOMPLETE_INCONSISTENT";
+        }
+        expected
+    }
+
+    fn lead_group(&self, group: usize, expected: &mut Expected) {
+        let of_group = self.members.iter().filter(|member| self.group_of(member) == group);
+        let working = of_group.filter(|member| !member.fails("IDENTIFY") && member.does != Does::Nothing);
+        let (early, led) = working.partition(|member| member.does == Does::Early("IDENTIFY"));
+        let mut course = Course { shape: self, group, led, early, expected };
+        match course.lead() {
+            true if course.is_verified() => course.clean_up(),
+            _ => course.turn_back(),
+        }
+    }
+}
+
+impl Member {
+    fn fails(&self, command: &str) -> bool {
+        match self.does {
+            Does::Fails(at) => at == command,
+            Does::Mute(at) => at.contains(&command),
+            _ => false,
+        }
+    }
+
+    /// Whether its ROLLBACK, after this command was the last, shows that it is old.
+    fn is_undone(&self, last: &str) -> bool {
+        let has_answered = !matches!(self.does, Does::Mute(at) if at.contains(&last));
+        let is_mute = self.kind == Kind::SelfUpdate || matches!(self.does, Does::Mute(at) if at.contains(&"ROLLBACK"));
+        // The containers agent takes none after these.
+        let is_refused = matches!(self.kind, Kind::Strict | Kind::Silent) && self.does == Does::Fails("UPDATE");
+        match () {
+            () if is_mute && !is_refused => has_answered && last != "ACTIVATE",
+            () => !is_refused && self.does != Does::Fails("ROLLBACK"),
+        }
+    }
+}
+
+impl Expected {
+    fn tell(&mut self, member: &Member, order: &'static str) {
+        self.orders.entry(member.domain).or_default().push(order);
+    }
+
+    fn last(&self, member: &Member) -> &'static str {
+        self.orders[member.domain].last().copied().unwrap_or_default()
+    }
+}
+
+impl<'s> Course<'s> {
+    /// Leads the group up to its activation; whether it came to that.
+    fn lead(&mut self) -> bool {
+        for command in FORWARD {
+            let asked = self.shape.consent.filter(|(before, _)| *before == command && !self.led.is_empty());
+            if asked.is_some_and(|(_, answer)| answer != Some("APPROVED")) {
+                return false;
+            }
+            let mut orders: Vec<u8> = self.led.iter().map(|member| member.order).collect();
+            orders.sort_unstable();
+            orders.dedup();
+            let steps = if command == "ACTIVATE" { orders } else { vec![0] };
+            for order in steps {
+                let is_next = |member: &&Member| order == 0 || member.order == order;
+                let next: Vec<&Member> = self.led.iter().copied().filter(is_next).collect();
+                if !self.tell(command, &next) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Whether nothing follows for the group from what comes of it.
+    fn tell(&mut self, command: &'static str, members: &[&'s Member]) -> bool {
+        let mut is_well = true;
+        for member in members.iter().copied() {
+            self.expected.tell(member, command);
+            if member.does == Does::Early(command) {
+                self.led.retain(|led| led.domain != member.domain);
+                self.early.push(member);
+            }
+            if !member.fails(command) {
+                continue;
+            }
+            self.expected.failed.insert(member.domain);
+            self.expected.end = "INCOMPLETE";
+            if member.is_alone || self.shape.rollback == Rollback::None {
+                self.expected.tell(member, "CLEANUP");
+                self.led.retain(|led| led.domain != member.domain);
+            } else {
+                is_well = false;
+            }
+        }
+        is_well
+    }
+
+    fn is_verified(&mut self) -> bool {
+        if self.led.is_empty() {
+            return true;
+        }
+        let bad: Vec<&Member> = match self.shape.check {
+            Check::None => Vec::new(),
+            Check::Command(Some(bad)) | Check::Never(bad) => {
+                return bad != self.group;
+            }
+            Check::Command(None) => Vec::new(),
+            Check::Inventories => self.led.iter().copied().filter(|member| member.does == Does::Pretends).collect(),
+        };
+        let (alone, others): (Vec<&Member>, Vec<&Member>) = bad.into_iter().partition(|member| member.is_alone);
+        for member in alone {
+            self.expected.end = "INCOMPLETE";
+            self.expected.failed.insert(member.domain);
+            self.led.retain(|led| led.domain != member.domain);
+            self.expected.tell(member, "ROLLBACK");
+            self.expected.tell(member, "CLEANUP");
+        }
+        self.expected.failed.extend(others.iter().map(|member| member.domain));
+        others.is_empty()
+    }
+
+    fn clean_up(self) {
+        self.led.iter().for_each(|member| self.expected.tell(member, "CLEANUP"));
+    }
+
+    fn turn_back(self) {
+        let Course { shape, led, early, expected, .. } = self;
+        expected.end = "INCOMPLETE";
+        for member in &led {
+            let last = expected.last(member);
+            if last == "IDENTIFY" {
+                expected.optional.insert(member.domain);
+                continue;
+            }
+            if member.does != Does::Fails("DOWNLOAD") {
+                expected.tell(member, "ROLLBACK");
+                match member.is_undone(last) {
+                    true => expected.is_rolled_back = true,
+                    false if shape.rollback == Rollback::None => {}
+                    false => drop(expected.inconsistent.insert(member.domain)),
+                }
+            }
+            expected.tell(member, "CLEANUP");
+        }
+        if shape.rollback == Rollback::None {
+            return;
+        }
+        for member in early {
+            expected.inconsistent.insert(member.domain);
+            // One that was given no command is owed none.
+            match expected.last(member) {
+                "IDENTIFY" => drop(expected.optional.insert(member.domain)),
+                _ => expected.tell(member, "CLEANUP"),
+            }
+        }
+    }
+}

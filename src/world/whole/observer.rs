@@ -1,0 +1,309 @@
+//! The rules of docs/whole-device.md that hold of the messages of an activity, whatever was
+//! cut, lost or cancelled. They know nothing of the manager but what went over the wire.
+
+use std::collections::BTreeSet;
+
+use crate::world::scenario::World;
+use crate::world::seen::{topic, From, Report, Seen};
+use crate::world::whole::setup::Setup;
+use crate::world::whole::way::{is_forward, Way, FORWARD};
+use crate::world::wire::is_refusal;
+
+/// The first rule that was broken, in an activity that was accepted once.
+pub fn broken(world: &World, setup: &Setup) -> Option<String> {
+    let mut observer = Observer::new(world, setup);
+    let mut taken = world.broker.taken.iter().peekable();
+    for (place, seen) in world.broker.seen.iter().enumerate() {
+        while let Some(known) = taken.next_if(|known| known.after <= place) {
+            observer.learn(&Seen::new(known.at, From::Others, &known.topic, &known.bytes, false));
+        }
+        observer.is_cancelled |= setup.cancelled.is_some_and(|at| at <= place);
+        let rule = match seen.from {
+            From::Manager if seen.again || seen.activity() != setup.activity => None,
+            From::Manager => observer.tell(seen),
+            From::Others => {
+                observer.hear(seen);
+                None
+            }
+        };
+        if let Some(rule) = rule {
+            return Some(format!("at {}: {rule}", seen.at));
+        }
+    }
+    None
+}
+
+struct Observer<'w> {
+    setup: &'w Setup,
+    phase_timeout_ms: u64,
+    cleanup_timeout_ms: u64,
+    has_cuts: bool,
+    /// It tells `RUNNING`.
+    tells: bool,
+    ways: Vec<Way>,
+    /// Groups of which nothing is turned back any more.
+    committed: BTreeSet<usize>,
+    /// Groups of which something was turned back, by what was told.
+    turned: BTreeSet<usize>,
+    approved: BTreeSet<String>,
+    asked: Option<String>,
+    is_refused: bool,
+    is_cancelled: bool,
+    /// What `RUNNING` said of turning back.
+    rolling_back: String,
+    ends: Vec<Report>,
+}
+
+impl<'w> Observer<'w> {
+    fn new(world: &World, setup: &'w Setup) -> Observer<'w> {
+        Observer {
+            setup,
+            phase_timeout_ms: world.config.phase_timeout_ms,
+            cleanup_timeout_ms: world.config.cleanup_timeout_ms.min(world.config.phase_timeout_ms),
+            has_cuts: !world.power.cuts.is_empty(),
+            tells: world.config.report_feedback_interval_ms > 0,
+            ways: setup.parts.iter().copied().map(Way::new).collect(),
+            committed: BTreeSet::new(),
+            turned: BTreeSet::new(),
+            approved: BTreeSet::new(),
+            asked: None,
+            is_refused: false,
+            is_cancelled: false,
+            rolling_back: String::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    fn way(&self, topic_of: &str, sub: &str) -> Option<usize> {
+        self.ways.iter().position(|way| topic(way.part.domain, sub) == topic_of)
+    }
+
+    /// The ways of a group; with `none` a failure concerns nobody else.
+    fn of_group(&self, group: usize) -> impl Iterator<Item = &Way> {
+        self.ways.iter().filter(move |way| way.part.group == group)
+    }
+
+    fn learn(&mut self, seen: &Seen) {
+        if seen.activity() != self.setup.activity {
+            return;
+        }
+        if let Some(place) = self.way(&seen.topic, "desiredstatefeedback") {
+            return self.ways[place].learn(seen.status());
+        }
+        if seen.topic == "deviceupdate/ownerconsentfeedback" {
+            match (seen.status(), self.asked.take()) {
+                ("APPROVED", Some(command)) => drop(self.approved.insert(command)),
+                ("DENIED", Some(_)) => self.is_refused = true,
+                (_, asked) => self.asked = asked,
+            }
+        }
+    }
+
+    fn hear(&mut self, seen: &Seen) {
+        if seen.activity() == self.setup.activity {
+            if let Some(place) = self.way(&seen.topic, "desiredstatefeedback") {
+                self.ways[place].hear(seen);
+            }
+        }
+    }
+
+    fn tell(&mut self, seen: &Seen) -> Option<String> {
+        if let Some(report) = seen.report() {
+            return self.report(report);
+        }
+        if seen.topic == "deviceupdate/ownerconsent" {
+            self.asked = Some(seen.command().to_owned());
+            return None;
+        }
+        let (place, order) = match self.way(&seen.topic, "desiredstate") {
+            Some(place) => (place, "IDENTIFY"),
+            None => (self.way(&seen.topic, "desiredstate/command")?, seen.command()),
+        };
+        let rule = match order {
+            _ if !self.ends.is_empty() => Some("it is told after the end".to_owned()),
+            "ROLLBACK" => self.roll_back(place, seen.at),
+            "CLEANUP" => self.clean_up(place, seen.at),
+            _ => self.forward(place, order, seen.at),
+        };
+        self.ways[place].tell(order, seen.at);
+        rule.map(|rule| format!("{order} to [{}]: {rule}", self.ways[place].part.domain))
+    }
+
+    fn report(&mut self, report: Report) -> Option<String> {
+        if report.status == "RUNNING" && report.message.contains("rolling back: ") {
+            self.rolling_back.push_str(&report.message);
+        }
+        if !report.is_final() || is_refusal(&report.message) {
+            return None;
+        }
+        let is_other = self.ends.first().is_some_and(|first| first.status != report.status);
+        if is_other || (!self.ends.is_empty() && !self.has_cuts) {
+            return Some(format!("another final status, {}", report.status));
+        }
+        self.ends.push(report);
+        let is_silent = |group: &&usize| self.turned.contains(group) && self.tells && self.setup.has_groups();
+        let rolled = |group: usize| self.of_group(group).any(|way| way.rolled.is_some());
+        let mut groups = self.setup.groups();
+        groups.retain(|group| is_silent(&group) && rolled(*group));
+        if !groups.is_empty() && self.rolling_back.is_empty() {
+            return Some("it ends, and RUNNING never said that it is being rolled back".to_owned());
+        }
+        let failed = groups.iter().flat_map(|group| self.of_group(*group));
+        let mut failed = failed.filter(|way| way.failure.is_some() && !way.part.is_alone);
+        let is_named = |way: &Way| self.rolling_back.contains(&format!("[{}]", way.part.domain));
+        let unnamed = failed.find(|way| !is_named(way) && !self.is_cancelled && !self.is_refused);
+        unnamed.map(|way| format!("RUNNING, rolling back, never named [{}]", way.part.domain))
+    }
+}
+
+/// What leads forward.
+impl Observer<'_> {
+    fn forward(&self, place: usize, order: &str, now: u64) -> Option<String> {
+        let way = &self.ways[place];
+        let group = way.part.group;
+        let no = |why: String| Some(why);
+        if way.cleaned.is_some() || way.rolled.is_some() {
+            return no("it was turned back or cleaned up".to_owned());
+        }
+        if let Some(failure) = &way.failure {
+            return no(format!("it has failed: {failure}"));
+        }
+        if self.committed.contains(&group) {
+            return no("its group is committed".to_owned());
+        }
+        if self.setup.has_groups() {
+            if self.turned.contains(&group) {
+                return no("its group is being turned back".to_owned());
+            }
+            let mut failed = self.of_group(group).filter(|way| way.failure.is_some() && !way.part.is_alone);
+            if let Some(failed) = failed.next() {
+                return no(format!("[{}] of its group has failed", failed.part.domain));
+            }
+        }
+        if self.is_cancelled {
+            return no("it is cancelled".to_owned());
+        }
+        if order == "IDENTIFY" {
+            return None;
+        }
+        if way.has_actions == Some(false) {
+            return no("it has no actions".to_owned());
+        }
+        if way.has_completed {
+            return no("it has said COMPLETED".to_owned());
+        }
+        if self.setup.asked.contains(&order) && !self.approved.contains(order) {
+            return no("the owner has not approved".to_owned());
+        }
+        if way.was_given(order) {
+            return None;
+        }
+        self.too_early(place, order, now)
+    }
+
+    /// A phase begins when all of the group have left the one before.
+    fn too_early(&self, place: usize, order: &str, now: u64) -> Option<String> {
+        let way = &self.ways[place];
+        let before = match FORWARD.iter().position(|command| *command == order)? {
+            0 => "IDENTIFY",
+            place => FORWARD[place - 1],
+        };
+        let all = before == "IDENTIFY";
+        let mut others = self.ways.iter().filter(|other| all || other.part.group == way.part.group);
+        if let Some(other) = others.find(|other| !self.has_left(other, before, now)) {
+            return Some(format!("[{}] has not left {before}", other.part.domain));
+        }
+        let lower = |other: &&Way| other.part.order < way.part.order;
+        let mut lower = self.of_group(way.part.group).filter(lower);
+        let behind = lower.find(|other| order == "ACTIVATE" && !self.has_left(other, order, now));
+        behind.map(|other| format!("[{}] comes before it and has not left {order}", other.part.domain))
+    }
+
+    /// It has done this, or has nothing to do with it any more.
+    fn has_left(&self, way: &Way, order: &str, now: u64) -> bool {
+        let may_fail = way.part.is_alone || !self.setup.has_groups();
+        let has_failed = || way.failure_said.is_some() || way.is_silent(now, self.phase_timeout_ms);
+        let is_idle = order != "IDENTIFY" && way.has_actions == Some(false);
+        way.has_left(order) || is_idle || way.has_completed || way.cleaned.is_some() || (may_fail && has_failed())
+    }
+}
+
+/// What leads back, and the end.
+impl Observer<'_> {
+    fn roll_back(&mut self, place: usize, now: u64) -> Option<String> {
+        let way = &self.ways[place];
+        let part = way.part;
+        let group = part.group;
+        if self.committed.contains(&group) {
+            return Some("its group is committed".to_owned());
+        }
+        if way.cleaned.is_some() {
+            return Some("it was cleaned up".to_owned());
+        }
+        if way.has_nothing_to_undo() {
+            return Some("its DOWNLOAD has failed".to_owned());
+        }
+        // What was decided may not have been sent before the cut.
+        if way.given.is_empty() && !self.has_cuts {
+            return Some("it was given nothing".to_owned());
+        }
+        let owes = way.owes.as_ref().filter(|(order, since)| {
+            is_forward(order) && now < since + self.phase_timeout_ms && !self.has_cuts && way.failure_said.is_none()
+        });
+        if let Some((order, since)) = owes {
+            return Some(format!("{order} of {since} is not answered, nor waited for"));
+        }
+        if self.setup.has_groups() && way.rolled.is_none() {
+            let higher = |other: &&Way| other.part.order > part.order && self.wants_rollback(other);
+            let mut higher = self.of_group(group).filter(higher);
+            if let Some(other) = higher.find(|other| !other.is_rolled_back(now, self.cleanup_timeout_ms)) {
+                return Some(format!("[{}] is to be undone before it", other.part.domain));
+            }
+        }
+        // One that fails alone past its activation is turned back by itself.
+        if !part.is_alone || self.is_cancelled || self.is_refused {
+            self.turned.insert(group);
+        }
+        None
+    }
+
+    /// Something may have to be undone.
+    fn wants_rollback(&self, way: &Way) -> bool {
+        let was_out = way.part.is_alone && (way.failure_said.is_some() || way.cleaned.is_some());
+        !way.given.is_empty() && !way.has_nothing_to_undo() && !way.has_completed && !was_out
+    }
+
+    fn clean_up(&mut self, place: usize, now: u64) -> Option<String> {
+        let way = &self.ways[place];
+        let group = way.part.group;
+        let has_failed = way.failure_said.is_some() || way.is_silent(now, self.phase_timeout_ms);
+        let is_bare = way.has_actions == Some(false);
+        let is_by_itself = has_failed && (way.part.is_alone || !self.setup.has_groups());
+        if way.cleaned.is_some() || is_bare || is_by_itself || self.committed.contains(&group) {
+            return None;
+        }
+        if self.setup.has_groups() && self.is_turning(group, now) {
+            self.turned.insert(group);
+            let left = |other: &&Way| self.wants_rollback(other) && !other.is_rolled_back(now, self.cleanup_timeout_ms);
+            let left = self.of_group(group).find(left).filter(|_| !self.has_cuts);
+            return left.map(|other| format!("[{}] is not undone", other.part.domain));
+        }
+        let is_ready = |other: &Way| self.has_left(other, "ACTIVATE", now) && other.has_actions.is_some();
+        let behind = self.of_group(group).find(|other| !is_ready(other)).map(|way| way.part.domain);
+        match behind {
+            None => {
+                self.committed.insert(group);
+                None
+            }
+            Some(_) if self.is_turning(group, now) => None,
+            Some(domain) => Some(format!("[{domain}] of its group has not activated, and nothing is turned back")),
+        }
+    }
+
+    /// There is a cause to turn the group back.
+    fn is_turning(&self, group: usize, now: u64) -> bool {
+        let has_failed = |way: &Way| way.failure.is_some() || (way.states > 1 && way.failure_said.is_some());
+        let is_bad = |way: &Way| (has_failed(way) && !way.part.is_alone) || way.is_silent(now, self.phase_timeout_ms);
+        self.is_cancelled || self.is_refused || self.turned.contains(&group) || self.of_group(group).any(is_bad)
+    }
+}

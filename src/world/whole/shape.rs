@@ -1,0 +1,194 @@
+//! One course of an activity in groups.
+
+use serde_json::{json, Value};
+
+use crate::model::Rollback;
+use crate::world::cast::Manner;
+use crate::world::kind::Kind;
+use crate::world::whole::setup::{Part, Setup};
+use crate::world::whole::truth::Quirks;
+
+pub const ACTIVITY: &str = "a-1";
+
+pub const DOMAINS: [&str; 4] = ["one", "two", "three", "four"];
+
+/// What an agent does with what it is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Does {
+    /// All of it, well.
+    All,
+    /// It finds nothing to do.
+    Nothing,
+    /// It says `COMPLETED` in answer to this, `IDENTIFY` for the desired state.
+    Early(&'static str),
+    /// This fails.
+    Fails(&'static str),
+    /// It does these and never answers them.
+    Mute(&'static [&'static str]),
+    /// All of it, it says, but what it activates is not what is wanted.
+    Pretends,
+}
+
+/// A domain, and who serves it.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    pub domain: &'static str,
+    /// The number of the group that baselines make of it and others.
+    pub group: usize,
+    pub order: u8,
+    pub is_alone: bool,
+    pub kind: Kind,
+    pub does: Does,
+}
+
+/// How a group is verified.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Check {
+    None,
+    /// The command is asked; it is bad for the group of this number, if there is one.
+    Command(Option<usize>),
+    /// The command never says more than "not yet" for the group of this number.
+    Never(usize),
+    /// Each inventory has to show what is wanted.
+    Inventories,
+}
+
+#[derive(Clone, Debug)]
+pub struct Shape {
+    pub rollback: Rollback,
+    /// The desired state says it for itself.
+    pub is_asked_for: bool,
+    pub members: Vec<Member>,
+    /// A domain is named that nobody serves.
+    pub is_unserved: bool,
+    /// The command before which the owner is asked, and the answer, if there is one.
+    pub consent: Option<(&'static str, Option<&'static str>)>,
+    pub check: Check,
+    pub reports_inconsistent: bool,
+    /// Milliseconds after which the activity is cancelled.
+    pub cancel_after: Option<u64>,
+}
+
+const PACE_MS: u64 = 20;
+
+impl Member {
+    /// How its agent works.
+    pub fn manner(&self) -> (Manner, Quirks) {
+        let mut manner = self.kind.paced(PACE_MS);
+        let mut quirks = Quirks::default();
+        match self.does {
+            Does::All => {}
+            Does::Nothing => manner.is_content = true,
+            Does::Fails(command) => manner.fails_at = command,
+            Does::Early(command) => quirks.completes_at = command,
+            Does::Mute(commands) => quirks.mute_at = commands,
+            Does::Pretends => quirks.pretends = true,
+        }
+        (manner, quirks)
+    }
+}
+
+impl Shape {
+    pub fn name(&self) -> String {
+        let member = |member: &Member| {
+            let Member { domain, group, order, is_alone, kind, does } = member;
+            let alone = if *is_alone { " alone" } else { "" };
+            format!("[{domain} in {group} at {order}{alone}: {kind:?} {does:?}]")
+        };
+        let members: Vec<String> = self.members.iter().map(member).collect();
+        let Shape { rollback, consent, check, is_unserved, cancel_after, .. } = self;
+        let unserved = if *is_unserved { ", one that nobody serves" } else { "" };
+        format!(
+            "{rollback:?} {}{unserved}, consent {consent:?}, check {check:?}, cancel {cancel_after:?}",
+            members.join(" ")
+        )
+    }
+
+    /// The number of a member's group.
+    pub fn group_of(&self, member: &Member) -> usize {
+        if self.rollback == Rollback::Baseline {
+            member.group
+        } else {
+            0
+        }
+    }
+
+    pub fn setup(&self) -> Setup {
+        let part = |member: &Member| Part {
+            domain: member.domain,
+            group: self.group_of(member),
+            order: member.order,
+            is_alone: member.is_alone,
+            is_orderly: true,
+            has_slots: member.kind == Kind::SelfUpdate,
+        };
+        Setup {
+            activity: ACTIVITY.to_owned(),
+            rollback: self.rollback,
+            parts: self.members.iter().map(part).collect(),
+            asked: self.consent.iter().map(|(command, _)| *command).collect(),
+            reports_inconsistent: self.reports_inconsistent,
+            is_checked: matches!(self.check, Check::Command(_) | Check::Never(_)),
+            cancelled: None,
+        }
+    }
+
+    /// The configuration file. A consent is waited for 20 s, a phase 2 min.
+    pub fn configuration(&self, is_clean: bool) -> String {
+        let mut agents = json!({});
+        for member in &self.members {
+            let mut agent = json!({ "order": member.order, "failsAlone": member.is_alone });
+            if self.check == Check::Inventories && member.kind != Kind::SelfUpdate {
+                agent["verifyInventory"] = "always".into();
+            }
+            agents[member.domain] = agent;
+        }
+        // The silent agent cleans up for long, too.
+        let is_slow = self.members.iter().any(|member| member.kind == Kind::Silent);
+        let mut config = json!({
+            "thingsEnabled": false,
+            "agents": agents,
+            "rollback": if self.is_asked_for { Rollback::None.name() } else { self.rollback.name() },
+            "reportInconsistent": self.reports_inconsistent,
+            "phaseTimeout": "2m",
+            "resumeAfter": "10s",
+            "ownerConsentTimeout": "20s",
+            "cleanupTimeout": if is_slow { "30s" } else { "5s" },
+            "verifyTimeout": "40s",
+            "connection": { "clientId": "um", "cleanSession": is_clean },
+        });
+        if matches!(self.check, Check::Command(_) | Check::Never(_)) {
+            config["verifyCommand"] = "/bin/verify".into();
+        }
+        if let Some((command, _)) = self.consent {
+            config["ownerConsentCommands"] = json!([command]);
+        }
+        config.to_string()
+    }
+
+    /// The backend's message.
+    pub fn desired(&self) -> String {
+        let unserved = if self.is_unserved { Some("nobody") } else { None };
+        let named = self.members.iter().map(|member| member.domain).chain(unserved);
+        let domain = |id: &str| json!({ "id": id, "components": [{ "id": "app", "version": "2" }] });
+        let mut payload =
+            json!({ "domains": named.map(domain).collect::<Vec<Value>>(), "baselines": self.baselines() });
+        if self.is_asked_for {
+            payload["rollback"] = self.rollback.name().into();
+        }
+        json!({ "activityId": ACTIVITY, "timestamp": 1_700_000_000_001_u64, "payload": payload }).to_string()
+    }
+
+    /// Each connects two domains of a group; a domain that is alone in its group is in none.
+    fn baselines(&self) -> Value {
+        let mut baselines = Vec::new();
+        for (place, member) in self.members.iter().enumerate() {
+            let next = self.members[place + 1..].iter().find(|other| other.group == member.group);
+            if let Some(next) = next {
+                let components = [member, next].map(|member| format!("{}:app", member.domain));
+                baselines.push(json!({ "title": format!("b-{place}"), "components": components }));
+            }
+        }
+        baselines.into()
+    }
+}

@@ -1,0 +1,247 @@
+//! What a domain really is, whatever its agent says of it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use crate::world::actors::{Actor, Said};
+use crate::world::cast::{order_of, steps_of};
+use crate::world::kind::Kind;
+use crate::world::scenario::World;
+use crate::world::seen::{topic, Seen};
+
+/// What a domain is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Truth {
+    /// What it was before the activity.
+    Old,
+    /// Neither: something was stopped, replaced in part or not started.
+    Half,
+    /// What the desired state wants.
+    New,
+}
+
+/// A domain, as a person would find it who looks.
+#[derive(Debug)]
+pub struct Device {
+    truth: Truth,
+    /// What it was when the present course began: no ROLLBACK gets it further back.
+    origin: Truth,
+    /// UPDATE goes to another slot, and ACTIVATE switches to it for good. Otherwise UPDATE
+    /// stops what runs, and ROLLBACK undoes it.
+    has_slots: bool,
+    /// The present course was given ACTIVATE.
+    is_activated: bool,
+    /// The last command that led it forward is not answered.
+    is_behind: bool,
+    /// What it becomes, and when, in milliseconds of the wall clock.
+    due: Option<(u64, Truth)>,
+}
+
+/// What an agent makes of a command that it takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Result {
+    /// It succeeds at this moment.
+    Succeeds(u64),
+    Fails,
+    /// It says nothing.
+    Mute,
+}
+
+impl Device {
+    fn new(kind: Kind) -> Device {
+        let (truth, origin, has_slots) = (Truth::Old, Truth::Old, kind == Kind::SelfUpdate);
+        Device { truth, origin, has_slots, is_activated: false, is_behind: false, due: None }
+    }
+
+    /// What it is at this moment of the wall clock.
+    pub fn truth(&self, wall: u64) -> Truth {
+        self.due.filter(|(at, _)| *at <= wall).map_or(self.truth, |(_, truth)| truth)
+    }
+
+    /// Since then nothing more comes of what was begun before.
+    fn settle(&mut self, wall: u64) {
+        self.truth = self.truth(wall);
+        self.due = self.due.filter(|(at, _)| *at > wall);
+    }
+
+    fn begin_course(&mut self) {
+        self.due = None;
+        self.origin = self.truth;
+        (self.is_activated, self.is_behind) = (false, false);
+    }
+
+    fn take(&mut self, command: &str, result: Result) {
+        match command {
+            "ROLLBACK" => return self.roll_back(result),
+            "UPDATE" if !self.has_slots => self.truth = Truth::Half,
+            "ACTIVATE" => {
+                self.truth = Truth::Half;
+                self.is_activated = true;
+            }
+            _ => {}
+        }
+        self.is_behind = result == Result::Mute;
+        if let ("ACTIVATE", Result::Succeeds(at)) = (command, result) {
+            self.due = Some((at, Truth::New));
+        }
+    }
+
+    /// One that says nothing of it has undone what it had answered and not activated
+    /// (docs/whole-device.md, "Turning back", 3).
+    fn roll_back(&mut self, result: Result) {
+        match result {
+            _ if self.has_slots => {}
+            Result::Succeeds(at) => self.due = Some((at, self.origin)),
+            Result::Mute if !self.is_activated && !self.is_behind => self.truth = self.origin,
+            _ => {}
+        }
+    }
+}
+
+/// How an agent differs from others of its kind.
+#[derive(Clone, Copy, Default)]
+pub struct Quirks {
+    /// What it carries out and never answers, `IDENTIFY` for the desired state.
+    pub mute_at: &'static [&'static str],
+    /// When it says `COMPLETED` in place of the success.
+    pub completes_at: &'static str,
+    /// What it activates is not what is wanted, which it does not say.
+    pub pretends: bool,
+}
+
+/// An agent whose domain is known for what it is.
+pub struct Truthful {
+    inner: Box<dyn Actor>,
+    domain: &'static str,
+    kind: Kind,
+    quirks: Quirks,
+    /// That it takes part in; empty if it has ended it, or forgotten.
+    activity: String,
+    device: Rc<RefCell<Device>>,
+}
+
+impl Truthful {
+    /// A world in which it serves the domain in place of `inner`, an agent of this kind.
+    pub fn join(mut world: World, kind: Kind, inner: Box<dyn Actor>, domain: &'static str, quirks: Quirks) -> World {
+        let device = Rc::new(RefCell::new(Device::new(kind)));
+        world.company.devices.insert(domain, Rc::clone(&device));
+        world.joined_by(Truthful { inner, domain, kind, quirks, activity: String::new(), device })
+    }
+
+    fn is_mute_at(&self, order: &str) -> bool {
+        self.quirks.mute_at.contains(&order)
+    }
+
+    /// A desired state, and what is to be said about it.
+    fn identify(&mut self, seen: &Seen, wall: u64, said: Vec<Said>) -> Vec<Said> {
+        if said.is_empty() {
+            return said;
+        }
+        self.device.borrow_mut().begin_course();
+        self.activity = seen.activity().to_owned();
+        if self.is_mute_at("IDENTIFY") {
+            return Vec::new();
+        }
+        self.complete("IDENTIFY", "IDENTIFIED", wall, said)
+    }
+
+    /// A command, and what is to be said about it.
+    fn carry_out(&mut self, command: &str, wall: u64, said: Vec<Said>) -> Vec<Said> {
+        let success = steps_of(command).success;
+        let is_refused = |one: &Said| message_of(one).contains("is possible only after");
+        if said.is_empty() || said.iter().any(is_refused) {
+            return if self.is_mute_at(command) { Vec::new() } else { said };
+        }
+        let result = match said.iter().find(|one| status_of(one) == success) {
+            _ if self.is_mute_at(command) => Result::Mute,
+            Some(_) if self.quirks.pretends && command == "ACTIVATE" => Result::Fails,
+            Some(one) => Result::Succeeds(wall + one.after_ms),
+            None => Result::Fails,
+        };
+        self.device.borrow_mut().take(command, result);
+        if result == Result::Mute {
+            return Vec::new();
+        }
+        self.complete(command, success, wall, said)
+    }
+
+    /// It says `COMPLETED` in place of this success, if it is one of those that do.
+    fn complete(&mut self, order: &str, success: &str, wall: u64, mut said: Vec<Said>) -> Vec<Said> {
+        let place = said.iter().position(|one| status_of(one) == success);
+        let Some(place) = place.filter(|_| self.quirks.completes_at == order) else { return said };
+        said.truncate(place + 1);
+        let last = &mut said[place];
+        let mut message = json_of(last);
+        message["payload"]["status"] = "COMPLETED".into();
+        last.bytes = message.to_string().into();
+        self.device.borrow_mut().due = Some((wall + last.after_ms, Truth::New));
+        self.activity.clear();
+        said
+    }
+
+    /// Its inventory shows what the domain is.
+    fn show(&self, wall: u64, mut said: Vec<Said>) -> Vec<Said> {
+        let place = topic(self.domain, "currentstate");
+        for one in said.iter_mut().filter(|one| one.topic == place) {
+            let version = match self.device.borrow().truth(wall + one.after_ms) {
+                Truth::Old => "1",
+                Truth::Half => "half",
+                Truth::New => "2",
+            };
+            let mut message = json_of(one);
+            message["payload"]["softwareNodes"][1]["version"] = version.into();
+            one.bytes = message.to_string().into();
+        }
+        said
+    }
+}
+
+fn json_of(said: &Said) -> Value {
+    serde_json::from_slice(&said.bytes).unwrap_or_default()
+}
+
+fn status_of(said: &Said) -> String {
+    json_of(said)["payload"]["status"].as_str().unwrap_or_default().to_owned()
+}
+
+fn message_of(said: &Said) -> String {
+    json_of(said)["payload"]["message"].as_str().unwrap_or_default().to_owned()
+}
+
+impl Actor for Truthful {
+    fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
+        let Some(order) = order_of(self.domain, seen) else { return Vec::new() };
+        self.device.borrow_mut().settle(wall);
+        let has_ended = self.activity.is_empty() || self.activity != seen.activity();
+        let said = self.inner.handle(seen, wall);
+        match order {
+            "GET" => self.show(wall, said),
+            "IDENTIFY" => self.identify(seen, wall, said),
+            _ if has_ended && !self.quirks.completes_at.is_empty() => Vec::new(),
+            command => self.carry_out(command, wall, said),
+        }
+    }
+
+    fn handle_crash(&mut self, wall: u64) -> Vec<Said> {
+        let mut device = self.device.borrow_mut();
+        device.settle(wall);
+        device.due = None;
+        drop(device);
+        if self.kind.forgets() {
+            self.activity.clear();
+        }
+        let said = self.inner.handle_crash(wall);
+        self.show(wall, said)
+    }
+
+    fn handle_reconnect(&mut self, wall: u64) -> Vec<Said> {
+        let said = self.inner.handle_reconnect(wall);
+        self.show(wall, said)
+    }
+
+    fn domain(&self) -> &str {
+        self.domain
+    }
+}

@@ -1,0 +1,143 @@
+//! What went over the wire about one domain in one activity.
+
+use crate::world::cast::steps_of;
+use crate::world::seen::Seen;
+use crate::world::whole::setup::Part;
+
+pub const FORWARD: [&str; 3] = ["DOWNLOAD", "UPDATE", "ACTIVATE"];
+
+/// What a domain was told and what its agent said.
+pub struct Way {
+    pub part: Part,
+    /// Desired states that it was given.
+    pub states: usize,
+    /// Commands that it was given, each once: DOWNLOAD, UPDATE, ACTIVATE.
+    pub given: Vec<String>,
+    /// What it owes an answer to, `IDENTIFY` for the desired state, and since when.
+    pub owes: Option<(String, u64)>,
+    /// What its agent said to have done well, `IDENTIFY` for the desired state.
+    pub left: Vec<&'static str>,
+    /// It named actions; none before it has identified.
+    pub has_actions: Option<bool>,
+    /// It said `COMPLETED` before it was told to clean up.
+    pub has_completed: bool,
+    /// A failure that its agent said, known to the manager or not.
+    pub failure_said: Option<String>,
+    /// A failure that counts as soon as the manager knows it, and that it knows.
+    pub failure: Option<String>,
+    /// When it was told to roll back, first and last.
+    pub rolled: Option<(u64, u64)>,
+    /// What its agent said of that.
+    pub rolled_answer: Option<String>,
+    /// When it was told to clean up, first.
+    pub cleaned: Option<u64>,
+}
+
+impl Way {
+    pub fn new(part: Part) -> Way {
+        Way {
+            part,
+            states: 0,
+            given: Vec::new(),
+            owes: None,
+            left: Vec::new(),
+            has_actions: None,
+            has_completed: false,
+            failure_said: None,
+            failure: None,
+            rolled: None,
+            rolled_answer: None,
+            cleaned: None,
+        }
+    }
+
+    pub fn was_given(&self, command: &str) -> bool {
+        self.given.iter().any(|given| given == command)
+    }
+
+    pub fn has_left(&self, command: &str) -> bool {
+        self.left.contains(&command)
+    }
+
+    /// Its DOWNLOAD failed in its only course.
+    pub fn has_nothing_to_undo(&self) -> bool {
+        self.states == 1 && !self.was_given("UPDATE") && self.failure.as_deref() == Some("DOWNLOAD_FAILURE")
+    }
+
+    /// Whether it has owed what leads it forward for so long.
+    pub fn is_silent(&self, now: u64, patience_ms: u64) -> bool {
+        self.owes.as_ref().is_some_and(|(order, since)| is_forward(order) && now >= since + patience_ms)
+    }
+
+    /// Whether the undoing of it has ended: answered, or waited for.
+    pub fn is_rolled_back(&self, now: u64, patience_ms: u64) -> bool {
+        self.rolled.is_some_and(|(_, last)| self.rolled_answer.is_some() || now >= last + patience_ms)
+    }
+
+    /// It is told something.
+    pub fn tell(&mut self, order: &str, now: u64) {
+        match order {
+            "IDENTIFY" => self.states += 1,
+            "ROLLBACK" => self.rolled = Some((self.rolled.map_or(now, |(first, _)| first), now)),
+            "CLEANUP" => self.cleaned = self.cleaned.or(Some(now)),
+            command if !self.was_given(command) => self.given.push(command.to_owned()),
+            _ => {}
+        }
+        self.owes = Some((order.to_owned(), now));
+    }
+
+    /// Its agent says something, which need not arrive.
+    pub fn hear(&mut self, seen: &Seen) {
+        let status = seen.status();
+        match status {
+            "IDENTIFIED" => {
+                let actions = seen.json()["payload"]["actions"].as_array().map_or(0, Vec::len);
+                self.has_actions = Some(actions > 0);
+                self.leave("IDENTIFY");
+            }
+            "COMPLETED" | "COMPLETE" if self.cleaned.is_none() => {
+                let actions = seen.json()["payload"]["actions"].as_array().map_or(0, Vec::len);
+                self.has_actions = Some(self.has_actions == Some(true) || actions > 0);
+                self.has_completed = self.has_actions == Some(true);
+                self.leave("IDENTIFY");
+            }
+            "ROLLBACK_SUCCESS" | "ROLLBACK_FAILURE" if self.rolled.is_some() => {
+                self.rolled_answer = Some(status.to_owned());
+            }
+            _ if is_failure(status) => self.failure_said = Some(status.to_owned()),
+            _ => {
+                if let Some(command) = FORWARD.into_iter().find(|command| steps_of(command).success == status) {
+                    self.leave(command);
+                }
+            }
+        }
+    }
+
+    fn leave(&mut self, order: &'static str) {
+        if !self.has_left(order) {
+            self.left.push(order);
+        }
+        if self.owes.as_ref().is_some_and(|(owed, _)| owed == order) {
+            self.owes = None;
+        }
+    }
+
+    /// The manager knows what its agent said.
+    pub fn learn(&mut self, status: &str) {
+        let owes_forward = self.owes.as_ref().is_some_and(|(order, _)| is_forward(order));
+        let is_past = |command: &&str| steps_of(command).failure == status && self.has_left(command);
+        let counts = self.states == 1 && owes_forward && !FORWARD.iter().any(is_past);
+        if is_failure(status) && counts && self.part.is_orderly {
+            self.failure.get_or_insert_with(|| status.to_owned());
+            self.owes = None;
+        }
+    }
+}
+
+pub fn is_forward(order: &str) -> bool {
+    order == "IDENTIFY" || FORWARD.contains(&order)
+}
+
+fn is_failure(status: &str) -> bool {
+    status.ends_with("_FAILURE") || status.ends_with("_FAILED") || status == "INCOMPLETE"
+}
