@@ -50,6 +50,8 @@ impl Shape {
             expected.end = "IDENTIFICATION_FAILED";
             return expected;
         }
+        expected.optional =
+            self.members.iter().filter(|member| member.does == Does::Nothing).map(|it| it.domain).collect();
         self.members.iter().for_each(|member| expected.tell(member, "IDENTIFY"));
         let refusing = self.members.iter().filter(|member| member.fails("IDENTIFY"));
         let (alone, others): (Vec<&Member>, Vec<&Member>) = refusing.partition(|member| member.is_alone);
@@ -61,8 +63,6 @@ impl Shape {
         if !alone.is_empty() {
             expected.end = "INCOMPLETE";
         }
-        expected.optional =
-            self.members.iter().filter(|member| member.does == Does::Nothing).map(|it| it.domain).collect();
         let mut groups: Vec<usize> = self.members.iter().map(|member| self.group_of(member)).collect();
         groups.sort_unstable();
         groups.dedup();
