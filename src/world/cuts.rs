@@ -135,11 +135,11 @@ impl Shape {
 }
 
 /// All that the manager has sent, what it had to send again as well.
-pub(super) fn sent(world: &World) -> Vec<&Seen> {
+pub fn sent(world: &World) -> Vec<&Seen> {
     world.broker.seen.iter().filter(|seen| seen.from == From::Manager).collect()
 }
 
-pub(super) fn is_order(seen: &Seen) -> bool {
+pub fn is_order(seen: &Seen) -> bool {
     seen.topic.ends_with("/desiredstate") || seen.topic.ends_with("/desiredstate/command")
 }
 
@@ -212,7 +212,7 @@ struct Uncut {
 
 /// How cuts differ but for their moment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Variant {
+pub struct Variant {
     pub down_ms: u64,
     pub boots: bool,
     pub agents_too: bool,
@@ -227,14 +227,14 @@ impl Variant {
     }
 }
 
-pub(super) const HOST: Variant = Variant { down_ms: 300, boots: true, agents_too: true, clean: false };
-pub(super) const PROCESS: Variant = Variant { down_ms: 0, boots: false, agents_too: false, clean: false };
-pub(super) const CLEAN: Variant = Variant { clean: true, ..PROCESS };
-pub(super) const LONG: Variant = Variant { down_ms: 90_000, boots: true, agents_too: true, clean: false };
-pub(super) const SHORT: Variant = Variant { down_ms: 300, boots: false, agents_too: false, clean: true };
+pub const HOST: Variant = Variant { down_ms: 300, boots: true, agents_too: true, clean: false };
+pub const PROCESS: Variant = Variant { down_ms: 0, boots: false, agents_too: false, clean: false };
+pub const CLEAN: Variant = Variant { clean: true, ..PROCESS };
+pub const LONG: Variant = Variant { down_ms: 90_000, boots: true, agents_too: true, clean: false };
+pub const SHORT: Variant = Variant { down_ms: 300, boots: false, agents_too: false, clean: true };
 
 /// Says which case has failed.
-pub(super) struct Case(pub String);
+pub struct Case(pub String);
 
 impl Drop for Case {
     fn drop(&mut self) {
@@ -259,7 +259,7 @@ fn uncut(shape: &Shape, kind: Kind, variant: Variant) -> Uncut {
 
 /// One cut: when, and what becomes of the write that runs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cut {
+pub struct Cut {
     pub moment: Moment,
     pub nth: usize,
     pub fate: Fate,
@@ -291,7 +291,7 @@ fn cut_shape(shape: &Shape, kind: Kind, variant: Variant, fates: &[Fate]) -> usi
 }
 
 /// A cut at each moment past those that were `before`, a write with each of these fates.
-pub(super) fn each_cut(before: &[usize; 4], counts: &[usize; 4], fates: &[Fate]) -> Vec<Cut> {
+pub fn each_cut(before: &[usize; 4], counts: &[usize; 4], fates: &[Fate]) -> Vec<Cut> {
     let mut cuts = Vec::new();
     for moment in Moment::ALL {
         let fates = if moment == Moment::Write { fates } else { &[Fate::Lost] };
@@ -303,7 +303,7 @@ pub(super) fn each_cut(before: &[usize; 4], counts: &[usize; 4], fates: &[Fate])
 }
 
 /// Each thousandth part that a tear may leave, in so many steps.
-pub(super) fn tears(steps: usize) -> Vec<Fate> {
+pub fn tears(steps: usize) -> Vec<Fate> {
     let mut fates = vec![Fate::Lost, Fate::Whole];
     for step in 1..steps {
         fates.extend([Fate::Head(step * 1_000 / steps), Fate::Tail(step * 1_000 / steps)]);

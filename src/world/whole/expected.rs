@@ -22,6 +22,8 @@ pub struct Expected {
     pub orders: BTreeMap<&'static str, Vec<&'static str>>,
     /// Those for which it does not matter whether they are told to clean up.
     pub optional: BTreeSet<&'static str>,
+    /// Those that fail alone while their group fails: either may come first.
+    pub uncertain: BTreeSet<&'static str>,
 }
 
 /// One group of a shape, as it goes on.
@@ -32,6 +34,8 @@ struct Course<'s> {
     led: Vec<&'s Member>,
     /// Those that have committed by themselves.
     early: Vec<&'s Member>,
+    /// Those that have failed alone and were cleaned up.
+    alone: Vec<&'s Member>,
     expected: &'s mut Expected,
 }
 
@@ -45,6 +49,7 @@ impl Shape {
             is_rolled_back: false,
             orders: self.members.iter().map(|member| (member.domain, Vec::new())).collect(),
             optional: BTreeSet::new(),
+            uncertain: BTreeSet::new(),
         };
         if self.is_unserved && self.rollback != Rollback::None {
             expected.end = "IDENTIFICATION_FAILED";
@@ -77,7 +82,7 @@ impl Shape {
         let of_group = self.members.iter().filter(|member| self.group_of(member) == group);
         let working = of_group.filter(|member| !member.fails("IDENTIFY") && member.does != Does::Nothing);
         let (early, led) = working.partition(|member| member.does == Does::Early("IDENTIFY"));
-        let mut course = Course { shape: self, group, led, early, expected };
+        let mut course = Course { shape: self, group, led, early, alone: Vec::new(), expected };
         match course.lead() {
             true if course.is_verified() => course.clean_up(),
             _ => course.turn_back(),
@@ -94,12 +99,23 @@ impl Member {
         }
     }
 
+    /// What it was told last before it was cleaned up.
+    fn last_of(&self, orders: &BTreeMap<&'static str, Vec<&'static str>>) -> &'static str {
+        let last = orders[self.domain].iter().rev().find(|order| **order != "CLEANUP");
+        last.copied().unwrap_or_default()
+    }
+
+    fn fails_loudly(&self, command: &str) -> bool {
+        matches!(self.does, Does::Fails(at) if at == command)
+    }
+
     /// Whether its ROLLBACK, after this command was the last, shows that it is old.
     fn is_undone(&self, last: &str) -> bool {
         let has_answered = !matches!(self.does, Does::Mute(at) if at.contains(&last));
         let is_mute = self.kind == Kind::SelfUpdate || matches!(self.does, Does::Mute(at) if at.contains(&"ROLLBACK"));
         // The containers agent takes none after these.
-        let is_refused = matches!(self.kind, Kind::Strict | Kind::Silent) && self.does == Does::Fails("UPDATE");
+        let is_strict = matches!(self.kind, Kind::Strict | Kind::Silent);
+        let is_refused = is_strict && last == "UPDATE" && self.fails_loudly(last);
         match () {
             () if is_mute && !is_refused => has_answered && last != "ACTIVATE",
             () => !is_refused && self.does != Does::Fails("ROLLBACK"),
@@ -157,9 +173,14 @@ impl<'s> Course<'s> {
             if member.is_alone || self.shape.rollback == Rollback::None {
                 self.expected.tell(member, "CLEANUP");
                 self.led.retain(|led| led.domain != member.domain);
+                self.alone.push(member);
             } else {
                 is_well = false;
             }
+        }
+        if !is_well {
+            let alone = members.iter().filter(|member| member.is_alone && member.fails(command));
+            self.expected.uncertain.extend(alone.map(|member| member.domain));
         }
         is_well
     }
@@ -193,7 +214,7 @@ impl<'s> Course<'s> {
     }
 
     fn turn_back(self) {
-        let Course { shape, led, early, expected, .. } = self;
+        let Course { shape, led, early, alone, expected, .. } = self;
         expected.end = "INCOMPLETE";
         for member in &led {
             let last = expected.last(member);
@@ -201,7 +222,8 @@ impl<'s> Course<'s> {
                 expected.optional.insert(member.domain);
                 continue;
             }
-            if member.does != Does::Fails("DOWNLOAD") {
+            // Silence is a failure, too.
+            if !(last == "DOWNLOAD" && member.fails(last)) {
                 expected.tell(member, "ROLLBACK");
                 match member.is_undone(last) {
                     true => expected.is_rolled_back = true,
@@ -213,6 +235,12 @@ impl<'s> Course<'s> {
         }
         if shape.rollback == Rollback::None {
             return;
+        }
+        // What they began nobody has undone.
+        for member in alone {
+            if matches!(member.last_of(&expected.orders), "UPDATE" | "ACTIVATE") {
+                expected.inconsistent.insert(member.domain);
+            }
         }
         for member in early {
             expected.inconsistent.insert(member.domain);

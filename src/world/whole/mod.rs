@@ -19,7 +19,7 @@ mod expected;
 mod observer;
 pub mod setup;
 pub mod shape;
-mod shapes;
+pub mod shapes;
 pub mod truth;
 mod way;
 

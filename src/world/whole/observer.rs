@@ -37,6 +37,7 @@ struct Observer<'w> {
     setup: &'w Setup,
     phase_timeout_ms: u64,
     cleanup_timeout_ms: u64,
+    consent_timeout_ms: u64,
     has_cuts: bool,
     /// It tells `RUNNING`.
     tells: bool,
@@ -46,7 +47,8 @@ struct Observer<'w> {
     /// Groups of which something was turned back, by what was told.
     turned: BTreeSet<usize>,
     approved: BTreeSet<String>,
-    asked: Option<String>,
+    /// The command that the owner was asked about, and when.
+    asked: Option<(String, u64)>,
     is_refused: bool,
     is_cancelled: bool,
     /// What `RUNNING` said of turning back.
@@ -60,6 +62,7 @@ impl<'w> Observer<'w> {
             setup,
             phase_timeout_ms: world.config.phase_timeout_ms,
             cleanup_timeout_ms: world.config.cleanup_timeout_ms.min(world.config.phase_timeout_ms),
+            consent_timeout_ms: world.config.owner_consent_timeout_ms,
             has_cuts: !world.power.cuts.is_empty(),
             tells: world.config.report_feedback_interval_ms > 0,
             ways: setup.parts.iter().copied().map(Way::new).collect(),
@@ -92,7 +95,7 @@ impl<'w> Observer<'w> {
         }
         if seen.topic == "deviceupdate/ownerconsentfeedback" {
             match (seen.status(), self.asked.take()) {
-                ("APPROVED", Some(command)) => drop(self.approved.insert(command)),
+                ("APPROVED", Some((command, _))) => drop(self.approved.insert(command)),
                 ("DENIED", Some(_)) => self.is_refused = true,
                 (_, asked) => self.asked = asked,
             }
@@ -112,13 +115,15 @@ impl<'w> Observer<'w> {
             return self.report(report);
         }
         if seen.topic == "deviceupdate/ownerconsent" {
-            self.asked = Some(seen.command().to_owned());
+            self.asked = Some((seen.command().to_owned(), seen.at));
             return None;
         }
         let (place, order) = match self.way(&seen.topic, "desiredstate") {
             Some(place) => (place, "IDENTIFY"),
             None => (self.way(&seen.topic, "desiredstate/command")?, seen.command()),
         };
+        let patience_ms = self.consent_timeout_ms;
+        self.is_refused |= self.asked.as_ref().is_some_and(|(_, since)| seen.at >= since + patience_ms);
         let rule = match order {
             _ if !self.ends.is_empty() => Some("it is told after the end".to_owned()),
             "ROLLBACK" => self.roll_back(place, seen.at),
@@ -254,7 +259,7 @@ impl Observer<'_> {
             return Some(format!("{order} of {since} is not answered, nor waited for"));
         }
         if self.setup.has_groups() && way.rolled.is_none() {
-            let higher = |other: &&Way| other.part.order > part.order && self.wants_rollback(other);
+            let higher = |other: &&Way| other.part.order > part.order && self.wants_rollback(other, now);
             let mut higher = self.of_group(group).filter(higher);
             if let Some(other) = higher.find(|other| !other.is_rolled_back(now, self.cleanup_timeout_ms)) {
                 return Some(format!("[{}] is to be undone before it", other.part.domain));
@@ -268,9 +273,10 @@ impl Observer<'_> {
     }
 
     /// Something may have to be undone.
-    fn wants_rollback(&self, way: &Way) -> bool {
+    fn wants_rollback(&self, way: &Way, now: u64) -> bool {
         let was_out = way.part.is_alone && (way.failure_said.is_some() || way.cleaned.is_some());
-        !way.given.is_empty() && !way.has_nothing_to_undo() && !way.has_completed && !was_out
+        let is_untouched = way.has_nothing_to_undo() || way.is_lost_in_download(now, self.phase_timeout_ms);
+        way.cleaned.is_none() && !way.given.is_empty() && !is_untouched && !way.has_completed && !was_out
     }
 
     fn clean_up(&mut self, place: usize, now: u64) -> Option<String> {
@@ -284,11 +290,13 @@ impl Observer<'_> {
         }
         if self.setup.has_groups() && self.is_turning(group, now) {
             self.turned.insert(group);
-            let left = |other: &&Way| self.wants_rollback(other) && !other.is_rolled_back(now, self.cleanup_timeout_ms);
+            let left =
+                |other: &&Way| self.wants_rollback(other, now) && !other.is_rolled_back(now, self.cleanup_timeout_ms);
             let left = self.of_group(group).find(left).filter(|_| !self.has_cuts);
             return left.map(|other| format!("[{}] is not undone", other.part.domain));
         }
-        let is_ready = |other: &Way| self.has_left(other, "ACTIVATE", now) && other.has_actions.is_some();
+        let is_ready =
+            |other: &Way| self.has_left(other, "ACTIVATE", now) && (other.has_actions.is_some() || other.part.is_alone);
         let behind = self.of_group(group).find(|other| !is_ready(other)).map(|way| way.part.domain);
         match behind {
             None => {
@@ -302,8 +310,8 @@ impl Observer<'_> {
 
     /// There is a cause to turn the group back.
     fn is_turning(&self, group: usize, now: u64) -> bool {
-        let has_failed = |way: &Way| way.failure.is_some() || (way.states > 1 && way.failure_said.is_some());
-        let is_bad = |way: &Way| (has_failed(way) && !way.part.is_alone) || way.is_silent(now, self.phase_timeout_ms);
+        let has_failed = |way: &Way| way.failure_said.is_some() || way.is_silent(now, self.phase_timeout_ms);
+        let is_bad = |way: &Way| has_failed(way) && !way.part.is_alone;
         self.is_cancelled || self.is_refused || self.turned.contains(&group) || self.of_group(group).any(is_bad)
     }
 }

@@ -61,7 +61,12 @@ impl Way {
 
     /// Its DOWNLOAD failed in its only course.
     pub fn has_nothing_to_undo(&self) -> bool {
-        self.states == 1 && !self.was_given("UPDATE") && self.failure.as_deref() == Some("DOWNLOAD_FAILURE")
+        self.states == 1 && !self.was_given("UPDATE") && self.failure_said.as_deref() == Some("DOWNLOAD_FAILURE")
+    }
+
+    /// It was waited for in vain, and has got nothing but DOWNLOAD.
+    pub fn is_lost_in_download(&self, now: u64, patience_ms: u64) -> bool {
+        !self.was_given("UPDATE") && !self.has_left("DOWNLOAD") && self.is_silent(now, patience_ms)
     }
 
     /// Whether it has owed what leads it forward for so long.
