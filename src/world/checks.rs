@@ -27,7 +27,14 @@ pub struct Called {
     pub group: Group,
     /// The activity and the domains.
     pub arguments: Vec<String>,
+    /// Messages that the broker had seen by then.
+    pub after: usize,
+    /// What came of it.
+    pub says: Says,
 }
+
+/// Decides what the command says, by its arguments.
+pub type Judge = Box<dyn FnMut(&[String]) -> Says>;
 
 /// All calls of the command.
 #[derive(Default)]
@@ -36,6 +43,7 @@ pub struct Checks {
     /// When which call was ended.
     pub ended: Vec<(u64, Group)>,
     says: BTreeMap<Group, VecDeque<Says>>,
+    judge: Option<Judge>,
     /// Those that run.
     running: Vec<Group>,
 }
@@ -53,6 +61,11 @@ impl World {
         self.company.checks.says.insert(Group::new(group).unwrap(), says.into_iter().collect());
     }
 
+    /// The command says what `judge` makes of its arguments.
+    pub fn judged_by(&mut self, judge: impl FnMut(&[String]) -> Says + 'static) {
+        self.company.checks.judge = Some(Box::new(judge));
+    }
+
     /// The arguments of the calls so far, each in one line.
     pub fn called(&self) -> Vec<String> {
         self.company.checks.calls.iter().map(|call| call.arguments.join(" ")).collect()
@@ -68,12 +81,17 @@ impl World {
             self.answer(group, Says::Bad("ended by signal 15"));
             return true;
         }
-        let Some(called) = self.poll_check() else { return false };
+        let Some(mut called) = self.poll_check() else { return false };
         let checks = &mut self.company.checks;
         let group = called.group;
+        let judge = checks.judge.as_mut();
+        let judged = judge.map(|judge| heap::of_world(|| judge(&called.arguments)));
+        let scripted = || checks.says.get_mut(&group).and_then(VecDeque::pop_front);
+        called.says = judged.or_else(scripted).unwrap_or(Says::Good);
+        let says = called.says;
         checks.calls.push(called);
         assert!(!checks.running.contains(&group), "a group has one call at most");
-        match checks.says.get_mut(&group).and_then(VecDeque::pop_front).unwrap_or(Says::Good) {
+        match says {
             Says::Nothing => checks.running.push(group),
             says => self.answer(group, says),
         }
@@ -85,7 +103,8 @@ impl World {
         let call = heap::of_manager(|| manager.poll_check())?;
         let domains = call.domains.iter().map(|domain| String::from(*domain));
         let arguments = [call.activity.to_string()].into_iter().chain(domains).collect();
-        Some(Called { at: self.clock.elapsed, group: call.group, arguments })
+        let (at, after) = (self.clock.elapsed, self.broker.seen.len());
+        Some(Called { at, group: call.group, arguments, after, says: Says::Good })
     }
 
     fn answer(&mut self, group: Group, says: Says) {

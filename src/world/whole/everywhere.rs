@@ -43,6 +43,11 @@ impl Shape {
         if let Some(answer) = self.consent.and_then(|(_, answer)| answer) {
             world = world.joined_by(Owner { answer, after_ms: 500 });
         }
+        let (shape, mut calls) = (self.clone(), 0);
+        world.judged_by(move |arguments| {
+            calls += 1;
+            shape.verdict(&arguments[1..], calls)
+        });
         world.run_for(1_000);
         prepare(&mut world);
         world

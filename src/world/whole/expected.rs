@@ -191,7 +191,7 @@ impl<'s> Course<'s> {
         }
         let bad: Vec<&Member> = match self.shape.check {
             Check::None => Vec::new(),
-            Check::Command(Some(bad)) | Check::Never(bad) => {
+            Check::Command(Some(bad)) | Check::Never(bad) | Check::Hangs(bad) => {
                 return bad != self.group;
             }
             Check::Command(None) => Vec::new(),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::world::checks::{Called, Says};
 use crate::world::scenario::World;
 use crate::world::seen::{topic, From, Report, Seen};
 use crate::world::whole::setup::Setup;
@@ -13,7 +14,11 @@ use crate::world::wire::is_refusal;
 pub fn broken(world: &World, setup: &Setup) -> Option<String> {
     let mut observer = Observer::new(world, setup);
     let mut taken = world.broker.taken.iter().peekable();
+    let mut calls = world.company.checks.calls.iter().peekable();
     for (place, seen) in world.broker.seen.iter().enumerate() {
+        while let Some(call) = calls.next_if(|call| call.after <= place) {
+            observer.verify(call);
+        }
         while let Some(known) = taken.next_if(|known| known.after <= place) {
             observer.learn(&Seen::new(known.at, From::Others, &known.topic, &known.bytes, false));
         }
@@ -44,6 +49,8 @@ struct Observer<'w> {
     ways: Vec<Way>,
     /// Groups of which nothing is turned back any more.
     committed: BTreeSet<usize>,
+    /// Groups that the command has found good since their last activation.
+    verified: BTreeSet<usize>,
     /// Groups of which something was turned back, by what was told.
     turned: BTreeSet<usize>,
     approved: BTreeSet<String>,
@@ -67,6 +74,7 @@ impl<'w> Observer<'w> {
             tells: world.config.report_feedback_interval_ms > 0,
             ways: setup.parts.iter().copied().map(Way::new).collect(),
             committed: BTreeSet::new(),
+            verified: BTreeSet::new(),
             turned: BTreeSet::new(),
             approved: BTreeSet::new(),
             asked: None,
@@ -105,9 +113,22 @@ impl<'w> Observer<'w> {
     fn hear(&mut self, seen: &Seen) {
         if seen.activity() == self.setup.activity {
             if let Some(place) = self.way(&seen.topic, "desiredstatefeedback") {
+                if seen.status() == "ACTIVATION_SUCCESS" && self.ways[place].cleaned.is_none() {
+                    self.verified.remove(&self.ways[place].part.group);
+                }
                 self.ways[place].hear(seen);
             }
         }
+    }
+
+    /// The command says something of a group.
+    fn verify(&mut self, call: &Called) {
+        let is_called = |way: &&Way| call.arguments.iter().any(|argument| argument == way.part.domain);
+        let Some(group) = self.ways.iter().find(is_called).map(|way| way.part.group) else { return };
+        match call.says == Says::Good && call.arguments[0] == self.setup.activity {
+            true => self.verified.insert(group),
+            false => self.verified.remove(&group),
+        };
     }
 
     fn tell(&mut self, seen: &Seen) -> Option<String> {
@@ -298,7 +319,12 @@ impl Observer<'_> {
         let is_ready =
             |other: &Way| self.has_left(other, "ACTIVATE", now) && (other.has_actions.is_some() || other.part.is_alone);
         let behind = self.of_group(group).find(|other| !is_ready(other)).map(|way| way.part.domain);
+        let is_unverified = self.setup.is_checked && !self.verified.contains(&group);
+        let is_activated = self.of_group(group).any(|way| way.has_left("ACTIVATE"));
         match behind {
+            None if is_unverified && is_activated && !self.is_turning(group, now) => {
+                Some("its group is not verified".to_owned())
+            }
             None => {
                 self.committed.insert(group);
                 None

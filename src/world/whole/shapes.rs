@@ -127,7 +127,7 @@ impl Shapes {
 
     fn with_checks(&mut self, layout: Layout) {
         let inventories = [(Check::Inventories, Does::All), (Check::Inventories, Does::Pretends)];
-        let commands = [Check::Command(None), Check::Command(Some(0)), Check::Never(0)];
+        let commands = [Check::Command(None), Check::Command(Some(0)), Check::Never(0), Check::Hangs(0)];
         let others = [Does::All, Does::Fails("ROLLBACK"), Does::Mute(&["ROLLBACK"]), Does::Fails("UPDATE")];
         let commands = commands.into_iter().flat_map(|check| others.map(|does| (check, does)));
         for (check, does) in inventories.into_iter().chain(commands) {
