@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::world::checks::{Called, Says};
 use crate::world::scenario::World;
 use crate::world::seen::{topic, From, Report, Seen};
+use crate::world::whole::end::inconsistent;
 use crate::world::whole::setup::Setup;
 use crate::world::whole::way::{is_forward, Way, FORWARD};
 use crate::world::wire::is_refusal;
@@ -22,7 +23,8 @@ pub fn broken(world: &World, setup: &Setup) -> Option<String> {
         while let Some(known) = taken.next_if(|known| known.after <= place) {
             observer.learn(&Seen::new(known.at, From::Others, &known.topic, &known.bytes, false));
         }
-        observer.is_cancelled |= setup.cancelled.is_some_and(|at| at <= place);
+        observer.is_cancelled |= setup.cancelled.is_some_and(|(begun, _)| begun <= place);
+        observer.is_cancel_known |= setup.cancelled.is_some_and(|(_, known)| known <= place);
         let rule = match seen.from {
             From::Manager if seen.again || seen.activity() != setup.activity => None,
             From::Manager => observer.tell(seen),
@@ -58,6 +60,7 @@ struct Observer<'w> {
     asked: Option<(String, u64)>,
     is_refused: bool,
     is_cancelled: bool,
+    is_cancel_known: bool,
     /// What `RUNNING` said of turning back.
     rolling_back: String,
     ends: Vec<Report>,
@@ -80,6 +83,7 @@ impl<'w> Observer<'w> {
             asked: None,
             is_refused: false,
             is_cancelled: false,
+            is_cancel_known: false,
             rolling_back: String::new(),
             ends: Vec::new(),
         }
@@ -166,6 +170,11 @@ impl<'w> Observer<'w> {
         if is_other || (!self.ends.is_empty() && !self.has_cuts) {
             return Some(format!("another final status, {}", report.status));
         }
+        let needless = inconsistent(&report);
+        let mut old = self.ways.iter().filter(|way| way.is_surely_old() && needless.contains(way.part.domain));
+        if let Some(way) = old.next() {
+            return Some(format!("[{}] has rolled back, and is called inconsistent", way.part.domain));
+        }
         self.ends.push(report);
         let is_silent = |group: &&usize| self.turned.contains(group) && self.tells && self.setup.has_groups();
         let rolled = |group: usize| self.of_group(group).any(|way| way.rolled.is_some());
@@ -191,6 +200,10 @@ impl Observer<'_> {
         if way.cleaned.is_some() || way.rolled.is_some() {
             return no("it was turned back or cleaned up".to_owned());
         }
+        // While all identify an answer is still wanted of each.
+        if order == "IDENTIFY" && way.left.is_empty() {
+            return None;
+        }
         if let Some(failure) = &way.failure {
             return no(format!("it has failed: {failure}"));
         }
@@ -206,7 +219,7 @@ impl Observer<'_> {
                 return no(format!("[{}] of its group has failed", failed.part.domain));
             }
         }
-        if self.is_cancelled {
+        if self.is_cancel_known {
             return no("it is cancelled".to_owned());
         }
         if order == "IDENTIFY" {
@@ -215,7 +228,7 @@ impl Observer<'_> {
         if way.has_actions == Some(false) {
             return no("it has no actions".to_owned());
         }
-        if way.has_completed {
+        if way.is_completion_known {
             return no("it has said COMPLETED".to_owned());
         }
         if self.setup.asked.contains(&order) && !self.approved.contains(order) {
@@ -266,7 +279,7 @@ impl Observer<'_> {
         if way.cleaned.is_some() {
             return Some("it was cleaned up".to_owned());
         }
-        if way.has_nothing_to_undo() {
+        if way.has_nothing_to_undo() && way.states == 1 {
             return Some("its DOWNLOAD has failed".to_owned());
         }
         // What was decided may not have been sent before the cut.

@@ -15,8 +15,8 @@ pub struct Setup {
     pub reports_inconsistent: bool,
     /// The verification command is asked about each group.
     pub is_checked: bool,
-    /// Messages that the broker had seen when the activity was cancelled.
-    pub cancelled: Option<usize>,
+    /// Messages that the broker had seen when it was cancelled, and when that was confirmed.
+    pub cancelled: Option<(usize, usize)>,
 }
 
 /// A domain of an activity.

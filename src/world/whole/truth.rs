@@ -66,9 +66,9 @@ impl Device {
         self.due = self.due.filter(|(at, _)| *at > wall);
     }
 
-    fn begin_course(&mut self) {
-        self.due = None;
-        self.origin = self.truth;
+    /// A course begins at this moment, when what was begun before has come to its end.
+    fn begin_course(&mut self, wall: u64) {
+        self.origin = self.truth(wall);
         (self.is_activated, self.is_behind) = (false, false);
     }
 
@@ -139,7 +139,7 @@ impl Truthful {
         if said.is_empty() {
             return said;
         }
-        self.device.borrow_mut().begin_course();
+        self.device.borrow_mut().begin_course(wall + said[0].after_ms);
         self.activity = seen.activity().to_owned();
         if self.is_mute_at("IDENTIFY") {
             return Vec::new();

@@ -21,6 +21,8 @@ pub struct Way {
     pub has_actions: Option<bool>,
     /// It said `COMPLETED` before it was told to clean up.
     pub has_completed: bool,
+    /// The manager knows it.
+    pub is_completion_known: bool,
     /// A failure that its agent said, known to the manager or not.
     pub failure_said: Option<String>,
     /// A failure that counts as soon as the manager knows it, and that it knows.
@@ -29,6 +31,8 @@ pub struct Way {
     pub rolled: Option<(u64, u64)>,
     /// What its agent said of that.
     pub rolled_answer: Option<String>,
+    /// The manager knows that it has rolled back.
+    pub is_undoing_known: bool,
     /// When it was told to clean up, first.
     pub cleaned: Option<u64>,
 }
@@ -43,6 +47,8 @@ impl Way {
             left: Vec::new(),
             has_actions: None,
             has_completed: false,
+            is_completion_known: false,
+            is_undoing_known: false,
             failure_said: None,
             failure: None,
             rolled: None,
@@ -59,9 +65,14 @@ impl Way {
         self.left.contains(&command)
     }
 
-    /// Its DOWNLOAD failed in its only course.
+    /// Its DOWNLOAD failed, and it was given nothing else.
     pub fn has_nothing_to_undo(&self) -> bool {
-        self.states == 1 && !self.was_given("UPDATE") && self.failure_said.as_deref() == Some("DOWNLOAD_FAILURE")
+        !self.was_given("UPDATE") && self.failure_said.as_deref() == Some("DOWNLOAD_FAILURE")
+    }
+
+    /// The manager has to know that it is old.
+    pub fn is_surely_old(&self) -> bool {
+        self.states == 1 && self.is_undoing_known
     }
 
     /// It was waited for in vain, and has got nothing but DOWNLOAD.
@@ -98,6 +109,7 @@ impl Way {
             "IDENTIFIED" => {
                 let actions = seen.json()["payload"]["actions"].as_array().map_or(0, Vec::len);
                 self.has_actions = Some(actions > 0);
+                self.has_completed &= self.is_completion_known;
                 self.leave("IDENTIFY");
             }
             "COMPLETED" | "COMPLETE" if self.cleaned.is_none() => {
@@ -129,6 +141,8 @@ impl Way {
 
     /// The manager knows what its agent said.
     pub fn learn(&mut self, status: &str) {
+        self.is_completion_known |= self.has_completed && status == "COMPLETED";
+        self.is_undoing_known |= self.rolled.is_some() && status == "ROLLBACK_SUCCESS";
         let owes_forward = self.owes.as_ref().is_some_and(|(order, _)| is_forward(order));
         let is_past = |command: &&str| steps_of(command).failure == status && self.has_left(command);
         let counts = self.states == 1 && owes_forward && !FORWARD.iter().any(is_past);
