@@ -39,7 +39,7 @@ pub fn whole_or_named(world: &World, setup: &Setup, end: &Report) -> Option<Stri
 
 /// One group.
 fn whole(world: &World, setup: &Setup, group: usize, end: &Report, named: &BTreeSet<String>) -> Option<String> {
-    let truth = |part: &Part| world.company.devices.get(part.domain).map(|device| device.borrow().truth(world.wall()));
+    let truth = |part: &Part| world.company.devices.get(part.domain)?.borrow().of_activity(world.wall());
     let parts = setup.parts.iter().filter(|part| part.group == group);
     let known: Vec<(Part, Truth)> = parts.filter_map(|part| Some((*part, truth(part)?))).collect();
     let is_named = |part: &Part| match part.is_alone {

@@ -33,12 +33,8 @@ impl Shape {
         let mut world = World::saved(&self.configuration(variant.clean));
         for member in &self.members {
             let (manner, quirks) = member.manner();
-            world = match member.does {
-                Does::Nothing => member.kind.join(world, member.domain, manner),
-                _ => {
-                    Truthful::join(world, member.kind, member.kind.agent(member.domain, manner), member.domain, quirks)
-                }
-            };
+            let agent = member.kind.agent(member.domain, manner);
+            world = Truthful::join(world, member.kind, agent, member.domain, quirks);
         }
         if let Some(answer) = self.consent.and_then(|(_, answer)| answer) {
             world = world.joined_by(Owner { answer, after_ms: 500 });
@@ -159,7 +155,8 @@ pub fn uncut(shape: &Shape, variant: Variant) -> Uncut {
     Uncut { before, counts: world.power.moments.counts, times: times.into_iter().map(|at| at - begun).collect() }
 }
 
-pub fn cut_at(shape: &Shape, variant: Variant, cut: Cut) {
+/// One cut; the world when all is over.
+pub fn cut_at(shape: &Shape, variant: Variant, cut: Cut) -> World {
     let Variant { down_ms, boots, agents_too, .. } = variant;
     let Cut { moment, nth, fate } = cut;
     let _case = Case(format!("{}: {cut:?} {variant:?}", shape.name()));
@@ -168,6 +165,7 @@ pub fn cut_at(shape: &Shape, variant: Variant, cut: Cut) {
     let setup = shape.lead(&mut world);
     assert_eq!(world.power.cuts.len(), 1, "the power was cut");
     check(shape, &world, &setup);
+    world
 }
 
 /// Cuts at every `step`th moment of a shape; how many there are.
@@ -177,7 +175,7 @@ pub fn cut_shape(shape: &Shape, variant: Variant, fates: &[Fate], step: usize) -
     }
     let uncut = uncut(shape, variant);
     let cuts = each_cut(&uncut.before, &uncut.counts, fates);
-    cuts.iter().step_by(step).map(|cut| cut_at(shape, variant, *cut)).count()
+    cuts.iter().step_by(step).map(|cut| drop(cut_at(shape, variant, *cut))).count()
 }
 
 /// The shape, cancelled at each moment at which something happens in it.

@@ -103,19 +103,19 @@ impl<'w> Observer<'w> {
             return;
         }
         if let Some(place) = self.way(&seen.topic, "desiredstatefeedback") {
-            return self.ways[place].learn(seen.status());
-        }
-        if seen.topic == "deviceupdate/ownerconsentfeedback" {
-            match (seen.status(), self.asked.take()) {
-                ("APPROVED", Some((command, _))) => drop(self.approved.insert(command)),
-                ("DENIED", Some(_)) => self.is_refused = true,
-                (_, asked) => self.asked = asked,
-            }
+            self.ways[place].learn(seen.status());
         }
     }
 
     fn hear(&mut self, seen: &Seen) {
         if seen.activity() == self.setup.activity {
+            if seen.topic == "deviceupdate/ownerconsentfeedback" {
+                match (seen.status(), self.asked.take()) {
+                    ("APPROVED", Some((command, _))) => drop(self.approved.insert(command)),
+                    ("DENIED", Some(_)) => self.is_refused = true,
+                    (_, asked) => self.asked = asked,
+                }
+            }
             if let Some(place) = self.way(&seen.topic, "desiredstatefeedback") {
                 if seen.status() == "ACTIVATION_SUCCESS" && self.ways[place].cleaned.is_none() {
                     self.verified.remove(&self.ways[place].part.group);
@@ -309,7 +309,8 @@ impl Observer<'_> {
     /// Something may have to be undone.
     fn wants_rollback(&self, way: &Way, now: u64) -> bool {
         let was_out = way.part.is_alone && (way.failure_said.is_some() || way.cleaned.is_some());
-        let is_untouched = way.has_nothing_to_undo() || way.is_lost_in_download(now, self.phase_timeout_ms);
+        let is_untouched =
+            way.has_nothing_to_undo() || way.is_lost_in_download(now, self.phase_timeout_ms, self.has_cuts);
         way.cleaned.is_none() && !way.given.is_empty() && !is_untouched && !way.has_completed && !was_out
     }
 

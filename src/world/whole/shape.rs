@@ -81,7 +81,7 @@ impl Member {
         let mut quirks = Quirks::default();
         match self.does {
             Does::All => {}
-            Does::Nothing => manner.is_content = true,
+            Does::Nothing => (manner.is_content, quirks.is_content) = (true, true),
             Does::Fails(command) => manner.fails_at = command,
             Does::Early(command) => quirks.completes_at = command,
             Does::Mute(commands) => quirks.mute_at = commands,

@@ -26,6 +26,8 @@ pub enum Truth {
 #[derive(Debug)]
 pub struct Device {
     truth: Truth,
+    /// What it was in the beginning.
+    first: Truth,
     /// What it was when the present course began: no ROLLBACK gets it further back.
     origin: Truth,
     /// UPDATE goes to another slot, and ACTIVATE switches to it for good. Otherwise UPDATE
@@ -50,14 +52,21 @@ enum Result {
 }
 
 impl Device {
-    fn new(kind: Kind) -> Device {
-        let (truth, origin, has_slots) = (Truth::Old, Truth::Old, kind == Kind::SelfUpdate);
-        Device { truth, origin, has_slots, is_activated: false, is_behind: false, due: None }
+    fn new(kind: Kind, is_wanted_already: bool) -> Device {
+        let truth = if is_wanted_already { Truth::New } else { Truth::Old };
+        let (origin, has_slots) = (truth, kind == Kind::SelfUpdate);
+        Device { truth, first: truth, origin, has_slots, is_activated: false, is_behind: false, due: None }
     }
 
     /// What it is at this moment of the wall clock.
     pub fn truth(&self, wall: u64) -> Truth {
         self.due.filter(|(at, _)| *at <= wall).map_or(self.truth, |(_, truth)| truth)
+    }
+
+    /// The same; none if it was what is wanted from the beginning.
+    pub fn of_activity(&self, wall: u64) -> Option<Truth> {
+        let was_wanted = self.first == Truth::New;
+        (!was_wanted).then(|| self.truth(wall))
     }
 
     /// Since then nothing more comes of what was begun before.
@@ -109,6 +118,8 @@ pub struct Quirks {
     pub completes_at: &'static str,
     /// What it activates is not what is wanted, which it does not say.
     pub pretends: bool,
+    /// Its domain is what is wanted.
+    pub is_content: bool,
 }
 
 /// An agent whose domain is known for what it is.
@@ -125,7 +136,7 @@ pub struct Truthful {
 impl Truthful {
     /// A world in which it serves the domain in place of `inner`, an agent of this kind.
     pub fn join(mut world: World, kind: Kind, inner: Box<dyn Actor>, domain: &'static str, quirks: Quirks) -> World {
-        let device = Rc::new(RefCell::new(Device::new(kind)));
+        let device = Rc::new(RefCell::new(Device::new(kind, quirks.is_content)));
         world.company.devices.insert(domain, Rc::clone(&device));
         world.joined_by(Truthful { inner, domain, kind, quirks, activity: String::new(), device })
     }

@@ -15,6 +15,8 @@ pub struct Way {
     pub given: Vec<String>,
     /// What it owes an answer to, `IDENTIFY` for the desired state, and since when.
     pub owes: Option<(String, u64)>,
+    /// When it was told to download, last.
+    pub downloads: Option<u64>,
     /// What its agent said to have done well, `IDENTIFY` for the desired state.
     pub left: Vec<&'static str>,
     /// It named actions; none before it has identified.
@@ -44,6 +46,7 @@ impl Way {
             states: 0,
             given: Vec::new(),
             owes: None,
+            downloads: None,
             left: Vec::new(),
             has_actions: None,
             has_completed: false,
@@ -75,9 +78,11 @@ impl Way {
         self.states == 1 && self.is_undoing_known
     }
 
-    /// It was waited for in vain, and has got nothing but DOWNLOAD.
-    pub fn is_lost_in_download(&self, now: u64, patience_ms: u64) -> bool {
-        !self.was_given("UPDATE") && !self.has_left("DOWNLOAD") && self.is_silent(now, patience_ms)
+    /// It was waited for in vain, and has got nothing but DOWNLOAD. What its agent said may
+    /// be lost with a cut.
+    pub fn is_lost_in_download(&self, now: u64, patience_ms: u64, has_cuts: bool) -> bool {
+        let is_late = self.downloads.is_some_and(|since| now >= since + patience_ms);
+        !self.was_given("UPDATE") && is_late && (has_cuts || !self.has_left("DOWNLOAD"))
     }
 
     /// Whether it has owed what leads it forward for so long.
@@ -98,6 +103,9 @@ impl Way {
             "CLEANUP" => self.cleaned = self.cleaned.or(Some(now)),
             command if !self.was_given(command) => self.given.push(command.to_owned()),
             _ => {}
+        }
+        if order == "DOWNLOAD" {
+            self.downloads = Some(now);
         }
         self.owes = Some((order.to_owned(), now));
     }
