@@ -1,7 +1,11 @@
 //! Groups of domains succeed or are turned back together, wherever the power is cut
 //! (docs/whole-device.md).
 
-use update_manager::world::whole::everywhere::{cancel_all, cut_all, cut_some, uncut_all};
+use update_manager::world::cuts::{CLEAN, HOST, PROCESS};
+use update_manager::world::disk::Fate;
+use update_manager::world::kind::Kind;
+use update_manager::world::whole::everywhere::{cancel_all, cut_all, cut_shape, cut_some, uncut, uncut_all};
+use update_manager::world::whole::shape::{Check, Does, Shape};
 
 #[test]
 fn without_a_cut_each_shape_in_groups_comes_to_its_end() {
@@ -28,4 +32,36 @@ fn all_cuts_of_groups() {
     println!("{} shapes without a cut", uncut_all(1));
     println!("{} cancelled", cancel_all(1));
     assert!(cut_all(most) >= most.min(30_000));
+}
+
+/// Section 3.5: each domain of the group that got a command, and no CLEANUP yet, gets it.
+#[test]
+fn one_that_has_committed_by_itself_is_cleaned_up_when_its_group_is_turned_back() {
+    let early = (Kind::Tolerant, Does::Early("DOWNLOAD"));
+    uncut(&Shape::of_one_group(&[early, (Kind::Tolerant, Does::Fails("DOWNLOAD"))]), PROCESS);
+}
+
+/// The failure that has turned the group back, and comes once more, answers no ROLLBACK.
+#[test]
+fn a_failure_that_is_delivered_again_is_no_answer_to_rollback() {
+    let shape = Shape::of_one_group(&[(Kind::Tolerant, Does::Fails("UPDATE"))]);
+    assert!(cut_shape(&shape, HOST, &[Fate::Whole], 1) > 20);
+}
+
+/// `COMPLETED` that answers CLEANUP commits nothing.
+#[test]
+fn one_that_was_rolled_back_is_old_whatever_it_says_of_its_clean_up() {
+    let shape = Shape::of_one_group(&[(Kind::Tolerant, Does::Fails("UPDATE"))]);
+    assert!(cut_shape(&shape, CLEAN, &[Fate::Lost], 1) > 20);
+}
+
+/// A domain that is led again has not left its activation (`repair.md`, rule 4): nothing
+/// is verified meanwhile.
+#[test]
+fn nothing_is_verified_while_a_domain_is_led_again() {
+    let agents = [(Kind::Tolerant, Does::All), (Kind::Silent, Does::All)];
+    for check in [Check::Inventories, Check::Command(None)] {
+        let shape = Shape { check, ..Shape::of_one_group(&agents) };
+        assert!(cut_shape(&shape, PROCESS, &[Fate::Whole], 1) > 20);
+    }
 }

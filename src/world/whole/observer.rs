@@ -18,7 +18,9 @@ pub fn broken(world: &World, setup: &Setup) -> Option<String> {
     let mut calls = world.company.checks.calls.iter().peekable();
     for (place, seen) in world.broker.seen.iter().enumerate() {
         while let Some(call) = calls.next_if(|call| call.after <= place) {
-            observer.verify(call);
+            if let Some(rule) = observer.verify(call) {
+                return Some(format!("at {}: {rule}", call.at));
+            }
         }
         while let Some(known) = taken.next_if(|known| known.after <= place) {
             observer.learn(&Seen::new(known.at, From::Others, &known.topic, &known.bytes, false));
@@ -126,13 +128,21 @@ impl<'w> Observer<'w> {
     }
 
     /// The command says something of a group.
-    fn verify(&mut self, call: &Called) {
+    fn verify(&mut self, call: &Called) -> Option<String> {
         let is_called = |way: &&Way| call.arguments.iter().any(|argument| argument == way.part.domain);
-        let Some(group) = self.ways.iter().find(is_called).map(|way| way.part.group) else { return };
+        let group = self.ways.iter().find(is_called).map(|way| way.part.group)?;
         match call.says == Says::Good && call.arguments[0] == self.setup.activity {
             true => self.verified.insert(group),
             false => self.verified.remove(&group),
         };
+        self.led_again(group).map(|domain| format!("a group is verified while [{domain}] is led again"))
+    }
+
+    /// A domain of the group that owes what leads it forward.
+    fn led_again(&self, group: usize) -> Option<&'static str> {
+        let is_led = |order: &str| FORWARD.contains(&order);
+        let mut led = self.of_group(group).filter(|way| way.part.is_orderly && way.failure_said.is_none());
+        led.find(|way| way.owes.as_ref().is_some_and(|(order, _)| is_led(order))).map(|way| way.part.domain)
     }
 
     fn tell(&mut self, seen: &Seen) -> Option<String> {
@@ -142,6 +152,11 @@ impl<'w> Observer<'w> {
         if seen.topic == "deviceupdate/ownerconsent" {
             self.asked = Some((seen.command().to_owned(), seen.at));
             return None;
+        }
+        if let Some(place) = self.way(&seen.topic, "currentstate/get").filter(|_| self.ends.is_empty()) {
+            let led = self.led_again(self.ways[place].part.group);
+            let asked = self.ways[place].part.domain;
+            return led.map(|led| format!("[{asked}] is asked for its inventory while [{led}] is led again"));
         }
         let (place, order) = match self.way(&seen.topic, "desiredstate") {
             Some(place) => (place, "IDENTIFY"),
@@ -201,7 +216,7 @@ impl Observer<'_> {
             return no("it was turned back or cleaned up".to_owned());
         }
         // While all identify an answer is still wanted of each.
-        if order == "IDENTIFY" && way.left.is_empty() {
+        if order == "IDENTIFY" && way.given.is_empty() {
             return None;
         }
         if let Some(failure) = &way.failure {

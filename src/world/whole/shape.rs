@@ -92,6 +92,28 @@ impl Member {
 }
 
 impl Shape {
+    /// One group, of these agents in turn.
+    pub fn of_one_group(agents: &[(Kind, Does)]) -> Shape {
+        let member = |(place, (kind, does)): (usize, &(Kind, Does))| Member {
+            domain: DOMAINS[place],
+            group: 0,
+            order: 50,
+            is_alone: false,
+            kind: *kind,
+            does: *does,
+        };
+        Shape {
+            rollback: Rollback::Device,
+            is_asked_for: false,
+            members: agents.iter().enumerate().map(member).collect(),
+            is_unserved: false,
+            consent: None,
+            check: Check::None,
+            reports_inconsistent: true,
+            cancel_after: None,
+        }
+    }
+
     pub fn name(&self) -> String {
         let member = |member: &Member| {
             let Member { domain, group, order, is_alone, kind, does } = member;
