@@ -9,6 +9,7 @@
 //! only a few things are lost. There each accepted activity completes.
 
 mod expected;
+mod groups;
 mod peers;
 mod wishes;
 
@@ -22,6 +23,8 @@ use crate::world::kind::Kind;
 use crate::world::power::Outage;
 use crate::world::scenario::World;
 use crate::world::settings::parse;
+use crate::world::whole::truth::{Quirks, Truthful};
+use groups::Groups;
 use wishes::Wishes;
 
 /// Records that an activity writes.
@@ -64,7 +67,7 @@ fn config(random: &mut Random, domains: &[&str], is_twin: bool, is_calm: bool) -
 }
 
 /// Anybody serves the domain; in a calm world somebody who does the work.
-fn join(mut world: World, domain: &'static str, random: &mut Random, is_calm: bool) -> World {
+fn join(mut world: World, domain: &'static str, random: &mut Random, is_calm: bool, has_groups: bool) -> World {
     if !is_calm && random.percent(50) {
         world.company.erratic.push(domain);
         return world.joined_by(Erratic::new(domain, Random::new(random.number())));
@@ -90,8 +93,22 @@ fn join(mut world: World, domain: &'static str, random: &mut Random, is_calm: bo
             _ => manner.is_content = true,
         }
     }
-    kind.join(world, domain, manner)
+    if !has_groups {
+        return kind.join(world, domain, manner);
+    }
+    let mut quirks = Quirks { is_content: manner.is_content, ..Quirks::default() };
+    // It does what it is silent about. And it is back before its silence means anything.
+    quirks.mute_at = SILENCES.iter().find(|of| of[0] == manner.silent_at).map_or(&[], |of| &of[..]);
+    manner.silent_at = "";
+    manner.starts_ms = manner.starts_ms.min(1_000);
+    if manner.deaf_to == "ROLLBACK" {
+        manner.deaf_to = "";
+    }
+    Truthful::join(world, kind, kind.agent(domain, manner), domain, quirks)
 }
+
+/// What an agent may never answer.
+const SILENCES: [[&str; 1]; 6] = [["IDENTIFY"], ["DOWNLOAD"], ["UPDATE"], ["ACTIVATE"], ["ROLLBACK"], ["CLEANUP"]];
 
 /// A world that is led at random.
 struct Course {
@@ -108,14 +125,20 @@ struct Course {
     /// The edge does not say who the twin is.
     is_edge_silent: bool,
     reboots_failed: usize,
+    /// None: it has none.
+    groups: Option<Groups>,
 }
 
 impl Course {
     fn new(seed: u64) -> Course {
         let mut random = Random::new(seed);
+        let mut groups = Groups::of_seed(seed);
         let domains = DOMAINS[..1 + random.below(DOMAINS.len() as u64) as usize].to_vec();
         let (is_twin, is_calm) = (random.percent(40), random.percent(30));
-        let config = config(&mut random, &domains, is_twin, is_calm);
+        let mut config = config(&mut random, &domains, is_twin, is_calm);
+        if let Some(groups) = &mut groups {
+            groups.configure(&mut config);
+        }
         let disk = random.percent(60).then(Disk::default);
         let mut world = World::begin(&config.to_string(), disk);
         // What a broker that acknowledges nothing for long leads to.
@@ -126,7 +149,10 @@ impl Course {
         world.link.read_max = random.of(&[1, 13, 4096, usize::MAX]);
         for domain in DOMAINS {
             // Those that are not configured may be later.
-            world = join(world, domain, &mut random, is_calm);
+            world = join(world, domain, &mut random, is_calm, groups.is_some());
+        }
+        if let Some(groups) = &mut groups {
+            world = groups.watch(world, is_calm);
         }
         let mut course = Course {
             world,
@@ -138,6 +164,7 @@ impl Course {
             wishes: Wishes::default(),
             is_edge_silent: false,
             reboots_failed: 0,
+            groups,
         };
         course.set_up_disk();
         course.world.settle();
@@ -216,7 +243,7 @@ impl Course {
         let down_ms = self.random.of(&[0, 10, 3_000, 200_000]);
         let (boots, agents_too) = (self.random.percent(70), self.random.percent(50));
         self.reboots_failed = self.world.reboots.len();
-        if self.random.percent(15) && !self.is_calm() {
+        if self.random.percent(15) && !self.is_calm() && self.groups.is_none() {
             self.change_domains();
         }
         self.hide_a_slot();
@@ -291,8 +318,15 @@ impl Course {
             80..=83 => self.world.broker.acknowledges = self.is_calm(),
             84..=89 => self.world.broker.acknowledges = true,
             90..=92 => self.world.backend_asks("get"),
-            93..=94 if !self.is_calm() => self.world.broker.forget_session(),
+            93..=94 if !self.is_calm() => {
+                self.world.broker.forget_session();
+                if let Some(groups) = &mut self.groups {
+                    groups.is_forgetful = true;
+                }
+            }
             93..=94 => {}
+            // What a domain is goes by the wall clock.
+            95..=96 if self.groups.is_some() => {}
             95..=96 => self.world.clock.wall_ms = self.random.below(1 << 40) as i64 - (1 << 39),
             97 => self.edge_says("other"),
             98 => self.edge_speaks(),

@@ -71,8 +71,13 @@ impl Course {
         let request = format!(r#"{{"command":"{command}","force":{force},"json":{json},"columns":80,"rows":24"#);
         let fill = CONSOLE_REQUEST_MAX - request.len() - r#","x":""}"#.len();
         let padding = if self.random.percent(5) { format!(r#","x":"{}""#, "x".repeat(fill)) } else { String::new() };
+        let before = self.world.broker.seen.len();
         // One that comes at the wrong moment is not repeated.
         let answer = self.world.asks_unless_busy(&format!("{request}{padding}}}"), true);
+        let is_cancelled = command == "cancel" && answer.as_ref().is_some_and(|(answer, _)| answer["exit"] == 0);
+        if let Some(groups) = self.groups.as_mut().filter(|_| is_cancelled) {
+            groups.cancels.push((before, self.world.broker.seen.len()));
+        }
         assert!(answer.map_or(true, |(answer, _)| answer.is_object()));
     }
 

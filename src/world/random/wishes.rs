@@ -46,6 +46,13 @@ pub(super) struct Wishes {
     pub(super) requested: Vec<(String, String)>,
 }
 
+impl Wishes {
+    /// Each activity, and its desired state.
+    pub(super) fn states(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.all.iter().map(|wish| (&*wish.activity, &*wish.state))
+    }
+}
+
 impl Course {
     /// A backend wants something; a console does, where no backend can be heard.
     pub(super) fn want_any(&mut self) {
@@ -72,7 +79,8 @@ impl Course {
         let before = self.world.accepted.borrow().len();
         self.reboot_fails();
         let (activity, timestamp) = (self.next_activity(), Some(self.world.wall()));
-        let wish = Wish { activity, timestamp, state: desired_state(&DOMAINS) };
+        let state = desired_state(if self.groups.is_some() { &self.domains } else { &DOMAINS });
+        let wish = Wish { activity, timestamp, state };
         self.wishes.all.push(wish.clone());
         self.want(&wish);
         assert_eq!(self.world.accepted.borrow().len(), before + 1, "the manager takes the next");
@@ -85,9 +93,20 @@ impl Course {
         let named: Vec<&str> = DOMAINS.into_iter().filter(|_| self.random.percent(70)).collect();
         let state = match self.random.percent(5) {
             true => "{\"domains\":[null]}".to_owned(),
-            false => desired_state(if named.is_empty() { &self.domains } else { &named }),
+            false => self.state_of(&named),
         };
         self.new_wish(state)
+    }
+
+    /// A state of these domains; where there are groups, of those that are served, mostly.
+    fn state_of(&mut self, named: &[&str]) -> String {
+        let Some(groups) = &mut self.groups else {
+            return desired_state(if named.is_empty() { &self.domains } else { named });
+        };
+        let is_kept = groups.random.percent(10);
+        let kept = named.iter().copied().filter(|domain| is_kept || self.domains.contains(domain));
+        let kept: Vec<&str> = kept.collect();
+        groups.group(&desired_state(if kept.is_empty() { &self.domains } else { &kept }))
     }
 
     fn next_activity(&self) -> String {

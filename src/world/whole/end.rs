@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::world::scenario::World;
 use crate::world::seen::Report;
-use crate::world::whole::setup::{Part, Setup};
+use crate::world::whole::setup::Setup;
 use crate::world::whole::truth::Truth;
 
 /// The domains that a message names, from `part` of it on up to the next semicolon.
@@ -20,9 +19,18 @@ pub fn inconsistent(end: &Report) -> BTreeSet<String> {
     named_from(&end.message, "inconsistent: ")
 }
 
+/// What a domain was when an activity began, and is at its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    pub domain: &'static str,
+    pub before: Truth,
+    pub after: Truth,
+}
+
 /// Each group is all new or all old, or the final status names the domain that is not.
-/// What was left out of it, if it is not so. Domains of erratic agents are known by nobody.
-pub fn whole_or_named(world: &World, setup: &Setup, end: &Report) -> Option<String> {
+/// What was left out of it, if it is not so. Domains that nobody knows are not among those
+/// that were found.
+pub fn whole_or_named(setup: &Setup, end: &Report, found: &[Found]) -> Option<String> {
     let named = inconsistent(end);
     if end.message.contains("inconsistent: ") == named.is_empty() {
         return Some(format!("nobody is called inconsistent: {}", end.message));
@@ -34,22 +42,25 @@ pub fn whole_or_named(world: &World, setup: &Setup, end: &Report) -> Option<Stri
     if !setup.has_groups() {
         return (!named.is_empty()).then(|| format!("without groups, and inconsistent: {}", end.message));
     }
-    setup.groups().into_iter().find_map(|group| whole(world, setup, group, end, &named))
+    setup.groups().into_iter().find_map(|group| {
+        let of_group = |found: &&Found| setup.parts.iter().any(|it| it.group == group && it.domain == found.domain);
+        let found: Vec<Found> = found.iter().filter(of_group).copied().collect();
+        whole(setup, end, &found, &named).map(|why| format!("group {group}: {why}"))
+    })
 }
 
 /// One group.
-fn whole(world: &World, setup: &Setup, group: usize, end: &Report, named: &BTreeSet<String>) -> Option<String> {
-    let truth = |part: &Part| world.company.devices.get(part.domain)?.borrow().of_activity(world.wall());
-    let parts = setup.parts.iter().filter(|part| part.group == group);
-    let known: Vec<(Part, Truth)> = parts.filter_map(|part| Some((*part, truth(part)?))).collect();
-    let is_named = |part: &Part| match part.is_alone {
-        true => end.message.contains(&format!("[{}]", part.domain)),
-        false => named.contains(part.domain),
+fn whole(setup: &Setup, end: &Report, found: &[Found], named: &BTreeSet<String>) -> Option<String> {
+    let is_alone = |domain: &str| setup.parts.iter().any(|part| part.domain == domain && part.is_alone);
+    let is_named = |domain: &str| match is_alone(domain) {
+        true => end.message.contains(&format!("[{domain}]")),
+        false => named.contains(domain),
     };
-    let stray = |wanted: Truth| known.iter().find(|(part, truth)| *truth != wanted && !is_named(part));
+    let is_stray = |is_so: fn(&Found) -> bool| found.iter().find(|it| !is_so(it) && !is_named(it.domain));
+    let unchanged = is_stray(|it| it.after == Truth::New)?;
     if end.status == "COMPLETED" {
-        return stray(Truth::New).map(|(part, truth)| format!("COMPLETED, and [{}] is {truth:?}", part.domain));
+        return Some(format!("COMPLETED, and {unchanged:?}"));
     }
-    let (new, old) = (stray(Truth::New)?, stray(Truth::Old)?);
-    Some(format!("group {group} is neither all new, for {new:?}, nor all old, for {old:?}, in: {}", end.message))
+    let changed = is_stray(|it| it.after == it.before)?;
+    Some(format!("neither all new, for {unchanged:?}, nor all old, for {changed:?}, in: {}", end.message))
 }

@@ -1,5 +1,6 @@
 //! Leads through shapes, and cuts the power at every moment of them.
 
+use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -14,8 +15,8 @@ use crate::world::whole::expected::Expected;
 use crate::world::whole::setup::Setup;
 use crate::world::whole::shape::{Does, Shape, ACTIVITY};
 use crate::world::whole::shapes;
-use crate::world::whole::truth::Truthful;
-use crate::world::whole::{broken, inconsistent, whole_or_named};
+use crate::world::whole::truth::{Device, Truthful};
+use crate::world::whole::{broken, inconsistent, whole_or_named, Found};
 
 const DESIRED: &str = "deviceupdate/desiredstate";
 
@@ -100,11 +101,17 @@ fn check(shape: &Shape, world: &World, setup: &Setup) -> Expected {
         (None, expected) => end.status == expected,
     };
     assert!(is_expected, "{} {:?}, expected {expected:?}", end.status, end.message);
-    for rule in [broken(world, setup), whole_or_named(world, setup, end)].into_iter().flatten() {
+    let found: Vec<Found> = world.company.devices.iter().map(|(domain, device)| found(world, domain, device)).collect();
+    for rule in [broken(world, setup), whole_or_named(setup, end, &found)].into_iter().flatten() {
         panic!("{rule}");
     }
     assert!(world.reboots.is_empty(), "nobody needs a reboot");
     expected
+}
+
+fn found(world: &World, domain: &'static str, device: &RefCell<Device>) -> Found {
+    let device = device.borrow();
+    Found { domain, before: device.first(), after: device.truth(world.wall()) }
 }
 
 /// What must be if nothing was cut or cancelled.

@@ -23,5 +23,5 @@ pub mod shapes;
 pub mod truth;
 mod way;
 
-pub use end::{inconsistent, whole_or_named};
+pub use end::{inconsistent, whole_or_named, Found};
 pub use observer::broken;

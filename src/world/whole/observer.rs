@@ -70,12 +70,17 @@ struct Observer<'w> {
 
 impl<'w> Observer<'w> {
     fn new(world: &World, setup: &'w Setup) -> Observer<'w> {
+        // What waits for the link or the disk goes out later than its clock begins.
+        let is_linked = world.link.losses as usize <= world.power.cuts.len();
+        let saving_ms = world.disk.as_ref().map_or(0, |disk| 2 * disk.slowest_ms);
+        let patience = |ms: u64| if is_linked { ms.saturating_sub(saving_ms) } else { 0 };
+        let phase_timeout_ms = world.config.phase_timeout_ms;
         Observer {
             setup,
-            phase_timeout_ms: world.config.phase_timeout_ms,
-            cleanup_timeout_ms: world.config.cleanup_timeout_ms.min(world.config.phase_timeout_ms),
+            phase_timeout_ms: patience(phase_timeout_ms),
+            cleanup_timeout_ms: patience(world.config.cleanup_timeout_ms.min(phase_timeout_ms)),
             consent_timeout_ms: world.config.owner_consent_timeout_ms,
-            has_cuts: !world.power.cuts.is_empty(),
+            has_cuts: world.link.losses > 0 || !world.power.cuts.is_empty(),
             tells: world.config.report_feedback_interval_ms > 0,
             ways: setup.parts.iter().copied().map(Way::new).collect(),
             committed: BTreeSet::new(),
@@ -83,7 +88,7 @@ impl<'w> Observer<'w> {
             turned: BTreeSet::new(),
             approved: BTreeSet::new(),
             asked: None,
-            is_refused: false,
+            is_refused: setup.may_be_refused,
             is_cancelled: false,
             is_cancel_known: false,
             rolling_back: String::new(),
@@ -119,8 +124,9 @@ impl<'w> Observer<'w> {
                 }
             }
             if let Some(place) = self.way(&seen.topic, "desiredstatefeedback") {
-                if seen.status() == "ACTIVATION_SUCCESS" && self.ways[place].cleaned.is_none() {
-                    self.verified.remove(&self.ways[place].part.group);
+                let way = &self.ways[place];
+                if seen.status() == "ACTIVATION_SUCCESS" && way.cleaned.is_none() && way.part.is_orderly {
+                    self.verified.remove(&way.part.group);
                 }
                 self.ways[place].hear(seen);
             }
@@ -240,7 +246,7 @@ impl Observer<'_> {
         if order == "IDENTIFY" {
             return None;
         }
-        if way.has_actions == Some(false) {
+        if way.has_actions == Some(false) && way.part.is_orderly {
             return no("it has no actions".to_owned());
         }
         if way.is_completion_known {
@@ -338,35 +344,36 @@ impl Observer<'_> {
         if way.cleaned.is_some() || is_bare || is_by_itself || self.committed.contains(&group) {
             return None;
         }
-        if self.setup.has_groups() && self.is_turning(group, now) {
-            self.turned.insert(group);
-            let left =
-                |other: &&Way| self.wants_rollback(other, now) && !other.is_rolled_back(now, self.cleanup_timeout_ms);
-            let left = self.of_group(group).find(left).filter(|_| !self.has_cuts);
-            return left.map(|other| format!("[{}] is not undone", other.part.domain));
-        }
         let is_ready =
             |other: &Way| self.has_left(other, "ACTIVATE", now) && (other.has_actions.is_some() || other.part.is_alone);
         let behind = self.of_group(group).find(|other| !is_ready(other)).map(|way| way.part.domain);
-        let is_unverified = self.setup.is_checked && !self.verified.contains(&group);
         let is_activated = self.of_group(group).any(|way| way.has_left("ACTIVATE"));
-        match behind {
-            None if is_unverified && is_activated && !self.is_turning(group, now) => {
-                Some("its group is not verified".to_owned())
-            }
-            None => {
-                self.committed.insert(group);
-                None
-            }
-            Some(_) if self.is_turning(group, now) => None,
-            Some(domain) => Some(format!("[{domain}] of its group has not activated, and nothing is turned back")),
+        let is_unverified = self.setup.is_checked && is_activated && !self.verified.contains(&group);
+        if behind.is_none() && !is_unverified && !self.has_failed(group, now) {
+            self.committed.insert(group);
+            return None;
         }
+        if !self.is_turning(group, now) {
+            return Some(behind.map_or("its group is not verified".to_owned(), |domain| {
+                format!("[{domain}] of its group has not activated, and nothing is turned back")
+            }));
+        }
+        self.turned.insert(group);
+        let left =
+            |other: &&Way| self.wants_rollback(other, now) && !other.is_rolled_back(now, self.cleanup_timeout_ms);
+        let left = self.of_group(group).find(left).filter(|_| !self.has_cuts && self.setup.has_groups());
+        left.map(|other| format!("[{}] is not undone", other.part.domain))
+    }
+
+    /// It is known to be turned back, or a domain of it has failed.
+    fn has_failed(&self, group: usize, now: u64) -> bool {
+        let has_failed = |way: &Way| way.failure_said.is_some() || way.is_silent(now, self.phase_timeout_ms);
+        let is_bad = |way: &Way| has_failed(way) && !way.part.is_alone && self.setup.has_groups();
+        self.turned.contains(&group) || self.of_group(group).any(is_bad)
     }
 
     /// There is a cause to turn the group back.
     fn is_turning(&self, group: usize, now: u64) -> bool {
-        let has_failed = |way: &Way| way.failure_said.is_some() || way.is_silent(now, self.phase_timeout_ms);
-        let is_bad = |way: &Way| has_failed(way) && !way.part.is_alone;
-        self.is_cancelled || self.is_refused || self.turned.contains(&group) || self.of_group(group).any(is_bad)
+        self.is_cancelled || self.is_refused || self.has_failed(group, now)
     }
 }

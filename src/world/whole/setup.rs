@@ -11,6 +11,8 @@ pub struct Setup {
     pub parts: Vec<Part>,
     /// The commands before which the owner is asked.
     pub asked: Vec<&'static str>,
+    /// The owner may refuse, unseen.
+    pub may_be_refused: bool,
     /// `INCOMPLETE_INCONSISTENT` is told.
     pub reports_inconsistent: bool,
     /// The verification command is asked about each group.

@@ -152,6 +152,7 @@ impl Shape {
             rollback: self.rollback,
             parts: self.members.iter().map(part).collect(),
             asked: self.consent.iter().map(|(command, _)| *command).collect(),
+            may_be_refused: false,
             reports_inconsistent: self.reports_inconsistent,
             is_checked: self.has_command(),
             cancelled: None,

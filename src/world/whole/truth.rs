@@ -63,10 +63,9 @@ impl Device {
         self.due.filter(|(at, _)| *at <= wall).map_or(self.truth, |(_, truth)| truth)
     }
 
-    /// The same; none if it was what is wanted from the beginning.
-    pub fn of_activity(&self, wall: u64) -> Option<Truth> {
-        let was_wanted = self.first == Truth::New;
-        (!was_wanted).then(|| self.truth(wall))
+    /// What it was in the beginning.
+    pub fn first(&self) -> Truth {
+        self.first
     }
 
     /// Since then nothing more comes of what was begun before.
@@ -131,6 +130,8 @@ pub struct Truthful {
     /// That it takes part in; empty if it has ended it, or forgotten.
     activity: String,
     device: Rc<RefCell<Device>>,
+    /// When it is up again; it hears nothing before, unless its session is persistent.
+    up_at: u64,
 }
 
 impl Truthful {
@@ -138,7 +139,7 @@ impl Truthful {
     pub fn join(mut world: World, kind: Kind, inner: Box<dyn Actor>, domain: &'static str, quirks: Quirks) -> World {
         let device = Rc::new(RefCell::new(Device::new(kind, quirks.is_content)));
         world.company.devices.insert(domain, Rc::clone(&device));
-        world.joined_by(Truthful { inner, domain, kind, quirks, activity: String::new(), device })
+        world.joined_by(Truthful { inner, domain, kind, quirks, activity: String::new(), device, up_at: 0 })
     }
 
     fn is_mute_at(&self, order: &str) -> bool {
@@ -224,6 +225,9 @@ fn message_of(said: &Said) -> String {
 impl Actor for Truthful {
     fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
         let Some(order) = order_of(self.domain, seen) else { return Vec::new() };
+        if wall < self.up_at && self.kind != Kind::SelfUpdate {
+            return Vec::new();
+        }
         self.device.borrow_mut().settle(wall);
         let has_ended = self.activity.is_empty() || self.activity != seen.activity();
         let said = self.inner.handle(seen, wall);
@@ -244,6 +248,7 @@ impl Actor for Truthful {
             self.activity.clear();
         }
         let said = self.inner.handle_crash(wall);
+        self.up_at = wall + said.first().map_or(0, |hello| hello.after_ms);
         self.show(wall, said)
     }
 

@@ -75,7 +75,7 @@ impl Way {
 
     /// The manager has to know that it is old.
     pub fn is_surely_old(&self) -> bool {
-        self.states == 1 && self.is_undoing_known
+        self.part.is_orderly && self.states == 1 && self.is_undoing_known
     }
 
     /// It was waited for in vain, and has got nothing but DOWNLOAD. What its agent said may
@@ -149,7 +149,7 @@ impl Way {
 
     /// The manager knows what its agent said.
     pub fn learn(&mut self, status: &str) {
-        self.is_completion_known |= self.has_completed && status == "COMPLETED";
+        self.is_completion_known |= self.part.is_orderly && self.has_completed && status == "COMPLETED";
         self.is_undoing_known |= self.rolled.is_some() && status == "ROLLBACK_SUCCESS";
         let owes_forward = self.owes.as_ref().is_some_and(|(order, _)| is_forward(order));
         let is_past = |command: &&str| steps_of(command).failure == status && self.has_left(command);
