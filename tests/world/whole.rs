@@ -41,6 +41,15 @@ fn one_that_has_committed_by_itself_is_cleaned_up_when_its_group_is_turned_back(
     uncut(&Shape::of_one_group(&[early, (Kind::Tolerant, Does::Fails("DOWNLOAD"))]), PROCESS);
 }
 
+/// Section 3, "What holds always": a start in between does not let it forget that one which
+/// has committed by itself had actions.
+#[test]
+fn one_that_has_committed_by_itself_is_named_after_a_cut() {
+    let early = (Kind::Strict, Does::Early("IDENTIFY"));
+    let shape = Shape::of_one_group(&[(Kind::Tolerant, Does::Fails("UPDATE")), early]);
+    assert!(cut_shape(&shape, HOST, &[Fate::Lost], 1) > 20);
+}
+
 /// The failure that has turned the group back, and comes once more, answers no ROLLBACK.
 #[test]
 fn a_failure_that_is_delivered_again_is_no_answer_to_rollback() {

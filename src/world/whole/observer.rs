@@ -81,7 +81,8 @@ impl<'w> Observer<'w> {
             cleanup_timeout_ms: patience(world.config.cleanup_timeout_ms.min(phase_timeout_ms)),
             consent_timeout_ms: world.config.owner_consent_timeout_ms,
             has_cuts: world.link.losses > 0 || !world.power.cuts.is_empty(),
-            tells: world.config.report_feedback_interval_ms > 0,
+            // A twin that is not known yet tells nothing of the way.
+            tells: world.config.report_feedback_interval_ms > 0 && is_linked && !world.config.things_enabled,
             ways: setup.parts.iter().copied().map(Way::new).collect(),
             committed: BTreeSet::new(),
             verified: BTreeSet::new(),
@@ -329,7 +330,8 @@ impl Observer<'_> {
 
     /// Something may have to be undone.
     fn wants_rollback(&self, way: &Way, now: u64) -> bool {
-        let was_out = way.part.is_alone && (way.failure_said.is_some() || way.cleaned.is_some());
+        let is_unknown = !way.part.is_orderly;
+        let was_out = is_unknown || way.part.is_alone && (way.failure_said.is_some() || way.cleaned.is_some());
         let is_untouched =
             way.has_nothing_to_undo() || way.is_lost_in_download(now, self.phase_timeout_ms, self.has_cuts);
         way.cleaned.is_none() && !way.given.is_empty() && !is_untouched && !way.has_completed && !was_out

@@ -35,6 +35,8 @@ pub struct Device {
     has_slots: bool,
     /// The present course was given ACTIVATE.
     is_activated: bool,
+    /// The present course was given ROLLBACK.
+    is_rolled_back: bool,
     /// The last command that led it forward is not answered.
     is_behind: bool,
     /// What it becomes, and when, in milliseconds of the wall clock.
@@ -55,7 +57,16 @@ impl Device {
     fn new(kind: Kind, is_wanted_already: bool) -> Device {
         let truth = if is_wanted_already { Truth::New } else { Truth::Old };
         let (origin, has_slots) = (truth, kind == Kind::SelfUpdate);
-        Device { truth, first: truth, origin, has_slots, is_activated: false, is_behind: false, due: None }
+        Device {
+            truth,
+            first: truth,
+            origin,
+            has_slots,
+            is_activated: false,
+            is_rolled_back: false,
+            is_behind: false,
+            due: None,
+        }
     }
 
     /// What it is at this moment of the wall clock.
@@ -77,12 +88,15 @@ impl Device {
     /// A course begins at this moment, when what was begun before has come to its end.
     fn begin_course(&mut self, wall: u64) {
         self.origin = self.truth(wall);
-        (self.is_activated, self.is_behind) = (false, false);
+        (self.is_activated, self.is_rolled_back, self.is_behind) = (false, false, false);
     }
 
     fn take(&mut self, command: &str, result: Result) {
+        // What comes twice, since MQTT sends it again, changes nothing the second time.
+        let is_activated = self.is_activated && (self.truth == Truth::New || self.due.is_some());
         match command {
             "ROLLBACK" => return self.roll_back(result),
+            _ if is_activated || self.is_rolled_back => return,
             "UPDATE" if !self.has_slots => self.truth = Truth::Half,
             "ACTIVATE" => {
                 self.truth = Truth::Half;
@@ -99,6 +113,7 @@ impl Device {
     /// One that says nothing of it has undone what it had answered and not activated
     /// (docs/whole-device.md, "Turning back", 3).
     fn roll_back(&mut self, result: Result) {
+        self.is_rolled_back = true;
         match result {
             _ if self.has_slots => {}
             Result::Succeeds(at) => self.due = Some((at, self.origin)),
