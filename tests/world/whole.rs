@@ -50,6 +50,15 @@ fn one_that_has_committed_by_itself_is_named_after_a_cut() {
     assert!(cut_shape(&shape, HOST, &[Fate::Lost], 1) > 20);
 }
 
+/// `INCOMPLETE_INCONSISTENT` where it is configured and a domain is named, whatever has turned
+/// the group back (section 3, the table).
+#[test]
+fn a_refusal_before_download_is_inconsistent_when_one_has_committed_by_itself() {
+    let agents = [(Kind::Tolerant, Does::Early("IDENTIFY")), (Kind::Tolerant, Does::All)];
+    let consent = Some(("DOWNLOAD", Some("DENIED")));
+    uncut(&Shape { consent, ..Shape::of_one_group(&agents) }, PROCESS);
+}
+
 /// The failure that has turned the group back, and comes once more, answers no ROLLBACK.
 #[test]
 fn a_failure_that_is_delivered_again_is_no_answer_to_rollback() {

@@ -164,13 +164,14 @@ struct Witness {
 
 impl Actor for Witness {
     fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
-        if let Some(report) = seen.report().filter(|report| !is_refusal(&report.message)) {
+        let report = seen.report().filter(|report| !is_refusal(&report.message));
+        if report.is_some() || seen.topic.ends_with("/desiredstate") {
             let truths =
                 || self.devices.iter().map(|(domain, device)| (*domain, device.borrow().truth(wall))).collect();
             let mut found = self.found.borrow_mut();
             let first = || Activity { before: truths(), end: None };
-            let activity = found.entry(report.activity.clone()).or_insert_with(first);
-            if report.is_final() && activity.end.is_none() {
+            let activity = found.entry(seen.activity().to_owned()).or_insert_with(first);
+            if let Some(report) = report.filter(|report| report.is_final() && activity.end.is_none()) {
                 activity.end = Some((report, truths()));
             }
         }
@@ -197,8 +198,13 @@ impl Course {
     }
 
     /// What was said to the manager while it could not hear may have been a hello, without
-    /// which silence means what it does not.
+    /// which silence means what it does not. And what MQTT sends again an agent may do again,
+    /// while nobody knows.
     fn check_truth(&self, groups: &Groups, setup: &Setup) {
+        let is_order = |seen: &&Seen| seen.topic.contains("/desiredstate") && seen.activity() == setup.activity;
+        if self.world.broker.seen.iter().filter(is_order).any(|seen| seen.again) {
+            return;
+        }
         let is_saved = self.world.disk.is_some();
         let may_lose = self.world.config.connection.is_clean(is_saved) || groups.is_forgetful;
         let found = groups.found.borrow();

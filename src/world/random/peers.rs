@@ -4,7 +4,7 @@ use crate::limits::{CONSOLE_REQUEST_MAX, PAYLOAD_IN_MAX, TOPIC_IN_MAX};
 use serde_json::{json, Value};
 
 use super::Course;
-use crate::world::actors::inventory;
+use crate::world::actors::inventory_of;
 use crate::world::seen::{text, topic, Seen};
 
 /// Reads below which a message that is too large takes too many.
@@ -100,7 +100,8 @@ impl Course {
         }
         let round = &asked[self.random.below(asked.len() as u64) as usize];
         let wall = self.world.wall() - self.random.of(&[0, 0, 1_000_000]);
-        self.world.agent_has(domain, inventory(domain, round, wall));
+        let version = self.world.company.devices.get(domain).map_or("1", |device| device.borrow().version(wall));
+        self.world.agent_has(domain, inventory_of(domain, round, wall, &[("app", version)]));
     }
 
     /// A request on a topic that is past its limit: the message comes in parts.

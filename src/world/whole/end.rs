@@ -36,7 +36,9 @@ pub fn whole_or_named(setup: &Setup, end: &Report, found: &[Found]) -> Option<St
         return Some(format!("nobody is called inconsistent: {}", end.message));
     }
     let is_called = end.status == "INCOMPLETE_INCONSISTENT";
-    if is_called != (setup.reports_inconsistent && !named.is_empty()) {
+    // Identification that fails has a status of its own.
+    let may_call = setup.reports_inconsistent && end.status != "IDENTIFICATION_FAILED";
+    if is_called != (may_call && !named.is_empty()) {
         return Some(format!("{} with: {}", end.status, end.message));
     }
     if !setup.has_groups() {

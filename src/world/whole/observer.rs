@@ -285,7 +285,14 @@ impl Observer<'_> {
         let may_fail = way.part.is_alone || !self.setup.has_groups();
         let has_failed = || way.failure_said.is_some() || way.is_silent(now, self.phase_timeout_ms);
         let is_idle = order != "IDENTIFY" && way.has_actions == Some(false);
-        way.has_left(order) || is_idle || way.has_completed || way.cleaned.is_some() || (may_fail && has_failed())
+        // One that was waited for in vain gets nothing more.
+        let is_out = may_fail && FORWARD[..2].contains(&order) && !way.was_given(order);
+        way.has_left(order)
+            || is_idle
+            || is_out
+            || way.has_completed
+            || way.cleaned.is_some()
+            || (may_fail && has_failed())
     }
 }
 
@@ -301,7 +308,7 @@ impl Observer<'_> {
         if way.cleaned.is_some() {
             return Some("it was cleaned up".to_owned());
         }
-        if way.has_nothing_to_undo() && way.states == 1 {
+        if way.has_nothing_to_undo() && way.failure.is_some() {
             return Some("its DOWNLOAD has failed".to_owned());
         }
         // What was decided may not have been sent before the cut.

@@ -112,7 +112,8 @@ impl Shapes {
     fn with_questions(&mut self, layout: Layout) {
         for command in ["DOWNLOAD", "UPDATE", "ACTIVATE"] {
             for answer in [Some("APPROVED"), Some("DENIED"), None] {
-                for does in [Does::All, Does::Fails("DOWNLOAD"), Does::Fails("ROLLBACK"), Does::Nothing] {
+                let others = [Does::Fails("DOWNLOAD"), Does::Fails("ROLLBACK"), Does::Nothing, Does::Early("IDENTIFY")];
+                for does in [Does::All].into_iter().chain(others) {
                     let mut shape = self.next(layout);
                     shape.consent = Some((command, answer));
                     shape.members[0].does = does;

@@ -74,6 +74,15 @@ impl Device {
         self.due.filter(|(at, _)| *at <= wall).map_or(self.truth, |(_, truth)| truth)
     }
 
+    /// The version that its inventory shows at this moment of the wall clock.
+    pub fn version(&self, wall: u64) -> &'static str {
+        match self.truth(wall) {
+            Truth::Old => "1",
+            Truth::Half => "half",
+            Truth::New => "2",
+        }
+    }
+
     /// What it was in the beginning.
     pub fn first(&self) -> Truth {
         self.first
@@ -212,11 +221,7 @@ impl Truthful {
     fn show(&self, wall: u64, mut said: Vec<Said>) -> Vec<Said> {
         let place = topic(self.domain, "currentstate");
         for one in said.iter_mut().filter(|one| one.topic == place) {
-            let version = match self.device.borrow().truth(wall + one.after_ms) {
-                Truth::Old => "1",
-                Truth::Half => "half",
-                Truth::New => "2",
-            };
+            let version = self.device.borrow().version(wall + one.after_ms);
             let mut message = json_of(one);
             message["payload"]["softwareNodes"][1]["version"] = version.into();
             one.bytes = message.to_string().into();
