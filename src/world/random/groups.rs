@@ -85,7 +85,7 @@ impl Groups {
             _ => Says::Good,
         });
         let devices = world.company.devices.iter().map(|(domain, device)| (*domain, Rc::clone(device))).collect();
-        world.joined_by(Witness { devices, found: Rc::clone(&self.found) })
+        world.joined_by(Witness { devices, found: Rc::clone(&self.found), latest: String::new() })
     }
 
     /// The desired state with baselines, and now and then with a word of its own.
@@ -160,6 +160,8 @@ fn numbers(state: &Value, rollback: Rollback) -> BTreeMap<String, usize> {
 struct Witness {
     devices: Vec<(&'static str, Rc<RefCell<crate::world::whole::truth::Device>>)>,
     found: Rc<RefCell<BTreeMap<String, Activity>>>,
+    /// The activity that agents were told of last.
+    latest: String,
 }
 
 impl Actor for Witness {
@@ -171,7 +173,12 @@ impl Actor for Witness {
             let mut found = self.found.borrow_mut();
             let first = || Activity { before: truths(), end: None };
             let activity = found.entry(seen.activity().to_owned()).or_insert_with(first);
-            if let Some(report) = report.filter(|report| report.is_final() && activity.end.is_none()) {
+            if seen.topic.ends_with("/desiredstate") {
+                self.latest = seen.activity().to_owned();
+            }
+            // An end may be told when the next has begun.
+            let is_now = |report: &Report| report.is_final() && report.activity == self.latest;
+            if let Some(report) = report.filter(|report| is_now(report) && activity.end.is_none()) {
                 activity.end = Some((report, truths()));
             }
         }

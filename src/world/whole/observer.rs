@@ -271,10 +271,11 @@ impl Observer<'_> {
         };
         let all = before == "IDENTIFY";
         let mut others = self.ways.iter().filter(|other| all || other.part.group == way.part.group);
-        if let Some(other) = others.find(|other| !self.has_left(other, before, now)) {
+        // Who says what it likes says what the manager takes for an answer.
+        if let Some(other) = others.find(|other| other.part.is_orderly && !self.has_left(other, before, now)) {
             return Some(format!("[{}] has not left {before}", other.part.domain));
         }
-        let lower = |other: &&Way| other.part.order < way.part.order;
+        let lower = |other: &&Way| other.part.is_orderly && other.part.order < way.part.order;
         let mut lower = self.of_group(way.part.group).filter(lower);
         let behind = lower.find(|other| order == "ACTIVATE" && !self.has_left(other, order, now));
         behind.map(|other| format!("[{}] comes before it and has not left {order}", other.part.domain))
