@@ -28,7 +28,11 @@ pub fn broken(world: &World, setup: &Setup) -> Option<String> {
         observer.is_cancelled |= setup.cancelled.is_some_and(|(begun, _)| begun <= place);
         observer.is_cancel_known |= setup.cancelled.is_some_and(|(_, known)| known <= place);
         let rule = match seen.from {
-            From::Manager if seen.again || seen.activity() != setup.activity => None,
+            From::Manager if seen.activity() != setup.activity => None,
+            From::Manager if seen.again => {
+                observer.tell_again(seen);
+                None
+            }
             From::Manager => observer.tell(seen),
             From::Others => {
                 observer.hear(seen);
@@ -150,6 +154,14 @@ impl<'w> Observer<'w> {
         let is_led = |order: &str| FORWARD.contains(&order);
         let mut led = self.of_group(group).filter(|way| way.part.is_orderly && way.failure_said.is_none());
         led.find(|way| way.owes.as_ref().is_some_and(|(order, _)| is_led(order))).map(|way| way.part.domain)
+    }
+
+    /// MQTT sends it once more: the agent may refuse it, which means nothing.
+    fn tell_again(&mut self, seen: &Seen) {
+        let place = ["desiredstate", "desiredstate/command"].into_iter().find_map(|sub| self.way(&seen.topic, sub));
+        if let Some(place) = place {
+            self.ways[place].is_told_again = true;
+        }
     }
 
     fn tell(&mut self, seen: &Seen) -> Option<String> {
@@ -368,7 +380,9 @@ impl Observer<'_> {
                 format!("[{domain}] of its group has not activated, and nothing is turned back")
             }));
         }
-        self.turned.insert(group);
+        if !self.setup.may_be_refused {
+            self.turned.insert(group);
+        }
         let left =
             |other: &&Way| self.wants_rollback(other, now) && !other.is_rolled_back(now, self.cleanup_timeout_ms);
         let left = self.of_group(group).find(left).filter(|_| !self.has_cuts && self.setup.has_groups());

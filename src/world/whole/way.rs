@@ -11,6 +11,8 @@ pub struct Way {
     pub part: Part,
     /// Desired states that it was given.
     pub states: usize,
+    /// It may have got something twice.
+    pub is_told_again: bool,
     /// Commands that it was given, each once: DOWNLOAD, UPDATE, ACTIVATE.
     pub given: Vec<String>,
     /// What it owes an answer to, `IDENTIFY` for the desired state, and since when.
@@ -44,6 +46,7 @@ impl Way {
         Way {
             part,
             states: 0,
+            is_told_again: false,
             given: Vec::new(),
             owes: None,
             downloads: None,
@@ -153,7 +156,7 @@ impl Way {
         self.is_undoing_known |= self.rolled.is_some() && status == "ROLLBACK_SUCCESS";
         let owes_forward = self.owes.as_ref().is_some_and(|(order, _)| is_forward(order));
         let is_past = |command: &&str| steps_of(command).failure == status && self.has_left(command);
-        let counts = self.states == 1 && owes_forward && !FORWARD.iter().any(is_past);
+        let counts = self.states == 1 && !self.is_told_again && owes_forward && !FORWARD.iter().any(is_past);
         if is_failure(status) && counts && self.part.is_orderly {
             self.failure.get_or_insert_with(|| status.to_owned());
             self.owes = None;
