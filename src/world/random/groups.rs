@@ -169,9 +169,9 @@ impl Actor for Witness {
         let report = seen.report().filter(|report| !is_refusal(&report.message));
         if report.is_some() || seen.topic.ends_with("/desiredstate") {
             let truths =
-                || self.devices.iter().map(|(domain, device)| (*domain, device.borrow().truth(wall))).collect();
+                |at: u64| self.devices.iter().map(|(domain, device)| (*domain, device.borrow().truth(at))).collect();
             let mut found = self.found.borrow_mut();
-            let first = || Activity { before: truths(), end: None };
+            let first = || Activity { before: truths(wall), end: None };
             let activity = found.entry(seen.activity().to_owned()).or_insert_with(first);
             if seen.topic.ends_with("/desiredstate") {
                 self.latest = seen.activity().to_owned();
@@ -179,7 +179,8 @@ impl Actor for Witness {
             // An end may be told when the next has begun.
             let is_now = |report: &Report| report.is_final() && report.activity == self.latest;
             if let Some(report) = report.filter(|report| is_now(report) && activity.end.is_none()) {
-                activity.end = Some((report, truths()));
+                // An undoing that takes longer than anybody waits for it comes to its end.
+                activity.end = Some((report, truths(u64::MAX)));
             }
         }
         Vec::new()
