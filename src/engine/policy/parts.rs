@@ -39,7 +39,7 @@ pub fn turn_back(view: &View<'_>) -> Option<Step> {
     if has_begun && view.any(Stand::is_owing) {
         return Some(Step::Wait);
     }
-    Some(Step::Finish(Status::Incomplete))
+    Some(Step::Finish(view.inconsistent().unwrap_or(Status::Incomplete)))
 }
 
 /// Returns the next step until all domains have identified: they get the desired state
