@@ -15,6 +15,8 @@ pub struct Inventories {
     arena: Box<[u8]>,
     used: usize,
     known: PerDomain<Known>,
+    /// How often the texts have changed.
+    revision: u64,
 }
 
 /// Where a domain's texts stand: hardware nodes, software nodes, associations and
@@ -59,7 +61,8 @@ impl Default for Inventories {
 impl Inventories {
     /// Nothing known.
     pub fn new() -> Inventories {
-        Inventories { arena: vec![0; INVENTORIES_MAX].into_boxed_slice(), used: 0, known: PerDomain::new() }
+        let arena = vec![0; INVENTORIES_MAX].into_boxed_slice();
+        Inventories { arena, used: 0, known: PerDomain::new(), revision: 0 }
     }
 
     /// Takes the inventory of `domain`, in place of the one before it. `timestamp`
@@ -75,10 +78,15 @@ impl Inventories {
         if len > INVENTORY_MAX {
             return Err(PastLimit::One);
         }
+        if self.is_same(domain, &texts) {
+            self.known[domain.place()].iter_mut().for_each(|known| known.timestamp = timestamp);
+            return Ok(());
+        }
         let before = self.known[domain.place()].map_or(0, |known| known.range().len());
         if self.used - before + len > INVENTORIES_MAX {
             return Err(PastLimit::All);
         }
+        self.revision += 1;
         self.remove(domain);
         self.known[domain.place()] = Some(Known { timestamp, start: self.used, lens });
         for text in texts {
@@ -87,6 +95,12 @@ impl Inventories {
             self.used = end;
         }
         Ok(())
+    }
+
+    /// Whether the domain's texts are these.
+    fn is_same(&self, domain: DomainIx, texts: &[&str; 4]) -> bool {
+        let known = self.known[domain.place()];
+        known.is_some_and(|known| texts.iter().enumerate().all(|(place, text)| self.text(&known, place) == *text))
     }
 
     /// Moves what stands behind the domain's texts into their place.
@@ -110,6 +124,11 @@ impl Inventories {
     /// Whether none is known that has any.
     pub fn is_empty(&self) -> bool {
         self.used == 0
+    }
+
+    /// The number of the present texts: the aggregate is the same as long as this is.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// The timestamp of the domain's inventory, in milliseconds since the Unix
@@ -222,6 +241,20 @@ mod tests {
             assert!(encoded(&store).ends_with(&format!(r#"APPLICATION"}},{}]}}"#, all.join(","))));
             assert_eq!(store.used, all.iter().map(|t| t.len()).sum::<usize>());
         }
+    }
+
+    #[test]
+    fn the_revision_changes_with_the_texts_alone() {
+        let mut store = Inventories::new();
+        let mut put = |text: &str, timestamp: i64| {
+            let is_taken = store.put(ix(0), &software(text), timestamp).is_ok();
+            (is_taken, store.revision(), store.timestamp(ix(0)))
+        };
+        assert_eq!(put(r#"{"id":"a"}"#, 1), (true, 1, Some(1)));
+        assert_eq!(put(r#"{"id":"a"}"#, 2), (true, 1, Some(2)));
+        assert_eq!(put(&"x".repeat(INVENTORY_MAX + 1), 3), (false, 1, Some(2)));
+        assert_eq!(put(r#"{"id":"b"}"#, 4), (true, 2, Some(4)));
+        assert_eq!(put("", 5), (true, 3, Some(5)));
     }
 
     #[test]
