@@ -33,8 +33,16 @@ pub const CONSOLE_QUEUE: i32 = 8;
 /// Bytes taken from a client at once: a request without a desired state.
 pub const CONSOLE_CHUNK: usize = 4096;
 
+/// Bytes of a piece in which a client takes the inventory: of all but one of the clients
+/// together they are less than `CONSOLE_OTHERS_MAX`.
+pub const CONSOLE_PIECE: usize = 8 * 1024;
+
+/// Bytes of the largest answer that is held whole, a report: of 64 domains with the longest
+/// names and words, `FINISHED_MAX` activities and `EVENTS_MAX` events.
+pub const CONSOLE_REPORT_BYTES: usize = 128 * 1024;
+
 /// Bytes that all but one of the console's clients may hold together, of requests and of
-/// answers each: then one may hold the largest. All but a desired state and an inventory
+/// answers each: then one may hold the largest. All but a desired state and a report
 /// are less.
 pub const CONSOLE_OTHERS_MAX: usize = 32 * 1024;
 

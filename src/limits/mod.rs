@@ -70,7 +70,7 @@ pub const BUFFERS: [(&str, usize); 15] = [
     ("subscriptions that the broker keeps", FILTERS_MAX * REQUEST_FILTER_MAX),
     ("output of the verification command", DOMAINS_MAX * VERIFY_PRINTED_MAX),
     ("socket and TLS", WRITE_CHUNK + TLS_BYTES),
-    ("clients of the console", CONSOLE_REQUEST_MAX + INVENTORIES_MAX + 2 * CONSOLE_OTHERS_MAX),
+    ("clients of the console", CONSOLE_REQUEST_MAX + CONSOLE_REPORT_BYTES + 2 * CONSOLE_OTHERS_MAX),
     (
         "saving",
         SAVED_RECORD_MAX

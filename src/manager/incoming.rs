@@ -16,7 +16,7 @@ use super::backend::admission::{standing, Why};
 use super::backend::{Origin, Wish};
 use super::console::control::Control;
 use super::console::show::Sight;
-use super::console::{self, Bars, Step};
+use super::console::{self, pieces, Bars, Place, Reply, Step};
 use super::inventory::Sent;
 use super::owner;
 use super::subscriptions::WantedFilters;
@@ -400,15 +400,25 @@ impl Manager {
         }
     }
 
-    /// Answers one request of the console, a line without its end, in `out`. Returns false
-    /// if there is no answer yet; the caller then repeats the same request later.
-    pub fn handle_console(&mut self, now: Now, host: &Host<'_>, line: &[u8], out: &mut String) -> bool {
+    /// Answers one request of the console, a line without its end, in `out`, which is empty.
+    /// `from` is the place of the answer's next piece; none at its beginning.
+    pub fn handle_console(
+        &mut self,
+        now: Now,
+        host: &Host<'_>,
+        line: &[u8],
+        from: Option<Place>,
+        out: &mut String,
+    ) -> Reply {
         let is_mid_document = self.outside.session.is_mid_document();
         let bars = Bars { is_ending: self.ending.has_begun(), is_mid_document };
         match self.console.begin(now.tick, &self.outside, host, bars, line, out) {
-            Step::Later => return false,
-            Step::Answered => return true,
+            Step::Later => return Reply::Later,
+            Step::Answered => return Reply::Whole,
             Step::Changed => {}
+            Step::Inventory => {
+                return pieces::show_inventory(&self.inventory, &self.outside.names.manager, from, out);
+            }
             Step::Show(request) => {
                 let Manager { outside, activity, backend, agents, inventory, presence, subscriptions, .. } = &*self;
                 let (started, thing, refused) = (presence.started(), backend.thing(), subscriptions.refused());
@@ -417,7 +427,7 @@ impl Manager {
                     &request,
                     out,
                 );
-                return true;
+                return Reply::Whole;
             }
             Step::Apply(request) => {
                 let why = self.take_desired_state(now, line, None, request.force).err().unwrap_or_default();
@@ -429,6 +439,9 @@ impl Manager {
                 console::answer_control(&control, result, out);
             }
         }
-        self.console.release(now.tick, &self.outside.store, line, out)
+        match self.console.release(now.tick, &self.outside.store, line, out) {
+            true => Reply::Whole,
+            false => Reply::Later,
+        }
     }
 }

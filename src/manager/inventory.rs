@@ -124,6 +124,12 @@ impl Inventory {
         self.inventories.encode(out, manager, env!("CARGO_PKG_VERSION"))
     }
 
+    /// Returns the number of the present inventories: the aggregate is the same as long as
+    /// this is.
+    pub(super) fn revision(&self) -> u64 {
+        self.inventories.revision()
+    }
+
     /// Returns whether an inventory of the domain in this place is known.
     pub(super) fn is_known(&self, place: usize) -> bool {
         DomainIx::new(place).is_some_and(|domain| self.inventories.timestamp(domain).is_some())

@@ -67,6 +67,7 @@ use activity::Activity;
 use agents::{notices, Agents};
 use backend::Backend;
 use console::Console;
+pub use console::{Place, Reply};
 use ending::Ending;
 use inventory::Inventory;
 use outside::Outside;

@@ -74,3 +74,4 @@ pub use reason::{Malformed, Reason};
 pub use refused::{Answer, Refused};
 pub use session::Session;
 pub use unsendable::{Refusal, Remedy};
+pub(crate) use window::Window;

@@ -13,7 +13,7 @@ impl fmt::Write for Count {
 }
 
 /// Skips the first bytes written and keeps those that follow, as many as fit.
-pub(super) struct Window<'a> {
+pub(crate) struct Window<'a> {
     /// Bytes still to be skipped.
     skip: usize,
     /// Room that is left.

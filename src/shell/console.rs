@@ -1,6 +1,6 @@
-//! The console's socket. A client is given one answer at a time and asked for the
-//! next request only when it has taken that, so that whatever it does, it costs the
-//! memory of one request and one answer and holds nobody up. Without a client there
+//! The console's socket. A client is given one answer at a time, or one piece of it, and
+//! asked for the next request only when it has taken that, so that whatever it does, it costs
+//! the memory of one request and one answer and holds nobody up. Without a client there
 //! is nothing but the socket.
 
 use std::ffi::CString;
@@ -20,11 +20,12 @@ use crate::limits::{
     CONSOLE_CHUNK, CONSOLE_CLIENTS_MAX, CONSOLE_CLIENT_MS, CONSOLE_OTHERS_MAX, CONSOLE_PAUSE_MS, CONSOLE_QUEUE,
     CONSOLE_REQUEST_MAX, CONSOLE_SPACING_MS,
 };
+use crate::manager::{Place, Reply};
 use crate::model::time::Tick;
 use crate::wire::console::{FULL, TOO_LONG};
 
-/// Answers the request in a line. False: not at this moment.
-pub type Answering<'a> = &'a mut dyn FnMut(&[u8], &mut String) -> bool;
+/// Answers the request in a line, from a place in its answer on, into an empty string.
+pub type Answering<'a> = &'a mut dyn FnMut(&[u8], Option<Place>, &mut String) -> Reply;
 
 /// The socket and who is connected to it.
 pub struct Console {
@@ -47,6 +48,8 @@ struct Client {
     /// What is still to be taken by the client, and how much of it was.
     output: Vec<u8>,
     taken: usize,
+    /// Where the next piece of the answer begins, if that is not the last.
+    rest: Option<Place>,
     /// When it has to have asked, or to have taken its answer.
     deadline: Tick,
     /// Its next request is looked at no earlier.
@@ -186,6 +189,7 @@ impl Client {
             searched: 0,
             output: Vec::new(),
             taken: 0,
+            rest: None,
             deadline: now.after(CONSOLE_CLIENT_MS),
             next: now,
             readable: true,
@@ -233,28 +237,44 @@ impl Client {
             return Ok(true);
         }
         if let Some(end) = end {
-            if self.next > now {
-                return Ok(false);
-            }
-            self.next = now.after(CONSOLE_SPACING_MS);
-            if others.1 > CONSOLE_OTHERS_MAX {
-                return Ok(false);
-            }
-            let mut text = String::new();
-            if !answer(&self.input[..end], &mut text) {
-                return Ok(false);
-            }
-            self.output = text.into_bytes();
-            self.input.drain(..=end);
-            self.input.shrink_to_fit();
-            self.searched = 0;
-            self.deadline = now.after(CONSOLE_CLIENT_MS);
-            return Ok(true);
+            return self.answer(now, end, others.1, answer);
         }
         if self.input.len() >= CONSOLE_CHUNK && others.0 > CONSOLE_OTHERS_MAX {
             return Ok(false);
         }
         self.read()
+    }
+
+    /// Has the request that ends there answered, or the next piece of its answer given.
+    /// `others` is what the others hold of answers.
+    fn answer(&mut self, now: Tick, end: usize, others: usize, answer: Answering<'_>) -> io::Result<bool> {
+        let is_begun = self.rest.is_some();
+        if !is_begun {
+            if self.next > now {
+                return Ok(false);
+            }
+            self.next = now.after(CONSOLE_SPACING_MS);
+            if others > CONSOLE_OTHERS_MAX {
+                return Ok(false);
+            }
+        }
+        let mut text = String::new();
+        self.rest = match answer(&self.input[..end], self.rest, &mut text) {
+            Reply::Later => return Ok(false),
+            Reply::Cut => return Err(ErrorKind::ConnectionAborted.into()),
+            Reply::Piece(place) => Some(place),
+            Reply::Whole => None,
+        };
+        self.output = text.into_bytes();
+        if self.rest.is_none() {
+            self.input.drain(..=end);
+            self.input.shrink_to_fit();
+            self.searched = 0;
+        }
+        if !is_begun {
+            self.deadline = now.after(CONSOLE_CLIENT_MS);
+        }
+        Ok(true)
     }
 
     fn write(&mut self, now: Tick) -> io::Result<bool> {
@@ -267,7 +287,9 @@ impl Client {
                 if self.taken == self.output.len() {
                     self.output = Vec::new();
                     self.taken = 0;
-                    self.deadline = now.after(CONSOLE_CLIENT_MS);
+                    if self.rest.is_none() {
+                        self.deadline = now.after(CONSOLE_CLIENT_MS);
+                    }
                     if self.is_last {
                         return Err(ErrorKind::ConnectionAborted.into());
                     }

@@ -1,5 +1,7 @@
-use super::*;
 use std::os::unix::fs::MetadataExt;
+
+use super::*;
+use crate::limits::CONSOLE_PIECE;
 
 struct Folder(PathBuf);
 
@@ -90,7 +92,7 @@ fn a_client_that_says_half_a_line_is_dropped_and_nothing_is_kept() {
     let folder = Folder::new("half");
     let path = folder.file("console.sock");
     let mut console = Console::open(&path, "").unwrap();
-    let mut never = |_: &[u8], _: &mut String| -> bool { panic!("half a line is no request") };
+    let mut never = |_: &[u8], _: Option<Place>, _: &mut String| -> Reply { panic!("half a line is no request") };
     let mut client = UnixStream::connect(&path).unwrap();
     client.write_all(b"{\"command\":").unwrap();
     while console.serve(Tick(0), &mut never) {}
@@ -118,10 +120,10 @@ fn a_line_with_an_end_is_taken_up_to_its_limit_and_not_a_byte_further() {
         });
         let mut taken = 0;
         while !writer.is_finished() {
-            console.serve(Tick(0), &mut |line, answer| {
+            console.serve(Tick(0), &mut |line, _, answer| {
                 taken = line.len();
                 answer.push_str("taken");
-                true
+                Reply::Whole
             });
             // The kernel's readiness is not waited for here.
             console.take();
@@ -137,7 +139,7 @@ fn a_line_that_is_too_long_is_answered_and_its_client_dropped() {
     let folder = Folder::new("long");
     let path = folder.file("console.sock");
     let mut console = Console::open(&path, "").unwrap();
-    let mut never = |_: &[u8], _: &mut String| -> bool { panic!("it has no end") };
+    let mut never = |_: &[u8], _: Option<Place>, _: &mut String| -> Reply { panic!("it has no end") };
     let client = UnixStream::connect(&path).unwrap();
     client.set_nonblocking(true).unwrap();
     let mut most = 0;
@@ -158,18 +160,25 @@ fn a_line_that_is_too_long_is_answered_and_its_client_dropped() {
 /// Serves at this time until nothing more is done; every answer has so many bytes. Returns
 /// what all clients held at most, and how many requests were answered.
 fn serve_all(console: &mut Console, tick: u64, bytes: usize) -> (usize, usize) {
-    let (mut most, mut answered) = (0, 0);
-    // The kernel's readiness is not waited for here.
-    console.take();
-    while console.serve(Tick(tick), &mut |_, answer| {
+    let mut answered = 0;
+    let most = serve_with(console, tick, &mut |_, _, answer| {
         answered += 1;
         *answer = "x".repeat(bytes);
-        true
-    }) {
+        Reply::Whole
+    });
+    (most, answered)
+}
+
+/// Serves at this time until nothing more is done. Returns what all clients held at most.
+fn serve_with(console: &mut Console, tick: u64, answer: Answering<'_>) -> usize {
+    let mut most = 0;
+    // The kernel's readiness is not waited for here.
+    console.take();
+    while console.serve(Tick(tick), answer) {
         console.take();
         most = most.max(console.clients.iter().map(|client| client.input.len() + client.output.len()).sum());
     }
-    (most, answered)
+    most
 }
 
 #[test]
@@ -180,7 +189,7 @@ fn clients_that_do_not_read_hold_one_large_answer_together_and_the_next_has_its_
     let mut console = Console::open(&path, "").unwrap();
     let clients: Vec<UnixStream> = (0..CONSOLE_CLIENTS_MAX).map(|_| UnixStream::connect(&path).unwrap()).collect();
     for mut client in &clients {
-        client.write_all(b"inventory\n").unwrap();
+        client.write_all(b"report\n").unwrap();
     }
     for n in 1..=CONSOLE_CLIENTS_MAX as u64 {
         let (mut most, mut answered) = (0, 0);
@@ -215,4 +224,63 @@ fn one_client_at_a_time_has_room_for_a_large_request_and_small_ones_are_answered
     assert!((100_000..CONSOLE_REQUEST_MAX + CONSOLE_OTHERS_MAX + CONSOLE_CHUNK).contains(&most), "{most}");
     (&clients[0]).write_all(b"status\n").unwrap();
     assert_eq!(serve_all(&mut console, CONSOLE_CLIENT_MS / 2, 10).1, 1);
+}
+
+#[test]
+fn clients_that_do_not_read_hold_a_piece_of_the_inventory_each_and_another_is_answered() {
+    let folder = Folder::new("pieces");
+    let path = folder.file("console.sock");
+    let mut console = Console::open(&path, "").unwrap();
+    let clients: Vec<UnixStream> = (0..CONSOLE_CLIENTS_MAX).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    for mut client in &clients[1..] {
+        client.write_all(b"inventory\n").unwrap();
+    }
+    (&clients[0]).write_all(b"status\n").unwrap();
+    let (mut most, mut answered) = (0, 0);
+    for tick in (0..CONSOLE_CLIENT_MS).step_by(CONSOLE_SPACING_MS as usize) {
+        let more = serve_with(&mut console, tick, &mut |line, _, answer| match line {
+            b"status" => {
+                answered += 1;
+                answer.push_str("x\n");
+                Reply::Whole
+            }
+            _ => {
+                *answer = "x".repeat(CONSOLE_PIECE);
+                Reply::Piece(Place::default())
+            }
+        });
+        most = most.max(more);
+    }
+    assert!((2 * CONSOLE_PIECE..CONSOLE_OTHERS_MAX).contains(&most), "{most}");
+    assert_eq!((answered, console.clients.len()), (1, CONSOLE_CLIENTS_MAX));
+    serve_all(&mut console, 2 * CONSOLE_CLIENT_MS, 0);
+    assert!(console.clients.is_empty(), "who does not take an answer is dropped, however many pieces it took");
+}
+
+#[test]
+fn an_answer_in_pieces_goes_on_from_place_to_place_until_its_end_or_until_it_is_cut_off() {
+    let folder = Folder::new("cut");
+    let path = folder.file("console.sock");
+    let mut console = Console::open(&path, "").unwrap();
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.write_all(b"inventory\ninventory\n").unwrap();
+    let mut replies = vec![
+        (None, "1 ", Reply::Piece(Place::default())),
+        (Some(Place::default()), "2 ", Reply::Piece(Place::default())),
+        (Some(Place::default()), "3\n", Reply::Whole),
+        (None, "4 ", Reply::Piece(Place::default())),
+        (Some(Place::default()), "", Reply::Cut),
+    ]
+    .into_iter();
+    for tick in [0, CONSOLE_SPACING_MS] {
+        serve_with(&mut console, tick, &mut |line, from, answer| {
+            let (place, piece, reply) = replies.next().unwrap();
+            assert_eq!((line, from), (&b"inventory"[..], place));
+            answer.push_str(piece);
+            reply
+        });
+    }
+    let mut all = String::new();
+    client.read_to_string(&mut all).unwrap();
+    assert_eq!((all.as_str(), console.clients.len()), ("1 2 3\n4 ", 0));
 }

@@ -277,7 +277,7 @@ impl Pump<'_> {
             configuration: self.shown,
         };
         let manager = &mut self.manager;
-        console.serve(now.tick, &mut |line, answer| manager.handle_console(now, &host, line, answer))
+        console.serve(now.tick, &mut |line, from, answer| manager.handle_console(now, &host, line, from, answer))
     }
 
     /// Begins and ends calls of the verification command as the manager wants.

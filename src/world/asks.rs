@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::scenario::World;
 use crate::console::view::Host;
+use crate::manager::Reply;
 
 impl World {
     /// Asks at the console: the answer, and the text of it.
@@ -24,15 +25,21 @@ impl World {
             link_error: "",
             configuration: &|| String::from("domain = device (default)\n"),
         };
-        let mut answer = String::new();
-        // What it says is saved first.
+        let (mut answer, mut from) = (String::new(), None);
         let mut tries = 0;
-        while !self.manager.handle_console(self.clock.now(), &host, request.as_bytes(), &mut answer) {
-            tries += 1;
-            if tries > 20_000 {
-                return None;
+        loop {
+            let mut piece = String::new();
+            let reply = self.manager.handle_console(self.clock.now(), &host, request.as_bytes(), from, &mut piece);
+            answer.push_str(&piece);
+            match reply {
+                Reply::Whole => break,
+                Reply::Piece(place) => from = Some(place),
+                Reply::Cut => panic!("{request}: nothing has changed meanwhile"),
+                // What it says is saved first.
+                Reply::Later if tries < 20_000 => self.run_for(20),
+                Reply::Later => return None,
             }
-            self.run_for(20);
+            tries += 1;
         }
         assert!(answer.ends_with("}\n") && answer.matches('\n').count() == 1, "{answer}");
         self.settle();

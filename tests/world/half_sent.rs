@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use update_manager::console::view::Host;
+use update_manager::manager::Reply;
 use update_manager::world::actors::desired_state;
 use update_manager::world::clock::EPOCH;
 use update_manager::world::scenario::World;
@@ -43,7 +44,8 @@ fn ask_once(world: &mut World, request: &str) -> Option<Value> {
     let configuration = &String::new;
     let host = Host { broker: &"broker", may_control: true, resident_kib: || 0, link_error: "", configuration };
     let mut answer = String::new();
-    let is_answered = world.manager.handle_console(world.clock.now(), &host, request.as_bytes(), &mut answer);
+    let reply = world.manager.handle_console(world.clock.now(), &host, request.as_bytes(), None, &mut answer);
+    let is_answered = reply == Reply::Whole;
     assert_eq!(is_answered, !answer.is_empty(), "{answer}");
     is_answered.then(|| serde_json::from_str(&answer).unwrap())
 }

@@ -20,6 +20,7 @@ mod again;
 mod better;
 mod consent;
 mod console;
+mod console_inventory;
 mod containers;
 mod courses;
 mod cuts;

@@ -5,11 +5,12 @@
 //!
 //! Invariants: the answer to a change is held until the change is saved, or saving fails;
 //! until its client has it, other changes have to wait, and it goes to nobody else. A request
-//! without an answer is repeated by the shell.
+//! without an answer is repeated by the shell, and so is one of whose answer more is to come.
 //!
 //! Deliberately absent: the socket, and the layout of answers.
 
 pub(super) mod control;
+pub(super) mod pieces;
 pub(super) mod show;
 
 use core::fmt::{self, Write};
@@ -24,6 +25,7 @@ use crate::model::time::Tick;
 use crate::store::{Store, Ticket};
 use crate::wire::console::{self, Ask, Request};
 use control::Control;
+pub use pieces::Place;
 use show::Sight;
 
 /// Holds the answer that waits for a save.
@@ -41,6 +43,19 @@ struct HeldAnswer {
     asked: Tick,
 }
 
+/// What has come of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// There is no answer yet: the request has to be repeated later.
+    Later,
+    /// The answer, or its last piece.
+    Whole,
+    /// A piece of the answer: the request has to be repeated with the place of the next one.
+    Piece(Place),
+    /// What is being answered has changed, so that no piece fits those before.
+    Cut,
+}
+
 /// The step that a request needs.
 pub(super) enum Step<'a> {
     /// It has to be repeated later.
@@ -49,7 +64,9 @@ pub(super) enum Step<'a> {
     Answered,
     /// It is answered, and the answer may have to wait for a save.
     Changed,
-    /// It only looks: see `show`.
+    /// It asks for the inventory: see `show_inventory`.
+    Inventory,
+    /// It looks at anything else: see `show`.
     Show(Request<'a>),
     /// It carries a desired state: see `answer_apply`.
     Apply(Request<'a>),
@@ -88,6 +105,7 @@ impl Console {
             return Step::Answered;
         }
         let request = match console::decode(line) {
+            Ok(request) if request.ask == Ask::Inventory => return Step::Inventory,
             Ok(request) if request.ask.is_harmless() => return Step::Show(request),
             Ok(request) => request,
             Err(malformed) => {
@@ -161,7 +179,7 @@ enum Held {
     Ready(String),
 }
 
-/// Answers a request that only looks.
+/// Answers a request that only looks, unless it asks for the inventory.
 pub(super) fn show(sight: &Sight<'_>, request: &Request<'_>, out: &mut String) {
     written(sight.show(request, out));
 }
@@ -194,7 +212,7 @@ pub(super) fn answer_control(control: &Control, result: Result<(), Rejected>, ou
 
 /// Writes an answer with a text or, if `json`, data, which `write` writes.
 fn say(
-    out: &mut String,
+    out: &mut dyn Write,
     json: bool,
     code: Option<u8>,
     activity: &str,

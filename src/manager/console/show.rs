@@ -42,13 +42,8 @@ pub(in crate::manager) struct Sight<'a> {
 }
 
 impl Sight<'_> {
-    /// Answers a request that only looks.
+    /// Answers a request that only looks, unless it asks for the inventory.
     pub(super) fn show(&self, request: &Request<'_>, out: &mut String) -> fmt::Result {
-        if request.ask == Ask::Inventory {
-            return say(out, true, Some(exit::DONE), "", &mut |out| {
-                self.inventory.write(&self.outside.names.manager, out)
-            });
-        }
         let is_known = |place: usize| self.inventory.is_known(place);
         let reasons = self.reasons();
         let view = self.view(&is_known, &reasons);

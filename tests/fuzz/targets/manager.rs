@@ -14,7 +14,7 @@ use update_manager::config::{load, Config, Order};
 use update_manager::console::view::Host;
 use update_manager::engine::{Engine, Policies};
 use update_manager::limits::PAYLOAD_IN_MAX;
-use update_manager::manager::{will, Manager};
+use update_manager::manager::{will, Manager, Reply};
 use update_manager::model::time::{Now, Tick};
 use update_manager::mqtt::{LinkWish, Options};
 use update_manager::shell;
@@ -196,11 +196,20 @@ impl World {
             link_error: "",
             configuration: &String::new,
         };
-        let mut out = String::new();
-        if self.manager.handle_console(self.now, &host, line, &mut out) {
-            assert_eq!(out.find('\n'), Some(out.len() - 1), "an answer is one line: {out}");
-            json::written(&out);
+        let (mut out, mut from) = (String::new(), None);
+        loop {
+            let mut piece = String::new();
+            let reply = self.manager.handle_console(self.now, &host, line, from, &mut piece);
+            out.push_str(&piece);
+            match reply {
+                Reply::Later => return,
+                Reply::Whole => break,
+                Reply::Piece(place) => from = Some(place),
+                Reply::Cut => panic!("nothing has changed meanwhile"),
+            }
         }
+        assert_eq!(out.find('\n'), Some(out.len() - 1), "an answer is one line: {out}");
+        json::written(&out);
     }
 
     /// The broker brings a message if it was asked for, at QoS 1.

@@ -107,7 +107,8 @@ impl World {
         console.take();
         for _ in 0..100_000 {
             let now = now(*tick);
-            if !console.serve(now.tick, &mut |line, answer| manager.handle_console(now, &host, line, answer)) {
+            let mut answer = |line: &[u8], from, out: &mut String| manager.handle_console(now, &host, line, from, out);
+            if !console.serve(now.tick, &mut answer) {
                 return;
             }
         }
