@@ -27,6 +27,7 @@ use crate::model::text::Text;
 use crate::model::time::{Now, Tick};
 use crate::model::{DomainIx, DomainSet, Phase, Reboot, Run};
 use crate::mqtt::Session;
+use crate::store::document::Payload;
 use crate::store::format::Draft;
 use crate::store::journal::Kind;
 use crate::store::state::Beside;
@@ -62,7 +63,7 @@ pub(super) struct ToSave<'a> {
     /// The phase that the owner is asked about, and the question's UUID.
     pub(super) question: Option<(Phase, [u8; 16])>,
     /// The payload of the desired state.
-    pub(super) payload: &'a [u8],
+    pub(super) payload: &'a Payload,
 }
 
 impl Activity {

@@ -25,11 +25,12 @@ pub trait Folder {
     /// The system's.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
 
-    /// Overwrites a file from its beginning, or makes it, so that this survives a power cut.
+    /// Overwrites a file from its beginning with these pieces, or makes it, so that this
+    /// survives a power cut.
     ///
     /// # Errors
     /// The system's; the file may have been overwritten in part.
-    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
+    fn write(&self, name: &str, pieces: &[&[u8]]) -> io::Result<()>;
 
     /// Gives a file, or whatever else it is, another name, in place of what has that name.
     ///
@@ -104,7 +105,7 @@ impl<F: Folder> Disk<F> {
     /// Why not, and whether the folder was made again: nothing is in it then.
     pub fn write(&self, write: &Write) -> Result<(), (String, bool)> {
         let name = write.slot.name(write.kind);
-        match self.0.write(&name, &write.bytes) {
+        match self.0.write(&name, &write.pieces()) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => match self.0.make() {
                 Ok(true) => Err(("the folder had vanished and is made again".to_owned(), true)),
@@ -121,7 +122,7 @@ impl<F: Folder> Disk<F> {
     fn replace(&self, write: &Write, name: &str, error: &io::Error) -> Result<(), (String, bool)> {
         log::warn!("{name}: {error}");
         self.move_aside(write.kind, name);
-        self.0.write(name, &write.bytes).map_err(|error| (error.to_string(), false))
+        self.0.write(name, &write.pieces()).map_err(|error| (error.to_string(), false))
     }
 }
 
@@ -207,11 +208,11 @@ impl Folder for StateDir {
         Ok(bytes)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, name: &str, pieces: &[&[u8]]) -> io::Result<()> {
         let path = self.path.join(name);
         let is_new = !path.exists();
         let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
-        file.write_all(bytes)?;
+        pieces.iter().try_for_each(|piece| file.write_all(piece))?;
         file.sync_data()?;
         if is_new {
             File::open(&self.path)?.sync_all()?;
@@ -267,7 +268,7 @@ mod tests {
     fn write(slot: Slot, sequence: u32) -> Write {
         let mut bytes = vec![0; HEADER];
         seal(&mut bytes, Kind::State, sequence, 0).unwrap();
-        Write { kind: Kind::State, slot, bytes }
+        Write { kind: Kind::State, slot, bytes, payload: None }
     }
 
     fn read(disk: &Disk<StateDir>, slot: Slot) -> Result<Vec<u8>, String> {

@@ -12,8 +12,9 @@
 
 use core::fmt;
 
-use crate::model::checksum;
+use super::document::{self, Payload};
 use crate::model::table::table;
+use crate::model::{checksum, Digest};
 
 /// Bytes of the frame before the fields.
 pub const HEADER: usize = 20;
@@ -98,16 +99,25 @@ impl fmt::Display for Flaw {
 /// how many bytes it has in all. None if the slot is too short for that.
 pub fn seal(slot: &mut [u8], kind: Kind, sequence: u32, fields: usize) -> Option<usize> {
     let total = HEADER.checked_add(fields)?;
-    let record = slot.get_mut(..total)?;
-    record[..4].copy_from_slice(&MAGIC);
-    record[4] = kind.code();
-    record[5] = VERSION;
-    record[6..8].copy_from_slice(&[0, 0]);
-    record[8..12].copy_from_slice(&sequence.to_le_bytes());
-    record[12..16].copy_from_slice(&u32::try_from(fields).ok()?.to_le_bytes());
-    let checksum = checksum(&[&record[..16], &record[HEADER..]]);
-    record[16..20].copy_from_slice(&checksum.to_le_bytes());
+    let (place, fields) = slot.get_mut(..total)?.split_at_mut(HEADER);
+    place.copy_from_slice(&header(kind, sequence, core::iter::once(&*fields))?);
     Some(total)
+}
+
+/// The frame before fields that come in these pieces. None if they are too long.
+pub fn header<'a>(kind: Kind, sequence: u32, fields: impl Iterator<Item = &'a [u8]> + Clone) -> Option<[u8; HEADER]> {
+    let len = fields.clone().map(<[u8]>::len).sum::<usize>();
+    let mut header = [0; HEADER];
+    header[..4].copy_from_slice(&MAGIC);
+    header[4] = kind.code();
+    header[5] = VERSION;
+    header[8..12].copy_from_slice(&sequence.to_le_bytes());
+    header[12..16].copy_from_slice(&u32::try_from(len).ok()?.to_le_bytes());
+    let mut digest = Digest::default();
+    digest.update(&header[..16]);
+    fields.for_each(|piece| digest.update(piece));
+    header[16..].copy_from_slice(&digest.finish().to_le_bytes());
+    Some(header)
 }
 
 /// The record in a slot.
@@ -188,6 +198,14 @@ impl<'b> Fields<'b> {
         self.slot.get(HEADER..end).unwrap_or_default()
     }
 
+    /// Adds the tag and the length of a field whose content stands elsewhere.
+    pub fn put_head(&mut self, tag: u8, len: usize) {
+        match u16::try_from(len).map(u16::to_le_bytes) {
+            Ok([low, high]) => self.extend(&[tag, low, high]),
+            Err(_) => self.fits = false,
+        }
+    }
+
     /// Whether a field of so many bytes fits.
     pub fn has_room(&self, bytes: usize) -> bool {
         HEADER + self.len + 3 + bytes <= self.slot.len()
@@ -206,6 +224,8 @@ pub struct Draft {
     pub kind: Kind,
     /// [`HEADER`] bytes that [`seal`] fills in, and the fields.
     pub bytes: Vec<u8>,
+    /// The desired state whose fields the record has.
+    pub payload: Option<Payload>,
 }
 
 impl Draft {
@@ -217,7 +237,7 @@ impl Draft {
         write(&mut out);
         let total = out.total()?;
         bytes.truncate(HEADER + total);
-        Some(Draft { kind, bytes })
+        Some(Draft { kind, bytes, payload: None })
     }
 
     /// The same with the fields of the activity's state, if there are any, before its own.
@@ -235,7 +255,12 @@ impl Draft {
     pub fn of_fields(kind: Kind, fields: &[u8]) -> Draft {
         let mut bytes = vec![0; HEADER + fields.len()];
         bytes[HEADER..].copy_from_slice(fields);
-        Draft { kind, bytes }
+        Draft { kind, bytes, payload: None }
+    }
+
+    /// All of it.
+    pub fn pieces(&self) -> Vec<&[u8]> {
+        document::pieces(&self.bytes, self.payload.as_ref()).collect()
     }
 }
 

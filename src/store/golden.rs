@@ -157,7 +157,7 @@ fn draft(kind: Kind) -> Draft {
             state::encode_kept(&campaign(), &names(), &parts(), out);
             state::encode_along(&campaign(), 5, TIMES, out);
         }),
-        Kind::Document => document::encode(Run(7), PAYLOAD.as_bytes(), b""),
+        Kind::Document => document::encode(Run(7), &document::Payload::alone(PAYLOAD.as_bytes()), b""),
         Kind::Actions => actions::encode(&campaign(), &names(), b""),
         Kind::History => history::encode(&journal(), &names(), b""),
         Kind::Reports => reports::encode(waiting().into_iter()),
@@ -167,24 +167,25 @@ fn draft(kind: Kind) -> Draft {
     .unwrap()
 }
 
-fn sealed(mut draft: Draft) -> Vec<u8> {
-    let len = draft.bytes.len() - HEADER;
-    seal(&mut draft.bytes, draft.kind, 9, len).unwrap();
-    draft.bytes
+fn sealed(draft: Draft) -> Vec<u8> {
+    let mut bytes = draft.pieces().concat();
+    let len = bytes.len() - HEADER;
+    seal(&mut bytes, draft.kind, 9, len).unwrap();
+    bytes
 }
 
 /// The same record with fields that this version does not know, before, between and
 /// behind its own.
 fn newer(kind: Kind) -> Vec<u8> {
-    let known = draft(kind);
+    let known = draft(kind).pieces().concat();
     let write = |out: &mut Fields<'_>| {
-        for (tag, content) in fields(&known.bytes[HEADER..]) {
+        for (tag, content) in fields(&known[HEADER..]) {
             out.put(250, &[b"unknown"]);
             out.put(tag, &[content]);
         }
         out.put(251, &[]);
     };
-    sealed(Draft::new(kind, 2 * known.bytes.len() + 4096, write).unwrap())
+    sealed(Draft::new(kind, 2 * known.len() + 4096, write).unwrap())
 }
 
 fn file(version: &str, kind: Kind) -> PathBuf {

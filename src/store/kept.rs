@@ -84,8 +84,8 @@ impl Kept {
         }
         new.iter().for_each(|domain| self.seen.insert(domain));
         let is_kept = content.is_grouped || campaign.policy != Lockstep.name();
-        let is_its = is_kept && checksum(&[payload]) == campaign.identity.crc;
-        let document = is_its.then(|| Document::of(payload)).flatten();
+        let is_its = is_kept && checksum(&[payload.bytes()]) == campaign.identity.crc;
+        let document = is_its.then(|| Document::of(payload.bytes())).flatten();
         for name in new.iter().filter_map(|domain| names.get(domain.place())) {
             if self.parts.iter().any(|part| part.domain == *name && part.run == run) {
                 continue;

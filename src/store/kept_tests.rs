@@ -1,5 +1,6 @@
 //! Which domains are committed to what, for how many there is room, and what a start finds.
 
+use super::document::Payload;
 use super::format::{seal, Draft, Kind, HEADER};
 use super::journal::Times;
 use super::kept::{self, KeptPart};
@@ -49,12 +50,12 @@ const CLEANED_UP: State = State::Done(Ended::CleanedUp);
 /// The store after a look at this.
 fn look(store: &mut Store, campaign: &Campaign, names: &[String], payload: &str) {
     let session = Session::new(Options::new("um"));
-    store.observe(&content(campaign, names, payload, &session), &mut Effects::new());
+    let payload = Payload::alone(payload.as_bytes());
+    store.observe(&content(campaign, names, &payload, &session), &mut Effects::new());
 }
 
-fn content<'a>(campaign: &'a Campaign, names: &'a [String], payload: &'a str, session: &'a Session) -> Content<'a> {
-    let (beside, payload) = (Beside::default(), payload.as_bytes());
-    Content { campaign: Some(campaign), names, beside, payload, session, is_grouped: true }
+fn content<'a>(campaign: &'a Campaign, names: &'a [String], payload: &'a Payload, session: &'a Session) -> Content<'a> {
+    Content { campaign: Some(campaign), names, beside: Beside::default(), payload, session, is_grouped: true }
 }
 
 /// Which of the domains are committed after a look at this campaign.
@@ -117,7 +118,8 @@ fn without_groups_what_lockstep_has_completed_only_makes_the_part_before_void() 
     look(&mut store, &campaign(1, &names, &first, CLEANED_UP), &names, &first);
     let session = Session::new(Options::new("um"));
     let ended = campaign(2, &names[..1], &second, CLEANED_UP);
-    let content = content(&ended, &names, &second, &session);
+    let payload = Payload::alone(second.as_bytes());
+    let content = content(&ended, &names, &payload, &session);
     store.observe(&Content { is_grouped: false, ..content }, &mut Effects::new());
     assert_eq!([store.kept("d0").is_some(), store.kept("d1").is_some()], [false, true]);
 }
@@ -153,7 +155,8 @@ fn what_is_of_domains_that_are_gone_makes_room_first_and_then_the_oldest() {
 
 /// Puts the record into the first slot of its kind.
 fn put(found: &mut Found, draft: Option<Draft>) {
-    let Draft { kind, mut bytes } = draft.unwrap();
+    let draft = draft.unwrap();
+    let (kind, mut bytes) = (draft.kind, draft.pieces().concat());
     let fields = bytes.len() - HEADER;
     seal(&mut bytes, kind, 1, fields).unwrap();
     found.0[kind.place()][0] = Ok(bytes);
@@ -165,7 +168,7 @@ fn write(store: &mut Store, content: &Content<'_>, found: &mut Found) -> Vec<Kin
     while let Some(job) = store.poll_write(NOW, content, &mut || None) {
         for write in job.writes {
             kinds.push(write.kind);
-            found.0[write.kind.place()][write.slot as usize] = Ok(write.bytes);
+            found.0[write.kind.place()][write.slot as usize] = Ok(write.pieces().concat());
         }
         store.handle_written(NOW, Ok(()), &mut Effects::new(), &mut |_| {});
     }
@@ -192,6 +195,7 @@ fn what_an_earlier_version_has_completed_is_kept_from_the_next_start_on() {
     for kinds in [&[Kind::Kept, Kind::Actions, Kind::History][..], &[]] {
         let mut store = Store::new(true);
         let campaign = store.load(NOW, &found, &names, [0; 16]).saved.unwrap().campaign;
+        let payload = Payload::alone(payload.as_bytes());
         let content = content(&campaign, &names, &payload, &session);
         store.observe(&content, &mut Effects::new());
         assert!(names.iter().all(|name| store.kept(name).is_some()));

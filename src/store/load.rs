@@ -287,7 +287,8 @@ mod tests {
 
     /// Puts the record into the first slot of its kind.
     fn put(found: &mut Found, draft: Option<Draft>) {
-        let Draft { kind, mut bytes } = draft.unwrap();
+        let draft = draft.unwrap();
+        let (kind, mut bytes) = (draft.kind, draft.pieces().concat());
         let fields = bytes.len() - HEADER;
         seal(&mut bytes, kind, 1, fields).unwrap();
         found.0[kind.place()][0] = Ok(bytes);

@@ -81,6 +81,7 @@ use crate::limits::{REPORTS_MAX, SAVED_STATE_MAX};
 use crate::model::time::Tick;
 use crate::model::Run;
 use crate::mqtt::{Ack, Session};
+use document::Payload;
 use format::{Fields, Kind, HEADER};
 use held::Held;
 use journal::Journal;
@@ -159,7 +160,7 @@ pub struct Content<'a> {
     /// What goes with the campaign, but for the boot.
     pub beside: Beside,
     /// The payload of its desired state.
-    pub payload: &'a [u8],
+    pub payload: &'a Payload,
     /// Where final reports wait for the broker.
     pub session: &'a Session,
     /// Whether anything is configured that makes a difference to groups of domains.

@@ -1,6 +1,7 @@
 //! What is to be written, and what has come of it.
 
-use super::format::{seal, Draft, Fields, Kind, FIELD, HEADER};
+use super::document::Payload;
+use super::format::{header, Draft, Fields, Kind, FIELD, HEADER};
 use super::slots::Slot;
 use super::{actions, document, history, reports, state, Content, Of, States, Store, Ticket};
 use crate::engine::{Campaign, Effects};
@@ -16,8 +17,17 @@ pub struct Write {
     pub kind: Kind,
     /// Where it goes.
     pub slot: Slot,
-    /// All of it.
+    /// All of it but the pieces of a desired state.
     pub bytes: Vec<u8>,
+    /// That desired state.
+    pub payload: Option<Payload>,
+}
+
+impl Write {
+    /// All of it.
+    pub fn pieces(&self) -> Vec<&[u8]> {
+        document::pieces(&self.bytes, self.payload.as_ref()).collect()
+    }
 }
 
 /// Records to be written one after the other, each synced before the next: a later one
@@ -220,7 +230,7 @@ impl Store {
         state::encode_along(campaign, *version, times, &mut out);
         let state = out.written();
         let can_carry = |kind: &Kind| match kind {
-            Kind::Document => document::size(content.payload) + FIELD + state.len() <= SAVED_RECORD_MAX,
+            Kind::Document => document::size(content.payload.bytes()) + FIELD + state.len() <= SAVED_RECORD_MAX,
             _ => self.failing.is_none() || *goes_along,
         };
         let carrier = kinds.last().copied().filter(|kind| !*must_be_alone && can_carry(kind));
@@ -287,11 +297,12 @@ impl Store {
     }
 
     /// Completes a record for the slot that is its.
-    fn seal(&self, mut draft: Draft) -> Option<Write> {
+    fn seal(&self, draft: Draft) -> Option<Write> {
         let (slot, sequence) = self.places[draft.kind.place()];
-        let fields = draft.bytes.len().checked_sub(HEADER)?;
-        seal(&mut draft.bytes, draft.kind, sequence, fields)?;
-        Some(Write { kind: draft.kind, slot, bytes: draft.bytes })
+        let Draft { kind, mut bytes, payload } = draft;
+        let header = header(kind, sequence, document::pieces(bytes.get(HEADER..)?, payload.as_ref()))?;
+        bytes[..HEADER].copy_from_slice(&header);
+        Some(Write { kind, slot, bytes, payload })
     }
 
     /// The job is done, or was not. What it covered is put into `out`, and its

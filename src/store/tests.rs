@@ -19,6 +19,7 @@ struct Saver {
     store: Store,
     session: Box<Session>,
     names: Vec<String>,
+    payload: Payload,
     now: Now,
     found: Found,
 }
@@ -45,6 +46,7 @@ impl Saver {
             store: Store::new(true),
             session: Session::new(Options::new("um")),
             names: ["one", "two"].map(str::to_owned).to_vec(),
+            payload: Payload::alone(b"{}"),
             now: Now { tick: Tick(0), wall: 1_000 },
             found: Found::default(),
         };
@@ -69,8 +71,14 @@ impl Saver {
             self.store.journal.look(self.now, campaign, reboot, &String::new);
         }
         let beside = Beside { reboot, ..Beside::default() };
-        let content =
-            Content { campaign, names: &self.names, beside, payload: b"{}", session: &self.session, is_grouped: false };
+        let content = Content {
+            campaign,
+            names: &self.names,
+            beside,
+            payload: &self.payload,
+            session: &self.session,
+            is_grouped: false,
+        };
         self.store.observe(&content, &mut effects);
         lasting(&effects)
     }
@@ -113,8 +121,14 @@ impl Saver {
         let mut session = session;
         let beside = Beside { reboot: self.engine.reboot(), ..Beside::default() };
         let campaign = self.engine.campaign();
-        let content =
-            Content { campaign, names: &self.names, beside, payload: b"{}", session: &self.session, is_grouped: false };
+        let content = Content {
+            campaign,
+            names: &self.names,
+            beside,
+            payload: &self.payload,
+            session: &self.session,
+            is_grouped: false,
+        };
         self.store.poll_write(self.now, &content, &mut || session.take())
     }
 
@@ -123,7 +137,7 @@ impl Saver {
         let job = self.poll().map_or(Vec::new(), |job| job.writes);
         let kinds = job.iter().map(|write| write.kind).collect();
         for write in job {
-            self.found.0[write.kind.place()][write.slot as usize] = Ok(write.bytes);
+            self.found.0[write.kind.place()][write.slot as usize] = Ok(write.pieces().concat());
         }
         kinds
     }
@@ -384,7 +398,7 @@ fn a_document_carries_the_state_up_to_the_last_byte_that_is_read() {
     let written = |len: usize| {
         let mut saver = Saver::new();
         saver.apply("a-1", 1);
-        let payload = vec![b' '; len];
+        let payload = Payload::alone(&vec![b' '; len]);
         let (campaign, beside) = (saver.engine.campaign(), Beside::default());
         let content = Content {
             campaign,
@@ -395,7 +409,7 @@ fn a_document_carries_the_state_up_to_the_last_byte_that_is_read() {
             is_grouped: false,
         };
         let job = saver.store.poll_write(saver.now, &content, &mut || None).unwrap();
-        job.writes.iter().map(|write| (write.kind, write.bytes.len())).collect::<Vec<_>>()
+        job.writes.iter().map(|write| (write.kind, write.pieces().concat().len())).collect::<Vec<_>>()
     };
     // Whose it is takes eight bytes and the three before them.
     let record = |len: usize| HEADER + 11 + len + 3 * len.div_ceil(RECORD_PIECE_MAX);

@@ -168,17 +168,18 @@ impl Folder for State {
         }
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> IoResult<()> {
+    fn write(&self, name: &str, pieces: &[&[u8]]) -> IoResult<()> {
+        let bytes = pieces.concat();
         let mut files = self.0.borrow_mut();
         files.operations += 1;
         match files.failure(name) {
             None => {
-                files.overwrite(name, bytes, 0..bytes.len());
+                files.overwrite(name, &bytes, 0..bytes.len());
                 Ok(())
             }
             Some((error, is_part)) => {
                 if is_part {
-                    files.overwrite(name, bytes, 0..bytes.len() / 2);
+                    files.overwrite(name, &bytes, 0..bytes.len() / 2);
                 }
                 files.has_failed = true;
                 Err(error)
@@ -243,7 +244,7 @@ impl Disk {
         let files = self.files.0.borrow();
         (self.has_failed, self.written) = (files.has_failed, files.written);
         drop(files);
-        self.newest = Some((write.kind, write.slot, write.bytes.len()));
+        self.newest = Some((write.kind, write.slot, write.pieces().concat().len()));
         match result {
             Ok(()) => {
                 self.syncs += 1;
@@ -280,7 +281,8 @@ impl Disk {
 
     /// Of a write so much is on the disk.
     fn tear(&mut self, write: &Write, fate: Fate) {
-        let total = write.bytes.len();
+        let bytes = write.pieces().concat();
+        let total = bytes.len();
         let part = |parts: usize| total * parts / 1_000;
         let range = match fate {
             Fate::Lost => return,
@@ -288,7 +290,7 @@ impl Disk {
             Fate::Tail(parts) => (total - part(parts)).next_multiple_of(SECTOR).min(total)..total,
             Fate::Whole => 0..total,
         };
-        self.files.0.borrow_mut().overwrite(&write.slot.name(write.kind), &write.bytes, range);
+        self.files.0.borrow_mut().overwrite(&write.slot.name(write.kind), &bytes, range);
         self.newest = Some((write.kind, write.slot, total));
     }
 

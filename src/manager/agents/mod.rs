@@ -28,6 +28,7 @@ use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::{Command, DomainIx, DomainSet};
 use crate::mqtt::{Class, Message};
+use crate::store::document::Payload;
 use crate::wire::node::{Node, Versioned};
 use crate::wire::topic::Outgoing;
 use crate::wire::{desired_state, encode, feedback, Envelope, Malformed};
@@ -73,7 +74,7 @@ impl Agents {
     }
 
     /// Returns the payload of the desired state.
-    pub(super) fn payload(&self) -> &[u8] {
+    pub(super) fn payload(&self) -> &Payload {
         self.parts.payload()
     }
 
