@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::limits::PAYLOAD_IN_MAX;
 use crate::world::checks::{Called, Says};
 use crate::world::scenario::World;
 use crate::world::seen::{topic, From, Report, Seen};
@@ -111,7 +112,7 @@ impl<'w> Observer<'w> {
     }
 
     fn learn(&mut self, seen: &Seen) {
-        if seen.activity() != self.setup.activity {
+        if seen.activity() != self.setup.activity || seen.bytes.len() > PAYLOAD_IN_MAX {
             return;
         }
         if let Some(place) = self.way(&seen.topic, "desiredstatefeedback") {
@@ -120,7 +121,8 @@ impl<'w> Observer<'w> {
     }
 
     fn hear(&mut self, seen: &Seen) {
-        if seen.activity() == self.setup.activity {
+        // What is too large nobody reads.
+        if seen.activity() == self.setup.activity && seen.bytes.len() <= PAYLOAD_IN_MAX {
             if seen.topic == "deviceupdate/ownerconsentfeedback" {
                 match (seen.status(), self.asked.take()) {
                     ("APPROVED", Some((command, _))) => drop(self.approved.insert(command)),

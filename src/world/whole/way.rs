@@ -129,7 +129,7 @@ impl Way {
                 self.has_completed = self.has_actions == Some(true);
                 self.leave("IDENTIFY");
             }
-            "ROLLBACK_SUCCESS" | "ROLLBACK_FAILURE" if self.rolled.is_some() => {
+            "ROLLBACK_SUCCESS" | "ROLLBACK_FAILURE" if self.rolled.is_some() && self.cleaned.is_none() => {
                 self.rolled_answer = Some(status.to_owned());
             }
             _ if is_failure(status) => self.failure_said = Some(status.to_owned()),
@@ -142,6 +142,8 @@ impl Way {
     }
 
     fn leave(&mut self, order: &'static str) {
+        // One that goes on after it has failed meant a course before.
+        self.failure_said = None;
         if !self.has_left(order) {
             self.left.push(order);
         }
@@ -153,7 +155,7 @@ impl Way {
     /// The manager knows what its agent said.
     pub fn learn(&mut self, status: &str) {
         self.is_completion_known |= self.part.is_orderly && self.has_completed && status == "COMPLETED";
-        self.is_undoing_known |= self.rolled.is_some() && status == "ROLLBACK_SUCCESS";
+        self.is_undoing_known |= self.rolled_answer.as_deref() == Some(status) && status == "ROLLBACK_SUCCESS";
         let owes_forward = self.owes.as_ref().is_some_and(|(order, _)| is_forward(order));
         let is_past = |command: &&str| steps_of(command).failure == status && self.has_left(command);
         let counts = self.states == 1 && !self.is_told_again && owes_forward && !FORWARD.iter().any(is_past);
