@@ -21,6 +21,7 @@ mod better;
 mod consent;
 mod console;
 mod console_inventory;
+mod console_lengths;
 mod containers;
 mod courses;
 mod cuts;

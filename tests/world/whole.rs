@@ -73,7 +73,7 @@ fn one_that_was_rolled_back_is_old_whatever_it_says_of_its_clean_up() {
     assert!(cut_shape(&shape, CLEAN, &[Fate::Lost], 1) > 20);
 }
 
-/// A domain that is led again has not left its activation (`repair.md`, rule 4): nothing
+/// A domain that is led again has not left its activation (docs/agent-api.md, "When something may have been lost"): nothing
 /// is verified meanwhile.
 #[test]
 fn nothing_is_verified_while_a_domain_is_led_again() {

@@ -49,28 +49,42 @@ pub fn broken(world: &World, setup: &Setup) -> Option<String> {
 
 struct Observer<'w> {
     setup: &'w Setup,
-    phase_timeout_ms: u64,
-    cleanup_timeout_ms: u64,
-    consent_timeout_ms: u64,
+    patience: Patience,
     has_cuts: bool,
     /// It tells `RUNNING`.
     tells: bool,
     ways: Vec<Way>,
-    /// Groups of which nothing is turned back any more.
-    committed: BTreeSet<usize>,
-    /// Groups that the command has found good since their last activation.
-    verified: BTreeSet<usize>,
-    /// Groups of which something was turned back, by what was told.
-    turned: BTreeSet<usize>,
-    approved: BTreeSet<String>,
-    /// The command that the owner was asked about, and when.
-    asked: Option<(String, u64)>,
-    is_refused: bool,
+    groups: Groups,
+    owner: Owner,
     is_cancelled: bool,
     is_cancel_known: bool,
     /// What `RUNNING` said of turning back.
     rolling_back: String,
     ends: Vec<Report>,
+}
+
+/// How long things are waited for at least, in milliseconds.
+struct Patience {
+    phase_ms: u64,
+    cleanup_ms: u64,
+    consent_ms: u64,
+}
+
+#[derive(Default)]
+struct Groups {
+    /// Those of which nothing is turned back any more.
+    committed: BTreeSet<usize>,
+    /// Those that the command has found good since their last activation.
+    verified: BTreeSet<usize>,
+    /// Those of which something was turned back, by what was told.
+    turned: BTreeSet<usize>,
+}
+
+struct Owner {
+    approved: BTreeSet<String>,
+    /// The command that the owner was asked about, and when.
+    asked: Option<(String, u64)>,
+    is_refused: bool,
 }
 
 impl<'w> Observer<'w> {
@@ -82,19 +96,17 @@ impl<'w> Observer<'w> {
         let phase_timeout_ms = world.config.phase_timeout_ms;
         Observer {
             setup,
-            phase_timeout_ms: patience(phase_timeout_ms),
-            cleanup_timeout_ms: patience(world.config.cleanup_timeout_ms.min(phase_timeout_ms)),
-            consent_timeout_ms: world.config.owner_consent_timeout_ms,
+            patience: Patience {
+                phase_ms: patience(phase_timeout_ms),
+                cleanup_ms: patience(world.config.cleanup_timeout_ms.min(phase_timeout_ms)),
+                consent_ms: world.config.owner_consent_timeout_ms,
+            },
             has_cuts: world.link.losses > 0 || !world.power.cuts.is_empty(),
             // A twin that is not known yet tells nothing of the way.
             tells: world.config.report_feedback_interval_ms > 0 && is_linked && !world.config.things_enabled,
             ways: setup.parts.iter().copied().map(Way::new).collect(),
-            committed: BTreeSet::new(),
-            verified: BTreeSet::new(),
-            turned: BTreeSet::new(),
-            approved: BTreeSet::new(),
-            asked: None,
-            is_refused: setup.may_be_refused,
+            groups: Groups::default(),
+            owner: Owner { approved: BTreeSet::new(), asked: None, is_refused: setup.may_be_refused },
             is_cancelled: false,
             is_cancel_known: false,
             rolling_back: String::new(),
@@ -124,16 +136,16 @@ impl<'w> Observer<'w> {
         // What is too large nobody reads.
         if seen.activity() == self.setup.activity && seen.bytes.len() <= PAYLOAD_IN_MAX {
             if seen.topic == "deviceupdate/ownerconsentfeedback" {
-                match (seen.status(), self.asked.take()) {
-                    ("APPROVED", Some((command, _))) => drop(self.approved.insert(command)),
-                    ("DENIED", Some(_)) => self.is_refused = true,
-                    (_, asked) => self.asked = asked,
+                match (seen.status(), self.owner.asked.take()) {
+                    ("APPROVED", Some((command, _))) => drop(self.owner.approved.insert(command)),
+                    ("DENIED", Some(_)) => self.owner.is_refused = true,
+                    (_, asked) => self.owner.asked = asked,
                 }
             }
             if let Some(place) = self.way(&seen.topic, "desiredstatefeedback") {
                 let way = &self.ways[place];
                 if seen.status() == "ACTIVATION_SUCCESS" && way.cleaned.is_none() && way.part.is_orderly {
-                    self.verified.remove(&way.part.group);
+                    self.groups.verified.remove(&way.part.group);
                 }
                 self.ways[place].hear(seen);
             }
@@ -145,8 +157,8 @@ impl<'w> Observer<'w> {
         let is_called = |way: &&Way| call.arguments.iter().any(|argument| argument == way.part.domain);
         let group = self.ways.iter().find(is_called).map(|way| way.part.group)?;
         match call.says == Says::Good && call.arguments[0] == self.setup.activity {
-            true => self.verified.insert(group),
-            false => self.verified.remove(&group),
+            true => self.groups.verified.insert(group),
+            false => self.groups.verified.remove(&group),
         };
         self.led_again(group).map(|domain| format!("a group is verified while [{domain}] is led again"))
     }
@@ -154,7 +166,7 @@ impl<'w> Observer<'w> {
     /// A domain of the group that owes what leads it forward.
     fn led_again(&self, group: usize) -> Option<&'static str> {
         let is_led = |order: &str| FORWARD.contains(&order);
-        let mut led = self.of_group(group).filter(|way| way.part.is_orderly && way.failure_said.is_none());
+        let mut led = self.of_group(group).filter(|way| way.part.is_orderly && way.said.failure.is_none());
         led.find(|way| way.owes.as_ref().is_some_and(|(order, _)| is_led(order))).map(|way| way.part.domain)
     }
 
@@ -171,7 +183,7 @@ impl<'w> Observer<'w> {
             return self.report(report);
         }
         if seen.topic == "deviceupdate/ownerconsent" {
-            self.asked = Some((seen.command().to_owned(), seen.at));
+            self.owner.asked = Some((seen.command().to_owned(), seen.at));
             return None;
         }
         if let Some(place) = self.way(&seen.topic, "currentstate/get").filter(|_| self.ends.is_empty()) {
@@ -183,8 +195,8 @@ impl<'w> Observer<'w> {
             Some(place) => (place, "IDENTIFY"),
             None => (self.way(&seen.topic, "desiredstate/command")?, seen.command()),
         };
-        let patience_ms = self.consent_timeout_ms;
-        self.is_refused |= self.asked.as_ref().is_some_and(|(_, since)| seen.at >= since + patience_ms);
+        let patience_ms = self.patience.consent_ms;
+        self.owner.is_refused |= self.owner.asked.as_ref().is_some_and(|(_, since)| seen.at >= since + patience_ms);
         let rule = match order {
             _ if !self.ends.is_empty() => Some("it is told after the end".to_owned()),
             "ROLLBACK" => self.roll_back(place, seen.at),
@@ -212,7 +224,7 @@ impl<'w> Observer<'w> {
             return Some(format!("[{}] has rolled back, and is called inconsistent", way.part.domain));
         }
         self.ends.push(report);
-        let is_silent = |group: &&usize| self.turned.contains(group) && self.tells && self.setup.has_groups();
+        let is_silent = |group: &&usize| self.groups.turned.contains(group) && self.tells && self.setup.has_groups();
         let rolled = |group: usize| self.of_group(group).any(|way| way.rolled.is_some());
         let mut groups = self.setup.groups();
         groups.retain(|group| is_silent(&group) && rolled(*group));
@@ -220,9 +232,9 @@ impl<'w> Observer<'w> {
             return Some("it ends, and RUNNING never said that it is being rolled back".to_owned());
         }
         let failed = groups.iter().flat_map(|group| self.of_group(*group));
-        let mut failed = failed.filter(|way| way.failure.is_some() && !way.part.is_alone);
+        let mut failed = failed.filter(|way| way.known.failure.is_some() && !way.part.is_alone);
         let is_named = |way: &Way| self.rolling_back.contains(&format!("[{}]", way.part.domain));
-        let unnamed = failed.find(|way| !is_named(way) && !self.is_cancelled && !self.is_refused);
+        let unnamed = failed.find(|way| !is_named(way) && !self.is_cancelled && !self.owner.is_refused);
         unnamed.map(|way| format!("RUNNING, rolling back, never named [{}]", way.part.domain))
     }
 }
@@ -240,17 +252,17 @@ impl Observer<'_> {
         if order == "IDENTIFY" && way.given.is_empty() {
             return None;
         }
-        if let Some(failure) = &way.failure {
+        if let Some(failure) = &way.known.failure {
             return no(format!("it has failed: {failure}"));
         }
-        if self.committed.contains(&group) {
+        if self.groups.committed.contains(&group) {
             return no("its group is committed".to_owned());
         }
         if self.setup.has_groups() {
-            if self.turned.contains(&group) {
+            if self.groups.turned.contains(&group) {
                 return no("its group is being turned back".to_owned());
             }
-            let mut failed = self.of_group(group).filter(|way| way.failure.is_some() && !way.part.is_alone);
+            let mut failed = self.of_group(group).filter(|way| way.known.failure.is_some() && !way.part.is_alone);
             if let Some(failed) = failed.next() {
                 return no(format!("[{}] of its group has failed", failed.part.domain));
             }
@@ -261,13 +273,13 @@ impl Observer<'_> {
         if order == "IDENTIFY" {
             return None;
         }
-        if way.has_actions == Some(false) && way.part.is_orderly {
+        if way.said.has_actions == Some(false) && way.part.is_orderly {
             return no("it has no actions".to_owned());
         }
-        if way.is_completion_known {
+        if way.known.is_completed {
             return no("it has said COMPLETED".to_owned());
         }
-        if self.setup.asked.contains(&order) && !self.approved.contains(order) {
+        if self.setup.asked.contains(&order) && !self.owner.approved.contains(order) {
             return no("the owner has not approved".to_owned());
         }
         if way.was_given(order) {
@@ -298,14 +310,14 @@ impl Observer<'_> {
     /// It has done this, or has nothing to do with it any more.
     fn has_left(&self, way: &Way, order: &str, now: u64) -> bool {
         let may_fail = way.part.is_alone || !self.setup.has_groups();
-        let has_failed = || way.failure_said.is_some() || way.is_silent(now, self.phase_timeout_ms);
-        let is_idle = order != "IDENTIFY" && way.has_actions == Some(false);
+        let has_failed = || way.said.failure.is_some() || way.is_silent(now, self.patience.phase_ms);
+        let is_idle = order != "IDENTIFY" && way.said.has_actions == Some(false);
         // One that was waited for in vain gets nothing more.
         let is_out = may_fail && FORWARD[..2].contains(&order) && !way.was_given(order);
         way.has_left(order)
             || is_idle
             || is_out
-            || way.has_completed
+            || way.said.has_completed
             || way.cleaned.is_some()
             || (may_fail && has_failed())
     }
@@ -317,13 +329,13 @@ impl Observer<'_> {
         let way = &self.ways[place];
         let part = way.part;
         let group = part.group;
-        if self.committed.contains(&group) {
+        if self.groups.committed.contains(&group) {
             return Some("its group is committed".to_owned());
         }
         if way.cleaned.is_some() {
             return Some("it was cleaned up".to_owned());
         }
-        if way.has_nothing_to_undo() && way.failure.is_some() {
+        if way.has_nothing_to_undo() && way.known.failure.is_some() {
             return Some("its DOWNLOAD has failed".to_owned());
         }
         // What was decided may not have been sent before the cut.
@@ -331,7 +343,7 @@ impl Observer<'_> {
             return Some("it was given nothing".to_owned());
         }
         let owes = way.owes.as_ref().filter(|(order, since)| {
-            is_forward(order) && now < since + self.phase_timeout_ms && !self.has_cuts && way.failure_said.is_none()
+            is_forward(order) && now < since + self.patience.phase_ms && !self.has_cuts && way.said.failure.is_none()
         });
         if let Some((order, since)) = owes {
             return Some(format!("{order} of {since} is not answered, nor waited for"));
@@ -339,13 +351,13 @@ impl Observer<'_> {
         if self.setup.has_groups() && way.rolled.is_none() {
             let higher = |other: &&Way| other.part.order > part.order && self.wants_rollback(other, now);
             let mut higher = self.of_group(group).filter(higher);
-            if let Some(other) = higher.find(|other| !other.is_rolled_back(now, self.cleanup_timeout_ms)) {
+            if let Some(other) = higher.find(|other| !other.is_rolled_back(now, self.patience.cleanup_ms)) {
                 return Some(format!("[{}] is to be undone before it", other.part.domain));
             }
         }
         // One that fails alone past its activation is turned back by itself.
-        if !part.is_alone || self.is_cancelled || self.is_refused {
-            self.turned.insert(group);
+        if !part.is_alone || self.is_cancelled || self.owner.is_refused {
+            self.groups.turned.insert(group);
         }
         None
     }
@@ -353,28 +365,29 @@ impl Observer<'_> {
     /// Something may have to be undone.
     fn wants_rollback(&self, way: &Way, now: u64) -> bool {
         let is_unknown = !way.part.is_orderly;
-        let was_out = is_unknown || way.part.is_alone && (way.failure_said.is_some() || way.cleaned.is_some());
+        let was_out = is_unknown || way.part.is_alone && (way.said.failure.is_some() || way.cleaned.is_some());
         let is_untouched =
-            way.has_nothing_to_undo() || way.is_lost_in_download(now, self.phase_timeout_ms, self.has_cuts);
-        way.cleaned.is_none() && !way.given.is_empty() && !is_untouched && !way.has_completed && !was_out
+            way.has_nothing_to_undo() || way.is_lost_in_download(now, self.patience.phase_ms, self.has_cuts);
+        way.cleaned.is_none() && !way.given.is_empty() && !is_untouched && !way.said.has_completed && !was_out
     }
 
     fn clean_up(&mut self, place: usize, now: u64) -> Option<String> {
         let way = &self.ways[place];
         let group = way.part.group;
-        let has_failed = way.failure_said.is_some() || way.is_silent(now, self.phase_timeout_ms);
-        let is_bare = way.has_actions == Some(false);
+        let has_failed = way.said.failure.is_some() || way.is_silent(now, self.patience.phase_ms);
+        let is_bare = way.said.has_actions == Some(false);
         let is_by_itself = has_failed && (way.part.is_alone || !self.setup.has_groups());
-        if way.cleaned.is_some() || is_bare || is_by_itself || self.committed.contains(&group) {
+        if way.cleaned.is_some() || is_bare || is_by_itself || self.groups.committed.contains(&group) {
             return None;
         }
-        let is_ready =
-            |other: &Way| self.has_left(other, "ACTIVATE", now) && (other.has_actions.is_some() || other.part.is_alone);
+        let is_ready = |other: &Way| {
+            self.has_left(other, "ACTIVATE", now) && (other.said.has_actions.is_some() || other.part.is_alone)
+        };
         let behind = self.of_group(group).find(|other| !is_ready(other)).map(|way| way.part.domain);
         let is_activated = self.of_group(group).any(|way| way.has_left("ACTIVATE"));
-        let is_unverified = self.setup.is_checked && is_activated && !self.verified.contains(&group);
+        let is_unverified = self.setup.is_checked && is_activated && !self.groups.verified.contains(&group);
         if behind.is_none() && !is_unverified && !self.has_failed(group, now) {
-            self.committed.insert(group);
+            self.groups.committed.insert(group);
             return None;
         }
         if !self.is_turning(group, now) {
@@ -383,23 +396,23 @@ impl Observer<'_> {
             }));
         }
         if !self.setup.may_be_refused {
-            self.turned.insert(group);
+            self.groups.turned.insert(group);
         }
         let left =
-            |other: &&Way| self.wants_rollback(other, now) && !other.is_rolled_back(now, self.cleanup_timeout_ms);
+            |other: &&Way| self.wants_rollback(other, now) && !other.is_rolled_back(now, self.patience.cleanup_ms);
         let left = self.of_group(group).find(left).filter(|_| !self.has_cuts && self.setup.has_groups());
         left.map(|other| format!("[{}] is not undone", other.part.domain))
     }
 
     /// It is known to be turned back, or a domain of it has failed.
     fn has_failed(&self, group: usize, now: u64) -> bool {
-        let has_failed = |way: &Way| way.failure_said.is_some() || way.is_silent(now, self.phase_timeout_ms);
+        let has_failed = |way: &Way| way.said.failure.is_some() || way.is_silent(now, self.patience.phase_ms);
         let is_bad = |way: &Way| has_failed(way) && !way.part.is_alone && self.setup.has_groups();
-        self.turned.contains(&group) || self.of_group(group).any(is_bad)
+        self.groups.turned.contains(&group) || self.of_group(group).any(is_bad)
     }
 
     /// There is a cause to turn the group back.
     fn is_turning(&self, group: usize, now: u64) -> bool {
-        self.is_cancelled || self.is_refused || self.has_failed(group, now)
+        self.is_cancelled || self.owner.is_refused || self.has_failed(group, now)
     }
 }

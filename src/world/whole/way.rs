@@ -19,26 +19,39 @@ pub struct Way {
     pub owes: Option<(String, u64)>,
     /// When it was told to download, last.
     pub downloads: Option<u64>,
-    /// What its agent said to have done well, `IDENTIFY` for the desired state.
+    /// What its agent said, known to the manager or not.
+    pub said: Said,
+    /// What the manager knows of that.
+    pub known: Known,
+    /// When it was told to roll back, first and last.
+    pub rolled: Option<(u64, u64)>,
+    /// When it was told to clean up, first.
+    pub cleaned: Option<u64>,
+}
+
+/// What an agent said.
+#[derive(Default)]
+pub struct Said {
+    /// What it has done well, `IDENTIFY` for the desired state.
     pub left: Vec<&'static str>,
     /// It named actions; none before it has identified.
     pub has_actions: Option<bool>,
     /// It said `COMPLETED` before it was told to clean up.
     pub has_completed: bool,
-    /// The manager knows it.
-    pub is_completion_known: bool,
-    /// A failure that its agent said, known to the manager or not.
-    pub failure_said: Option<String>,
-    /// A failure that counts as soon as the manager knows it, and that it knows.
     pub failure: Option<String>,
-    /// When it was told to roll back, first and last.
-    pub rolled: Option<(u64, u64)>,
-    /// What its agent said of that.
-    pub rolled_answer: Option<String>,
-    /// The manager knows that it has rolled back.
-    pub is_undoing_known: bool,
-    /// When it was told to clean up, first.
-    pub cleaned: Option<u64>,
+    /// Its answer to ROLLBACK.
+    pub rollback: Option<String>,
+}
+
+/// What the manager knows of an agent's words.
+#[derive(Default)]
+pub struct Known {
+    /// It said `COMPLETED`.
+    pub is_completed: bool,
+    /// A failure that counts as soon as it is known.
+    pub failure: Option<String>,
+    /// It has rolled back.
+    pub is_undone: bool,
 }
 
 impl Way {
@@ -50,15 +63,9 @@ impl Way {
             given: Vec::new(),
             owes: None,
             downloads: None,
-            left: Vec::new(),
-            has_actions: None,
-            has_completed: false,
-            is_completion_known: false,
-            is_undoing_known: false,
-            failure_said: None,
-            failure: None,
+            said: Said::default(),
+            known: Known::default(),
             rolled: None,
-            rolled_answer: None,
             cleaned: None,
         }
     }
@@ -68,17 +75,17 @@ impl Way {
     }
 
     pub fn has_left(&self, command: &str) -> bool {
-        self.left.contains(&command)
+        self.said.left.contains(&command)
     }
 
     /// Its DOWNLOAD failed, and it was given nothing else.
     pub fn has_nothing_to_undo(&self) -> bool {
-        !self.was_given("UPDATE") && self.failure_said.as_deref() == Some("DOWNLOAD_FAILURE")
+        !self.was_given("UPDATE") && self.said.failure.as_deref() == Some("DOWNLOAD_FAILURE")
     }
 
     /// The manager has to know that it is old.
     pub fn is_surely_old(&self) -> bool {
-        self.part.is_orderly && self.states == 1 && self.is_undoing_known
+        self.part.is_orderly && self.states == 1 && self.known.is_undone
     }
 
     /// It was waited for in vain, and has got nothing but DOWNLOAD. What its agent said may
@@ -95,7 +102,7 @@ impl Way {
 
     /// Whether the undoing of it has ended: answered, or waited for.
     pub fn is_rolled_back(&self, now: u64, patience_ms: u64) -> bool {
-        self.rolled.is_some_and(|(_, last)| self.rolled_answer.is_some() || now >= last + patience_ms)
+        self.rolled.is_some_and(|(_, last)| self.said.rollback.is_some() || now >= last + patience_ms)
     }
 
     /// It is told something.
@@ -119,20 +126,20 @@ impl Way {
         match status {
             "IDENTIFIED" => {
                 let actions = seen.json()["payload"]["actions"].as_array().map_or(0, Vec::len);
-                self.has_actions = Some(actions > 0);
-                self.has_completed &= self.is_completion_known;
+                self.said.has_actions = Some(actions > 0);
+                self.said.has_completed &= self.known.is_completed;
                 self.leave("IDENTIFY");
             }
             "COMPLETED" | "COMPLETE" if self.cleaned.is_none() => {
                 let actions = seen.json()["payload"]["actions"].as_array().map_or(0, Vec::len);
-                self.has_actions = Some(self.has_actions == Some(true) || actions > 0);
-                self.has_completed = self.has_actions == Some(true);
+                self.said.has_actions = Some(self.said.has_actions == Some(true) || actions > 0);
+                self.said.has_completed = self.said.has_actions == Some(true);
                 self.leave("IDENTIFY");
             }
             "ROLLBACK_SUCCESS" | "ROLLBACK_FAILURE" if self.rolled.is_some() && self.cleaned.is_none() => {
-                self.rolled_answer = Some(status.to_owned());
+                self.said.rollback = Some(status.to_owned());
             }
-            _ if is_failure(status) => self.failure_said = Some(status.to_owned()),
+            _ if is_failure(status) => self.said.failure = Some(status.to_owned()),
             _ => {
                 if let Some(command) = FORWARD.into_iter().find(|command| steps_of(command).success == status) {
                     self.leave(command);
@@ -143,9 +150,9 @@ impl Way {
 
     fn leave(&mut self, order: &'static str) {
         // One that goes on after it has failed meant a course before.
-        self.failure_said = None;
+        self.said.failure = None;
         if !self.has_left(order) {
-            self.left.push(order);
+            self.said.left.push(order);
         }
         if self.owes.as_ref().is_some_and(|(owed, _)| owed == order) {
             self.owes = None;
@@ -154,13 +161,13 @@ impl Way {
 
     /// The manager knows what its agent said.
     pub fn learn(&mut self, status: &str) {
-        self.is_completion_known |= self.part.is_orderly && self.has_completed && status == "COMPLETED";
-        self.is_undoing_known |= self.rolled_answer.as_deref() == Some(status) && status == "ROLLBACK_SUCCESS";
+        self.known.is_completed |= self.part.is_orderly && self.said.has_completed && status == "COMPLETED";
+        self.known.is_undone |= self.said.rollback.as_deref() == Some(status) && status == "ROLLBACK_SUCCESS";
         let owes_forward = self.owes.as_ref().is_some_and(|(order, _)| is_forward(order));
         let is_past = |command: &&str| steps_of(command).failure == status && self.has_left(command);
         let counts = self.states == 1 && !self.is_told_again && owes_forward && !FORWARD.iter().any(is_past);
         if is_failure(status) && counts && self.part.is_orderly {
-            self.failure.get_or_insert_with(|| status.to_owned());
+            self.known.failure.get_or_insert_with(|| status.to_owned());
             self.owes = None;
         }
     }
