@@ -166,7 +166,9 @@ impl<'w> Observer<'w> {
     /// A domain of the group that owes what leads it forward.
     fn led_again(&self, group: usize) -> Option<&'static str> {
         let is_led = |order: &str| FORWARD.contains(&order);
-        let mut led = self.of_group(group).filter(|way| way.part.is_orderly && way.said.failure.is_none());
+        let mut led = self
+            .of_group(group)
+            .filter(|way| way.part.is_orderly && way.said.failure.is_none() && way.cleaned.is_none());
         led.find(|way| way.owes.as_ref().is_some_and(|(order, _)| is_led(order))).map(|way| way.part.domain)
     }
 
