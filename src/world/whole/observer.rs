@@ -160,16 +160,17 @@ impl<'w> Observer<'w> {
             true => self.groups.verified.insert(group),
             false => self.groups.verified.remove(&group),
         };
-        self.led_again(group).map(|domain| format!("a group is verified while [{domain}] is led again"))
+        self.led_again(group, call.at).map(|domain| format!("a group is verified while [{domain}] is led again"))
     }
 
     /// A domain of the group that owes what leads it forward.
-    fn led_again(&self, group: usize) -> Option<&'static str> {
-        let is_led = |order: &str| FORWARD.contains(&order);
+    fn led_again(&self, group: usize, now: u64) -> Option<&'static str> {
+        // One that is silent for too long has failed.
+        let is_led = |order: &str, since: u64| FORWARD.contains(&order) && now < since + self.patience.phase_ms;
         let mut led = self
             .of_group(group)
             .filter(|way| way.part.is_orderly && way.said.failure.is_none() && way.cleaned.is_none());
-        led.find(|way| way.owes.as_ref().is_some_and(|(order, _)| is_led(order))).map(|way| way.part.domain)
+        led.find(|way| way.owes.as_ref().is_some_and(|(order, since)| is_led(order, *since))).map(|way| way.part.domain)
     }
 
     /// MQTT sends it once more: the agent may refuse it, which means nothing.
@@ -189,7 +190,7 @@ impl<'w> Observer<'w> {
             return None;
         }
         if let Some(place) = self.way(&seen.topic, "currentstate/get").filter(|_| self.ends.is_empty()) {
-            let led = self.led_again(self.ways[place].part.group);
+            let led = self.led_again(self.ways[place].part.group, seen.at);
             let asked = self.ways[place].part.domain;
             return led.map(|led| format!("[{asked}] is asked for its inventory while [{led}] is led again"));
         }
