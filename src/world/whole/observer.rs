@@ -304,7 +304,10 @@ impl Observer<'_> {
         if let Some(other) = others.find(|other| other.part.is_orderly && !self.has_left(other, before, now)) {
             return Some(format!("[{}] has not left {before}", other.part.domain));
         }
-        let lower = |other: &&Way| other.part.is_orderly && other.part.order < way.part.order;
+        // One that fails alone to identify is left out: it was told nothing more.
+        let takes_part = |other: &Way| !other.part.is_alone || !other.given.is_empty();
+        let is_before = |other: &Way| other.part.order < way.part.order && takes_part(other);
+        let lower = |other: &&Way| other.part.is_orderly && is_before(other);
         let mut lower = self.of_group(way.part.group).filter(lower);
         let behind = lower.find(|other| order == "ACTIVATE" && !self.has_left(other, order, now));
         behind.map(|other| format!("[{}] comes before it and has not left {order}", other.part.domain))
