@@ -47,6 +47,7 @@ impl Engine {
                     false => out.push(Effect::Notice(Notice::Ignored(domain, status))),
                 }
             }
+            (State::RolledBack(_) | State::CleaningUp(_), Status::RollbackSuccess) if self.undo_late(domain) => {}
             (State::CleaningUp(_), Status::CleanupSuccess) => self.end(domain, Ended::CleanedUp),
             (State::CleaningUp(_), _) if status.is_failure() => {
                 match self.is_answered(domain, Command::Cleanup, feedback) {

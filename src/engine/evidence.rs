@@ -8,7 +8,7 @@
 use super::campaign::Campaign;
 use super::domain::{Domain, Ended, Ending, State};
 use super::Engine;
-use crate::model::{ActionStatus, DomainIx, Phase, Reason, Rollback};
+use crate::model::{ActionStatus, Command, DomainIx, Phase, Reason, Rollback};
 
 /// What is known of a domain, beside where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -112,6 +112,25 @@ impl Engine {
         if part.evidence.is_old && (part.obligation.is_halted || self.campaign.end.cause.is_none()) {
             self.campaign.actions.set_all(domain, ActionStatus::UpdateFailure);
         }
+    }
+}
+
+impl Engine {
+    /// A domain of a group that is turned back says that it has rolled back after it was
+    /// waited for in vain: it was only slow. Returns whether that is news.
+    pub(super) fn undo_late(&mut self, domain: DomainIx) -> bool {
+        let Some(part) = self.campaign.domain_mut(domain) else { return false };
+        if !part.obligation.is_halted || !part.evidence.was_rolled_back || part.evidence.is_old {
+            return false;
+        }
+        let is_silence = |reason: &Reason| matches!(reason, Reason::Silent(Some(Command::Rollback), _));
+        if part.failure.as_ref().is_some_and(is_silence) {
+            part.failure = None;
+        } else if part.cleanup.as_ref().is_some_and(is_silence) {
+            part.cleanup = None;
+        }
+        self.judge_rollback(domain, Ending::Ok);
+        true
     }
 }
 

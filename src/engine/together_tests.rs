@@ -278,6 +278,17 @@ fn what_was_given_update_before_it_was_started_over_is_not_old_by_its_word() {
 }
 
 #[test]
+fn a_rollback_that_was_waited_for_in_vain_and_comes_late_counts() {
+    let mut course = Course::reach(device(), 1, Phase::Activate);
+    course.say(0, Status::ActivationFailure, true);
+    assert_eq!(course.timeout(TimerKind::Cleanup, 30_000), "Cleanup>0");
+    assert_eq!(inconsistent(&course), [0]);
+    course.say(0, Status::RollbackSuccess, false);
+    assert_eq!(course.say(0, Status::CleanupSuccess, false), "Incomplete inventory");
+    assert!(inconsistent(&course).is_empty());
+}
+
+#[test]
 fn who_is_busy_is_waited_for_and_not_started_over() {
     let mut course = Course::reach(device(), 2, Phase::Update);
     assert_eq!(course.say(0, Status::UpdateFailure, true), "Running");

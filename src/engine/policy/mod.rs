@@ -141,6 +141,11 @@ impl Policies {
         Policies::new(vec![Box::new(policy)])
     }
 
+    /// Returns their names, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.all().map(Policy::name)
+    }
+
     /// Returns the policy for the activity that the view shows.
     pub(super) fn choose(&self, view: &View<'_>) -> Option<&dyn Policy> {
         self.all().find(|policy| policy.suits(view))
@@ -164,7 +169,7 @@ impl Default for Policies {
 
 impl fmt::Debug for Policies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.all().map(Policy::name)).finish()
+        f.debug_list().entries(self.names()).finish()
     }
 }
 

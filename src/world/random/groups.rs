@@ -8,12 +8,14 @@ use std::rc::Rc;
 use serde_json::{json, Value};
 
 use super::{Course, DOMAINS};
+use crate::engine::policy::{Policy, Together};
 use crate::model::Rollback;
 use crate::world::actors::{Actor, Said};
 use crate::world::checks::Says;
 use crate::world::erratic::Random;
 use crate::world::scenario::World;
 use crate::world::seen::{text, Report, Seen};
+use crate::world::settings::policies;
 use crate::world::whole::setup::{Part, Setup};
 use crate::world::whole::truth::Truth;
 use crate::world::whole::{broken, whole_or_named, Found};
@@ -191,6 +193,10 @@ impl Course {
     /// What holds of groups, of each activity that was accepted once.
     pub(super) fn check_groups(&self) {
         let Some(groups) = &self.groups else { return };
+        // Other policies promise nothing of groups.
+        if !policies().names().any(|name| name == Together.name()) {
+            return;
+        }
         if self.world.disk.as_ref().is_some_and(|disk| disk.is_unsound() || disk.has_failed) {
             return;
         }
