@@ -63,7 +63,9 @@ impl Said {
 
     /// The inventory that an agent sends on each connection, under an id of its own.
     pub fn hello(after_ms: u64, domain: &str, wall: u64) -> Said {
-        let bytes = inventory(domain, &format!("initial-current-state-{wall}"), wall);
+        // Its clock is not the manager's: with the same millisecond its hello would have the
+        // name of a question of the manager's, and would pass for the answer.
+        let bytes = inventory(domain, &format!("initial-current-state-{}", wall + 1), wall);
         Said::new(after_ms, topic(domain, "currentstate"), bytes)
     }
 }
