@@ -46,7 +46,9 @@ struct Activity {
 impl Groups {
     pub(super) fn of_seed(seed: u64) -> Option<Groups> {
         let mut random = Random::new(seed ^ 0x6772_6f75_7073);
-        random.percent(50).then(|| Groups {
+        // Other policies know nothing of groups.
+        let is_ours = policies().names().any(|name| name == Together.name());
+        (random.percent(50) && is_ours).then(|| Groups {
             rollback: random.of(&[Rollback::Device, Rollback::Baseline, Rollback::Baseline, Rollback::None]),
             orders: [(); DOMAINS.len()].map(|()| random.of(&[10, 50, 50, 90])),
             alone: [(); DOMAINS.len()].map(|()| random.percent(15)),
@@ -193,10 +195,6 @@ impl Course {
     /// What holds of groups, of each activity that was accepted once.
     pub(super) fn check_groups(&self) {
         let Some(groups) = &self.groups else { return };
-        // Other policies promise nothing of groups.
-        if !policies().names().any(|name| name == Together.name()) {
-            return;
-        }
         if self.world.disk.as_ref().is_some_and(|disk| disk.is_unsound() || disk.has_failed) {
             return;
         }

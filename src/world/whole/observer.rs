@@ -381,7 +381,8 @@ impl Observer<'_> {
         let way = &self.ways[place];
         let group = way.part.group;
         let has_failed = way.said.failure.is_some() || way.is_silent(now, self.patience.phase_ms);
-        let is_bare = way.said.has_actions == Some(false);
+        // One that has committed by itself may want it to be free for another activity.
+        let is_bare = way.said.has_actions == Some(false) || way.said.has_completed;
         let is_by_itself = has_failed && (way.part.is_alone || !self.setup.has_groups());
         if way.cleaned.is_some() || is_bare || is_by_itself || self.groups.committed.contains(&group) {
             return None;
