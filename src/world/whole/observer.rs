@@ -304,8 +304,10 @@ impl Observer<'_> {
         if let Some(other) = others.find(|other| other.part.is_orderly && !self.has_left(other, before, now)) {
             return Some(format!("[{}] has not left {before}", other.part.domain));
         }
-        // One that fails alone to identify is left out: it was told nothing more.
-        let takes_part = |other: &Way| !other.part.is_alone || !other.given.is_empty();
+        // One that fails alone is left out: when it has, by silence, is not seen where its answers
+        // may be late.
+        let is_known = |other: &Way| !self.has_cuts && !other.given.is_empty();
+        let takes_part = |other: &Way| !other.part.is_alone || is_known(other);
         let is_before = |other: &Way| other.part.order < way.part.order && takes_part(other);
         let lower = |other: &&Way| other.part.is_orderly && is_before(other);
         let mut lower = self.of_group(way.part.group).filter(lower);
