@@ -304,11 +304,8 @@ impl Observer<'_> {
         if let Some(other) = others.find(|other| other.part.is_orderly && !self.has_left(other, before, now)) {
             return Some(format!("[{}] has not left {before}", other.part.domain));
         }
-        // One that fails alone is left out: when it has, by silence, is not seen where its answers
-        // may be late.
-        let is_known = |other: &Way| !self.has_cuts && !other.given.is_empty();
-        let takes_part = |other: &Way| !other.part.is_alone || is_known(other);
-        let is_before = |other: &Way| other.part.order < way.part.order && takes_part(other);
+        // When one that fails alone has done so by silence is not seen: its answers may be late.
+        let is_before = |other: &Way| other.part.order < way.part.order && !other.part.is_alone;
         let lower = |other: &&Way| other.part.is_orderly && is_before(other);
         let mut lower = self.of_group(way.part.group).filter(lower);
         let behind = lower.find(|other| order == "ACTIVATE" && !self.has_left(other, order, now));
