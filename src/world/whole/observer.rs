@@ -305,7 +305,8 @@ impl Observer<'_> {
             return Some(format!("[{}] has not left {before}", other.part.domain));
         }
         // When one that fails alone has done so by silence is not seen: its answers may be late.
-        let is_before = |other: &Way| other.part.order < way.part.order && !other.part.is_alone;
+        let fails_together = |other: &Way| self.setup.has_groups() && !other.part.is_alone;
+        let is_before = |other: &Way| other.part.order < way.part.order && fails_together(other);
         let lower = |other: &&Way| other.part.is_orderly && is_before(other);
         let mut lower = self.of_group(way.part.group).filter(lower);
         let behind = lower.find(|other| order == "ACTIVATE" && !self.has_left(other, order, now));
