@@ -48,7 +48,9 @@ impl Groups {
         let mut random = Random::new(seed ^ 0x6772_6f75_7073);
         // Other policies know nothing of groups.
         let is_ours = policies().names().any(|name| name == Together.name());
-        (random.percent(50) && is_ours).then(|| Groups {
+        // They have a command of their own: tests/sim --groups.
+        let is_asked = std::env::var_os("GROUPS").is_some();
+        (random.percent(50) && is_ours && is_asked).then(|| Groups {
             rollback: random.of(&[Rollback::Device, Rollback::Baseline, Rollback::Baseline, Rollback::None]),
             orders: [(); DOMAINS.len()].map(|()| random.of(&[10, 50, 50, 90])),
             alone: [(); DOMAINS.len()].map(|()| random.percent(15)),
