@@ -49,7 +49,7 @@ impl Groups {
         // Other policies know nothing of groups.
         let is_ours = policies().names().any(|name| name == Together.name());
         // They have a command of their own: tests/sim --groups.
-        let is_asked = std::env::var_os("GROUPS").is_some();
+        let is_asked = std::env::var_os("IN_GROUPS").is_some();
         (random.percent(50) && is_ours && is_asked).then(|| Groups {
             rollback: random.of(&[Rollback::Device, Rollback::Baseline, Rollback::Baseline, Rollback::None]),
             orders: [(); DOMAINS.len()].map(|()| random.of(&[10, 50, 50, 90])),
