@@ -141,10 +141,13 @@ impl Manager {
         if !self.verification.handle_over(group) {
             return;
         }
+        let campaign = self.activity.campaign();
+        let activity = campaign.map_or(Text::EMPTY, |campaign| Text::from_checked(&campaign.identity.activity));
+        let number = group.number();
         match verdict {
-            Verdict::Good => log::debug!("group {}: the verification command says good", group.number()),
-            Verdict::NotYet => log::debug!("group {}: the verification command says not yet", group.number()),
-            Verdict::Bad(why) => log::info!("group {}: the verification command says bad: {why}", group.number()),
+            Verdict::Good => log::debug!("{activity}: group {number}: the verification command says good"),
+            Verdict::NotYet => log::debug!("{activity}: group {number}: the verification command says not yet"),
+            Verdict::Bad(why) => log::info!("{activity}: group {number}: the verification command says bad: {why}"),
         }
         let _ = self.decide(now, Event::Checked(group, verdict));
     }

@@ -85,7 +85,7 @@ impl Checker {
     /// Begins a call. If the command cannot be started, that is the verdict.
     pub fn begin(&mut self, now: Tick, call: &Call<'_>) {
         let Call { group, activity, domains } = call;
-        log::debug!("group {}: the verification command is called", group.number());
+        log::debug!("{activity}: group {}: the verification command is called", group.number());
         let mut command = Command::new(&self.command);
         command.arg(activity.chars().collect::<String>()).args(domains).stdin(Stdio::null());
         match Program::start(command, self.limit_ms, REASON_MAX, self.at(now)) {
