@@ -72,7 +72,8 @@ impl Engine {
         let is_restart = self.campaign.domain(domain).is_some_and(|part| is_forward && part.obligation.has_repair());
         let is_first = state == State::Working(Phase::Identify) && !has_actions;
         // The self-update agent takes no further desired state before that.
-        if is_first || is_restart && feedback.actions.is_empty() {
+        let is_cleaned = is_first || is_restart && feedback.actions.is_empty();
+        if is_cleaned {
             out.push(Effect::Send(domain, Command::Cleanup));
         }
         let Some(part) = self.campaign.domain_mut(domain) else { return };
@@ -81,6 +82,7 @@ impl Engine {
             return self.end(domain, Ended::CleanedUp);
         }
         part.evidence.has_committed = has_actions;
+        part.evidence.was_cleaned |= is_cleaned;
         self.end(domain, Ended::Completed);
     }
 

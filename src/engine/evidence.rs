@@ -29,14 +29,18 @@ pub struct Evidence {
     pub has_committed: bool,
     /// The host has booted since it was given ACTIVATE.
     pub was_booted: bool,
+    /// It was given CLEANUP when it had committed by itself.
+    pub was_cleaned: bool,
 }
 
 impl Evidence {
     /// Returns a bit for each, by which it is saved.
     pub fn bits(self) -> u8 {
         let Evidence { is_old, was_updated, is_sure, was_rolled_back, shows_other, .. } = self;
-        let all = [is_old, was_updated, is_sure, was_rolled_back, shows_other, self.has_committed, self.was_booted];
-        all.into_iter().rev().fold(0, |bits, bit| bits << 1 | u8::from(bit))
+        let Evidence { has_committed, was_booted, was_cleaned, .. } = self;
+        let first = [is_old, was_updated, is_sure, was_rolled_back, shows_other];
+        let all = first.into_iter().chain([has_committed, was_booted, was_cleaned]);
+        all.rev().fold(0, |bits, bit| bits << 1 | u8::from(bit))
     }
 
     /// Returns that which was saved as these bits.
@@ -50,6 +54,7 @@ impl Evidence {
             shows_other: bit(4),
             has_committed: bit(5),
             was_booted: bit(6),
+            was_cleaned: bit(7),
         }
     }
 }
@@ -162,5 +167,15 @@ impl Campaign {
     pub fn is_any_inconsistent(&self) -> bool {
         let gone = self.absent.gone.iter().map(|gone| &gone.part);
         self.domains.iter().flatten().chain(gone).any(|part| self.is_inconsistent(part))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_is_read_as_it_was_saved() {
+        assert!((0..=u8::MAX).all(|bits| Evidence::of_bits(bits).bits() == bits));
     }
 }

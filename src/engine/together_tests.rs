@@ -200,6 +200,27 @@ fn what_is_not_known_to_be_undone_is_inconsistent() {
 }
 
 #[test]
+fn one_that_was_given_cleanup_when_it_committed_by_itself_gets_no_second_one() {
+    let mut course = Course::reach(device(), 2, Phase::Update);
+    course.handle(Event::Hello(ix(1))).unwrap();
+    assert_eq!(course.timeout(TimerKind::Repair, 60_000), "desiredstate>1");
+    assert_eq!(course.say(1, Status::Completed, false), "Cleanup>1");
+    assert_eq!(course.say(0, Status::UpdateFailure, true), "Rollback>0 Running");
+    assert_eq!(course.say(0, Status::RollbackSuccess, false), "Cleanup>0");
+    assert_eq!(course.say(0, Status::CleanupSuccess, false), "IncompleteInconsistent inventory");
+    assert_eq!(inconsistent(&course), [1]);
+}
+
+#[test]
+fn a_process_that_ends_in_between_says_which_domains_it_leaves_there() {
+    let mut course = Course::reach(device(), 2, Phase::Download);
+    course.say(1, Status::DownloadFailure, true);
+    course.handle(Event::Terminate).unwrap();
+    assert_eq!(course.told(), "IncompleteInconsistent");
+    assert_eq!(inconsistent(&course), [0]);
+}
+
+#[test]
 fn incomplete_is_a_failure_like_any_other() {
     let mut course = Course::reach(device(), 2, Phase::Update);
     assert_eq!(course.say(0, Status::Incomplete, true), "Running");

@@ -212,7 +212,8 @@ impl<'a> View<'a> {
     /// being told to clean up.
     pub fn has_committed_by_itself(&self, domain: DomainIx) -> bool {
         let is_done = self.stand(domain) == Some(Stand::Done(Ended::Completed));
-        is_done && self.has_begun(domain)
+        let was_cleaned = self.campaign.domain(domain).is_some_and(|part| part.evidence.was_cleaned);
+        is_done && self.has_begun(domain) && !was_cleaned
     }
 
     /// Returns the group of a domain that takes part; before a policy has divided the
