@@ -29,6 +29,8 @@ pub struct Check {
     /// The host was rebooted for this activity.
     has_rebooted: bool,
     timers: [bool; TimerKind::ALL.len()],
+    /// Domains whose ROLLBACK the broker does not have yet.
+    untaken: DomainSet,
 }
 
 impl Default for Check {
@@ -51,6 +53,7 @@ impl Check {
             asking: false,
             has_rebooted: false,
             timers: [false; TimerKind::ALL.len()],
+            untaken: DomainSet::EMPTY,
         }
     }
 
@@ -85,8 +88,11 @@ impl Check {
         let moving = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Consent, TimerKind::Repair, TimerKind::Verify];
         let mut moving = moving.into_iter();
         let armed = moving.any(|kind| self.timers[kind as usize]);
-        let waits = !self.is_hearing;
-        rule(!self.running || armed || waits, "a running activity has a timer that moves it on, or waits for a link")
+        let waits = !self.is_hearing || !self.untaken.is_empty();
+        rule(
+            !self.running || armed || waits,
+            "a running activity has a timer that moves it on, or waits for the broker",
+        )
     }
 
     fn take_in(&mut self, event: &Event<'_>) -> Result<(), &'static str> {
@@ -109,6 +115,7 @@ impl Check {
                     Link::Kept | Link::Subscribed => true,
                 };
             }
+            Event::Taken(domain) => self.untaken.remove(*domain),
             Event::Boot(saved) => self.take_up(saved),
             Event::Unsaved(_)
             | Event::Settled
@@ -157,7 +164,13 @@ impl Check {
         match *effect {
             Effect::Report(status) => self.report(status, terminated),
             Effect::Forward(domain) => self.forward(domain),
-            Effect::Send(domain, command) => self.command(domain, command),
+            Effect::Send(domain, command) => {
+                match command {
+                    Command::Rollback => self.untaken.insert(domain),
+                    _ => self.untaken.remove(domain),
+                }
+                self.command(domain, command)
+            }
             Effect::SetTimer(kind, _) => {
                 self.timers[kind as usize] = true;
                 Ok(())

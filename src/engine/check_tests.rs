@@ -127,7 +127,7 @@ fn of_activity() -> Vec<(&'static str, Broken)> {
         ("an activity ends with its final status", not_told),
         ("actions are those of domains that take part", of_nobody),
         (
-            "a running activity has a timer that moves it on, or waits for a link",
+            "a running activity has a timer that moves it on, or waits for the broker",
             Course::identified().does(&[Effect::StopTimer(TimerKind::Phase)]),
         ),
         ("one activity at a time", Course::begun().apply(&[])),

@@ -23,6 +23,8 @@ pub enum Event<'a> {
     Shown(DomainIx, Shown<'a>),
     /// The owner answers whether the phase may begin.
     ConsentReply(ConsentAnswer<'a>),
+    /// The broker has the ROLLBACK that went to the domain.
+    Taken(DomainIx),
     /// The broker refuses for good what the domain is to get, a message of so many bytes.
     Refused(DomainIx, u32),
     /// The link to the broker has changed.

@@ -214,6 +214,10 @@ impl Engine {
                 self.cast(now, domain, Doubt::Hello, out);
                 Ok(())
             }
+            Event::Taken(domain) => {
+                self.handle_taken(now, domain);
+                Ok(())
+            }
             Event::Refused(domain, bytes) => {
                 self.handle_refused(now, domain, bytes, out);
                 Ok(())

@@ -9,7 +9,7 @@ use super::group::Group;
 use super::*;
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
-use crate::model::{ActionStatus, ActivityKey, DomainIx, DomainSet, Phase, PhaseSet, Run, Status};
+use crate::model::{ActionStatus, ActivityKey, Command, DomainIx, DomainSet, Phase, PhaseSet, Run, Status};
 
 pub(crate) const SETTINGS: Settings = Settings {
     phase_timeout_ms: 600_000,
@@ -54,6 +54,8 @@ pub(super) struct Course {
     pub(super) out: Effects,
     /// The groups that the baselines of the desired state make.
     pub(super) groups: [usize; 3],
+    /// The broker acknowledges nothing.
+    pub(super) is_broker_silent: bool,
 }
 
 impl Course {
@@ -72,7 +74,7 @@ impl Course {
     /// The same, led by these policies.
     pub(super) fn led_by(settings: Settings, policies: Policies) -> Course {
         let (engine, check, out) = (Engine::new(settings, policies), Check::new(), Effects::new());
-        Course { engine, check, now: Tick(0), out, groups: [0; 3] }
+        Course { engine, check, now: Tick(0), out, groups: [0; 3], is_broker_silent: false }
     }
 
     /// The broker accepts the manager, and then its subscriptions; what was done.
@@ -85,6 +87,18 @@ impl Course {
     }
 
     pub(super) fn handle(&mut self, event: Event<'_>) -> Result<(), Rejected> {
+        let result = self.hand_in(event);
+        let told = self.out.clone();
+        for effect in told.iter() {
+            if let (Effect::Send(domain, Command::Rollback), false) = (effect, self.is_broker_silent) {
+                assert_eq!(self.hand_in(Event::Taken(*domain)), Ok(()));
+            }
+        }
+        self.out = told;
+        result
+    }
+
+    fn hand_in(&mut self, event: Event<'_>) -> Result<(), Rejected> {
         self.out.clear();
         let result = self.engine.handle(self.now, event, &mut self.out);
         if let Err(rule) = self.check.step(&event, result, &self.out, self.engine.campaign()) {

@@ -2,7 +2,7 @@
 
 use super::domain::{Domain, Ending, State, Wait};
 use super::effect::{Effect, Effects, TimerKind};
-use super::Engine;
+use super::{Engine, Settings};
 use crate::model::time::Tick;
 use crate::model::{Command, Reason};
 
@@ -42,34 +42,43 @@ impl Engine {
 
     /// Ends the waits for clean-ups and rollbacks that are over.
     fn end_waits(&mut self, now: Tick, out: &mut Effects) {
-        let settings = self.settings;
-        let waited = |wait: Wait| match wait.quiet <= wait.end {
-            true => settings.cleanup_timeout_ms,
-            false => settings.phase_timeout_ms,
-        };
         for domain in self.campaign.participants().iter() {
-            match self.campaign.domain(domain).map(|part| part.state) {
-                Some(State::CleaningUp(wait)) if wait.over() <= now => {
-                    self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited(wait)), out);
+            let Some(part) = self.campaign.domain(domain) else { continue };
+            let state = part.state;
+            let Some(wait) = self.wait_of(part).filter(|wait| wait.over() <= now) else { continue };
+            let is_silent = wait.quiet <= now;
+            let Settings { cleanup_timeout_ms, phase_timeout_ms, .. } = self.settings;
+            let waited_ms = if is_silent { cleanup_timeout_ms } else { phase_timeout_ms };
+            // The self-update agent never answers it, so what follows is done all the same
+            // (docs/agents.md, "The self-update agent").
+            match state {
+                State::RollingBack(_) => {
+                    let ending = if is_silent { Ending::Silent } else { Ending::Failed };
+                    self.end_rollback(domain, ending, Reason::Silent(Some(Command::Rollback), waited_ms), out);
                 }
-                // The self-update agent never answers it, so what follows is done all the same
-                // (docs/agents.md, "The self-update agent").
-                Some(State::RollingBack(wait)) if wait.over() <= now => {
-                    let reason = Reason::Silent(Some(Command::Rollback), waited(wait));
-                    self.end_rollback(domain, Ending::Silent, reason, out);
-                }
-                _ => {}
+                _ => self.end_cleanup(domain, Reason::Silent(Some(Command::Cleanup), waited_ms), out),
             }
+        }
+    }
+
+    /// Returns how long a clean-up or rollback is waited for; none while it is not. A domain of a
+    /// group that is turned back is waited for only while the broker has its `ROLLBACK` and
+    /// agents can be heard.
+    fn wait_of(&self, part: &Domain) -> Option<Wait> {
+        match part.state {
+            State::RollingBack(wait) if part.obligation.is_halted => {
+                let heard = self.hears_since()?.after(self.settings.cleanup_timeout_ms);
+                let wait = Wait { quiet: wait.quiet.max(heard), end: wait.end.max(heard) };
+                part.obligation.times.is_taken.then_some(wait)
+            }
+            State::CleaningUp(wait) | State::RollingBack(wait) => Some(wait),
+            _ => None,
         }
     }
 
     /// Sets the timers that depend on where the domains are.
     pub(super) fn arm(&mut self, out: &mut Effects) {
-        let has_heard = self.has_heard();
-        let wait = |part: &Domain| match part.state {
-            State::CleaningUp(wait) | State::RollingBack(wait) if has_heard => Some(wait.over()),
-            _ => None,
-        };
+        let wait = |part: &Domain| self.wait_of(part).map(Wait::over).filter(|_| self.has_heard());
         let wanted = match self.is_running() {
             true => {
                 let cleanup = self.campaign.domains.iter().flatten().filter_map(wait).min();

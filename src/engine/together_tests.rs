@@ -1,7 +1,7 @@
 //! The course of an activity that `Together` leads: groups, order, verification, turning back.
 
 use super::effect::TimerKind;
-use super::event::{DesiredState, Event, Part, Shown, Standing, Verdict};
+use super::event::{DesiredState, Event, Link, Part, Shown, Standing, Verdict};
 use super::group::Group;
 use super::tests::{feedback, ix, Course, SETTINGS};
 use super::{Checks, Grouping, Rebooting, Rejected, Settings};
@@ -295,6 +295,44 @@ fn what_was_given_update_before_it_was_started_over_is_not_old_by_its_word() {
     assert_eq!(course.say(0, Status::DownloadSuccess, true), "Rollback>0 Rollback>1", "it is not led on");
     course.say(0, Status::RollbackSuccess, false);
     course.say(1, Status::RollbackSuccess, false);
+    assert_eq!(inconsistent(&course), [0]);
+}
+
+#[test]
+fn silence_counts_from_when_the_broker_has_the_rollback_and_the_agent_can_be_heard() {
+    let turned = |is_broker_silent: bool| {
+        let mut course = Course::reach(device(), 2, Phase::Update);
+        course.is_broker_silent = is_broker_silent;
+        course.say(0, Status::UpdateSuccess, true);
+        assert_eq!(course.say(1, Status::UpdateFailure, true), "Rollback>0 Rollback>1 Running");
+        course.say(1, Status::RollbackSuccess, false);
+        course
+    };
+    // The broker takes it late, or refuses it.
+    let mut course = turned(true);
+    assert_eq!(course.timeout(TimerKind::Cleanup, 3_600_000), "");
+    course.handle(Event::Taken(ix(0))).unwrap();
+    assert_eq!(course.timeout(TimerKind::Cleanup, 3_629_999), "");
+    assert_eq!(course.timeout(TimerKind::Cleanup, 3_630_000), "Cleanup>0 Cleanup>1");
+    assert!(inconsistent(&course).is_empty());
+    let mut course = turned(true);
+    course.handle(Event::Refused(ix(0), 100)).unwrap();
+    assert_eq!((course.told(), inconsistent(&course)), ("Cleanup>0 Cleanup>1 Running".to_owned(), vec![0]));
+    // The link goes meanwhile: what the agent said comes when it is back.
+    let mut course = turned(false);
+    course.handle(Event::Link(Link::Down)).unwrap();
+    assert_eq!(course.timeout(TimerKind::Cleanup, 200_000), "");
+    course.handle(Event::Link(Link::Kept)).unwrap();
+    assert_eq!(course.timeout(TimerKind::Cleanup, 229_999), "");
+    assert_eq!(course.timeout(TimerKind::Cleanup, 230_000), "Cleanup>0 Cleanup>1");
+    assert!(inconsistent(&course).is_empty());
+    // One that goes on speaking and never answers is not silent.
+    let mut course = turned(false);
+    for second in (20..600).step_by(20) {
+        course.now = Tick(second * 1000);
+        assert_eq!(course.say(0, Status::Updating, false), "");
+    }
+    assert_eq!(course.timeout(TimerKind::Cleanup, 600_000), "Cleanup>0 Cleanup>1 Running");
     assert_eq!(inconsistent(&course), [0]);
 }
 

@@ -20,9 +20,19 @@ impl Engine {
                 self.fail(domain, reason, out);
                 self.drop_out(now, domain, out);
             }
-            Some(State::RollingBack(_)) => self.end_rollback(domain, Ending::Silent, reason, out),
+            Some(State::RollingBack(_)) => self.end_rollback(domain, Ending::Failed, reason, out),
             Some(State::CleaningUp(_)) => self.end_cleanup(domain, reason, out),
             _ => {}
+        }
+    }
+
+    /// The broker has the domain's ROLLBACK: from now on it is waited for.
+    pub(super) fn handle_taken(&mut self, now: Tick, domain: DomainIx) {
+        let wait = self.first_wait(now);
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        if let (State::RollingBack(running), true) = (&mut part.state, part.obligation.is_halted) {
+            *running = wait;
+            part.obligation.times.is_taken = true;
         }
     }
 

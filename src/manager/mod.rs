@@ -60,6 +60,7 @@ use crate::engine::{Campaign, Effect, Engine, Event, Rejected};
 use crate::inventory::{Effect as InventoryEffect, Effects as InventoryEffects};
 use crate::model::text::Text;
 use crate::model::time::{Now, Tick};
+use crate::model::Command;
 use crate::mqtt::Options;
 use crate::store::journal::Kind;
 use crate::wire::topic::TopicError;
@@ -140,6 +141,9 @@ impl Manager {
         while let Some(event) = self.next_event(now) {
             any = true;
             self.handle_event(now, event);
+        }
+        while let Some(event) = self.agents.take_taken(&self.outside) {
+            let _ = self.decide(now, event);
         }
         self.backend.tell_what_waited(now, &mut self.outside, self.activity.campaign());
         let is_told = self.outside.session.unacknowledged() == 0 && !self.backend.has_waiting(&self.outside);
@@ -250,12 +254,17 @@ impl Manager {
         // No effect hands an event to the engine, which would change the list.
         while let Some(effect) = self.activity.effect(place) {
             place += 1;
-            let Manager { outside, activity, backend, owner, inventory, verification, .. } = self;
+            let Manager { outside, activity, agents, backend, owner, inventory, verification, .. } = self;
             let campaign = activity.campaign();
             match effect {
                 Effect::Report(status) => backend.report(now, outside, campaign, status),
                 Effect::Forward(domain) => agents::forward(now, outside, campaign, domain),
-                Effect::Send(domain, command) => agents::command(now, outside, campaign, domain, command),
+                Effect::Send(domain, command) => {
+                    agents::command(now, outside, campaign, domain, command);
+                    if command == Command::Rollback {
+                        agents.await_rollback(domain);
+                    }
+                }
                 Effect::AskConsent(phase) => {
                     owner.open(phase);
                     self.ask_owner(now);

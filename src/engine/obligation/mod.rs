@@ -91,6 +91,11 @@ impl Engine {
         }
     }
 
+    /// Since when agents can be heard on the present link; none while they cannot.
+    pub(super) fn hears_since(&self) -> Option<Tick> {
+        self.hearing.since
+    }
+
     /// Whether agents could be heard at any time since the start.
     pub(super) fn has_heard(&self) -> bool {
         self.hearing.has_begun
@@ -137,6 +142,7 @@ impl Engine {
             return;
         }
         times.told_again = Some(now);
+        times.is_taken = false;
         if let (State::RollingBack(wait) | State::CleaningUp(wait), true) = (&mut part.state, has_begun) {
             wait.quiet = now.after(settings.cleanup_timeout_ms);
         }

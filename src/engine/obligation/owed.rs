@@ -38,6 +38,8 @@ pub struct Times {
     pub kept: Option<Tick>,
     /// When `ROLLBACK` or `CLEANUP` was last sent again.
     pub told_again: Option<Tick>,
+    /// The broker has the `ROLLBACK` that was sent last.
+    pub is_taken: bool,
     /// When its clock is over; none while it does not run.
     pub clock: Option<Tick>,
     /// When it is over whatever progress the domain makes.

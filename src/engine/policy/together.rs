@@ -147,17 +147,16 @@ fn lead(view: &View<'_>, domains: DomainSet) -> Option<Step> {
 
 /// Returns the next step to roll the domains back which were given DOWNLOAD or more: those
 /// that are busy are waited for first, then the last in their order begins. A domain whose
-/// download failed has nothing to undo. None when all have been rolled back.
+/// download failed has nothing to undo, unless it was updated before it was started over. None
+/// when all have been rolled back.
 fn undo(view: &View<'_>, domains: DomainSet) -> Option<Step> {
     let of = |wanted: &dyn Fn(Stand) -> bool| view.domains_that(wanted).and(domains);
     if !of(&|stand| matches!(stand, Stand::Owes(Act::Forward(_)))).is_empty() {
         return Some(Step::Wait);
     }
-    let is_left = |stand: Stand| match stand {
-        Stand::Did(Act::Forward(phase), _) => !(stand.has_failed() && phase <= Phase::Download),
-        stand => matches!(stand, Stand::Held(_)),
-    };
-    let left: DomainSet = of(&is_left).iter().filter(|domain| view.has_begun(*domain)).collect();
+    let is_led = |stand: Stand| matches!(stand, Stand::Held(_) | Stand::Did(Act::Forward(_), _));
+    let has_changed = |domain: &DomainIx| view.has_begun(*domain) && !view.has_failed_unchanged(*domain);
+    let left: DomainSet = of(&is_led).iter().filter(has_changed).collect();
     let under_way = of(&|stand| stand == Stand::Owes(Act::Rollback));
     let last = left.iter().chain(under_way.iter()).map(|domain| view.order(domain)).max()?;
     let begins = left.iter().filter(|domain| view.order(*domain) == last).collect();

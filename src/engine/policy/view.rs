@@ -156,6 +156,12 @@ impl<'a> View<'a> {
         has_activated && self.failure(domain).is_some()
     }
 
+    /// Returns whether a domain has failed before anything of it was changed.
+    pub fn has_failed_unchanged(&self, domain: DomainIx) -> bool {
+        let is_so = |part: &Domain| matches!(part.state, State::Failed(_)) && part.evidence.is_old;
+        self.campaign.domain(domain).is_some_and(is_so)
+    }
+
     /// Returns whether a domain's failure turns nobody else back.
     pub fn fails_alone(&self, domain: DomainIx) -> bool {
         self.grouping.fail_alone.contains(domain)

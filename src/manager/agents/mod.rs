@@ -44,12 +44,20 @@ pub(super) struct Agents {
     subscribing: u16,
     /// Domains to which an order was under way when the last link was lost.
     ordered: DomainSet,
+    /// Domains whose ROLLBACK the broker has not acknowledged yet.
+    rolling_back: DomainSet,
 }
 
 impl Agents {
     /// Creates it without a desired state. Allocates the place of one.
     pub(super) fn new() -> Agents {
-        Agents { parts: Parts::new(), heard: std::vec::Vec::new(), subscribing: 0, ordered: DomainSet::EMPTY }
+        Agents {
+            parts: Parts::new(),
+            heard: std::vec::Vec::new(),
+            subscribing: 0,
+            ordered: DomainSet::EMPTY,
+            rolling_back: DomainSet::EMPTY,
+        }
     }
 
     /// Takes an accepted desired state in place of the one before.
@@ -122,9 +130,23 @@ impl Agents {
             true => Link::Kept,
             false => {
                 let unsent = domains_with_orders(outside);
-                Link::Fresh { unsent, dropped: before.without(unsent) }
+                let dropped = before.without(unsent);
+                self.rolling_back = self.rolling_back.without(dropped);
+                Link::Fresh { unsent, dropped }
             }
         })
+    }
+
+    /// Notes that a domain was sent ROLLBACK.
+    pub(super) fn await_rollback(&mut self, domain: DomainIx) {
+        self.rolling_back.insert(domain);
+    }
+
+    /// Returns the event that the broker has the ROLLBACK that went to a domain, once for each.
+    pub(super) fn take_taken(&mut self, outside: &Outside) -> Option<Event<'static>> {
+        let taken = self.rolling_back.iter().find(|domain| !has_orders(outside, *domain))?;
+        self.rolling_back.remove(taken);
+        Some(Event::Taken(taken))
     }
 
     /// Logs a feedback, and keeps it for the console if its activity runs.
@@ -228,10 +250,14 @@ pub(super) fn log_rejected(names: &Names, domain: DomainIx, feedback: &Feedback<
     log::info!("[{}] {activity}: {} ignored, {why}", names.domain(domain), status.name());
 }
 
+/// Returns whether an order to the domain is under way.
+fn has_orders(outside: &Outside, domain: DomainIx) -> bool {
+    let waits = |outgoing: Outgoing| outside.session.has_topic(outside.names.topics.outgoing(outgoing).as_str());
+    waits(Outgoing::AgentDesiredState(domain)) || waits(Outgoing::AgentCommand(domain))
+}
+
 /// Returns the domains to which an order is under way.
 fn domains_with_orders(outside: &Outside) -> DomainSet {
-    let waits = |outgoing: Outgoing| outside.session.has_topic(outside.names.topics.outgoing(outgoing).as_str());
-    let has_orders =
-        |domain: &DomainIx| waits(Outgoing::AgentDesiredState(*domain)) || waits(Outgoing::AgentCommand(*domain));
-    DomainSet::first(outside.names.domains.len()).iter().filter(has_orders).collect()
+    let all = DomainSet::first(outside.names.domains.len());
+    all.iter().filter(|domain| has_orders(outside, *domain)).collect()
 }
