@@ -387,8 +387,10 @@ impl Observer<'_> {
         if way.cleaned.is_some() || is_bare || is_by_itself || self.groups.committed.contains(&group) {
             return None;
         }
+        // Who says what it likes says what the manager takes for an answer.
         let is_ready = |other: &Way| {
-            self.has_left(other, "ACTIVATE", now) && (other.said.has_actions.is_some() || other.part.is_alone)
+            !other.part.is_orderly
+                || self.has_left(other, "ACTIVATE", now) && (other.said.has_actions.is_some() || other.part.is_alone)
         };
         let behind = self.of_group(group).find(|other| !is_ready(other)).map(|way| way.part.domain);
         let is_activated = self.of_group(group).any(|way| way.has_left("ACTIVATE"));
