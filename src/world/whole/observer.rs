@@ -27,7 +27,9 @@ pub fn broken(world: &World, setup: &Setup) -> Option<String> {
             observer.learn(&Seen::new(known.at, From::Others, &known.topic, &known.bytes, false));
         }
         observer.is_cancelled |= setup.cancelled.is_some_and(|(begun, _)| begun <= place);
-        observer.is_cancel_known |= setup.cancelled.is_some_and(|(_, known)| known <= place);
+        // What was decided before may go out on the next link.
+        let is_in_time = world.link.losses == 0;
+        observer.is_cancel_known |= is_in_time && setup.cancelled.is_some_and(|(_, known)| known <= place);
         let rule = match seen.from {
             From::Manager if seen.activity() != setup.activity => None,
             From::Manager if seen.again => {
