@@ -174,10 +174,18 @@ impl Actor for Witness {
     fn handle(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
         let report = seen.report().filter(|report| !is_refusal(&report.message));
         if report.is_some() || seen.topic.ends_with("/desiredstate") {
-            let truths =
-                |at: u64| self.devices.iter().map(|(domain, device)| (*domain, device.borrow().truth(at))).collect();
+            let truths = |at: u64| -> BTreeMap<&'static str, Truth> {
+                self.devices.iter().map(|(domain, device)| (*domain, device.borrow().truth(at))).collect()
+            };
+            let at_rest = || {
+                let (now, last) = (truths(wall), truths(u64::MAX));
+                let truth = |(domain, now): (&&'static str, &Truth)| {
+                    (*domain, if last.get(domain) == Some(now) { *now } else { Truth::Half })
+                };
+                now.iter().map(truth).collect()
+            };
             let mut found = self.found.borrow_mut();
-            let first = || Activity { before: truths(wall), end: None };
+            let first = || Activity { before: at_rest(), end: None };
             let activity = found.entry(seen.activity().to_owned()).or_insert_with(first);
             if seen.topic.ends_with("/desiredstate") {
                 self.latest = seen.activity().to_owned();
@@ -228,7 +236,8 @@ impl Course {
         }
         let of = |part: &Part| {
             let (before, after) = (*before.get(part.domain)?, *after.get(part.domain)?);
-            Some(Found { domain: part.domain, before, after })
+            // What it still did then was of an activity before.
+            (before != Truth::Half).then_some(Found { domain: part.domain, before, after })
         };
         let found: Vec<Found> = setup.parts.iter().filter_map(of).collect();
         if let Some(rule) = whole_or_named(setup, end, &found) {
