@@ -117,7 +117,9 @@ impl Way {
         if order == "DOWNLOAD" {
             self.downloads = Some(now);
         }
-        self.owes = Some((order.to_owned(), now));
+        // One that it asked for once more has no time of its own.
+        let since = self.owes.as_ref().filter(|(owed, _)| owed == order).map_or(now, |(_, since)| *since);
+        self.owes = Some((order.to_owned(), since));
     }
 
     /// Its agent says something, which need not arrive.
