@@ -386,7 +386,8 @@ impl Observer<'_> {
         // One that has committed by itself may want it to be free for another activity.
         let is_bare = way.said.has_actions == Some(false) || way.said.has_completed;
         let is_by_itself = has_failed && (way.part.is_alone || !self.setup.has_groups());
-        if way.cleaned.is_some() || is_bare || is_by_itself || self.groups.committed.contains(&group) {
+        // Who says what it likes says what the manager takes for a failure.
+        if !way.part.is_orderly || way.cleaned.is_some() || is_bare || is_by_itself || self.groups.committed.contains(&group) {
             return None;
         }
         // Who says what it likes says what the manager takes for an answer.
