@@ -318,7 +318,9 @@ impl Observer<'_> {
     /// It has done this, or has nothing to do with it any more.
     fn has_left(&self, way: &Way, order: &str, now: u64) -> bool {
         let may_fail = way.part.is_alone || !self.setup.has_groups();
-        let has_failed = || way.said.failure.is_some() || way.is_silent(now, self.patience.phase_ms);
+        // What waited for a link had less of its time left.
+        let patience_ms = if self.has_cuts { 0 } else { self.patience.phase_ms };
+        let has_failed = || way.said.failure.is_some() || way.is_silent(now, patience_ms);
         let is_idle = order != "IDENTIFY" && way.said.has_actions == Some(false);
         // One that was waited for in vain gets nothing more.
         let is_out = may_fail && FORWARD[..2].contains(&order) && !way.was_given(order);
