@@ -10,13 +10,13 @@
 
 use std::collections::HashMap;
 
-const FORWARD: [&str; 3] = ["DOWNLOAD", "UPDATE", "ACTIVATE"];
+pub const FORWARD: [&str; 3] = ["DOWNLOAD", "UPDATE", "ACTIVATE"];
 
 /// Milliseconds by which the manager's timestamps and its timers may differ.
-const SLACK_MS: u64 = 100;
+pub const SLACK_MS: u64 = 100;
 
 /// Milliseconds after an agent's `IDENTIFIED` in which the manager may not have read it.
-const UNREAD_MS: u64 = 500;
+pub const UNREAD_MS: u64 = 500;
 
 /// The courses of all activities that are not judged yet.
 pub struct Courses {

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use serde_json::{json, Value};
 use update_manager::agent::{connection, Connection};
 
+use crate::groups::{Patience, Turned};
 use crate::link::envelope::{envelope, text, topic};
 use crate::link::Client;
 use crate::mosquitto::Broker;
 use crate::processes::Process;
-use crate::script::{name, Hit, Kind, Lane, Script, Shape, Victim};
+use crate::script::{name, Hit, Kind, Lane, Rollback, Script, Shape, Victim, ORDERS};
 use crate::seen::{End, Seen};
 
 /// How long a phase may take: much longer than a silent agent is busy.
@@ -25,6 +26,9 @@ pub const RESUME_AFTER_MS: u64 = 2000;
 /// How long CLEANUP and ROLLBACK may take: longer than a silent agent is busy. An agent
 /// that has forgotten the activity does not answer at all, so this is waited for.
 const CLEANUP_TIMEOUT_S: u64 = 8;
+
+/// The same for who judges.
+const WAITS: Patience = Patience { phase_ms: PHASE_TIMEOUT_S * 1000, cleanup_ms: CLEANUP_TIMEOUT_S * 1000 };
 
 /// Past this an activity is lost. Its clocks allow as much: three phases in time, and one
 /// with three repairs, each of which leads the domain through up to four phases anew.
@@ -51,6 +55,7 @@ pub struct Told {
     pub repairs: u32,
     /// Commands that it sent again after that.
     pub repeated: u32,
+    pub turned: Turned,
 }
 
 pub struct World<'p> {
@@ -92,7 +97,7 @@ impl<'p> World<'p> {
             manager,
             broker,
             is_broker_down: false,
-            seen: Seen::new(RESUME_AFTER_MS),
+            seen: Seen::new(RESUME_AFTER_MS, WAITS),
             probes: 0,
             inventories: Vec::new(),
         })
@@ -105,6 +110,9 @@ impl<'p> World<'p> {
     pub fn run(&mut self, id: &str, script: &Script) -> Result<Told, String> {
         self.settle()?;
         self.set_agents(script)?;
+        if self.lane.has_groups {
+            self.seen.groups.open(id, script.setup());
+        }
         let desired = envelope(id, desired_state(&self.lane, script));
         self.client.publish("deviceupdate/desiredstate", &desired, false);
         let start = Instant::now();
@@ -156,14 +164,16 @@ impl<'p> World<'p> {
     fn judge(&mut self, id: &str, script: &Script, took: Duration, hits: Vec<Hit>) -> Result<Told, String> {
         let end = self.seen.ends[id].clone();
         let kills = hits.iter().filter(|hit| hit.victim == Victim::Manager).count() as u32;
-        let (repairs, repeated) = self.seen.close(id, kills.saturating_sub(end.repeats));
+        let ((repairs, repeated), turned) = self.seen.close(id, kills.saturating_sub(end.repeats));
         if end.repeats > kills {
             return Err(format!("{id}: {} told {} times, with {kills} kills", end.status, 1 + end.repeats));
         }
-        if end.status != script.outcome() {
+        // Whether it has to be that is judged with the groups.
+        let status = end.status.trim_end_matches(if self.lane.has_groups { "_INCONSISTENT" } else { "" });
+        if status != script.outcome() {
             return Err(format!("{id}: {} instead of {}: {}", end.status, script.outcome(), end.message));
         }
-        Ok(Told { end, took, hits, repairs, repeated })
+        Ok(Told { end, took, hits, repairs, repeated, turned })
     }
 
     fn is_down(&self, victim: Victim) -> bool {
@@ -316,13 +326,17 @@ fn take<T>(from: &mut Vec<T>, wanted: impl Fn(&T) -> bool) -> Vec<T> {
 }
 
 fn configuration(lane: &Lane, address: &str, broker: &Broker) -> Value {
-    let agents: Value =
-        (0..lane.domains).map(|domain| (name(domain).to_owned(), json!({ "readTimeout": "1s" }))).collect();
+    let agent = |domain: usize| match lane.has_groups {
+        true => json!({ "readTimeout": "1s", "order": ORDERS[domain] }),
+        false => json!({ "readTimeout": "1s" }),
+    };
+    let agents: Value = (0..lane.domains).map(|domain| (name(domain).to_owned(), agent(domain))).collect();
     json!({
         "log": { "logLevel": "DEBUG" },
         "connection": { "broker": address, "clientId": "manager", "cleanSession": !lane.keeps_session },
         "thingsEnabled": false,
         "rebootEnabled": false,
+        "reportInconsistent": lane.has_groups,
         "agents": agents,
         "reportFeedbackInterval": "50ms",
         "currentStateDelay": "100ms",
@@ -339,5 +353,13 @@ fn desired_state(lane: &Lane, script: &Script) -> Value {
         (0..script.components).map(|i| json!({ "id": format!("c{i}"), "version": "1.0.0" })).collect();
     let domains: Vec<Value> =
         (0..lane.domains).map(|domain| json!({ "id": name(domain), "components": components })).collect();
-    json!({ "domains": domains })
+    let Some(rollback) = &script.rollback else { return json!({ "domains": domains }) };
+    let baselines = if let Rollback::Baseline(baselines) = rollback { baselines.as_slice() } else { &[] };
+    let component = |&domain: &usize| format!("{}:c0", name(domain));
+    let baseline = |(i, domains): (usize, &Vec<usize>)| {
+        let components: Vec<String> = domains.iter().map(component).collect();
+        json!({ "title": format!("baseline-{i}"), "components": components })
+    };
+    let baselines: Vec<Value> = baselines.iter().enumerate().map(baseline).collect();
+    json!({ "domains": domains, "rollback": rollback.name(), "baselines": baselines })
 }

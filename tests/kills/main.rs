@@ -1,6 +1,7 @@
 //! Kills of the real manager and of real agents at random moments, and restarts of
 //! a real broker, in the middle of activities: each has exactly one outcome, the
-//! right one, and on the way each domain is asked for each step once. Run by `tests/soak`.
+//! right one, and on the way each domain is asked for each step once, and groups of domains
+//! succeed or are turned back together. Run by `tests/soak`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -9,9 +10,10 @@ use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lane::{Programs, Told, World};
-use script::{Hit, Kind, Lane, Script, Victim};
+use script::{Hit, Kind, Lane, Rollback, Script, Victim};
 
 mod courses;
+mod groups;
 mod lane;
 #[path = "../link/mod.rs"]
 mod link;
@@ -22,16 +24,17 @@ mod processes;
 mod script;
 mod seen;
 
-/// They mostly wait, so there may be more than cores.
-const LANES: u64 = 6;
-
 /// What is summed up over all lanes.
 #[derive(Default)]
 struct Sum {
     done: u64,
     /// For each activity that failed, why.
     failed: Vec<String>,
-    ended: [u64; 3],
+    ended: [u64; 4],
+    /// Activities by what their desired states say about rolling back: a word, or nothing.
+    rollbacks: [u64; 4],
+    /// Groups that were turned back, and those of which a domain was named inconsistent.
+    turned: [u64; 2],
     kills: [u64; 3],
     /// For each kind of agent, activities with it, and how often it was killed.
     kinds: [[u64; 2]; 4],
@@ -55,6 +58,7 @@ struct Task {
 
 fn main() {
     courses::check();
+    groups::check();
     // Enough to tell runs apart, short enough to be typed.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let program = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_else(|| usage()));
@@ -73,7 +77,7 @@ fn main() {
     let start = Instant::now();
     let sum = Mutex::new(Sum::default());
     std::thread::scope(|scope| {
-        for lane in 0..LANES.min(task.count) {
+        for lane in 0..Lane::COUNT.min(task.count) {
             let (task, sum) = (&task, &sum);
             scope.spawn(move || go(task, lane, sum));
         }
@@ -89,17 +93,22 @@ fn usage() -> ! {
 }
 
 fn print(sum: &Sum, count: u64, seconds: u64) {
-    let [completed, incomplete, unidentified] = sum.ended;
+    let [completed, incomplete, inconsistent, unidentified] = sum.ended;
     let [managers, agents, brokers] = sum.kills;
     println!(
         "{} of {count} activities ended right in {seconds} s: {completed} COMPLETED, {incomplete} INCOMPLETE, \
-         {unidentified} IDENTIFICATION_FAILED",
+         {inconsistent} INCOMPLETE_INCONSISTENT, {unidentified} IDENTIFICATION_FAILED",
         sum.done
     );
     println!("killed: {managers} managers, {agents} agents; {brokers} brokers restarted");
     let kinds = Kind::ALL.iter().zip(sum.kinds);
     let kinds = kinds.map(|(kind, [count, kills])| format!("{} {count} ({kills} kills)", kind.name()));
     println!("activities by kind of agent: {}", kinds.collect::<Vec<_>>().join(", "));
+    let ([device, baseline, none, without], [turned, inconsistent]) = (sum.rollbacks, sum.turned);
+    println!(
+        "groups: {device} activities device, {baseline} baseline, {none} none, {without} without a word; \
+         {turned} groups turned back, {inconsistent} of them named inconsistent"
+    );
     println!("repairs: {} desired states sent again, {} commands after that", sum.repairs[0], sum.repairs[1]);
     let (repeats, late) = (sum.repeats + sum.late, sum.late);
     println!("{repeats} final messages repeated with the same id after a kill, {late} of them late");
@@ -113,7 +122,7 @@ fn print(sum: &Sum, count: u64, seconds: u64) {
 fn go(task: &Task, number: u64, sum: &Mutex<Sum>) {
     let mut world = None;
     let is_over = || !task.goes_on && !sum.lock().unwrap().failed.is_empty();
-    for (turn, activity) in (number..task.count).step_by(LANES as usize).enumerate() {
+    for (turn, activity) in (number..task.count).step_by(Lane::COUNT as usize).enumerate() {
         if is_over() {
             break;
         }
@@ -139,7 +148,7 @@ fn go(task: &Task, number: u64, sum: &Mutex<Sum>) {
             }
             Err((why, report)) => {
                 let hits: Vec<String> = script.hits.iter().map(ToString::to_string).collect();
-                let what = format!("{}; {}; hits: {}", script.shape, script.agents(), hits.join(" "));
+                let what = format!("{}; {}; hits: {}", script.words(), script.agents(), hits.join(" "));
                 eprintln!("FAILED {why}\n{what}\n{report}");
                 eprintln!("-- replay the script: tests/soak --seed {} {}", task.seed, task.count);
                 sum.lock().unwrap().failed.push(format!("{why} ({what})"));
@@ -162,8 +171,8 @@ fn leave(world: World<'_>, sum: &Mutex<Sum>) {
 fn line(id: &str, lane: u64, script: &Script, told: &Told) -> String {
     let hits: Vec<String> = told.hits.iter().map(ToString::to_string).collect();
     let hits = if hits.is_empty() { "no kill".to_owned() } else { hits.join(" ") };
-    let (agents, shape) = (script.agents(), script.shape.to_string());
-    let mut line = format!("{id:<8} lane {lane}  {agents:<40} {shape:<18} {hits:<44} {}", told.end.status);
+    let (agents, words) = (script.agents(), script.words());
+    let mut line = format!("{id:<8} lane {lane}  {agents:<40} {words:<31} {hits:<44} {}", told.end.status);
     if told.end.repeats > 0 {
         line += &format!(", {} repeated", told.end.repeats);
     }
@@ -177,10 +186,19 @@ fn add(sum: &mut Sum, script: &Script, told: &Told) {
     let place = match told.end.status.as_str() {
         "COMPLETED" => 0,
         "INCOMPLETE" => 1,
-        _ => 2,
+        "INCOMPLETE_INCONSISTENT" => 2,
+        _ => 3,
     };
     sum.done += 1;
     sum.ended[place] += 1;
+    sum.rollbacks[match script.rollback {
+        Some(Rollback::Device) => 0,
+        Some(Rollback::Baseline(_)) => 1,
+        Some(Rollback::None) => 2,
+        None => 3,
+    }] += 1;
+    sum.turned[0] += u64::from(told.turned.is_turned);
+    sum.turned[1] += u64::from(told.turned.is_inconsistent);
     for hit in &told.hits {
         let place = match hit.victim {
             Victim::Manager => 0,

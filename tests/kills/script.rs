@@ -3,7 +3,13 @@
 
 use std::fmt;
 
+use crate::groups::{Member, Setup};
 use crate::lane::RESUME_AFTER_MS;
+
+/// They mostly wait, so there may be more than cores: for each the domains, and whether
+/// sessions are kept and groups configured.
+const LANES: [(usize, bool, bool); 6] =
+    [(2, true, false), (3, false, false), (1, true, false), (3, false, true), (3, true, true), (2, false, true)];
 
 /// A lane: one broker, one manager and its agents, for activities one after another.
 pub struct Lane {
@@ -12,6 +18,9 @@ pub struct Lane {
     /// Whether the broker keeps the manager's session, so that nothing on its way
     /// to it is lost.
     pub keeps_session: bool,
+    /// Whether keys are configured that make a difference to groups, and desired states
+    /// say how to roll back.
+    pub has_groups: bool,
 }
 
 /// The kinds of agents, as `examples/agent --like` names them.
@@ -46,6 +55,15 @@ pub enum Shape {
     Fails(usize, &'static str),
 }
 
+/// What a desired state says about rolling back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rollback {
+    None,
+    Device,
+    /// Baselines, each with its domains. If there are two, they have a domain in common.
+    Baseline(Vec<Vec<usize>>),
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Victim {
     Manager,
@@ -65,6 +83,8 @@ pub struct Hit {
 
 pub struct Script {
     pub shape: Shape,
+    /// None if the desired state says nothing about it.
+    pub rollback: Option<Rollback>,
     /// The kind of each domain's agent.
     pub kinds: Vec<Kind>,
     /// The phase in which silent agents are busy for so many milliseconds.
@@ -104,9 +124,11 @@ impl Random {
 }
 
 impl Lane {
-    /// Half of the lanes keep sessions; they have 1 to 3 domains, in turn.
+    pub const COUNT: u64 = LANES.len() as u64;
+
     pub fn new(number: u64) -> Lane {
-        Lane { number, domains: 1 + (number as usize + 1) % 3, keeps_session: number % 2 == 0 }
+        let (domains, keeps_session, has_groups) = LANES[number as usize % LANES.len()];
+        Lane { number, domains, keeps_session, has_groups }
     }
 
     /// The kinds of its agents in its `turn`-th activity: each domain has each kind in turn.
@@ -121,24 +143,23 @@ impl Script {
     pub fn draw(seed: u64, number: u64, lane: &Lane, turn: u64) -> Script {
         let mut random = Random::new(seed, number);
         let (domains, kinds) = (lane.domains, lane.kinds(turn));
-        let domain = random.below(domains as u64) as usize;
-        let shape = match random.below(10) {
-            0..=5 => Shape::AllWell,
-            6 => Shape::NoActions(domain),
-            _ => {
-                let phases = ["identify", "download", "update", "activate", "cleanup"];
-                Shape::Fails(domain, phases[random.below(5) as usize])
-            }
-        };
+        let rollback = if lane.has_groups { Rollback::draw(&mut random, domains) } else { None };
+        let shape = Shape::draw(&mut random, domains, rollback.is_some());
         let mut delays_ms: Vec<u64> = (0..domains).map(|_| random.below(50)).collect();
-        if random.one_in(6) {
+        // Where others are turned back, somebody may be busy.
+        if random.one_in(if rollback.is_some() { 2 } else { 6 }) {
             // With two components or three its phases take longer than `resumeAfter`.
             delays_ms[random.below(domains as u64) as usize] = 300 + random.below(150);
         }
         let components = 1 + random.below(3) as usize;
-        let busy = kinds.contains(&Kind::Silent).then(|| draw_busy(&mut random)).flatten();
-        // Three phases of four quarters of each component.
-        let length_ms = 100 + delays_ms.iter().max().map_or(0, |slowest| slowest * 13 * components as u64);
+        let busy = kinds.contains(&Kind::Silent).then(|| draw_busy(&mut random, rollback.is_some())).flatten();
+        // Three phases of four quarters of each component, or as many as there are before
+        // others are turned back.
+        let quarters = match shape {
+            Shape::Fails(_, phase) if rollback.is_some() => 4 * phases_until(phase) + 1,
+            _ => 13,
+        };
+        let length_ms = 100 + delays_ms.iter().max().map_or(0, |slowest| slowest * quarters * components as u64);
         let length_ms = length_ms + busy.map_or(0, |(_, ms)| ms);
         let mut hits: Vec<Hit> = Vec::new();
         for _ in 0..1 + random.below(3) {
@@ -158,6 +179,7 @@ impl Script {
         hits.sort_by_key(|hit| hit.at_ms);
         Script {
             shape,
+            rollback,
             kinds,
             busy,
             delays_ms,
@@ -165,6 +187,14 @@ impl Script {
             hits,
             is_hit_at_end: random.one_in(2),
             is_redelivered: random.one_in(6),
+        }
+    }
+
+    /// What it is told to become, and what about rolling back.
+    pub fn words(&self) -> String {
+        match &self.rollback {
+            Some(rollback) => format!("{}, {rollback}", self.shape),
+            None => self.shape.to_string(),
         }
     }
 
@@ -177,7 +207,27 @@ impl Script {
         agents.collect::<Vec<_>>().join(" ")
     }
 
-    /// The final status that it has to end with.
+    /// What is to become of the domains' groups.
+    pub fn setup(&self) -> Setup {
+        let group = |domain: usize| match &self.rollback {
+            Some(Rollback::Baseline(baselines)) if !baselines.iter().flatten().any(|&other| other == domain) => {
+                domain + 1
+            }
+            _ => 0,
+        };
+        let members = (0..self.kinds.len())
+            .map(|domain| Member { name: name(domain), order: ORDERS[domain], group: group(domain) })
+            .collect();
+        let fails = match self.shape {
+            Shape::Fails(domain, phase) => Some((name(domain), phase)),
+            _ => None,
+        };
+        let is_whole = matches!(self.rollback, Some(Rollback::Device | Rollback::Baseline(_)));
+        Setup { members, fails, is_whole }
+    }
+
+    /// The final status that it has to end with, `INCOMPLETE` also for
+    /// `INCOMPLETE_INCONSISTENT`.
     pub fn outcome(&self) -> &'static str {
         match self.shape {
             Shape::Fails(_, "identify") => "IDENTIFICATION_FAILED",
@@ -187,12 +237,96 @@ impl Script {
     }
 }
 
+impl Rollback {
+    /// Twice in three times a desired state says something.
+    fn draw(random: &mut Random, domains: usize) -> Option<Rollback> {
+        if random.one_in(3) {
+            return None;
+        }
+        Some(match random.below(5) {
+            0 => Rollback::None,
+            1 | 2 => Rollback::Device,
+            _ => Rollback::Baseline(draw_baselines(random, domains)),
+        })
+    }
+
+    /// The word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Rollback::None => "none",
+            Rollback::Device => "device",
+            Rollback::Baseline(_) => "baseline",
+        }
+    }
+}
+
+/// How many phases take time up to the end of this one.
+fn phases_until(phase: &str) -> u64 {
+    match phase {
+        "identify" => 0,
+        "download" => 1,
+        "update" => 2,
+        _ => 3,
+    }
+}
+
+/// One baseline of all domains, or of all but one; or two that are connected.
+fn draw_baselines(random: &mut Random, domains: usize) -> Vec<Vec<usize>> {
+    let mut connected: Vec<usize> = (0..domains).collect();
+    if domains < 3 {
+        return vec![connected];
+    }
+    let domain = random.below(domains as u64) as usize;
+    match random.below(4) {
+        0 => vec![connected],
+        // Two baselines, with the first of the domains that are left in common.
+        1 => {
+            connected.rotate_left(domain);
+            vec![connected[..2].to_vec(), [&connected[..1], &connected[2..]].concat()]
+        }
+        _ => {
+            connected.remove(domain);
+            vec![connected]
+        }
+    }
+}
+
+impl Shape {
+    /// `is_grouped`: more fail where others are turned back for it.
+    fn draw(random: &mut Random, domains: usize, is_grouped: bool) -> Shape {
+        let phases: &[&str] = match is_grouped {
+            true => &["identify", "download", "update", "update", "activate", "activate", "cleanup"],
+            false => &["identify", "download", "update", "activate", "cleanup"],
+        };
+        let domain = random.below(domains as u64) as usize;
+        let phase = phases[random.below(phases.len() as u64) as usize];
+        match random.below(10) {
+            0..=3 => Shape::AllWell,
+            4 | 5 if !is_grouped => Shape::AllWell,
+            6 => Shape::NoActions(domain),
+            _ => Shape::Fails(domain, phase),
+        }
+    }
+}
+
 /// Twice in three times a silent agent is busy until after a repair, or even after the
 /// command was repeated, which is due two `resumeAfter` after a kill.
-fn draw_busy(random: &mut Random) -> Option<(&'static str, u64)> {
-    let phase = ["download", "update", "activate", "cleanup"][random.below(4) as usize];
+fn draw_busy(random: &mut Random, is_grouped: bool) -> Option<(&'static str, u64)> {
+    let phases = ["download", "update", "activate", "cleanup", "rollback"];
+    let phase = phases[random.below(if is_grouped { 5 } else { 4 }) as usize];
     let ms = RESUME_AFTER_MS + 500 + random.below(RESUME_AFTER_MS * 3 / 2);
     (!random.one_in(3)).then_some((phase, ms))
+}
+
+impl fmt::Display for Rollback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        let Rollback::Baseline(baselines) = self else { return Ok(()) };
+        baselines.iter().try_for_each(|baseline| {
+            f.write_str(" ")?;
+            baseline.iter().try_for_each(|&domain| f.write_str(name(domain)))
+        })
+    }
 }
 
 impl fmt::Display for Shape {
@@ -215,6 +349,9 @@ impl fmt::Display for Hit {
         write!(f, "@{}+{}", self.at_ms, self.down_ms)
     }
 }
+
+/// Each domain's place in the order of activation, where groups are configured.
+pub const ORDERS: [u8; 3] = [50, 10, 90];
 
 /// A domain's name.
 pub fn name(domain: usize) -> &'static str {

@@ -8,10 +8,11 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::courses::Courses;
+use crate::groups::{Groups, Patience, Turned};
 use crate::link::envelope::{now_ms, text};
 
 const FEEDBACK: &str = "deviceupdate/desiredstatefeedback";
-const FINAL: [&str; 3] = ["COMPLETED", "INCOMPLETE", "IDENTIFICATION_FAILED"];
+const FINAL: [&str; 4] = ["COMPLETED", "INCOMPLETE", "INCOMPLETE_INCONSISTENT", "IDENTIFICATION_FAILED"];
 
 /// Messages that are kept for a failure's report.
 const TAIL: usize = 80;
@@ -40,12 +41,14 @@ pub struct Seen {
     tail: Vec<String>,
     /// Commands to the domains of activities that are not judged yet.
     courses: Courses,
+    /// The same, of activities in groups.
+    pub groups: Groups,
     /// Messages that came twice, byte for byte.
     pub duplicates: u32,
 }
 
 impl Seen {
-    pub fn new(resume_after_ms: u64) -> Seen {
+    pub fn new(resume_after_ms: u64, patience: Patience) -> Seen {
         Seen {
             start: Instant::now(),
             ends: HashMap::new(),
@@ -55,6 +58,7 @@ impl Seen {
             hashes: HashSet::new(),
             tail: Vec::new(),
             courses: Courses::new(resume_after_ms),
+            groups: Groups::new(patience),
             duplicates: 0,
         }
     }
@@ -89,9 +93,10 @@ impl Seen {
             return Ok(());
         }
         let at = json["timestamp"].as_u64().unwrap_or_default();
-        let domain = topic.split('/').next().unwrap_or_default();
+        let domain = topic.split('/').next().unwrap_or_default().trim_end_matches("update");
         if is_answer {
             self.courses.answer(activity, domain, at, status);
+            self.groups.answer(activity, domain, at, status);
             return Ok(());
         }
         if let Some(repeats) = self.closed.get_mut(activity) {
@@ -108,14 +113,19 @@ impl Seen {
             Some(end) if is_asked => return Err(format!("{activity}: {topic} {command} after {}", end.status)),
             Some(end) if end.status != status => return Err(format!("{activity}: {status} after {}", end.status)),
             Some(end) => end.repeats += 1,
-            None if is_told && FINAL.contains(&status) => {
-                let message = text(payload, "message").to_owned();
-                self.ends.insert(activity.to_owned(), End { status: status.to_owned(), message, repeats: 0 });
+            None if is_told => {
+                let message = text(payload, "message");
+                self.groups.tell(activity, at, status, message)?;
+                if FINAL.contains(&status) {
+                    let (status, message) = (status.to_owned(), message.to_owned());
+                    self.ends.insert(activity.to_owned(), End { status, message, repeats: 0 });
+                }
             }
             None => {}
         }
         if is_asked {
             self.courses.ask(activity, domain, at, command)?;
+            self.groups.ask(activity, domain, at, command)?;
         }
         if is_told {
             *self.told.entry(activity.to_owned()).or_default() += 1;
@@ -130,15 +140,17 @@ impl Seen {
 
     /// The activity is judged. A manager that starts anew tells an end once more when
     /// it has saved it, and may answer a probe before that: so many repeats may come.
-    /// Returns how many desired states and commands were sent again.
-    pub fn close(&mut self, activity: &str, repeats: u32) -> (u32, u32) {
+    /// Returns how many desired states and commands were sent again, and what became of
+    /// its groups.
+    pub fn close(&mut self, activity: &str, repeats: u32) -> ((u32, u32), Turned) {
         self.closed.insert(activity.to_owned(), repeats);
-        self.courses.close(activity)
+        (self.courses.close(activity), self.groups.close(activity))
     }
 
     /// The manager has lost what was on its way to it.
     pub fn lose_session(&mut self) {
         self.courses.lose_session(now_ms());
+        self.groups.lose_session(now_ms());
     }
 
     /// Whether the backend was told anything of the activity.
