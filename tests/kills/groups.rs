@@ -11,6 +11,7 @@
 //!    read that yet, or have lost it with its session ([`Domain::may_count`]).
 //!  - Whether a domain that was given DOWNLOAD alone has to be rolled back depends on an answer
 //!    that may be lost: it has to for certain if nothing was ([`Domain::has_to_go_back`]).
+//!  - ROLLBACK_FAILURE counts for certain if it cannot be lost.
 //!  - That ROLLBACK_SUCCESS counts is certain of a domain that got the desired state once, if
 //!    the answer cannot be lost and came before the end ([`Domain::is_surely_old`]).
 
@@ -111,6 +112,7 @@ struct Undoing {
     /// When it was given ROLLBACK first.
     asked_ms: Option<u64>,
     is_answered: bool,
+    is_refused: bool,
     /// When it said ROLLBACK_SUCCESS first.
     undone_ms: Option<u64>,
 }
@@ -337,7 +339,10 @@ impl Domain {
                 self.undoing.is_answered = true;
                 self.undoing.undone_ms.get_or_insert(at_ms);
             }
-            "ROLLBACK_FAILURE" => self.undoing.is_answered |= self.undoing.asked_ms.is_some(),
+            "ROLLBACK_FAILURE" if self.undoing.asked_ms.is_some() => {
+                self.undoing.is_answered = true;
+                self.undoing.is_refused = true;
+            }
             _ => {
                 let Some((what, ending)) = status.rsplit_once('_') else { return };
                 let what = if what == "ACTIVATION" { "ACTIVATE" } else { what };
@@ -425,14 +430,15 @@ impl Domain {
 
     fn judge_turned_back(&self, is_inconsistent: bool, end_ms: u64, lost_ms: u64) -> Result<(), String> {
         let was_asked = self.undoing.asked_ms.is_some();
-        let is_activated = self.given == FORWARD.len();
+        let is_refused = self.undoing.is_refused && self.undoing.asked_ms.is_some_and(|asked_ms| lost_ms < asked_ms);
+        let needs_answer = self.given == FORWARD.len() || is_refused;
         match () {
             () if self.given > 0 && !self.was_cleaned => Err("got no CLEANUP".to_owned()),
             () if !was_asked && self.has_to_go_back(lost_ms) => Err("got no ROLLBACK".to_owned()),
             () if is_inconsistent && self.is_surely_old(end_ms, lost_ms) => Err("is named, but old".to_owned()),
             () if is_inconsistent => Ok(()),
             () if self.is_blurred => Err("was updated before it was started over, and is not named".to_owned()),
-            () if is_activated && self.undoing.undone_ms.is_none() => {
+            () if needs_answer && self.undoing.undone_ms.is_none() => {
                 Err("has not rolled back, and is not named".to_owned())
             }
             () => Ok(()),

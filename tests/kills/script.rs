@@ -155,28 +155,14 @@ impl Script {
         let busy = kinds.contains(&Kind::Silent).then(|| draw_busy(&mut random, rollback.is_some())).flatten();
         // Three phases of four quarters of each component, or as many as there are before
         // others are turned back.
-        let quarters = match shape {
-            Shape::Fails(_, phase) if rollback.is_some() => 4 * phases_until(phase) + 1,
-            _ => 13,
+        let turned = match shape {
+            Shape::Fails(_, phase) if rollback.is_some() => Some(phases_until(phase)),
+            _ => None,
         };
-        let length_ms = 100 + delays_ms.iter().max().map_or(0, |slowest| slowest * quarters * components as u64);
-        let length_ms = length_ms + busy.map_or(0, |(_, ms)| ms);
-        let mut hits: Vec<Hit> = Vec::new();
-        for _ in 0..1 + random.below(3) {
-            let at_ms = match hits.first() {
-                // Also while a repair is waited for or under way.
-                Some(first) if random.one_in(2) => first.at_ms + random.below(2 * RESUME_AFTER_MS + length_ms),
-                _ => random.below(length_ms),
-            };
-            let victim = match random.below(10) {
-                0..=4 => Victim::Manager,
-                5..=8 => Victim::Agent(random.below(domains as u64) as usize),
-                _ => Victim::Broker,
-            };
-            let down_ms = if random.one_in(2) { 0 } else { random.below(1500) };
-            hits.push(Hit { at_ms, victim, down_ms });
-        }
-        hits.sort_by_key(|hit| hit.at_ms);
+        let quarter_ms = delays_ms.iter().max().map_or(0, |slowest| slowest * components as u64);
+        let length_ms = 100 + quarter_ms * turned.map_or(13, |phases| 4 * phases + 1) + busy.map_or(0, |(_, ms)| ms);
+        let last_ms = turned.map_or(0, |phases| quarter_ms * 4 * phases.saturating_sub(1));
+        let hits = draw_hits(&mut random, domains, length_ms, last_ms);
         Script {
             shape,
             rollback,
@@ -258,6 +244,28 @@ impl Rollback {
             Rollback::Baseline(_) => "baseline",
         }
     }
+}
+
+/// Hits while the activity lasts so long, half of them when its last phase has begun.
+fn draw_hits(random: &mut Random, domains: usize, length_ms: u64, last_ms: u64) -> Vec<Hit> {
+    let mut hits: Vec<Hit> = Vec::new();
+    for _ in 0..1 + random.below(3) {
+        let at_ms = match hits.first() {
+            // Also while a repair is waited for or under way.
+            Some(first) if random.one_in(2) => first.at_ms + random.below(2 * RESUME_AFTER_MS + length_ms),
+            _ if last_ms > 0 && random.one_in(2) => last_ms + random.below(length_ms - last_ms),
+            _ => random.below(length_ms),
+        };
+        let victim = match random.below(10) {
+            0..=4 => Victim::Manager,
+            5..=8 => Victim::Agent(random.below(domains as u64) as usize),
+            _ => Victim::Broker,
+        };
+        let down_ms = if random.one_in(2) { 0 } else { random.below(1500) };
+        hits.push(Hit { at_ms, victim, down_ms });
+    }
+    hits.sort_by_key(|hit| hit.at_ms);
+    hits
 }
 
 /// How many phases take time up to the end of this one.

@@ -25,26 +25,57 @@ const RIGHT: [(&str, &str, &str); 15] = [
     ("abc", "a activate", "@updated|b +|a -|told rolling back: [a] no|@undone|end INCOMPLETE [a] no; rolled back"),
     ("abc", "a update", "@updating|b UPDATE_SUCCESS|a UPDATE_FAILURE|wait|wait|@undone|end INCOMPLETE rolled back"),
     // A download that fails has nothing to undo, and one that is given up before UPDATE may have none.
-    ("abc", "a download", "@identified|abc DOWNLOAD|b DOWNLOAD_SUCCESS|a DOWNLOAD_FAILURE|wait|wait|@b|abc CLEANUP|end INCOMPLETE rolled back"),
+    (
+        "abc",
+        "a download",
+        "@identified|abc DOWNLOAD|b DOWNLOAD_SUCCESS|a DOWNLOAD_FAILURE|wait|wait|@b|abc CLEANUP|\
+     end INCOMPLETE rolled back",
+    ),
     // The other group is committed, whatever comes of its CLEANUP.
-    ("ab c", "a update", "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@a|c +|c CLEANUP|told rolling back: [a] no; [c] no|@b|ab CLEANUP|end INCOMPLETE rolled back"),
+    (
+        "ab c",
+        "a update",
+        "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@a|c +|c CLEANUP|\
+     told rolling back: [a] no; [c] no|@b|ab CLEANUP|end INCOMPLETE rolled back",
+    ),
     // Silence is waited for, and named after ACTIVATE.
-    ("abc", "a activate", "@updated|b +|a -|c ROLLBACK|wait|@a|b ROLLBACK|wait|abc CLEANUP|end INCOMPLETE_INCONSISTENT rolled back; inconsistent: [b]"),
+    (
+        "abc",
+        "a activate",
+        "@updated|b +|a -|c ROLLBACK|wait|@a|b ROLLBACK|wait|abc CLEANUP|\
+     end INCOMPLETE_INCONSISTENT rolled back; inconsistent: [b]",
+    ),
     // So is what was updated before it was started over.
-    ("ab", "a update", "@updated|b desired|b IDENTIFIED|b DOWNLOAD|b DOWNLOAD_SUCCESS|a UPDATE_FAILURE|@a|@b|ab CLEANUP|end INCOMPLETE_INCONSISTENT rolled back; inconsistent: [b]"),
+    (
+        "ab",
+        "a update",
+        "@updated|b desired|b IDENTIFIED|b DOWNLOAD|b DOWNLOAD_SUCCESS|a UPDATE_FAILURE|@a|@b|\
+     ab CLEANUP|end INCOMPLETE_INCONSISTENT rolled back; inconsistent: [b]",
+    ),
     // That an agent was started over may be unread or lost.
-    ("ab", "", "@updated|b desired|b +|=b IDENTIFIED|=a ACTIVATE|b DOWNLOAD|b UPDATE|b +|a ACTIVATION_SUCCESS|ab CLEANUP|end COMPLETED"),
+    (
+        "ab",
+        "",
+        "@updated|b desired|b +|=b IDENTIFIED|=a ACTIVATE|b DOWNLOAD|b UPDATE|b +|a ACTIVATION_SUCCESS|\
+     ab CLEANUP|end COMPLETED",
+    ),
     ("ab", "", "@updated|b desired|b +|b IDENTIFIED|lost|a +|ab CLEANUP|end COMPLETED"),
     ("none", "a update", "@updating|a UPDATE_FAILURE|a CLEANUP|bc UPDATE_SUCCESS|b +|c +|bc CLEANUP|end INCOMPLETE"),
     ("none", "b activate", "@updated|b -|a +|c +|abc CLEANUP|end INCOMPLETE"),
 ];
 
 /// The same, and words of what is wrong.
-const WRONG: [(&str, &str, &str, &str); 30] = [
+const WRONG: [(&str, &str, &str, &str); 31] = [
     // Nothing leads forward any more.
     ("abc", "a update", "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@c|b ACTIVATE", "turned back"),
     ("abc", "a update", "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@c|b desired", "turned back"),
-    ("abc", "a update", "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|told rolling back: [a] no|b ACTIVATE", "turned back"),
+    (
+        "abc",
+        "a update",
+        "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|told rolling back: [a] no|\
+     b ACTIVATE",
+        "turned back",
+    ),
     // CLEANUP before all have activated.
     ("abc", "", "@updated|b +|a +|c ACTIVATE|a CLEANUP", "before c has activated"),
     ("ab c", "a activate", "@updated|c ACTIVATE|b +|a -|c CLEANUP", "before c has activated"),
@@ -67,15 +98,70 @@ const WRONG: [(&str, &str, &str, &str); 30] = [
     ("abc", "", "@updated|told rolling back: [a] no", "no group is to be turned back"),
     ("ab c", "a update", "@updating|a UPDATE_FAILURE|told rolling back: [c] no", "no group is to be turned back"),
     ("abc", "a update", "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@undone|end INCOMPLETE", "rolled back"),
-    ("abc", "a update", "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@undone|end INCOMPLETE rolled back; inconsistent: [b]", "status"),
-    ("abc", "a update", "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@undone|end INCOMPLETE_INCONSISTENT rolled back", "status"),
-    ("abc", "a update", "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@undone|end INCOMPLETE_INCONSISTENT rolled back; inconsistent: [b]", "b is named, but old"),
+    (
+        "abc",
+        "a update",
+        "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@undone|\
+     end INCOMPLETE rolled back; inconsistent: [b]",
+        "status",
+    ),
+    (
+        "abc",
+        "a update",
+        "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@undone|\
+     end INCOMPLETE_INCONSISTENT rolled back",
+        "status",
+    ),
+    (
+        "abc",
+        "a update",
+        "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@undone|\
+     end INCOMPLETE_INCONSISTENT rolled back; inconsistent: [b]",
+        "b is named, but old",
+    ),
     // Domains that are not what they have to be at the end.
-    ("abc", "a activate", "@updated|b +|a -|c ROLLBACK|wait|@a|b ROLLBACK|wait|abc CLEANUP|end INCOMPLETE rolled back", "b has not rolled back"),
-    ("ab", "a update", "@updated|b desired|b IDENTIFIED|b DOWNLOAD|b DOWNLOAD_SUCCESS|a UPDATE_FAILURE|@a|@b|ab CLEANUP|end INCOMPLETE rolled back", "b was updated"),
-    ("abc", "a update", "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@c|@a|abc CLEANUP|end INCOMPLETE rolled back", "b got no ROLLBACK"),
-    ("abc", "a update", "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@c|@a|@b|ac CLEANUP|end INCOMPLETE rolled back", "b got no CLEANUP"),
-    ("ab c", "a update", "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@a|@b|ab CLEANUP|end INCOMPLETE rolled back", "c has not activated"),
+    (
+        "abc",
+        "a activate",
+        "@updated|b +|a -|c ROLLBACK|wait|@a|b ROLLBACK|wait|abc CLEANUP|\
+     end INCOMPLETE rolled back",
+        "b has not rolled back",
+    ),
+    (
+        "abc",
+        "a update",
+        "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@c|a ROLLBACK|a ROLLBACK_FAILURE|@b|abc CLEANUP|\
+     end INCOMPLETE rolled back",
+        "a has not rolled back",
+    ),
+    (
+        "ab",
+        "a update",
+        "@updated|b desired|b IDENTIFIED|b DOWNLOAD|b DOWNLOAD_SUCCESS|a UPDATE_FAILURE|@a|@b|\
+     ab CLEANUP|end INCOMPLETE rolled back",
+        "b was updated",
+    ),
+    (
+        "abc",
+        "a update",
+        "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@c|@a|abc CLEANUP|\
+     end INCOMPLETE rolled back",
+        "b got no ROLLBACK",
+    ),
+    (
+        "abc",
+        "a update",
+        "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@c|@a|@b|ac CLEANUP|\
+     end INCOMPLETE rolled back",
+        "b got no CLEANUP",
+    ),
+    (
+        "ab c",
+        "a update",
+        "@updating|bc UPDATE_SUCCESS|a UPDATE_FAILURE|@a|@b|ab CLEANUP|\
+     end INCOMPLETE rolled back",
+        "c has not activated",
+    ),
     ("abc", "a identify", "abc desired|b IDENTIFIED|b DOWNLOAD|end IDENTIFICATION_FAILED", "does not identify"),
 ];
 
