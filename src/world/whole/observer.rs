@@ -53,6 +53,8 @@ struct Observer<'w> {
     setup: &'w Setup,
     patience: Patience,
     has_cuts: bool,
+    /// Its disk is quick, so that what it decides goes out before anything else is said.
+    is_prompt: bool,
     /// It tells `RUNNING`.
     tells: bool,
     ways: Vec<Way>,
@@ -104,6 +106,7 @@ impl<'w> Observer<'w> {
                 consent_ms: world.config.owner_consent_timeout_ms,
             },
             has_cuts: world.link.losses > 0 || !world.power.cuts.is_empty(),
+            is_prompt: world.disk.as_ref().map_or(true, |disk| disk.slowest_ms < world.config.cleanup_timeout_ms / 2),
             // A twin that is not known yet tells nothing of the way.
             tells: world.config.report_feedback_interval_ms > 0 && is_linked && !world.config.things_enabled,
             ways: setup.parts.iter().copied().map(Way::new).collect(),
@@ -225,7 +228,7 @@ impl<'w> Observer<'w> {
         }
         let needless = inconsistent(&report);
         let mut old = self.ways.iter().filter(|way| way.is_surely_old() && needless.contains(way.part.domain));
-        if let Some(way) = old.next() {
+        if let Some(way) = old.next().filter(|_| self.is_prompt) {
             return Some(format!("[{}] has rolled back, and is called inconsistent", way.part.domain));
         }
         self.ends.push(report);
@@ -389,7 +392,12 @@ impl Observer<'_> {
         let is_bare = way.said.has_actions == Some(false) || way.said.has_completed;
         let is_by_itself = has_failed && (way.part.is_alone || !self.setup.has_groups());
         // Who says what it likes says what the manager takes for a failure.
-        if !way.part.is_orderly || way.cleaned.is_some() || is_bare || is_by_itself || self.groups.committed.contains(&group) {
+        if !way.part.is_orderly
+            || way.cleaned.is_some()
+            || is_bare
+            || is_by_itself
+            || self.groups.committed.contains(&group)
+        {
             return None;
         }
         // Who says what it likes says what the manager takes for an answer.
