@@ -387,7 +387,8 @@ impl Observer<'_> {
     fn clean_up(&mut self, place: usize, now: u64) -> Option<String> {
         let way = &self.ways[place];
         let group = way.part.group;
-        let has_failed = way.said.failure.is_some() || way.is_silent(now, self.patience.phase_ms);
+        // Its answer may have been lost, or have come too late.
+        let has_failed = self.has_cuts || way.said.failure.is_some() || way.is_silent(now, self.patience.phase_ms);
         // One that has committed by itself may want it to be free for another activity.
         let is_bare = way.said.has_actions == Some(false) || way.said.has_completed;
         let is_by_itself = has_failed && (way.part.is_alone || !self.setup.has_groups());
