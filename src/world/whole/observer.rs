@@ -401,10 +401,11 @@ impl Observer<'_> {
         {
             return None;
         }
-        // Who says what it likes says what the manager takes for an answer.
+        // Who says what it likes says what the manager takes for an answer, and who fails alone
+        // by silence may say more.
         let is_ready = |other: &Way| {
-            !other.part.is_orderly
-                || self.has_left(other, "ACTIVATE", now) && (other.said.has_actions.is_some() || other.part.is_alone)
+            let is_unseen = !other.part.is_orderly || other.part.is_alone;
+            is_unseen || self.has_left(other, "ACTIVATE", now) && other.said.has_actions.is_some()
         };
         let behind = self.of_group(group).find(|other| !is_ready(other)).map(|way| way.part.domain);
         let is_activated = self.of_group(group).any(|way| way.has_left("ACTIVATE"));
