@@ -151,4 +151,6 @@ keys! { AGENT_KEYS, AgentId:
         "whether a failure of the domain leaves the others of its group as they are";
     VerifyInventory, Text, "verifyInventory", "verify-inventory", "VERIFY_INVENTORY", "never",
         "whether its inventory has to show the update: never, always, afterReboot";
+    RollbackUntil, Text, "rollbackUntil", "rollback-until", "ROLLBACK_UNTIL", "commit",
+        "how long the agent can roll back: commit, or activate";
 }

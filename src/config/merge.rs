@@ -148,6 +148,8 @@ fn resolve_agent(agent: &mut AgentValues, warnings: &mut Warnings) -> Agent {
     let names = |id: AgentId| Names { key: &AGENT_KEYS[id as usize], domain: Some(domain) };
     let (id, words) = (AgentId::VerifyInventory, VerifyInventory::ALL.map(|one| (one.name(), one)));
     let verify_inventory = resolve_word(names(id), &mut slots[id as usize], warnings, &words);
+    let (id, words) = (AgentId::RollbackUntil, [("commit", false), ("activate", true)]);
+    let rolls_back_until_activate = resolve_word(names(id), &mut slots[id as usize], warnings, &words);
     let id = AgentId::ReadTimeout;
     let read_timeout_ms = resolve_duration(names(id), &mut slots[id as usize], warnings);
     let id = AgentId::Order;
@@ -160,6 +162,7 @@ fn resolve_agent(agent: &mut AgentValues, warnings: &mut Warnings) -> Agent {
         order,
         fails_alone: agent.get(AgentId::FailsAlone).text == "true",
         verify_inventory,
+        rolls_back_until_activate,
     }
 }
 

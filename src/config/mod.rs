@@ -160,6 +160,8 @@ pub struct Agent {
     pub fails_alone: bool,
     /// When its inventory has to show what is wanted.
     pub verify_inventory: VerifyInventory,
+    /// Whether its agent can roll back only as long as it was not given ACTIVATE.
+    pub rolls_back_until_activate: bool,
 }
 
 /// When the inventory of a domain has to show what is wanted, before its group is committed.

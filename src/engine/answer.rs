@@ -29,7 +29,9 @@ impl Engine {
             }
             (State::Working(phase), _) if status == phase.success() => {
                 self.take_answer(domain, phase.command());
-                self.leave(now, domain, phase, out);
+                if !self.is_led_back(now, domain, phase, feedback.actions.is_empty(), out) {
+                    self.leave(now, domain, phase, out);
+                }
             }
             (_, Status::Identified) => self.start_over(now, domain, feedback, out),
             (State::Working(phase), _) if status.is_failure() => self.judge(now, domain, phase, feedback, out),
@@ -70,11 +72,16 @@ impl Engine {
         let has_actions = self.campaign.actions.count(domain) > 0;
         let is_forward = state.is_forward();
         let is_restart = self.campaign.domain(domain).is_some_and(|part| is_forward && part.obligation.has_repair());
-        let is_first = state == State::Working(Phase::Identify) && !has_actions;
+        let is_apart = self.campaign.domain(domain).is_some_and(|part| part.restore.is_apart());
+        let has_work = if is_apart { !feedback.actions.is_empty() } else { has_actions };
+        let is_first = state == State::Working(Phase::Identify) && !has_work;
         // The self-update agent takes no further desired state before that.
         let is_cleaned = is_first || is_restart && feedback.actions.is_empty();
         if is_cleaned {
-            out.push(Effect::Send(domain, Command::Cleanup));
+            out.push(self.message(domain, Some(Command::Cleanup)));
+        }
+        if self.end_restore(domain) {
+            return;
         }
         let Some(part) = self.campaign.domain_mut(domain) else { return };
         // What was turned back is not committed by the word with which it ends.
@@ -98,6 +105,9 @@ impl Engine {
         if self.is_counted(part) {
             return out.push(Effect::Notice(Notice::Ignored(domain, feedback.status)));
         }
+        if part.restore.is_under_way() {
+            return self.end_incomplete(now, domain, state, feedback, out);
+        }
         // One that was turned back ends so, and has not failed.
         if !self.is_given_up(part) {
             self.fail(domain, self.reason_of(domain, feedback), out);
@@ -110,6 +120,25 @@ impl Engine {
                 self.end_rollback(domain, Ending::Failed, self.reason_of_rollback(domain, feedback), out);
             }
             _ => self.end(domain, Ended::Incomplete),
+        }
+    }
+
+    /// A domain that is restored says that it has failed, or has ended its clean-up.
+    fn end_incomplete(
+        &mut self,
+        now: Tick,
+        domain: DomainIx,
+        state: State,
+        feedback: &Feedback<'_>,
+        out: &mut Effects,
+    ) {
+        let reason = self.reason_of(domain, feedback);
+        match state {
+            State::CleaningUp(_) => self.end_cleanup(domain, reason, out),
+            _ => {
+                self.fail(domain, reason, out);
+                self.drop_out(now, domain, out);
+            }
         }
     }
 
@@ -144,7 +173,7 @@ impl Engine {
         match next {
             _ if part.obligation.is_turning => self.roll_back(now, domain, out),
             _ if is_idle => self.end(domain, Ended::Idle),
-            Some(next) if !part.obligation.is_halted => self.oblige(now, domain, next, out),
+            Some(next) if !part.is_stopped() => self.oblige(now, domain, next, out),
             _ => {
                 part.state = State::Ready(phase);
                 part.obligation.answered();
@@ -164,7 +193,7 @@ impl Engine {
             // It answers a `DOWNLOAD` that was sent twice.
             part.fell_back = false;
             out.push(Effect::Notice(Notice::Ignored(domain, status)));
-        } else if part.fell_back && part.obligation.is_halted {
+        } else if part.fell_back && part.is_stopped() {
             // It waits for the second one, which it does not get.
             part.state = State::Ready(Phase::Download);
             part.evidence.is_sure = true;

@@ -74,6 +74,8 @@ pub struct Groups {
     pub bad: GroupSet,
     /// Why the verification command found them bad, escaped as in JSON.
     pub flaws: String<REASON_MAX>,
+    /// Domains of which is kept what they were committed to before. Not saved.
+    pub restorable: DomainSet,
 }
 
 impl Groups {
@@ -210,7 +212,8 @@ impl Campaign {
 
     /// The phase that the domains are in which are led forward: the furthest of them.
     pub fn present_phase(&self) -> Phase {
-        let forward = self.domains.iter().flatten().filter(|part| part.state.is_forward());
+        let is_led = |part: &&Domain| part.state.is_forward() && !part.restore.is_under_way();
+        let forward = self.domains.iter().flatten().filter(is_led);
         match forward.filter_map(|part| part.furthest).max() {
             Some(phase) if self.phase != Phase::Cleanup => phase,
             _ => self.phase,

@@ -6,6 +6,7 @@ use super::campaign::Campaign;
 use super::domain::{Domain, State};
 use super::effect::{Effect, Effects, Notice, TimerKind};
 use super::event::{Event, Link};
+use super::restore::Restore;
 use super::resume::Saved;
 use super::Rejected;
 use crate::limits::DOMAINS_MAX;
@@ -171,6 +172,10 @@ impl Check {
                 }
                 self.command(domain, command)
             }
+            Effect::Restore(domain, _) => {
+                rule(self.running, "nothing is commanded after the final status")?;
+                rule(self.courses[domain.place()].is_back, "a domain is cleaned up before it is restored")
+            }
             Effect::SetTimer(kind, _) => {
                 self.timers[kind as usize] = true;
                 Ok(())
@@ -303,7 +308,8 @@ impl Course {
         Course {
             owes,
             has_failed: part.failure.is_some(),
-            is_back: matches!(part.state, State::RollingBack(_) | State::RolledBack(_) | State::CleaningUp(_)),
+            is_back: matches!(part.state, State::RollingBack(_) | State::RolledBack(_) | State::CleaningUp(_))
+                || part.restore != Restore::No,
             open,
             states: if part.state == State::New { 0 } else { obligation.course.saturating_add(1) },
             sent: forward.filter(|phase| *phase <= last && part.state != State::New).collect(),

@@ -176,6 +176,7 @@ fn of_domains() -> Vec<(&'static str, Broken)> {
             "a domain that is turned back or cleaned up is not led forward",
             Course::identified().does(&[send(0, Command::Rollback), send(0, Command::Download)]),
         ),
+        ("a domain is cleaned up before it is restored", Course::identified().does(&[Effect::Restore(ix(0), None)])),
         (
             "no command that leads forward goes out twice in a course",
             Course::identified().does(&[send(0, Command::Download), send(0, Command::Download)]),
@@ -215,7 +216,8 @@ fn a_domain_that_failed_before_a_start_is_not_led_on_after_it() {
     let mut campaign = campaign();
     let part = campaign.domain_mut(ix(0)).unwrap();
     (part.state, part.failure) = (State::Ready(Phase::Identify), Some(Reason::Status(Status::UpdateFailure)));
-    let saved = Saved { campaign, reboot: Reboot::None, has_booted: false, is_whole: true };
+    let saved =
+        Saved { campaign, reboot: Reboot::None, has_booted: false, is_whole: true, restorable: DomainSet::EMPTY };
     let mut course = Course::new();
     let broken = course.step(Event::Boot(&saved), &[send(0, Command::Download)]);
     assert_eq!(broken, Err("a domain that failed is not led forward"));

@@ -3,6 +3,7 @@
 use super::evidence::Evidence;
 use super::group::Group;
 use super::obligation::Obligation;
+use super::restore::Restore;
 use crate::model::table::table;
 use crate::model::time::Tick;
 use crate::model::{Command, Phase, Reason};
@@ -30,6 +31,8 @@ pub struct Domain {
     pub obligation: Obligation,
     /// What shows whether it is as it was before.
     pub evidence: Evidence,
+    /// How far it is with becoming what it was committed to.
+    pub restore: Restore,
 }
 
 impl Domain {
@@ -48,6 +51,7 @@ impl Domain {
             repeats: 0,
             obligation,
             evidence,
+            restore: Restore::No,
         }
     }
 

@@ -18,6 +18,9 @@ pub enum Effect {
     Forward(DomainIx),
     /// Give the domain a command.
     Send(DomainIx, Command),
+    /// Give the domain what it was committed to, or this command about it: in the activity in
+    /// which it is restored.
+    Restore(DomainIx, Option<Command>),
     /// Ask the owner whether this phase may begin.
     AskConsent(Phase),
     /// The question is closed: answered, late or needless.
@@ -98,6 +101,10 @@ pub enum Notice {
     Failed(DomainIx),
     /// The domain has not ended its clean-up.
     NotCleanedUp(DomainIx),
+    /// The domain gets what it was committed to.
+    Restoring(DomainIx),
+    /// The domain does not become what it was committed to; the reason is in the campaign.
+    NotRestored(DomainIx),
     /// The policy wanted a step that makes no sense: nothing has come of it.
     Fault(Fault),
     /// The activity needs a reboot, and reboots are turned off.

@@ -97,6 +97,8 @@ pub struct Standing {
     pub is_held: bool,
     /// The end of the last activity cannot be saved, and nobody insists.
     pub is_blocked: bool,
+    /// Domains of which is kept what they are committed to.
+    pub restorable: DomainSet,
 }
 
 /// A domain that a desired state names.

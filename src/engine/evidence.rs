@@ -7,6 +7,7 @@
 
 use super::campaign::Campaign;
 use super::domain::{Domain, Ended, Ending, State};
+use super::restore::Restore;
 use super::Engine;
 use crate::model::{ActionStatus, Command, DomainIx, Phase, Reason, Rollback};
 
@@ -102,7 +103,7 @@ impl Domain {
     /// Returns whether it was turned back and is old: what its agent lists of actions then is
     /// not news.
     pub(super) fn is_back(&self) -> bool {
-        self.evidence.was_rolled_back && self.evidence.is_old
+        self.evidence.is_old && (self.evidence.was_rolled_back || self.restore == Restore::Restored)
     }
 }
 

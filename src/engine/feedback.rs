@@ -17,7 +17,7 @@ impl Engine {
         feedback: &Feedback<'_>,
         out: &mut Effects,
     ) -> Result<(), Rejected> {
-        if !self.is_running() || !self.campaign.is_activity(feedback.activity) {
+        if !self.is_running() || !self.campaign.is_activity_of(domain, feedback.activity) {
             return Err(Rejected::WrongActivity);
         }
         let state = self.campaign.domain(domain).ok_or(Rejected::NotTakingPart)?.state;
@@ -43,9 +43,11 @@ impl Engine {
     fn merge(&mut self, now: Tick, domain: DomainIx, feedback: &Feedback<'_>, out: &mut Effects) -> Option<Limit> {
         let mut past_limit = feedback.past_limit;
         let mut all = Change::default();
-        // What was undone has failed, whatever an agent repeats of it when it cleans up.
-        let is_back = self.campaign.domain(domain).is_some_and(Domain::is_back);
-        for action in feedback.actions.iter().filter(|_| !is_back) {
+        // What was undone has failed, whatever an agent repeats of it when it cleans up, and
+        // what leads it back is not told.
+        let is_past = |part: &Domain| part.is_back() || part.restore.is_apart();
+        let is_past = self.campaign.domain(domain).is_some_and(is_past);
+        for action in feedback.actions.iter().filter(|_| !is_past) {
             match self.campaign.actions.merge(domain, action) {
                 Ok(change) => all = all.max(change),
                 Err(limit) => past_limit = past_limit.or(Some(limit)),

@@ -25,7 +25,7 @@
 //! | which step the policy takes, and whether it makes sense | [`policy`], `step` |
 //! | how a domain fails, is undone and ends its part | `wind_down` |
 //! | whether what a group has activated is good | `verification` |
-//! | whether a domain is as it was | [`evidence`] |
+//! | whether a domain is as it was; how it becomes so | [`evidence`]; [`restore`] |
 //! | clocks; `RUNNING`; the reboot | `timeouts`; `running`; [`reboot`] |
 //! | the end; giving up; a start with a saved activity | `end`; `give_up`; [`resume`] |
 //! | what holds of every course, whatever comes in | [`check`] |
@@ -56,6 +56,9 @@ pub mod policy;
 mod reason;
 pub mod reboot;
 mod redelivery;
+pub mod restore;
+#[cfg(test)]
+mod restore_tests;
 pub mod resume;
 #[cfg(test)]
 mod resume_tests;
@@ -305,6 +308,8 @@ pub enum Rejected {
     Unsaved,
     /// A desired state while a reboot is due.
     RebootPending,
+    /// A desired state whose domains could not be restored: its id is too long for that.
+    LongId,
     /// A feedback for an activity that does not run.
     WrongActivity,
     /// A feedback of a domain that takes no part.

@@ -6,6 +6,7 @@ use super::check::Check;
 use super::effect::TimerKind;
 use super::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Standing};
 use super::group::Group;
+use super::resume::Saved;
 use super::*;
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
@@ -56,6 +57,8 @@ pub(super) struct Course {
     pub(super) groups: [usize; 3],
     /// The broker acknowledges nothing.
     pub(super) is_broker_silent: bool,
+    /// Domains of which is kept what they are committed to.
+    pub(super) restorable: DomainSet,
 }
 
 impl Course {
@@ -74,7 +77,15 @@ impl Course {
     /// The same, led by these policies.
     pub(super) fn led_by(settings: Settings, policies: Policies) -> Course {
         let (engine, check, out) = (Engine::new(settings, policies), Check::new(), Effects::new());
-        Course { engine, check, now: Tick(0), out, groups: [0; 3], is_broker_silent: false }
+        Course {
+            engine,
+            check,
+            now: Tick(0),
+            out,
+            groups: [0; 3],
+            is_broker_silent: false,
+            restorable: DomainSet::EMPTY,
+        }
     }
 
     /// The broker accepts the manager, and then its subscriptions; what was done.
@@ -118,7 +129,7 @@ impl Course {
             run: Run(1),
             parts: &parts,
             rollback: None,
-            standing: Standing::default(),
+            standing: Standing { restorable: self.restorable, ..Standing::default() },
         };
         self.handle(Event::DesiredState(desired))?;
         Ok(self.told())
@@ -126,9 +137,19 @@ impl Course {
 
     /// Hands in a feedback with one action, or none, and says what was done.
     pub(super) fn say(&mut self, domain: usize, status: Status, with_action: bool) -> String {
+        self.say_of("a-1", domain, status, with_action)
+    }
+
+    /// The same of the activity in which the domain is restored.
+    pub(super) fn say_restoring(&mut self, domain: usize, status: Status, with_action: bool) -> String {
+        self.say_of("a-1#restore", domain, status, with_action)
+    }
+
+    fn say_of(&mut self, activity: &str, domain: usize, status: Status, with_action: bool) -> String {
         let actions = [action(r#"{"id":"x","version":"1"}"#, "x", ActionStatus::Identified)];
         let actions = if with_action { &actions[..] } else { &[] };
-        let _ = self.handle(Event::Feedback(ix(domain), feedback(status, "", actions)));
+        let feedback = Feedback { activity: text(activity), ..feedback(status, "", actions) };
+        let _ = self.handle(Event::Feedback(ix(domain), feedback));
         self.told()
     }
 
@@ -152,6 +173,8 @@ impl Course {
                 Effect::Report(status) => write!(told, "{status:?} "),
                 Effect::Forward(domain) => write!(told, "desiredstate>{} ", domain.place()),
                 Effect::Send(domain, command) => write!(told, "{command:?}>{} ", domain.place()),
+                Effect::Restore(domain, Some(command)) => write!(told, "#{command:?}>{} ", domain.place()),
+                Effect::Restore(domain, None) => write!(told, "#desiredstate>{} ", domain.place()),
                 Effect::AskConsent(phase) => write!(told, "{phase:?}? "),
                 Effect::Reboot => write!(told, "reboot "),
                 Effect::ReportInventory => write!(told, "inventory "),
@@ -163,6 +186,12 @@ impl Course {
             .unwrap();
         }
         told.trim_end().to_owned()
+    }
+
+    /// As it is saved; of these domains is kept what they are committed to.
+    pub(super) fn saved(&self, restorable: DomainSet) -> Saved {
+        let (campaign, reboot) = (self.campaign().clone(), self.engine.reboot());
+        Saved { campaign, reboot, has_booted: false, is_whole: true, restorable }
     }
 
     pub(super) fn campaign(&self) -> &Campaign {

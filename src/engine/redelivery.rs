@@ -2,6 +2,7 @@
 
 use super::effect::Effects;
 use super::event::{DesiredState, Standing};
+use super::restore::RESTORABLE_ID_MAX;
 use super::{Engine, Rejected};
 use crate::model::{Cause, Rollback, Status};
 
@@ -14,7 +15,8 @@ impl Engine {
     ) -> Result<(), Rejected> {
         self.admit(desired)?;
         self.campaign.begin(desired);
-        self.campaign.groups.rollback = desired.rollback.unwrap_or(self.settings.grouping.rollback);
+        self.campaign.groups.rollback = self.rollback_of(desired);
+        self.campaign.groups.restorable = desired.standing.restorable;
         self.begun = true;
         let is_refused = self.campaign.groups.rollback != Rollback::None;
         if self.campaign.participants().is_empty() && !is_refused {
@@ -24,6 +26,10 @@ impl Engine {
         }
         self.choose_policy(out);
         Ok(())
+    }
+
+    fn rollback_of(&self, desired: &DesiredState<'_>) -> Rollback {
+        desired.rollback.unwrap_or(self.settings.grouping.rollback)
     }
 
     /// The checks, in this order: a redelivery is never answered as a refusal.
@@ -49,6 +55,10 @@ impl Engine {
         }
         if self.reboot.is_pending() {
             return Err(Rejected::RebootPending);
+        }
+        let id_bytes = desired.key.activity.as_json().len();
+        if self.rollback_of(desired) != Rollback::None && id_bytes > RESTORABLE_ID_MAX {
+            return Err(Rejected::LongId);
         }
         Ok(())
     }

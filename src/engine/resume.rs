@@ -8,7 +8,7 @@ use super::effect::{Effect, Effects, Notice};
 use super::Engine;
 use crate::limits::STARTS_MAX;
 use crate::model::time::Tick;
-use crate::model::{Cause, Reason, Reboot, Status};
+use crate::model::{Cause, DomainSet, Reason, Reboot, Status};
 
 /// A campaign as it was saved.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Saved {
     /// Whether all of it can be read, its desired state too: otherwise a running activity
     /// ends.
     pub is_whole: bool,
+    /// Domains of which is kept what they are committed to.
+    pub restorable: DomainSet,
 }
 
 impl Engine {
@@ -30,6 +32,7 @@ impl Engine {
         self.campaign.clone_from(&saved.campaign);
         self.campaign.starts.is_taken_up = true;
         self.campaign.groups.forget_checks();
+        self.campaign.groups.restorable = saved.restorable;
         self.begun = true;
         if self.campaign.is_running() && !saved.is_whole {
             // What is left of it does not suffice to go on: that it has ended is told. Its
@@ -103,6 +106,7 @@ impl Engine {
     /// that the previous start already gave up on are not waited for.
     fn lose(&mut self, now: Tick, out: &mut Effects) {
         for domain in self.campaign.participants().iter() {
+            self.give_up_restore(domain);
             match self.campaign.domain(domain).map(|part| part.state) {
                 Some(State::Working(_)) => {
                     self.fail(domain, Reason::Lost(STARTS_MAX), out);

@@ -9,7 +9,7 @@ use crate::limits::STARTS_MAX;
 use crate::model::{Phase, Reason, Reboot, Status};
 
 fn saved(before: &Course, reboot: Reboot, has_booted: bool) -> Saved {
-    Saved { campaign: before.campaign().clone(), reboot, has_booted, is_whole: true }
+    Saved { campaign: before.campaign().clone(), reboot, has_booted, is_whole: true, restorable: DomainSet::EMPTY }
 }
 
 /// A process that starts with what another one had saved, not yet linked.

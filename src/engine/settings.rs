@@ -54,6 +54,8 @@ pub struct Grouping {
     pub orders: [u8; DOMAINS_MAX],
     /// The domains whose failure does not turn their group back.
     pub fail_alone: DomainSet,
+    /// The domains that are known not to roll back once they were given ACTIVATE.
+    pub until_activate: DomainSet,
     /// Whether an inconsistent end has a status of its own.
     pub reports_inconsistent: bool,
     /// How what was activated is verified.
@@ -78,7 +80,8 @@ impl Grouping {
     pub fn is_in_use(&self) -> bool {
         let has_order = self.orders.iter().any(|order| *order != ORDER_DEFAULT);
         let is_checked = self.checks.has_command || !self.checks.inventories.is_empty();
-        self.rollback != Rollback::None || has_order || !self.fail_alone.is_empty() || is_checked
+        let is_own = !self.fail_alone.is_empty() || !self.until_activate.is_empty();
+        self.rollback != Rollback::None || has_order || is_own || is_checked
     }
 
     /// What holds where nothing is configured.
@@ -86,6 +89,7 @@ impl Grouping {
         rollback: Rollback::None,
         orders: [ORDER_DEFAULT; DOMAINS_MAX],
         fail_alone: DomainSet::EMPTY,
+        until_activate: DomainSet::EMPTY,
         reports_inconsistent: false,
         checks: Checks {
             has_command: false,

@@ -86,8 +86,7 @@ impl Engine {
         match act {
             Act::Forward(phase) => return self.begin(now, phase, domains, out),
             Act::Rollback => domains.iter().for_each(|domain| self.turn(now, domain, out)),
-            // Nothing that was committed is kept yet.
-            Act::Restore => return Err(Fault::Unready(act)),
+            Act::Restore => domains.iter().for_each(|domain| self.restore(now, domain, out)),
             Act::Cleanup => self.clean_up_all(now, domains, out),
         }
         Ok(())

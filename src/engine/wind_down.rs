@@ -39,6 +39,9 @@ impl Engine {
     /// The domain has failed in a phase. One that is to be rolled back is, now that it has
     /// answered; one that has not identified has no part to end.
     pub(super) fn drop_out(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        if self.fail_restore(now, domain, out) {
+            return;
+        }
         let Some(part) = self.campaign.domain_mut(domain) else { return };
         if part.obligation.is_turning {
             return self.roll_back(now, domain, out);
@@ -119,6 +122,7 @@ impl Engine {
 
     /// A clean-up that failed or never ended does not undo an update.
     pub(super) fn end_cleanup(&mut self, domain: DomainIx, reason: Reason, out: &mut Effects) {
+        self.miss_restore(domain, &reason, out);
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.cleanup.get_or_insert(reason);
             out.push(Effect::Notice(Notice::NotCleanedUp(domain)));
@@ -126,8 +130,11 @@ impl Engine {
         self.end(domain, Ended::CleanedUp);
     }
 
-    /// The domain's part has ended.
+    /// The domain's part has ended, or a step of its restoring.
     pub(super) fn end(&mut self, domain: DomainIx, ended: Ended) {
+        if self.end_restore(domain) {
+            return;
+        }
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.state = State::Done(ended);
             part.obligation = Obligation::default();
@@ -135,6 +142,9 @@ impl Engine {
     }
 
     pub(super) fn fail(&mut self, domain: DomainIx, reason: Reason, out: &mut Effects) {
+        if self.miss_restore(domain, &reason, out) {
+            return;
+        }
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.failure.get_or_insert(reason);
             out.push(Effect::Notice(Notice::Failed(domain)));

@@ -272,6 +272,7 @@ impl Manager {
     fn apply(&mut self, now: Now, wanted: &Wanted<'_>, force: bool) -> Result<(), Why> {
         let store = &self.outside.store;
         let standing = Standing {
+            restorable: store.restorable(&self.outside.names.domains),
             is_held: store.has_held(),
             is_blocked: !force && store.obstacle().is_some(),
             ..standing(store, wanted.key, wanted.delivery)

@@ -8,6 +8,7 @@
 //! Deliberately absent: state of its own.
 
 use super::documents::Documents;
+use super::outside::Outside;
 use super::Manager;
 use crate::model::time::Now;
 use crate::mqtt::LinkWish;
@@ -49,7 +50,8 @@ impl Manager {
     /// Writes the next bytes for the transport; returns how many, 0: none for now.
     pub fn poll_transmit(&mut self, now: Now, out: &mut [u8]) -> usize {
         let Manager { outside, agents, inventory, .. } = self;
-        let documents = Documents { agents, inventory, manager: &outside.names.manager };
-        outside.session.poll_transmit(now.tick, &documents, out)
+        let Outside { session, store, names, .. } = outside;
+        let documents = Documents { agents, inventory, store, names };
+        session.poll_transmit(now.tick, &documents, out)
     }
 }

@@ -265,6 +265,7 @@ impl Manager {
                         agents.await_rollback(domain);
                     }
                 }
+                Effect::Restore(domain, command) => agents::restore(now, outside, campaign, domain, command),
                 Effect::AskConsent(phase) => {
                     owner.open(phase);
                     self.ask_owner(now);

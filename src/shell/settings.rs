@@ -41,6 +41,7 @@ fn grouping(config: &Config) -> Grouping {
         rollback: groups.rollback,
         orders,
         fail_alone: domains_with(config, |agent| agent.fails_alone),
+        until_activate: domains_with(config, |agent| agent.rolls_back_until_activate),
         reports_inconsistent: groups.reports_inconsistent,
         checks: Checks {
             has_command: !groups.verify_command.is_empty(),
@@ -72,7 +73,13 @@ mod tests {
 
     #[test]
     fn what_is_configured_about_groups_reaches_the_engine() {
-        let args = ["-rollback=baseline", "-report-inconsistent", "-b-order=7", "-c-fails-alone"];
+        let args = [
+            "-rollback=baseline",
+            "-report-inconsistent",
+            "-b-order=7",
+            "-c-fails-alone",
+            "-a-rollback-until=activate",
+        ];
         let checks =
             ["-verify-command=check", "-verify-stable-time=2s", "-verify-timeout=3s", "-a-verify-inventory=always"];
         let grouping = grouping_of(&[&args[..], &checks].concat());
@@ -81,7 +88,9 @@ mod tests {
         let set = |place| DomainIx::new(place).into_iter().collect::<DomainSet>();
         let checks = Checks { has_command: true, inventories: set(0), stable_ms: 2_000, timeout_ms: 3_000 };
         let (rollback, reports_inconsistent) = (Rollback::Baseline, true);
-        assert_eq!(grouping, Grouping { rollback, orders, fail_alone: set(2), reports_inconsistent, checks });
+        let (fail_alone, until_activate) = (set(2), set(0));
+        let wanted = Grouping { rollback, orders, fail_alone, until_activate, reports_inconsistent, checks };
+        assert_eq!(grouping, wanted);
     }
 
     #[test]

@@ -39,12 +39,13 @@ impl Held {
 
     fn hold(&mut self, effect: Effect) {
         // One of these is enough: it tells what is known when it goes out.
-        let is_same_again = matches!(effect, Effect::Report(Status::Running) | Effect::Forward(_) | Effect::Send(..));
+        let is_order = matches!(effect, Effect::Forward(_) | Effect::Send(..) | Effect::Restore(..));
+        let is_same_again = is_order || effect == Effect::Report(Status::Running);
         if is_same_again && self.effects.contains(&effect) {
             return;
         }
         // A download begins a course: what was to follow in the one before is over.
-        if let Effect::Send(domain, Command::Rollback | Command::Cleanup | Command::Download) = effect {
+        if let Some((domain, Command::Rollback | Command::Cleanup | Command::Download)) = command_of(&effect) {
             self.forget_steps(domain);
         }
         assert!(self.effects.len() < HELD_MAX, "an activity decides no more than {HELD_MAX} things at once");
@@ -54,8 +55,8 @@ impl Held {
     /// What the domain was to do next must not be begun any more: its part has ended
     /// before the command was let out.
     fn forget_steps(&mut self, domain: DomainIx) {
-        let is_step = |effect: &Effect| match effect {
-            Effect::Send(to, Command::Download | Command::Update | Command::Activate) => *to == domain,
+        let is_step = |effect: &Effect| match command_of(effect) {
+            Some((to, Command::Download | Command::Update | Command::Activate)) => to == domain,
             _ => false,
         };
         self.covered.0 -= self.effects.iter().take(self.covered.0).filter(|effect| is_step(effect)).count();
@@ -94,6 +95,14 @@ impl Held {
         self.effects.drain(..effects).for_each(|effect| out.push(effect));
         self.acks.drain(..acks).for_each(acknowledge);
         self.covered = (0, 0);
+    }
+}
+
+/// The command that an effect gives a domain.
+fn command_of(effect: &Effect) -> Option<(DomainIx, Command)> {
+    match *effect {
+        Effect::Send(domain, command) | Effect::Restore(domain, Some(command)) => Some((domain, command)),
+        _ => None,
     }
 }
 

@@ -115,7 +115,8 @@ impl Store {
         }
         let has_booted = beside.boot != boot;
         let is_end = matches!(self.states.on_disk, Some((_, false)));
-        let saved = campaign.map(|campaign| Saved { campaign, reboot: beside.reboot, has_booted, is_whole });
+        let (reboot, restorable) = (beside.reboot, self.restorable(names));
+        let saved = campaign.map(|campaign| Saved { campaign, reboot, has_booted, is_whole, restorable });
         Loaded { saved, is_end, question: beside.question, payload, reports, session: found.session() }
     }
 

@@ -79,7 +79,7 @@ mod tests;
 use crate::engine::{Campaign, Effects};
 use crate::limits::{REPORTS_MAX, SAVED_STATE_MAX};
 use crate::model::time::Tick;
-use crate::model::Run;
+use crate::model::{DomainIx, DomainSet, Run};
 use crate::mqtt::{Ack, Session};
 use document::Payload;
 use format::{Fields, Kind, HEADER};
@@ -295,6 +295,12 @@ impl Store {
     /// None if it is committed to nothing, or that cannot be read any more.
     pub fn kept(&self, domain: &str) -> Option<&str> {
         self.kept.parts().iter().find(|part| part.domain == domain).map(|part| part.payload.as_str())
+    }
+
+    /// Those of these domains of which is kept what they are committed to.
+    pub fn restorable(&self, names: &[String]) -> DomainSet {
+        let kept = names.iter().enumerate().filter(|(_, name)| self.kept(name).is_some());
+        kept.filter_map(|(place, _)| DomainIx::new(place)).collect()
     }
 
     /// Why what changes cannot be saved at this moment; none if it can.

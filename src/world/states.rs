@@ -143,7 +143,8 @@ impl Course {
         actions::decode(&actions.bytes[HEADER..], &names, &mut campaign);
         progress.apply(&mut campaign);
         campaign.starts.count = starts;
-        let saved = Saved { campaign, reboot: beside.reboot, has_booted, is_whole: true };
+        let (reboot, restorable) = (beside.reboot, DomainSet::EMPTY);
+        let saved = Saved { campaign, reboot, has_booted, is_whole: true, restorable };
         self.engine = Engine::new(self.engine.settings(), self.engine.policies());
         self.handle(Event::Boot(&saved)).unwrap();
         if self.check.is_running() {

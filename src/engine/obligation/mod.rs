@@ -116,7 +116,7 @@ impl Engine {
             State::New | State::Failed(_) | State::RolledBack(_) | State::Done(_) => {}
             State::Ready(_) => part.obligation.is_remembered = true,
             State::RollingBack(_) | State::CleaningUp(_) => self.tell_again(now, domain, out),
-            State::Working(_) if part.obligation.is_wound_down() => {}
+            State::Working(_) if part.is_wound_down() => {}
             State::Working(_) => {
                 let was_booted = part.obligation.times.suspicion.is_some_and(|suspicion| suspicion.has_booted);
                 if was_booted && doubt == Doubt::Hello && may_repair(part) {
@@ -195,7 +195,7 @@ impl Engine {
     /// When a domain that is silent after a repair gets again what it owed before.
     fn repeat_due(&self, part: &Domain) -> Option<Tick> {
         let is_led = matches!(part.state, State::Working(phase) if phase != Phase::Identify);
-        let since = part.obligation.times.repaired.filter(|_| is_led && !part.obligation.is_wound_down())?;
+        let since = part.obligation.times.repaired.filter(|_| is_led && !part.is_wound_down())?;
         Some(since.max(self.hearing.since?).after(self.settings.resume_after_ms))
     }
 
@@ -232,7 +232,7 @@ impl Engine {
         let course = obligation.queue.last_course().max(obligation.course);
         obligation.queue.push(None, course.saturating_add(1));
         start_clock(part, now, &settings);
-        out.push(Effect::Forward(domain));
+        out.push(self.message(domain, None));
         out.push(Effect::Notice(Notice::Repaired(domain)));
     }
 
@@ -277,7 +277,7 @@ impl Engine {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.obligation.queue.push(command, part.obligation.course);
         }
-        out.push(command.map_or(Effect::Forward(domain), |command| Effect::Send(domain, command)));
+        out.push(self.message(domain, command));
     }
 
     /// The domain owes an answer to what starts this phase from now on.
@@ -345,10 +345,11 @@ impl Engine {
         };
         obligation.course = obligation.course.max(order.course);
         part.note_new_course(part.state.phase());
+        let is_stopped = part.is_stopped();
         let obligation = &mut part.obligation;
         match part.state {
             State::Working(_) if obligation.is_turning => self.roll_back(now, domain, out),
-            State::Working(_) | State::Ready(_) if obligation.is_halted => {
+            State::Working(_) | State::Ready(_) if is_stopped => {
                 part.state = State::Ready(Phase::Identify);
                 part.obligation.answered();
             }
@@ -378,7 +379,7 @@ impl Engine {
     ) {
         let (status, reason) = (feedback.status, self.reason_of(domain, feedback));
         let Some(part) = self.campaign.domain_mut(domain) else { return };
-        let fell_back = part.fell_back;
+        let (fell_back, is_wound_down) = (part.fell_back, part.is_wound_down());
         let obligation = &mut part.obligation;
         let taken = obligation.queue.take_failure(status, obligation.course);
         let is_late = taken.is_some_and(|order| order.course < obligation.course);
@@ -389,7 +390,7 @@ impl Engine {
             return out.push(Effect::Notice(Notice::Ignored(domain, status)));
         }
         let is_again = taken.is_some_and(|order| obligation.queue.contains(order.command));
-        if (is_again || obligation.has_repair()) && !obligation.is_wound_down() {
+        if (is_again || obligation.has_repair()) && !is_wound_down {
             obligation.kept.get_or_insert(reason);
             obligation.times.kept.get_or_insert(now);
             out.push(Effect::Notice(Notice::FailureKept(domain, status)));
@@ -467,7 +468,7 @@ impl Engine {
 
 /// Whether the domain may be started over.
 fn may_repair(part: &Domain) -> bool {
-    let is_forward = matches!(part.state, State::Working(_)) && !part.obligation.is_wound_down();
+    let is_forward = matches!(part.state, State::Working(_)) && !part.is_wound_down();
     is_forward && part.obligation.repairs < REPAIRS_MAX
 }
 

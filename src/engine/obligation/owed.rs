@@ -115,11 +115,6 @@ impl Obligation {
         self.times = Times { told_again, status, ..Times::default() };
     }
 
-    /// Whether nothing leads it forward any more, though it may still owe an answer.
-    pub fn is_wound_down(&self) -> bool {
-        self.is_turning || self.is_halted
-    }
-
     /// Whether a desired state that was sent to the domain again is unanswered.
     pub fn has_repair(&self) -> bool {
         self.queue.has_repair(self.course)

@@ -145,10 +145,10 @@ fn lead(view: &View<'_>, domains: DomainSet) -> Option<Step> {
     Some(Step::Do(Act::Forward(next), ready.iter().filter(begins).collect()))
 }
 
-/// Returns the next step to roll the domains back which were given DOWNLOAD or more: those
-/// that are busy are waited for first, then the last in their order begins. A domain whose
-/// download failed has nothing to undo, unless it was updated before it was started over. None
-/// when all have been rolled back.
+/// Returns the next step to undo what the domains were given: those that are busy are waited
+/// for first, then the last in their order begins. A domain whose download failed has nothing
+/// to undo, unless it was updated before it was started over. One that cannot be rolled back is
+/// restored. None when all that can be is undone.
 fn undo(view: &View<'_>, domains: DomainSet) -> Option<Step> {
     let of = |wanted: &dyn Fn(Stand) -> bool| view.domains_that(wanted).and(domains);
     if !of(&|stand| matches!(stand, Stand::Owes(Act::Forward(_)))).is_empty() {
@@ -156,11 +156,15 @@ fn undo(view: &View<'_>, domains: DomainSet) -> Option<Step> {
     }
     let is_led = |stand: Stand| matches!(stand, Stand::Held(_) | Stand::Did(Act::Forward(_), _));
     let has_changed = |domain: &DomainIx| view.has_begun(*domain) && !view.has_failed_unchanged(*domain);
-    let left: DomainSet = of(&is_led).iter().filter(has_changed).collect();
-    let under_way = of(&|stand| stand == Stand::Owes(Act::Rollback));
-    let last = left.iter().chain(under_way.iter()).map(|domain| view.order(domain)).max()?;
-    let begins = left.iter().filter(|domain| view.order(*domain) == last).collect();
-    Some(some(begins).map_or(Step::Wait, |begins| Step::Do(Act::Rollback, begins)))
+    let changed = of(&is_led).iter().filter(has_changed);
+    let left: DomainSet = changed.filter(|domain| view.can_roll_back(*domain)).collect();
+    let lost: DomainSet = domains.without(left).iter().filter(|domain| view.can_restore(*domain)).collect();
+    let under_way = of(&|stand| matches!(stand, Stand::Owes(Act::Rollback | Act::Restore)));
+    let order = |domain: &DomainIx| view.order(*domain);
+    let last = left.iter().chain(lost.iter()).chain(under_way.iter()).map(|domain| order(&domain)).max()?;
+    let begins = |domains: DomainSet| some(domains.iter().filter(|domain| order(domain) == last).collect());
+    let step = begins(left).map(|left| Step::Do(Act::Rollback, left));
+    Some(step.or_else(|| begins(lost).map(|lost| Step::Do(Act::Restore, lost))).unwrap_or(Step::Wait))
 }
 
 /// Returns the next step for domains that ended early: they have committed by themselves, but

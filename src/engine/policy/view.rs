@@ -5,6 +5,7 @@ use super::super::campaign::Campaign;
 use super::super::domain::{Domain, Ended, Ending, State};
 use super::super::gates::{self, Before};
 use super::super::group::{Group, GroupSet};
+use super::super::restore::Restore;
 use super::super::settings::Grouping;
 use super::Act;
 use crate::limits::ORDER_DEFAULT;
@@ -96,6 +97,9 @@ impl<'a> View<'a> {
     /// Returns how a domain stands; none if it takes no part.
     pub fn stand(&self, domain: DomainIx) -> Option<Stand> {
         let part = self.campaign.domain(domain)?;
+        if part.restore.is_under_way() {
+            return Some(Stand::Owes(Act::Restore));
+        }
         Some(match part.state {
             State::New => Stand::New,
             State::Working(_) if part.obligation.is_turning => Stand::Owes(Act::Rollback),
@@ -143,10 +147,23 @@ impl<'a> View<'a> {
         self.campaign.actions.count(domain) > 0
     }
 
-    /// Returns whether a domain can become again what it was committed to before. What
-    /// was committed is not kept yet, so none can.
-    pub fn can_restore(&self, _domain: DomainIx) -> bool {
-        false
+    /// Returns whether a domain can be told to roll back: some are known not to once they were
+    /// given ACTIVATE.
+    pub fn can_roll_back(&self, domain: DomainIx) -> bool {
+        !self.grouping.until_activate.contains(domain) || self.furthest(domain) < Some(Phase::Activate)
+    }
+
+    /// Returns whether a domain of a group that is turned back can become again what it was
+    /// committed to before, and is to: it is not known to be old, and that was not tried.
+    pub fn can_restore(&self, domain: DomainIx) -> bool {
+        let Campaign { groups, .. } = self.campaign;
+        let is_open = |part: &Domain| {
+            let is_free = matches!(part.state, State::RolledBack(_) | State::Failed(_) | State::Ready(_))
+                || part.state == State::Done(Ended::Completed);
+            let is_lost = groups.turned.contains(part.group) && self.campaign.is_inconsistent(part);
+            is_free && is_lost && matches!(part.restore, Restore::No | Restore::Cleared)
+        };
+        groups.restorable.contains(domain) && self.campaign.domain(domain).is_some_and(is_open)
     }
 
     /// Returns whether a domain has failed what its own inventory was to show: it has

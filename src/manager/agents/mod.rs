@@ -17,11 +17,12 @@ use core::fmt;
 use heapless::Vec;
 
 use super::activity::runs;
-use super::documents::{is_part, part};
+use super::documents::{is_for_agent, kept, part};
 use super::outside::{enveloped, Names, Outside};
 use super::wanted::Wanted;
 use crate::console::view::Heard;
 use crate::engine::event::{Action, Feedback};
+use crate::engine::restore::SUFFIX;
 use crate::engine::{Campaign, Event, Link, Rejected};
 use crate::limits::{ACTIONS_MAX, HEARD_MAX};
 use crate::model::text::Text;
@@ -66,7 +67,7 @@ impl Agents {
             log::warn!("{}: no agent for domain {}", wanted.key.activity, part.id);
         }
         self.heard = std::vec::Vec::new();
-        outside.session.discard_documents(is_part);
+        outside.session.discard_documents(is_for_agent);
         self.parts.keep(wanted);
     }
 
@@ -159,7 +160,8 @@ impl Agents {
     ) {
         let Feedback { activity, status, message, actions, .. } = feedback;
         log::debug!("[{}] {activity}: says {}, {} actions", names.domain(domain), status.name(), actions.len());
-        if !runs(campaign, *activity) {
+        let is_of_it = campaign.is_some_and(|campaign| campaign.is_running() && campaign.is_restore(*activity));
+        if !runs(campaign, *activity) && !is_of_it {
             return;
         }
         if self.heard.len() <= domain.place() {
@@ -198,6 +200,39 @@ pub(super) fn command(
     };
     let topic = outside.names.topics.outgoing(Outgoing::AgentCommand(domain));
     outside.send(now, enveloped(&topic, Class::Order, &body));
+}
+
+/// Sends the domain what it was committed to, or a command about it: in the activity in which
+/// it is restored.
+pub(super) fn restore(
+    now: Now,
+    outside: &mut Outside,
+    campaign: Option<&Campaign>,
+    domain: DomainIx,
+    command: Option<Command>,
+) {
+    let Some(campaign) = campaign else { return };
+    let mut activity = campaign.identity.activity.clone();
+    // There is room for it: a desired state with a longer id is refused.
+    let _ = activity.push_str(SUFFIX);
+    let activity = Text::from_checked(&activity);
+    let name = outside.names.domain(domain).to_owned();
+    let what = command.map_or("desired state", Command::name);
+    if command.is_none() && outside.store.kept(&name).is_none() {
+        return log::error!("[{name}] {activity}: what it was committed to is not kept any more");
+    }
+    log::info!("[{name}] {activity}: {what}");
+    let body = |out: &mut dyn fmt::Write| {
+        encode::head(out, activity, now.wall)?;
+        command.map_or(Ok(()), |command| encode::command(out, command))
+    };
+    let (outgoing, document) = match command {
+        Some(_) => (Outgoing::AgentCommand(domain), None),
+        None => (Outgoing::AgentDesiredState(domain), Some(kept(domain))),
+    };
+    let topic = outside.names.topics.outgoing(outgoing);
+    let message = enveloped(&topic, Class::Order, &body);
+    outside.send(now, Message { document, ..message });
 }
 
 /// Asks these domains for their inventories, if there is a connection.

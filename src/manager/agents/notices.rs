@@ -69,6 +69,14 @@ fn write_log(names: &Names, campaign: &Campaign, notice: Notice) {
         Notice::ActionsDropped(domain) => {
             log::warn!("[{}] {activity}: actions past the limit are left out", name(domain));
         }
+        Notice::Restoring(domain) => {
+            log::warn!("[{}] {activity}: restored to what it was committed to before", name(domain));
+        }
+        Notice::NotRestored(domain) => {
+            if let Some(why) = campaign.domain(domain).and_then(|part| part.cleanup.as_ref()) {
+                log::warn!("[{}] {activity}: not restored: {}", name(domain), shown(why));
+            }
+        }
         Notice::Fault(fault) => log::error!("{activity}: the policy is at fault: {fault}"),
         Notice::RebootDisabled => log::warn!("{activity}: needs a reboot, and rebootEnabled is false"),
         Notice::Failed(domain) => {

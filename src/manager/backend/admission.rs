@@ -16,6 +16,7 @@ use core::fmt::{self, Write};
 use super::refusals::Received;
 use super::Backend;
 use crate::engine::event::Standing;
+use crate::engine::restore::RESTORABLE_ID_MAX;
 use crate::engine::{Campaign, Rejected};
 use crate::manager::activity::runs;
 use crate::manager::message::{self, escape};
@@ -132,6 +133,12 @@ impl Backend {
             }
             Rejected::RebootPending => {
                 let words = |out: &mut dyn Write| write!(out, "reboot pending after {last}");
+                self.refuse(now, outside, activity, received, &words)
+            }
+            Rejected::LongId => {
+                let words = |out: &mut dyn Write| {
+                    write!(out, "activityId is longer than {RESTORABLE_ID_MAX} bytes, which rollback does not allow")
+                };
                 self.refuse(now, outside, activity, received, &words)
             }
             Rejected::Unsaved => {

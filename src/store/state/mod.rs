@@ -17,6 +17,7 @@ use crate::engine::evidence::Evidence;
 use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
 use crate::engine::policy::{Lockstep, Policy};
+use crate::engine::restore::Restore;
 use crate::engine::Campaign;
 use crate::limits::{KEPT_MAX, ORDERS_MAX, SAVED_PROGRESS_MAX, SAVED_WORDS_ALL, SAVED_WORDS_MAX};
 use crate::model::text::Text;
@@ -80,6 +81,8 @@ mod tag {
     pub const FLAWS: u8 = 34;
     /// What shows whether the domain before it is as it was, a bit for each fact.
     pub const EVIDENCE: u8 = 35;
+    /// How far the domain before it is with becoming what it was committed to.
+    pub const RESTORE: u8 = 36;
     /// An activity, and which of the domains above are committed to it.
     pub const COMMITTED_TO: u8 = 40;
     /// An activity, and the name of a domain that is committed to it and takes no part now.
@@ -236,6 +239,9 @@ fn encode_domain(campaign: &Campaign, domain: &Domain, name: &str, words_max: us
     // Lockstep has no use for it.
     if campaign.policy != Lockstep.name() && domain.evidence != Evidence::default() {
         out.put(tag::EVIDENCE, &[&[domain.evidence.bits()]]);
+    }
+    if domain.restore != Restore::No {
+        out.put(tag::RESTORE, &[&[domain.restore.code()]]);
     }
     encode_reason(tag::FAILURE, domain.failure.as_ref(), words_max, out);
     encode_reason(tag::CLEANUP, domain.cleanup.as_ref(), words_max, out);

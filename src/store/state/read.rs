@@ -9,6 +9,7 @@ use crate::engine::evidence::Evidence;
 use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
 use crate::engine::policy::{Lockstep, Policy};
+use crate::engine::restore::Restore;
 use crate::engine::Campaign;
 use crate::limits::{ACTIONS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, KEPT_MAX};
 use crate::model::text::Text;
@@ -135,6 +136,7 @@ impl Reader<'_> {
             | tag::COURSE
             | tag::OBLIGATION
             | tag::EVIDENCE
+            | tag::RESTORE
             | tag::FAILURE
             | tag::CLEANUP
             | tag::KEPT
@@ -161,6 +163,8 @@ impl Reader<'_> {
                 part.obligation = Obligation { kept, ..decode_obligation(content)? };
             }
             tag::EVIDENCE => part.evidence = Evidence::of_bits(*content.first()?),
+            // A stage that is not known is one that this release cannot go on with.
+            tag::RESTORE => part.restore = Restore::of_code(*content.first()?).unwrap_or(Restore::GivenUp),
             tag::COURSE => {
                 part.furthest = Phase::of_code(*content.first()?);
                 part.group = Group::new(usize::from(*content.get(1)?))?;
