@@ -31,8 +31,10 @@ pub const RESTORABLE_ID_MAX: usize = ACTIVITY_ID_MAX - SUFFIX.len();
 
 table! {
     /// How far a domain is with becoming what it was committed to.
+    #[derive(Default)]
     pub enum Restore {
         /// It has not begun to.
+        #[default]
         No = 0 "no",
         /// It cleans up what it could not undo.
         Clearing = 1 "clearing",
@@ -46,12 +48,6 @@ table! {
         Restored = 5 "restored",
         /// It is not.
         GivenUp = 6 "given up",
-    }
-}
-
-impl Default for Restore {
-    fn default() -> Restore {
-        Restore::No
     }
 }
 
