@@ -96,7 +96,7 @@ fn an_order_out_of_range_is_the_default() {
 
 #[test]
 fn keys_that_are_not_there_yet_are_unknown() {
-    for key in ["commitAfterReboot", "preconditionMode", "maintenanceWindow", "backendCommands", "supersedeWaiting"] {
+    for key in ["preconditionMode", "maintenanceWindow", "backendCommands", "supersedeWaiting"] {
         let found = warnings(&format!(r#"{{"{key}": true}}"#), &[], &[]);
         assert!(found.len() == 1 && found[0].contains("is no key of the configuration"), "{found:?}");
     }

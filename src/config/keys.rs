@@ -123,6 +123,8 @@ keys! { KEYS, Id:
         "domains that are turned back together: none, baseline or device";
     ReportInconsistent, Bool, "reportInconsistent", "report-inconsistent", "REPORT_INCONSISTENT", "false",
         "whether an inconsistent end is reported as INCOMPLETE_INCONSISTENT";
+    CommitAfterReboot, Bool, "commitAfterReboot", "commit-after-reboot", "COMMIT_AFTER_REBOOT", "false",
+        "whether a reboot that an update requires comes before its commit";
     VerifyCommand, Text, "verifyCommand", "verify-command", "VERIFY_COMMAND", "",
         "the executable that verifies an update before its commit; empty: none";
     VerifyStableTime, Duration, "verifyStableTime", "verify-stable-time", "VERIFY_STABLE_TIME", "0s",

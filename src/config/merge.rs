@@ -345,6 +345,7 @@ impl Resolving<'_> {
         let verify_stable_ms = self.duration(Id::VerifyStableTime);
         Groups {
             rollback: resolve_word(names, self.values.get_mut(Id::Rollback), self.warnings, &words),
+            commits_after_reboot: self.is_true(Id::CommitAfterReboot),
             reports_inconsistent: self.is_true(Id::ReportInconsistent),
             verify_command: self.text(Id::VerifyCommand),
             verify_stable_ms,

@@ -134,6 +134,8 @@ pub struct Groups {
     pub rollback: Rollback,
     /// Whether an inconsistent end has a status of its own.
     pub reports_inconsistent: bool,
+    /// Whether a reboot that an update requires comes before its commit.
+    pub commits_after_reboot: bool,
     /// Path of the executable that verifies a group; none if empty.
     pub verify_command: String,
     /// How long all checks have to hold without a break.

@@ -29,7 +29,9 @@ impl Engine {
             }
             (State::Working(phase), _) if status == phase.success() => {
                 self.take_answer(domain, phase.command());
-                if !self.is_led_back(now, domain, phase, feedback.actions.is_empty(), out) {
+                let is_over = phase == Phase::Identify && self.confirm(domain, Some(feedback), out)
+                    || self.is_led_back(now, domain, phase, feedback.actions.is_empty(), out);
+                if !is_over {
                     self.leave(now, domain, phase, out);
                 }
             }
@@ -69,6 +71,9 @@ impl Engine {
 
     /// `COMPLETED` ends the domain's part at any time.
     fn complete(&mut self, domain: DomainIx, state: State, feedback: &Feedback<'_>, out: &mut Effects) {
+        if self.confirm(domain, None, out) {
+            return;
+        }
         let has_actions = self.campaign.actions.count(domain) > 0;
         let is_forward = state.is_forward();
         let is_restart = self.campaign.domain(domain).is_some_and(|part| is_forward && part.obligation.has_repair());
@@ -177,6 +182,9 @@ impl Engine {
             _ => {
                 part.state = State::Ready(phase);
                 part.obligation.answered();
+                if phase == Phase::Activate {
+                    self.note_activated(domain);
+                }
             }
         }
     }

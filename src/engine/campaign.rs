@@ -5,6 +5,7 @@ use core::mem::size_of;
 use heapless::String;
 
 use super::actions::Actions;
+use super::boot::Boots;
 use super::domain::{Domain, State};
 use super::event::DesiredState;
 use super::group::GroupSet;
@@ -36,6 +37,8 @@ pub struct Campaign {
     pub end: End,
     /// How often it was taken up.
     pub starts: Starts,
+    /// The reboots in the middle of it.
+    pub boots: Boots,
     /// The domains that take part, by place; those that do not are `None`.
     pub domains: PerDomain<Domain>,
     /// Domains without an agent.
@@ -154,6 +157,7 @@ impl Campaign {
             consent: Consent::default(),
             end: End::default(),
             starts: Starts::default(),
+            boots: Boots::default(),
             domains: PerDomain::new(),
             absent: Absent::default(),
             actions: Actions::new(),
@@ -189,6 +193,7 @@ impl Campaign {
         self.consent = Consent::default();
         self.end = End::default();
         self.starts = Starts::default();
+        self.boots = Boots::default();
         self.domains.clear();
         // Their places stay.
         self.absent.gone.clear();

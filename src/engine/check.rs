@@ -9,8 +9,8 @@ use super::event::{Event, Link};
 use super::restore::Restore;
 use super::resume::Saved;
 use super::Rejected;
-use crate::limits::DOMAINS_MAX;
-use crate::model::{Command, DomainIx, DomainSet, Phase, PhaseSet, Status};
+use crate::limits::{DOMAINS_MAX, REBOOTS_MAX};
+use crate::model::{Command, DomainIx, DomainSet, Phase, PhaseSet, Reboot, Status};
 
 /// Follows an engine and says when it breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,11 +27,15 @@ pub struct Check {
     told: Option<Status>,
     /// The owner's answer is awaited.
     asking: bool,
-    /// The host was rebooted for this activity.
+    /// How often the host was rebooted in the middle of this activity.
+    reboots: u8,
+    /// The host was rebooted after it.
     has_rebooted: bool,
     timers: [bool; TimerKind::ALL.len()],
     /// Domains whose ROLLBACK the broker does not have yet.
     untaken: DomainSet,
+    /// Somebody holds the reboot.
+    is_held: bool,
 }
 
 impl Default for Check {
@@ -52,9 +56,11 @@ impl Check {
             is_hearing: false,
             told: None,
             asking: false,
+            reboots: 0,
             has_rebooted: false,
             timers: [false; TimerKind::ALL.len()],
             untaken: DomainSet::EMPTY,
+            is_held: false,
         }
     }
 
@@ -86,10 +92,17 @@ impl Check {
             let known = campaign.actions.iter().all(|action| self.participants.contains(action.domain));
             rule(known, "actions are those of domains that take part")?;
         }
-        let moving = [TimerKind::Phase, TimerKind::Cleanup, TimerKind::Consent, TimerKind::Repair, TimerKind::Verify];
+        let moving = [
+            TimerKind::Phase,
+            TimerKind::Cleanup,
+            TimerKind::Consent,
+            TimerKind::Repair,
+            TimerKind::Verify,
+            TimerKind::Reboot,
+        ];
         let mut moving = moving.into_iter();
         let armed = moving.any(|kind| self.timers[kind as usize]);
-        let waits = !self.is_hearing || !self.untaken.is_empty();
+        let waits = !self.is_hearing || !self.untaken.is_empty() || self.is_held;
         rule(
             !self.running || armed || waits,
             "a running activity has a timer that moves it on, or waits for the broker",
@@ -116,6 +129,7 @@ impl Check {
                     Link::Kept | Link::Subscribed => true,
                 };
             }
+            Event::HoldReboot(is_held) => self.is_held = *is_held,
             Event::Taken(domain) => self.untaken.remove(*domain),
             Event::Boot(saved) => self.take_up(saved),
             Event::Unsaved(_)
@@ -124,7 +138,6 @@ impl Check {
             | Event::RebootFailed
             | Event::Hello(_)
             | Event::Refused(..)
-            | Event::HoldReboot(_)
             | Event::Checked(..)
             | Event::Shown(..)
             | Event::Terminate => {}
@@ -139,6 +152,7 @@ impl Check {
         let outcome = campaign.end.outcome;
         *self = Check::new();
         self.begun = true;
+        self.is_held = saved.reboot == Reboot::Held;
         self.running = outcome.is_none();
         self.reached = campaign.phase;
         self.participants = campaign.participants();
@@ -146,7 +160,8 @@ impl Check {
         self.told = (outcome.is_some() || campaign.is_identified()).then_some(Status::Identifying);
         for domain in self.participants.iter() {
             let Some(part) = campaign.domain(domain) else { continue };
-            let course = Course::of(part, campaign.phase);
+            let is_booted = saved.has_booted || part.boot.is_open();
+            let course = Course { is_booted, ..Course::of(part, campaign.phase) };
             self.courses[domain.place()] = match outcome.is_some() || !saved.is_whole {
                 true => Course { owes: None, ..course },
                 false => course,
@@ -194,11 +209,17 @@ impl Check {
                 self.asking = false;
                 Ok(())
             }
-            Effect::AwaitDelivery => rule(!self.running, "only an end is waited for to be delivered"),
+            Effect::AskBooted(_) => rule(self.running, "nothing is asked about a boot after the final status"),
+            Effect::AwaitDelivery => rule(self.begun, "there is something that is waited for to be delivered"),
             Effect::Reboot => {
-                let completed = self.told == Some(Status::Completed) && !self.running;
-                rule(completed, "the host is rebooted only after an activity that completed")?;
-                rule(!self.has_rebooted, "one reboot for an activity")?;
+                if self.running {
+                    self.reboots += 1;
+                    return rule(self.reboots <= REBOOTS_MAX, "no more reboots in an activity than it may have");
+                }
+                let is_committed =
+                    matches!(self.told, Some(Status::Completed | Status::Incomplete | Status::IncompleteInconsistent));
+                rule(is_committed, "the host is rebooted only after an activity that may have been committed")?;
+                rule(!self.has_rebooted, "one reboot after an activity")?;
                 self.has_rebooted = true;
                 Ok(())
             }
@@ -248,8 +269,9 @@ impl Check {
         rule(!course.has_failed, "a domain that failed is not started over")?;
         let is_first = course.states == 0;
         let is_forward = course.owes.is_some_and(|phase| phase != Phase::Cleanup);
-        rule(is_first || is_forward, "only a domain that owes an answer is started over")?;
-        if is_first {
+        let is_booted = core::mem::take(&mut course.is_booted);
+        rule(is_first || is_forward || is_booted, "only a domain that owes an answer is started over")?;
+        if is_first || !is_forward {
             course.owes = Some(Phase::Identify);
         }
         course.begin();
@@ -291,6 +313,8 @@ struct Course {
     may_repeat: bool,
     /// It has gone back to downloading since the last `UPDATE`.
     fell_back: bool,
+    /// The host has booted, and it was not told anything since.
+    is_booted: bool,
 }
 
 impl Course {
@@ -315,6 +339,7 @@ impl Course {
             sent: forward.filter(|phase| *phase <= last && part.state != State::New).collect(),
             may_repeat: obligation.has_repair(),
             fell_back: part.fell_back,
+            is_booted: false,
         }
     }
 

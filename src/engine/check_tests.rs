@@ -135,9 +135,17 @@ fn of_activity() -> Vec<(&'static str, Broken)> {
         ("only a running activity is cancelled", Course::completed().step(Event::Cancel(true), &[])),
         ("one question at a time", Course::identified().does(&[ask, ask])),
         ("only an open question is closed", Course::identified().does(&[Effect::CloseConsent])),
-        ("only an end is waited for to be delivered", Course::begun().does(&[Effect::AwaitDelivery])),
-        ("the host is rebooted only after an activity that completed", Course::identified().does(&reboots)),
-        ("one reboot for an activity", Course::completed().does(&reboots)),
+        ("there is something that is waited for to be delivered", Course::new().does(&[Effect::AwaitDelivery])),
+        (
+            "no more reboots in an activity than it may have",
+            Course::identified().does(&[Effect::Reboot, Effect::Reboot, Effect::Reboot]),
+        ),
+        (
+            "the host is rebooted only after an activity that may have been committed",
+            Course::new().does(&[Effect::Reboot]),
+        ),
+        ("one reboot after an activity", Course::completed().does(&reboots)),
+        ("nothing is asked about a boot after the final status", Course::completed().does(&[Effect::AskBooted(ix(0))])),
         ("nothing is verified after the final status", Course::completed().does(&[Effect::Check(Group::default())])),
         ("the inventory is reported after the end", Course::begun().does(&[Effect::ReportInventory])),
         (

@@ -1,5 +1,6 @@
 //! One domain's part in an activity: where it stands, as it is saved.
 
+use super::boot::Boot;
 use super::evidence::Evidence;
 use super::group::Group;
 use super::obligation::Obligation;
@@ -33,6 +34,8 @@ pub struct Domain {
     pub evidence: Evidence,
     /// How far it is with becoming what it was committed to.
     pub restore: Restore,
+    /// What a boot of the host means for it.
+    pub boot: Boot,
 }
 
 impl Domain {
@@ -52,6 +55,7 @@ impl Domain {
             obligation,
             evidence,
             restore: Restore::No,
+            boot: Boot::No,
         }
     }
 

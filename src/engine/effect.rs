@@ -38,6 +38,9 @@ pub enum Effect {
     EndCheck(Group),
     /// Ask the domain's agent for its inventory; hand in `Shown` when one comes.
     AskInventory(DomainIx),
+    /// Ask the domain's agent for its inventory, which tells what the host has booted; hand in
+    /// `Shown` when it comes.
+    AskBooted(DomainIx),
     /// Hand in `Timeout` at this point in time; takes the place of an earlier one.
     SetTimer(TimerKind, Tick),
     /// Forget about this timer.

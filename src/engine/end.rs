@@ -1,5 +1,7 @@
 //! The end of an activity: its final status, and what follows.
 
+use super::boot::Boot;
+use super::domain::Domain;
 use super::effect::{Effect, Effects, Notice};
 use super::Engine;
 use crate::model::time::Tick;
@@ -19,12 +21,23 @@ impl Engine {
     /// The inventory is reported, and the host rebooted if that is needed.
     pub(super) fn settle_end(&mut self, now: Tick, outcome: Status, out: &mut Effects) {
         out.push(Effect::ReportInventory);
-        let needs_reboot = |domain: &DomainIx| self.campaign.actions.count(*domain) > 0;
-        if outcome == Status::Completed && self.settings.rebooting.required.iter().any(|domain| needs_reboot(&domain)) {
+        let owes = |domain: DomainIx| self.owes_reboot(domain, outcome);
+        if self.settings.rebooting.required.iter().any(owes) {
             match self.settings.rebooting.is_enabled {
                 true => self.reboot.begin(now, out),
                 false => out.push(Effect::Notice(Notice::RebootDisabled)),
             }
         }
+    }
+
+    /// Returns whether what is new of a domain takes effect with a reboot that has not been. A
+    /// group that is committed owes it whatever has become of others.
+    fn owes_reboot(&self, domain: DomainIx, outcome: Status) -> bool {
+        let groups = &self.campaign.groups;
+        let is_new = |part: &Domain| {
+            let is_committed = outcome == Status::Completed || groups.committed.contains(part.group);
+            is_committed && (outcome == Status::Completed || part.failure.is_none()) && part.boot != Boot::Over
+        };
+        self.campaign.actions.count(domain) > 0 && self.campaign.domain(domain).is_some_and(is_new)
     }
 }

@@ -20,7 +20,7 @@ pub enum Event<'a> {
     /// What the verification command says of a group.
     Checked(Group, Verdict<'a>),
     /// What a domain's inventory shows that has just come, asked for or not.
-    Shown(DomainIx, Shown<'a>),
+    Shown(DomainIx, Shown<'a>, Moment),
     /// The owner answers whether the phase may begin.
     ConsentReply(ConsentAnswer<'a>),
     /// The broker has the ROLLBACK that went to the domain.
@@ -140,6 +140,15 @@ pub enum Shown<'a> {
     Missing(Text<'a>),
     /// One of them in another version, in words that name both.
     Other(Text<'a>),
+}
+
+/// Of which moment an inventory is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moment {
+    /// Nobody knows.
+    Any,
+    /// It answers `AskBooted`.
+    SinceBoot,
 }
 
 /// The owner's answer to a question.

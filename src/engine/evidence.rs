@@ -32,21 +32,23 @@ pub struct Evidence {
     pub was_booted: bool,
     /// It was given CLEANUP when it had committed by itself.
     pub was_cleaned: bool,
+    /// Its inventory has shown the old version since a boot of the host.
+    pub shows_old: bool,
 }
 
 impl Evidence {
     /// Returns a bit for each, by which it is saved.
-    pub fn bits(self) -> u8 {
+    pub fn bits(self) -> u16 {
         let Evidence { is_old, was_updated, is_sure, was_rolled_back, shows_other, .. } = self;
-        let Evidence { has_committed, was_booted, was_cleaned, .. } = self;
+        let Evidence { has_committed, was_booted, was_cleaned, shows_old, .. } = self;
         let first = [is_old, was_updated, is_sure, was_rolled_back, shows_other];
         let all = first.into_iter().chain([has_committed, was_booted, was_cleaned]);
-        all.rev().fold(0, |bits, bit| bits << 1 | u8::from(bit))
+        all.chain([shows_old]).rev().fold(0, |bits, bit| bits << 1 | u16::from(bit))
     }
 
     /// Returns that which was saved as these bits.
-    pub fn of_bits(bits: u8) -> Evidence {
-        let bit = |n: u8| bits & 1 << n != 0;
+    pub fn of_bits(bits: u16) -> Evidence {
+        let bit = |n: u16| bits & 1 << n != 0;
         Evidence {
             is_old: bit(0),
             was_updated: bit(1),
@@ -56,6 +58,7 @@ impl Evidence {
             has_committed: bit(5),
             was_booted: bit(6),
             was_cleaned: bit(7),
+            shows_old: bit(8),
         }
     }
 }
@@ -84,8 +87,12 @@ impl Domain {
     /// nothing else can have happened. What takes effect with a boot (`boots`) is not undone
     /// by a word after one.
     fn note_rollback(&mut self, ending: Ending, boots: bool) {
-        let Evidence { was_updated, is_sure, was_booted, .. } = self.evidence;
+        let Evidence { was_updated, is_sure, was_booted, shows_old, .. } = self.evidence;
         let says_so = match ending {
+            _ if boots && shows_old => {
+                self.evidence.is_old = true;
+                return;
+            }
             Ending::Ok => !(boots && was_booted),
             Ending::Silent => is_sure && self.furthest < Some(Phase::Activate),
             Ending::Failed => false,
@@ -177,6 +184,6 @@ mod tests {
 
     #[test]
     fn what_is_known_is_read_as_it_was_saved() {
-        assert!((0..=u8::MAX).all(|bits| Evidence::of_bits(bits).bits() == bits));
+        assert!((0..1 << 9).all(|bits| Evidence::of_bits(bits).bits() == bits));
     }
 }

@@ -26,6 +26,7 @@
 //! | how a domain fails, is undone and ends its part | `wind_down` |
 //! | whether what a group has activated is good | `verification` |
 //! | whether a domain is as it was; how it becomes so | [`evidence`]; [`restore`] |
+//! | the boot before a commit, and what is asked after it | [`boot`] |
 //! | clocks; `RUNNING`; the reboot | `timeouts`; `running`; [`reboot`] |
 //! | the end; giving up; a start with a saved activity | `end`; `give_up`; [`resume`] |
 //! | what holds of every course, whatever comes in | [`check`] |
@@ -35,6 +36,9 @@
 
 pub mod actions;
 mod answer;
+pub mod boot;
+#[cfg(test)]
+mod boot_tests;
 pub mod campaign;
 pub mod check;
 #[cfg(test)]
@@ -172,6 +176,7 @@ impl Engine {
             };
         }
         match self.campaign.consent.asking {
+            _ if self.campaign.boots.is_due => WaitingOn::Reboot,
             Some(phase) => WaitingOn::Consent(phase),
             None if self.campaign.domains_in(owes).is_empty() && !self.campaign.groups.verifying.is_empty() => {
                 WaitingOn::Verification
@@ -214,7 +219,9 @@ impl Engine {
             Event::DesiredState(desired) => self.handle_desired_state(&desired, out),
             Event::Feedback(domain, feedback) => self.handle_feedback(now, domain, &feedback, out),
             Event::Hello(domain) => {
-                self.cast(now, domain, Doubt::Hello, out);
+                if !self.is_running() || !self.greet_after_boot(now, domain, out) {
+                    self.cast(now, domain, Doubt::Hello, out);
+                }
                 Ok(())
             }
             Event::Taken(domain) => {
@@ -234,8 +241,8 @@ impl Engine {
                 self.handle_checked(now, group, verdict, out);
                 Ok(())
             }
-            Event::Shown(domain, shown) => {
-                self.handle_shown(now, domain, shown);
+            Event::Shown(domain, shown, moment) => {
+                self.handle_shown(now, domain, shown, moment, out);
                 Ok(())
             }
             Event::Terminate => {
@@ -265,7 +272,10 @@ impl Engine {
                 Ok(())
             }
             Event::RebootFailed => {
-                self.reboot.handle_failed();
+                // In the middle of an activity somebody else may still reboot the host in time.
+                if !self.is_running() {
+                    self.reboot.handle_failed();
+                }
                 Ok(())
             }
             Event::Link(link) => {

@@ -180,6 +180,7 @@ impl Course {
                 Effect::ReportInventory => write!(told, "inventory "),
                 Effect::Check(group) => write!(told, "check>{} ", group.number()),
                 Effect::EndCheck(group) => write!(told, "endcheck>{} ", group.number()),
+                Effect::AskBooted(domain) => write!(told, "booted?>{} ", domain.place()),
                 Effect::AskInventory(domain) => write!(told, "inventory>{} ", domain.place()),
                 _ => Ok(()),
             }

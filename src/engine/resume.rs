@@ -54,6 +54,7 @@ impl Engine {
         if self.campaign.announced == Some(Status::Identified) {
             self.running.begin(now, out);
         }
+        self.take_up_boot(saved);
         self.tell_of_turning_back(now, out);
         if self.policies.find(&self.campaign.policy).is_none() {
             self.campaign.consent.asking = None;

@@ -51,6 +51,13 @@ impl Running {
         }
     }
 
+    /// What the activity waits for is told at once.
+    pub fn tell(&mut self, now: Tick, out: &mut Effects) {
+        if self.began.is_some() {
+            self.report(now, out);
+        }
+    }
+
     /// An interval has ended.
     pub fn handle_timeout(&mut self, now: Tick, out: &mut Effects) {
         self.timer = false;

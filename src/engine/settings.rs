@@ -56,6 +56,8 @@ pub struct Grouping {
     pub fail_alone: DomainSet,
     /// The domains that are known not to roll back once they were given ACTIVATE.
     pub until_activate: DomainSet,
+    /// The domains whose group is committed only after a boot of the host.
+    pub boots: DomainSet,
     /// Whether an inconsistent end has a status of its own.
     pub reports_inconsistent: bool,
     /// How what was activated is verified.
@@ -69,6 +71,8 @@ pub struct Checks {
     pub has_command: bool,
     /// The domains whose inventory has to show what is wanted.
     pub inventories: DomainSet,
+    /// The domains whose inventory has to show it when the host has booted for it.
+    pub after_reboot: DomainSet,
     /// How long all checks have to hold without a break, in milliseconds.
     pub stable_ms: u64,
     /// When the group has failed, in milliseconds; longer than `stable_ms`.
@@ -80,7 +84,8 @@ impl Grouping {
     pub fn is_in_use(&self) -> bool {
         let has_order = self.orders.iter().any(|order| *order != ORDER_DEFAULT);
         let is_checked = self.checks.has_command || !self.checks.inventories.is_empty();
-        let is_own = !self.fail_alone.is_empty() || !self.until_activate.is_empty();
+        let of_domains = [self.fail_alone, self.until_activate, self.boots];
+        let is_own = of_domains.iter().any(|domains| !domains.is_empty());
         self.rollback != Rollback::None || has_order || is_own || is_checked
     }
 
@@ -90,10 +95,12 @@ impl Grouping {
         orders: [ORDER_DEFAULT; DOMAINS_MAX],
         fail_alone: DomainSet::EMPTY,
         until_activate: DomainSet::EMPTY,
+        boots: DomainSet::EMPTY,
         reports_inconsistent: false,
         checks: Checks {
             has_command: false,
             inventories: DomainSet::EMPTY,
+            after_reboot: DomainSet::EMPTY,
             stable_ms: 0,
             timeout_ms: VERIFY_TIMEOUT_MS,
         },

@@ -58,7 +58,7 @@ impl Engine {
         }
     }
 
-    fn view(&self) -> View<'_> {
+    pub(super) fn view(&self) -> View<'_> {
         View::new(&self.campaign, &self.settings.grouping)
     }
 
@@ -72,6 +72,7 @@ impl Engine {
             Step::Do(act, domains) => self.act(now, act, domains, out),
             Step::Announce(status) => self.announce(now, status, out),
             Step::Verify(group) => self.verify(now, group, out),
+            Step::Reboot => self.reboot_between(now, out),
             Step::Commit(group) => self.commit(now, group, out),
             Step::TurnBack(group) => self.turn_group_back(group, out),
             Step::Finish(outcome) => self.finish(now, outcome, out),
@@ -213,6 +214,7 @@ impl Engine {
             part.obligation.is_halted = true;
             part.obligation.is_remembered = false;
         }
+        self.forget_boot(out);
         Ok(())
     }
 

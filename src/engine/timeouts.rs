@@ -23,7 +23,7 @@ impl Engine {
             return;
         }
         match kind {
-            TimerKind::Reboot => {}
+            TimerKind::Reboot => self.handle_reboot_between(now, out),
             TimerKind::Verify => self.handle_verification_timeout(now, out),
             TimerKind::Repair => self.handle_repair_timeout(now, out),
             TimerKind::Feedback => self.running.handle_timeout(now, out),

@@ -1,7 +1,7 @@
 //! The course of an activity that `Together` leads: groups, order, verification, turning back.
 
 use super::effect::TimerKind;
-use super::event::{DesiredState, Event, Link, Part, Shown, Standing, Verdict};
+use super::event::{DesiredState, Event, Link, Moment, Part, Shown, Standing, Verdict};
 use super::group::Group;
 use super::tests::{feedback, ix, Course, SETTINGS};
 use super::{Checks, Grouping, Rebooting, Rejected, Settings};
@@ -49,7 +49,7 @@ impl Course {
     }
 
     fn shown(&mut self, domain: usize, shown: Shown<'_>) -> String {
-        self.handle(Event::Shown(ix(domain), shown)).unwrap();
+        self.handle(Event::Shown(ix(domain), shown, Moment::Any)).unwrap();
         self.told()
     }
 }

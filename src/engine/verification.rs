@@ -13,9 +13,10 @@ use core::fmt::Write;
 
 use heapless::String;
 
+use super::boot::Boot;
 use super::domain::{Ended, State};
 use super::effect::{Effect, Effects};
-use super::event::{Shown, Verdict};
+use super::event::{Moment, Shown, Verdict};
 use super::group::{Group, GroupSet};
 use super::policy::Fault;
 use super::settings::Checks;
@@ -107,9 +108,11 @@ impl Engine {
         if !self.is_activated(group) {
             return Err(Fault::NotActivated);
         }
-        let Checks { has_command, inventories, timeout_ms, .. } = self.settings.grouping.checks;
+        let Checks { has_command, inventories, after_reboot, timeout_ms, .. } = self.settings.grouping.checks;
         let activated = self.activated(group);
-        let inventories = inventories.and(activated);
+        let is_booted = |domain: &DomainIx| self.campaign.domain(*domain).is_some_and(|part| part.boot == Boot::Over);
+        let after_boot: DomainSet = after_reboot.iter().filter(is_booted).collect();
+        let inventories = inventories.or(after_boot).and(activated);
         let command = (has_command && !activated.is_empty()).then(Check::asked);
         if command.is_none() && inventories.is_empty() {
             self.campaign.groups.verified.insert(group);
@@ -193,8 +196,22 @@ impl Engine {
     }
 
     /// A domain's inventory has come, asked for or not.
-    pub(super) fn handle_shown(&mut self, now: Tick, domain: DomainIx, shown: Shown<'_>) {
-        let Some(group) = self.campaign.domain(domain).map(|part| part.group) else { return };
+    pub(super) fn handle_shown(
+        &mut self,
+        now: Tick,
+        domain: DomainIx,
+        shown: Shown<'_>,
+        moment: Moment,
+        out: &mut Effects,
+    ) {
+        let Some(part) = self.campaign.domain(domain).filter(|_| self.is_running()) else { return };
+        let (group, boot) = (part.group, part.boot);
+        if boot.is_open() {
+            if boot == Boot::Asked && moment == Moment::SinceBoot {
+                self.judge_boot(now, domain, shown, out);
+            }
+            return;
+        }
         if self.campaign.groups.committed.contains(group) {
             if let Some(part) = self.campaign.domain_mut(domain) {
                 part.evidence.shows_other = matches!(shown, Shown::Other(_));
@@ -208,6 +225,12 @@ impl Engine {
         let check = &mut self.verifying.inventories[domain.place()];
         match shown {
             Shown::All => check.take_good(now),
+            // What a boot has not brought does not come any more.
+            Shown::Other(words) if boot == Boot::Over => {
+                let words = words.cut_to();
+                self.fail(domain, Reason::Words(words), out);
+                return self.condemn(group, domain, out);
+            }
             Shown::Missing(_) | Shown::Other(_) => check.take_not_yet(now),
         }
         self.conclude(now, group);
@@ -244,7 +267,7 @@ impl Engine {
     }
 
     /// The command found the group bad.
-    fn find_bad(&mut self, group: Group, reason: Text<'_>, out: &mut Effects) {
+    pub(super) fn find_bad(&mut self, group: Group, reason: Text<'_>, out: &mut Effects) {
         self.end_verification(group, out);
         let groups = &mut self.campaign.groups;
         groups.bad.insert(group);
@@ -315,6 +338,14 @@ impl Engine {
                 }
             }
             self.plan(now, group);
+        }
+    }
+
+    /// The group is bad because of this domain, unless that fails alone.
+    fn condemn(&mut self, group: Group, domain: DomainIx, out: &mut Effects) {
+        if !self.settings.grouping.fail_alone.contains(domain) {
+            self.end_verification(group, out);
+            self.campaign.groups.bad.insert(group);
         }
     }
 

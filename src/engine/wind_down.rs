@@ -6,7 +6,7 @@ use super::effect::{Effect, Effects, Notice};
 use super::obligation::Obligation;
 use super::Engine;
 use crate::model::time::Tick;
-use crate::model::{Command, DomainIx, Phase, Reason};
+use crate::model::{Command, DomainIx, Reason};
 
 impl Engine {
     /// The broker refuses for good what the domain is to get: there will be no answer.
@@ -49,7 +49,8 @@ impl Engine {
         if !part.has_begun() {
             return self.end(domain, Ended::Unidentified);
         }
-        let phase = part.state.phase().unwrap_or(Phase::Download);
+        let phase = self.phase_of_failure(domain);
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
         part.state = State::Failed(phase);
         part.note_failure(phase);
         part.obligation.settle();

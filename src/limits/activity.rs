@@ -34,6 +34,9 @@ pub const VERIFY_TIMEOUT_MS: u64 = 300_000;
 /// line that comes and the last one, and the reason. None is longer than a reason.
 pub const VERIFY_PRINTED_MAX: usize = 5 * REASON_MAX;
 
+/// Reboots in the middle of an activity: one to put its update into use, one to undo that.
+pub const REBOOTS_MAX: u8 = 2;
+
 /// Milliseconds after which a check that is not good yet is asked again for the first time,
 /// and one that is good while it has to stay so.
 pub const VERIFY_AGAIN_MS: u64 = 1_000;

@@ -67,6 +67,9 @@ pub(crate) fn write(
         list.item(|out| write!(out, "verification: {}", campaign.groups.flaws))?;
     }
     if campaign.is_running() {
+        if campaign.boots.is_due {
+            list.item(|out| out.write_str("waits for the reboot"))?;
+        }
         return Ok(());
     }
     if campaign.has_turned_back() {

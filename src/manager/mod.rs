@@ -276,6 +276,7 @@ impl Manager {
                 Effect::Check(group) => verification.begin(group),
                 Effect::EndCheck(group) => verification.end(group),
                 Effect::AskInventory(domain) => verification::ask(now, outside, inventory, campaign, domain),
+                Effect::AskBooted(domain) => verification::ask_booted(now, outside, inventory, campaign, domain),
                 Effect::AwaitDelivery | Effect::Reboot | Effect::SetTimer(..) | Effect::StopTimer(_) => {
                     activity.carry_out(effect);
                 }

@@ -10,16 +10,19 @@
 //! Deliberately absent: when something is asked again, and what follows from a verdict; the
 //! engine decides that.
 
+use core::fmt::Write;
+
 use heapless::Vec;
 
 use super::agents;
 use super::inventory::{Inventory, Sent};
 use super::outside::Outside;
 use super::Manager;
-use crate::engine::event::{Shown, Verdict};
+use crate::engine::event::{Moment, Shown, Verdict};
 use crate::engine::group::Group;
 use crate::engine::{Campaign, Event};
 use crate::inventory::difference::{self, Difference};
+use crate::limits::ACTIVITY_ID_MAX;
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
 use crate::model::time::Now;
@@ -166,7 +169,11 @@ impl Manager {
             Some(Difference::Missing(id)) => Shown::Missing(Text::from_checked(id)),
             Some(Difference::Other(words)) => Shown::Other(Text::from_checked(words)),
         };
-        let _ = self.decide(now, Event::Shown(sent.domain, shown));
+        let is_its = |campaign: &Campaign| {
+            booted_id(campaign).is_some_and(|id| Text::from_checked(id.as_str()) == sent.activity)
+        };
+        let moment = if self.activity.campaign().is_some_and(is_its) { Moment::SinceBoot } else { Moment::Any };
+        let _ = self.decide(now, Event::Shown(sent.domain, shown, moment));
     }
 }
 
@@ -182,6 +189,28 @@ pub(super) fn ask(
     let activity = Text::from_checked(&campaign.identity.activity);
     inventory.note_asked(domain, activity);
     agents::ask(now, outside, [domain].into_iter().collect::<DomainSet>(), activity);
+}
+
+/// Asks a domain's agent for its inventory after a boot. The answer is told from all that was
+/// asked before by an id of its own.
+pub(super) fn ask_booted(
+    now: Now,
+    outside: &mut Outside,
+    inventory: &mut Inventory,
+    campaign: Option<&Campaign>,
+    domain: DomainIx,
+) {
+    let Some(id) = campaign.filter(|campaign| campaign.is_running()).and_then(booted_id) else { return };
+    let activity = Text::from_checked(&id);
+    inventory.note_asked(domain, activity);
+    agents::ask(now, outside, [domain].into_iter().collect::<DomainSet>(), activity);
+}
+
+/// Returns the id of what is asked after the boots that there have been for the activity.
+fn booted_id(campaign: &Campaign) -> Option<heapless::String<ACTIVITY_ID_MAX>> {
+    let mut id = campaign.identity.activity.clone();
+    write!(id, "#boot{}", campaign.boots.count).ok()?;
+    Some(id)
 }
 
 #[cfg(test)]

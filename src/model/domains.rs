@@ -64,6 +64,11 @@ impl DomainSet {
         DomainSet(self.0 & !other.0)
     }
 
+    /// Those that are in this set or in the other.
+    pub fn or(self, other: DomainSet) -> DomainSet {
+        DomainSet(self.0 | other.0)
+    }
+
     /// Those of this set that are in `other` too.
     pub fn and(self, other: DomainSet) -> DomainSet {
         DomainSet(self.0 & other.0)

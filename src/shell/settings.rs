@@ -41,11 +41,16 @@ fn grouping(config: &Config) -> Grouping {
         rollback: groups.rollback,
         orders,
         fail_alone: domains_with(config, |agent| agent.fails_alone),
+        boots: match groups.commits_after_reboot && config.reboot_enabled {
+            true => domains_with(config, |agent| agent.reboot_required),
+            false => DomainSet::EMPTY,
+        },
         until_activate: domains_with(config, |agent| agent.rolls_back_until_activate),
         reports_inconsistent: groups.reports_inconsistent,
         checks: Checks {
             has_command: !groups.verify_command.is_empty(),
             inventories: domains_with(config, |agent| agent.verify_inventory == VerifyInventory::Always),
+            after_reboot: domains_with(config, |agent| agent.verify_inventory == VerifyInventory::AfterReboot),
             stable_ms: groups.verify_stable_ms,
             timeout_ms: groups.verify_timeout_ms,
         },
@@ -79,6 +84,9 @@ mod tests {
             "-b-order=7",
             "-c-fails-alone",
             "-a-rollback-until=activate",
+            "-commit-after-reboot",
+            "-b-reboot-required",
+            "-b-verify-inventory=afterReboot",
         ];
         let checks =
             ["-verify-command=check", "-verify-stable-time=2s", "-verify-timeout=3s", "-a-verify-inventory=always"];
@@ -86,10 +94,11 @@ mod tests {
         let mut orders = Grouping::DEFAULT.orders;
         orders[1] = 7;
         let set = |place| DomainIx::new(place).into_iter().collect::<DomainSet>();
-        let checks = Checks { has_command: true, inventories: set(0), stable_ms: 2_000, timeout_ms: 3_000 };
+        let (inventories, after_reboot) = (set(0), set(1));
+        let checks = Checks { has_command: true, inventories, after_reboot, stable_ms: 2_000, timeout_ms: 3_000 };
         let (rollback, reports_inconsistent) = (Rollback::Baseline, true);
-        let (fail_alone, until_activate) = (set(2), set(0));
-        let wanted = Grouping { rollback, orders, fail_alone, until_activate, reports_inconsistent, checks };
+        let (fail_alone, until_activate, boots) = (set(2), set(0), set(1));
+        let wanted = Grouping { rollback, orders, fail_alone, until_activate, boots, reports_inconsistent, checks };
         assert_eq!(grouping, wanted);
     }
 

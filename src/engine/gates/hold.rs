@@ -17,6 +17,9 @@ impl Engine {
             (Reboot::Held, true) => {}
             (Reboot::Held, false) => {
                 self.reboot.begin(now, out);
+                if self.is_running() {
+                    out.push(Effect::AwaitDelivery);
+                }
                 if self.campaign.end.is_delivered {
                     self.reboot.handle_settled(now, self.settings.rebooting.after_ms, out);
                 }

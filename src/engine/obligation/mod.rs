@@ -114,7 +114,7 @@ impl Engine {
         part.evidence.is_sure &= !matches!(doubt, Doubt::Hello | Doubt::Start(true));
         match part.state {
             State::New | State::Failed(_) | State::RolledBack(_) | State::Done(_) => {}
-            State::Ready(_) => part.obligation.is_remembered = true,
+            State::Ready(_) => part.obligation.is_remembered = !part.boot.is_open(),
             State::RollingBack(_) | State::CleaningUp(_) => self.tell_again(now, domain, out),
             State::Working(_) if part.is_wound_down() => {}
             State::Working(_) => {
@@ -160,7 +160,8 @@ impl Engine {
         let parts = self.campaign.domains.iter().enumerate();
         let due = |(place, part): (usize, &Option<Domain>)| {
             let (domain, part) = (DomainIx::new(place)?, part.as_ref()?);
-            Tick::earliest(&[self.suspicion_due(domain, part), self.repeat_due(part), self.kept_due(part)])
+            let boot_due = self.boot_due(domain, part);
+            Tick::earliest(&[self.suspicion_due(domain, part), self.repeat_due(part), self.kept_due(part), boot_due])
         };
         parts.filter_map(due).min()
     }
@@ -207,6 +208,7 @@ impl Engine {
     }
 
     pub(super) fn handle_repair_timeout(&mut self, now: Tick, out: &mut Effects) {
+        self.handle_boot_timeout(now, out);
         for domain in self.campaign.domains_in(|s| matches!(s, State::Working(_))).iter() {
             let Some(part) = self.campaign.domain(domain) else { continue };
             let is_due = |due: Option<Tick>| due.is_some_and(|at| at <= now);

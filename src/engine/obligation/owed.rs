@@ -44,6 +44,10 @@ pub struct Times {
     pub clock: Option<Tick>,
     /// When it is over whatever progress the domain makes.
     pub clock_end: Option<Tick>,
+    /// Since when its inventory is asked for after a boot.
+    pub asked: Option<Tick>,
+    /// When it was asked last.
+    pub asked_again: Option<Tick>,
     /// The last status that the domain has reported.
     pub status: Option<Status>,
 }

@@ -61,6 +61,8 @@ pub enum Step {
     Announce(Status),
     /// What the group has activated is verified.
     Verify(Group),
+    /// The host reboots before anything else follows.
+    Reboot,
     /// Nothing of the group is turned back from now on.
     Commit(Group),
     /// Nothing of the group is led forward from now on, nor started over.
@@ -97,6 +99,8 @@ pub enum Fault {
     TurnedBack,
     /// The group is turned back already.
     GroupTurnedBack,
+    /// The host reboots already, or was rebooted too often.
+    Rebooting,
     /// It has been announced, or comes too early, or cannot be announced.
     Announcement(Status),
     /// The group is verified already.
@@ -115,6 +119,7 @@ impl fmt::Display for Fault {
             Fault::Committed => f.write_str("the group is committed"),
             Fault::Held => f.write_str("the domains are held until the owner has answered"),
             Fault::TurnedBack => f.write_str("the activity is to be turned back"),
+            Fault::Rebooting => f.write_str("the host reboots already, or was rebooted too often"),
             Fault::GroupTurnedBack => f.write_str("the group is turned back"),
             Fault::Announcement(status) => write!(f, "{} cannot be announced now", status.name()),
             Fault::Verified => f.write_str("the group is verified already"),

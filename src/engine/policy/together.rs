@@ -59,20 +59,24 @@ fn begin(view: &View<'_>) -> Option<Step> {
 /// Returns the next step of the first group that has one. When all have ended, so does the
 /// activity.
 fn lead_all(view: &View<'_>) -> Step {
-    let mut waits = false;
+    let (mut waits, mut reboots) = (false, false);
     for group in view.groups().iter() {
         match lead_group(view, group) {
             Some(Step::Wait) => waits = true,
+            Some(Step::Reboot) => reboots = true,
             Some(step) => return step,
             None => {}
         }
     }
-    if let (false, Some(status)) = (waits, view.inconsistent()) {
+    if waits || reboots {
+        // One boot serves all groups.
+        return if waits || view.is_rebooting() { Step::Wait } else { Step::Reboot };
+    }
+    if let Some(status) = view.inconsistent() {
         return Step::Finish(status);
     }
     let is_committed = view.groups().iter().all(|group| view.is_committed(group));
     match () {
-        () if waits => Step::Wait,
         () if view.has_failed() || !is_committed => Step::Finish(Status::Incomplete),
         () => Step::Finish(Status::Completed),
     }
@@ -85,7 +89,9 @@ fn lead_group(view: &View<'_>, group: Group) -> Option<Step> {
         return clean_up(view, domains);
     }
     if view.is_turned_back(group) {
-        return undo(view, domains).or_else(|| clean_up_early(view, domains)).or_else(|| clean_up(view, domains));
+        let reboot = || view.owes_boot(group).then_some(Step::Reboot);
+        let end = || clean_up_early(view, domains).or_else(|| clean_up(view, domains));
+        return undo(view, domains).or_else(reboot).or_else(end);
     }
     if has_failed(view, group) {
         return Some(Step::TurnBack(group));
@@ -93,6 +99,7 @@ fn lead_group(view: &View<'_>, group: Group) -> Option<Step> {
     drop_failed(view, domains).or_else(|| lead(view, domains)).or_else(|| {
         Some(match view.verification(group) {
             Verification::Idle => Step::Verify(group),
+            Verification::Good if view.owes_boot(group) => Step::Reboot,
             Verification::Good if !view.is_held(group) => Step::Commit(group),
             _ => Step::Wait,
         })

@@ -1,6 +1,7 @@
 //! What a policy sees of an activity. It is derived from the campaign alone, and the
 //! campaign is what is saved.
 
+use super::super::boot::Boot;
 use super::super::campaign::Campaign;
 use super::super::domain::{Domain, Ended, Ending, State};
 use super::super::gates::{self, Before};
@@ -100,6 +101,10 @@ impl<'a> View<'a> {
         if part.restore.is_under_way() {
             return Some(Stand::Owes(Act::Restore));
         }
+        if part.boot.is_open() {
+            let act = if part.obligation.is_halted { Act::Rollback } else { Act::Forward(Phase::Activate) };
+            return Some(Stand::Owes(act));
+        }
         Some(match part.state {
             State::New => Stand::New,
             State::Working(_) if part.obligation.is_turning => Stand::Owes(Act::Rollback),
@@ -164,6 +169,32 @@ impl<'a> View<'a> {
             is_free && is_lost && matches!(part.restore, Restore::No | Restore::Cleared)
         };
         groups.restorable.contains(domain) && self.campaign.domain(domain).is_some_and(is_open)
+    }
+
+    /// Returns whether the host has to boot before a group can be committed, or before it is
+    /// known what has become of a domain of it that was turned back.
+    pub fn owes_boot(&self, group: Group) -> bool {
+        let owes = |domain: DomainIx| {
+            let is_owed = self.campaign.domain(domain).is_some_and(|part| part.boot == Boot::Owed);
+            is_owed || self.needs_boot(domain)
+        };
+        self.campaign.boots.may_follow() && self.domains_of(group).iter().any(owes)
+    }
+
+    /// Returns whether a domain that was booted is turned back, so that only a further boot shows
+    /// what it is.
+    pub fn needs_boot(&self, domain: DomainIx) -> bool {
+        let is_undone =
+            |part: &Domain| part.state == State::RolledBack(Ending::Ok) || part.restore == Restore::Restored;
+        let is_in_use = |part: &Domain| part.evidence.was_booted && !part.evidence.shows_old;
+        let is_lost =
+            |part: &Domain| self.campaign.groups.turned.contains(part.group) && is_undone(part) && is_in_use(part);
+        self.grouping.boots.contains(domain) && self.campaign.domain(domain).is_some_and(is_lost)
+    }
+
+    /// Returns whether the host is to reboot before anything else follows.
+    pub fn is_rebooting(&self) -> bool {
+        self.campaign.boots.is_due
     }
 
     /// Returns whether a domain has failed what its own inventory was to show: it has

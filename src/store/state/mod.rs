@@ -12,7 +12,8 @@ mod tests;
 use super::format::{Fields, FIELD};
 use super::journal::Times;
 use super::kept::KeptPart;
-use crate::engine::domain::Domain;
+use crate::engine::boot::{Boot, Boots};
+use crate::engine::domain::{Domain, State};
 use crate::engine::evidence::Evidence;
 use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
@@ -83,6 +84,12 @@ mod tag {
     pub const EVIDENCE: u8 = 35;
     /// How far the domain before it is with becoming what it was committed to.
     pub const RESTORE: u8 = 36;
+    /// What a boot means for the domain before it, and the domain's state. A release that does
+    /// not know it reads the state of one that has not answered ACTIVATE: it starts the domain
+    /// over.
+    pub const BOOT: u8 = 37;
+    /// How often the host has booted for the activity, and how far the reboot is.
+    pub const BOOTS: u8 = 38;
     /// An activity, and which of the domains above are committed to it.
     pub const COMMITTED_TO: u8 = 40;
     /// An activity, and the name of a domain that is committed to it and takes no part now.
@@ -158,6 +165,10 @@ pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut 
     }
     out.put(tag::REBOOT, &[&[beside.reboot.code()], &beside.boot]);
     out.put(tag::DELIVERED, &[&[u8::from(campaign.end.is_delivered)]]);
+    if campaign.boots != Boots::default() {
+        let Boots { count, is_due, is_late } = campaign.boots;
+        out.put(tag::BOOTS, &[&[count, u8::from(is_due) | u8::from(is_late) << 1]]);
+    }
     out.put(tag::STARTS, &[&[campaign.starts.count]]);
     if let Some((phase, id)) = &beside.question {
         out.put(tag::QUESTION, &[&[phase.code()], id]);
@@ -232,13 +243,22 @@ fn key(campaign: &Campaign) -> u32 {
 
 fn encode_domain(campaign: &Campaign, domain: &Domain, name: &str, words_max: usize, out: &mut Fields<'_>) {
     let repeats = [u8::from(domain.fell_back), domain.repeats];
-    out.put(tag::DOMAIN, &[&domain.state.code(), &repeats, name.as_bytes()]);
+    let state = domain.state.code();
+    let is_unbooted =
+        domain.state == State::Ready(Phase::Activate) && matches!(domain.boot, Boot::Owed | Boot::Due | Boot::Asked);
+    let shown = if is_unbooted { State::Working(Phase::Activate).code() } else { state };
+    out.put(tag::DOMAIN, &[&shown, &repeats, name.as_bytes()]);
+    if domain.boot != Boot::No {
+        out.put(tag::BOOT, &[&[domain.boot.code()], &state]);
+    }
     if (domain.group, domain.furthest) != (Group::default(), read::furthest(campaign, domain.state)) {
         out.put(tag::COURSE, &[&[domain.furthest.map_or(0, Phase::code), domain.group.number()]]);
     }
     // Lockstep has no use for it.
     if campaign.policy != Lockstep.name() && domain.evidence != Evidence::default() {
-        out.put(tag::EVIDENCE, &[&[domain.evidence.bits()]]);
+        let [low, high] = domain.evidence.bits().to_le_bytes();
+        let bits = [low, high];
+        out.put(tag::EVIDENCE, &[if high == 0 { &bits[..1] } else { &bits }]);
     }
     if domain.restore != Restore::No {
         out.put(tag::RESTORE, &[&[domain.restore.code()]]);

@@ -3,6 +3,7 @@
 use heapless::String;
 
 use super::{key, tag, Beside};
+use crate::engine::boot::{Boot, Boots};
 use crate::engine::campaign::Gone;
 use crate::engine::domain::{Domain, State};
 use crate::engine::evidence::Evidence;
@@ -131,12 +132,17 @@ impl Reader<'_> {
             }
             tag::UNSERVED => drop(campaign.absent.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
             tag::DELIVERED => campaign.end.is_delivered = content == [1],
+            tag::BOOTS => {
+                let [count, flags] = content else { return None };
+                campaign.boots = Boots { count: *count, is_due: flags & 1 != 0, is_late: flags & 2 != 0 };
+            }
             tag::STARTS => campaign.starts.count = *content.first()?,
             tag::DOMAIN
             | tag::COURSE
             | tag::OBLIGATION
             | tag::EVIDENCE
             | tag::RESTORE
+            | tag::BOOT
             | tag::FAILURE
             | tag::CLEANUP
             | tag::KEPT
@@ -162,7 +168,16 @@ impl Reader<'_> {
                 let kept = part.obligation.kept.take();
                 part.obligation = Obligation { kept, ..decode_obligation(content)? };
             }
-            tag::EVIDENCE => part.evidence = Evidence::of_bits(*content.first()?),
+            tag::EVIDENCE => {
+                let high = content.get(1).copied().unwrap_or_default();
+                part.evidence = Evidence::of_bits(u16::from_le_bytes([*content.first()?, high]));
+            }
+            tag::BOOT => {
+                let [boot, state @ ..] = content else { return None };
+                part.state = State::of_code(state.try_into().ok()?)?;
+                part.obligation = Domain::owing(part.state).obligation;
+                part.boot = Boot::of_code(*boot).unwrap_or_default();
+            }
             // A stage that is not known is one that this release cannot go on with.
             tag::RESTORE => part.restore = Restore::of_code(*content.first()?).unwrap_or(Restore::GivenUp),
             tag::COURSE => {
