@@ -76,6 +76,17 @@ impl Boots {
     }
 }
 
+impl Domain {
+    /// Nothing is asked or waited for any more because of a boot.
+    pub(super) fn close_boot(&mut self) {
+        self.boot = match self.boot {
+            Boot::Owed => Boot::No,
+            Boot::Due | Boot::Asked => Boot::Over,
+            boot => boot,
+        };
+    }
+}
+
 /// The reboot.
 impl Engine {
     /// A domain has answered ACTIVATE well: it may take effect with a boot.
@@ -152,13 +163,8 @@ impl Engine {
     /// A group is turned back: nothing more is asked because of a boot, and none is waited for
     /// unless another group does.
     pub(super) fn forget_boot(&mut self, out: &mut Effects) {
-        for part in self.campaign.domains.iter_mut().flatten().filter(|part| part.obligation.is_halted) {
-            part.boot = match part.boot {
-                Boot::Owed => Boot::No,
-                Boot::Due | Boot::Asked => Boot::Over,
-                boot => boot,
-            };
-        }
+        let halted = self.campaign.domains.iter_mut().flatten().filter(|part| part.obligation.is_halted);
+        halted.for_each(Domain::close_boot);
         let is_owed = self.campaign.domains.iter().flatten().any(|part| part.boot == Boot::Owed);
         if self.campaign.boots.is_due && !is_owed {
             // The host may be going down already.

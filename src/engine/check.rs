@@ -22,8 +22,8 @@ pub struct Check {
     reached: Phase,
     /// What each domain owes and was told.
     courses: [Course; DOMAINS_MAX],
-    /// Agents can be heard on this link.
-    is_hearing: bool,
+    /// What it may wait for without a timer.
+    waits: Waits,
     told: Option<Status>,
     /// The owner's answer is awaited.
     asking: bool,
@@ -32,10 +32,19 @@ pub struct Check {
     /// The host was rebooted after it.
     has_rebooted: bool,
     timers: [bool; TimerKind::ALL.len()],
+}
+
+/// What an activity may wait for without a timer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Waits {
+    /// Agents can be heard on this link.
+    is_hearing: bool,
     /// Domains whose ROLLBACK the broker does not have yet.
     untaken: DomainSet,
     /// Somebody holds the reboot.
     is_held: bool,
+    /// The broker does not have all reports yet, after which the host reboots.
+    is_delivering: bool,
 }
 
 impl Default for Check {
@@ -53,14 +62,12 @@ impl Check {
             participants: DomainSet::EMPTY,
             reached: Phase::Identify,
             courses: [Course::default(); DOMAINS_MAX],
-            is_hearing: false,
+            waits: Waits::default(),
             told: None,
             asking: false,
             reboots: 0,
             has_rebooted: false,
             timers: [false; TimerKind::ALL.len()],
-            untaken: DomainSet::EMPTY,
-            is_held: false,
         }
     }
 
@@ -102,7 +109,8 @@ impl Check {
         ];
         let mut moving = moving.into_iter();
         let armed = moving.any(|kind| self.timers[kind as usize]);
-        let waits = !self.is_hearing || !self.untaken.is_empty() || self.is_held;
+        let Waits { is_hearing, untaken, is_held, is_delivering } = self.waits;
+        let waits = !is_hearing || !untaken.is_empty() || is_held || is_delivering;
         rule(
             !self.running || armed || waits,
             "a running activity has a timer that moves it on, or waits for the broker",
@@ -113,7 +121,11 @@ impl Check {
         match event {
             Event::DesiredState(desired) => {
                 rule(!self.running, "one activity at a time")?;
-                *self = Check { timers: self.timers, is_hearing: self.is_hearing, ..Check::new() };
+                *self = Check {
+                    timers: self.timers,
+                    waits: Waits { is_hearing: self.waits.is_hearing, ..Waits::default() },
+                    ..Check::new()
+                };
                 self.participants = desired.parts.iter().filter_map(|part| part.domain).collect();
                 self.running = true;
                 self.begun = true;
@@ -124,16 +136,16 @@ impl Check {
             Event::Timeout(kind) => self.timers[*kind as usize] = false,
             Event::ConsentReply(..) => rule(self.asking, "an answer counts for the question that is open")?,
             Event::Link(link) => {
-                self.is_hearing = match link {
+                self.waits.is_hearing = match link {
                     Link::Down | Link::Fresh { .. } => false,
                     Link::Kept | Link::Subscribed => true,
                 };
             }
-            Event::HoldReboot(is_held) => self.is_held = *is_held,
-            Event::Taken(domain) => self.untaken.remove(*domain),
+            Event::Settled => self.waits.is_delivering = false,
+            Event::HoldReboot(is_held) => self.waits.is_held = *is_held,
+            Event::Taken(domain) => self.waits.untaken.remove(*domain),
             Event::Boot(saved) => self.take_up(saved),
             Event::Unsaved(_)
-            | Event::Settled
             | Event::Delivered
             | Event::RebootFailed
             | Event::Hello(_)
@@ -152,7 +164,7 @@ impl Check {
         let outcome = campaign.end.outcome;
         *self = Check::new();
         self.begun = true;
-        self.is_held = saved.reboot == Reboot::Held;
+        self.waits.is_held = saved.reboot == Reboot::Held;
         self.running = outcome.is_none();
         self.reached = campaign.phase;
         self.participants = campaign.participants();
@@ -182,14 +194,17 @@ impl Check {
             Effect::Forward(domain) => self.forward(domain),
             Effect::Send(domain, command) => {
                 match command {
-                    Command::Rollback => self.untaken.insert(domain),
-                    _ => self.untaken.remove(domain),
+                    Command::Rollback => self.waits.untaken.insert(domain),
+                    _ => self.waits.untaken.remove(domain),
                 }
                 self.command(domain, command)
             }
             Effect::Restore(domain, _) => {
                 rule(self.running, "nothing is commanded after the final status")?;
-                rule(self.courses[domain.place()].is_back, "a domain is cleaned up before it is restored")
+                let course = &mut self.courses[domain.place()];
+                // What it owes of that is no phase of the activity.
+                course.owes = None;
+                rule(course.is_back, "a domain is cleaned up before it is restored")
             }
             Effect::SetTimer(kind, _) => {
                 self.timers[kind as usize] = true;
@@ -210,7 +225,10 @@ impl Check {
                 Ok(())
             }
             Effect::AskBooted(_) => rule(self.running, "nothing is asked about a boot after the final status"),
-            Effect::AwaitDelivery => rule(self.begun, "there is something that is waited for to be delivered"),
+            Effect::AwaitDelivery => {
+                self.waits.is_delivering = true;
+                rule(self.begun, "there is something that is waited for to be delivered")
+            }
             Effect::Reboot => {
                 if self.running {
                     self.reboots += 1;
@@ -325,6 +343,7 @@ impl Course {
         let last = part.state.phase().unwrap_or(reached);
         let forward = [Phase::Download, Phase::Update, Phase::Activate].into_iter();
         let owes = match part.state {
+            _ if part.restore.is_apart() => None,
             State::Working(phase) => Some(phase),
             State::RollingBack(_) | State::CleaningUp(_) => Some(Phase::Cleanup),
             _ => None,

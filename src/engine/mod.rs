@@ -90,7 +90,7 @@ use std::rc::Rc;
 
 use crate::model::time::Tick;
 use crate::model::{DomainIx, DomainSet, Phase, Reboot};
-use domain::State;
+use domain::Domain;
 use obligation::{Doubt, Hearing, InDoubt};
 use observer::Observers;
 use running::Running;
@@ -167,7 +167,6 @@ impl Engine {
 
     /// Returns why the running activity is not done yet.
     pub fn waiting_on(&self) -> WaitingOn {
-        let owes = |state: State| state.owed().is_some();
         if !self.is_running() {
             return match self.reboot {
                 Reboot::None => WaitingOn::Nothing,
@@ -175,13 +174,15 @@ impl Engine {
                 Reboot::Waiting | Reboot::Held | Reboot::Triggered => WaitingOn::Reboot,
             };
         }
+        let owes = |part: &Domain| part.is_owing() || part.boot.is_open();
+        let is_owing = |domain: &DomainIx| self.campaign.domain(*domain).is_some_and(owes);
+        let owing: DomainSet = self.campaign.participants().iter().filter(is_owing).collect();
         match self.campaign.consent.asking {
-            _ if self.campaign.boots.is_due => WaitingOn::Reboot,
             Some(phase) => WaitingOn::Consent(phase),
-            None if self.campaign.domains_in(owes).is_empty() && !self.campaign.groups.verifying.is_empty() => {
-                WaitingOn::Verification
-            }
-            None => WaitingOn::Agents(self.campaign.domains_in(owes)),
+            None if !owing.is_empty() => WaitingOn::Agents(owing),
+            None if self.campaign.boots.is_due => WaitingOn::Reboot,
+            None if !self.campaign.groups.verifying.is_empty() => WaitingOn::Verification,
+            None => WaitingOn::Agents(owing),
         }
     }
 

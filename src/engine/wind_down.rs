@@ -87,6 +87,7 @@ impl Engine {
         let wait = self.first_wait(now);
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.state = state(wait);
+            part.close_boot();
             part.obligation.settle();
             self.send(domain, Some(command), out);
         }

@@ -43,7 +43,8 @@ impl Policy for Together {
 /// Returns the next step that concerns the activity as a whole: until all domains have
 /// identified, and when it is given up before there are groups to turn back.
 fn begin(view: &View<'_>) -> Option<Step> {
-    let has_begun = view.domains().iter().any(|domain| view.has_begun(domain));
+    let has_turned = view.groups().iter().any(|group| view.is_turned_back(group));
+    let has_begun = has_turned || view.domains().iter().any(|domain| view.has_begun(domain));
     if view.rollback() == Rollback::None || !has_begun {
         if let Some(step) = turn_back(view) {
             return Some(step);

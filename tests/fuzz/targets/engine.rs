@@ -11,14 +11,19 @@ use libfuzzer_sys::fuzz_target;
 use plan::{at, rollback, set, settings, Plan};
 use update_manager::engine::check::Check;
 use update_manager::engine::effect::TimerKind;
-use update_manager::engine::event::{Action, ConsentAnswer, DesiredState, Feedback, Part, Shown, Standing, Verdict};
+use update_manager::engine::event::{
+    Action, ConsentAnswer, DesiredState, Feedback, Moment, Part, Shown, Standing, Verdict,
+};
 use update_manager::engine::group::Group;
+use update_manager::engine::restore::SUFFIX;
 use update_manager::engine::resume::Saved;
 use update_manager::engine::{Effect, Effects, Engine, Event, Link, Policies, Rejected, Settings, WaitingOn};
 use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
 use update_manager::model::text::Text;
 use update_manager::model::time::Tick;
-use update_manager::model::{ActionStatus, ActivityKey, Command, DomainIx, Limit, Reboot, Rollback, Run, Status};
+use update_manager::model::{
+    ActionStatus, ActivityKey, Command, DomainIx, DomainSet, Limit, Reboot, Rollback, Run, Status,
+};
 
 static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| (0..DOMAINS_MAX).map(|n| format!("d{n}")).collect());
 
@@ -121,6 +126,8 @@ struct Pending {
     timers: [Option<Tick>; TimerKind::ALL.len()],
     awaits_delivery: bool,
     rebooted: bool,
+    /// Domains whose ROLLBACK the broker has not acknowledged.
+    untaken: DomainSet,
 }
 
 struct Course {
@@ -196,7 +203,8 @@ impl Course {
             Step::Shown { domain, shown } => {
                 let name = Text::parse("x").expect("a text");
                 let shown = [Shown::All, Shown::Missing(name), Shown::Other(name)][usize::from(shown % 3)];
-                assert_eq!(self.handle(Event::Shown(ix(domain), shown)), Ok(()));
+                let moment = if domain & 0x40 == 0 { Moment::SinceBoot } else { Moment::Any };
+                assert_eq!(self.handle(Event::Shown(ix(domain), shown, moment)), Ok(()));
             }
             Step::AnswerAll { actions } => self.answer_all(actions),
             Step::ConsentAnswer { domain, actions } => {
@@ -282,11 +290,19 @@ impl Course {
         let Some(campaign) = self.engine.campaign().cloned() else { return };
         // The end is told again if nobody is known to have heard it.
         self.begun += usize::from(!campaign.is_running() && !campaign.end.is_delivered);
-        let saved = Saved { campaign, reboot: self.engine.reboot(), has_booted, is_whole: true };
+        let saved = Saved {
+            campaign,
+            reboot: self.engine.reboot(),
+            has_booted,
+            is_whole: true,
+            restorable: DomainSet::first(2),
+        };
         self.engine = Engine::new(self.settings, Policies::default());
         self.pending = Pending::default();
         assert_eq!(self.handle(Event::Boot(&saved)), Ok(()));
-        assert!(!has_booted || !self.engine.reboot().is_pending(), "it has happened");
+        // In the middle of an activity a second one may be wanted at once.
+        let is_over = has_booted && !self.engine.campaign().is_some_and(|campaign| campaign.is_running());
+        assert!(!is_over || !self.engine.reboot().is_pending(), "it has happened");
     }
 
     fn apply(
@@ -319,7 +335,7 @@ impl Course {
             run: Run(self.begun as u64 + 1),
             parts: &parts,
             rollback,
-            standing: Standing::default(),
+            standing: Standing { restorable: DomainSet::first(usize::from(crc % 3)), ..Standing::default() },
         };
         let (was_running, was_waiting) = (self.check.is_running(), self.engine.waiting_on());
         match self.handle(Event::DesiredState(desired)) {
@@ -330,7 +346,7 @@ impl Course {
             }
             Err(rejected) => assert!(matches!(
                 (rejected, was_running),
-                (Rejected::Busy | Rejected::SameActivity, true) | (Rejected::RebootPending, false)
+                (Rejected::Busy | Rejected::SameActivity, true) | (Rejected::RebootPending | Rejected::LongId, false)
             )),
         }
         // One that runs is never begun a second time.
@@ -358,7 +374,13 @@ impl Course {
             })
             .collect();
         let message = Text::parse(words).expect("a text");
-        let activity = Text::parse(ACTIVITIES[usize::from(activity) % 4]).expect("a text");
+        let original = ACTIVITIES[usize::from(activity) % 4];
+        let part = self.engine.campaign().and_then(|campaign| campaign.domain(ix(domain)));
+        let restoring = match part.is_some_and(|part| part.restore.is_apart()) {
+            true => format!("{original}{SUFFIX}"),
+            false => original.to_owned(),
+        };
+        let activity = Text::parse(&restoring).expect("a text");
         let feedback =
             Feedback { activity, status, message, actions: &actions, is_repeat: domain & 0x80 != 0, past_limit: limit };
         let result = self.handle(Event::Feedback(ix(domain), feedback));
@@ -378,8 +400,15 @@ impl Course {
             match *effect {
                 Effect::SetTimer(kind, at) => self.pending.timers[kind as usize] = Some(at.max(self.now)),
                 Effect::StopTimer(kind) => self.pending.timers[kind as usize] = None,
-                Effect::Forward(domain) => self.owes[domain.place()] = Some(Status::Identified),
-                Effect::Send(domain, command) => self.owes[domain.place()] = Some(answer_to(command)),
+                Effect::Forward(domain) | Effect::Restore(domain, None) => {
+                    self.owes[domain.place()] = Some(Status::Identified)
+                }
+                Effect::Send(domain, command) | Effect::Restore(domain, Some(command)) => {
+                    self.owes[domain.place()] = Some(answer_to(command));
+                    if command == Command::Rollback {
+                        self.pending.untaken.insert(domain);
+                    }
+                }
                 Effect::AwaitDelivery => self.pending.awaits_delivery = true,
                 Effect::Reboot => self.pending.rebooted = true,
                 Effect::Report(status) => self.finals += usize::from(is_final(status)),
@@ -390,7 +419,8 @@ impl Course {
         assert_eq!(running, self.check.is_running());
         let waiting_on = self.engine.waiting_on();
         let waits = matches!(waiting_on, WaitingOn::Agents(_) | WaitingOn::Consent(_) | WaitingOn::Verification);
-        assert_eq!(waits, running);
+        let reboots = running && waiting_on == WaitingOn::Reboot;
+        assert_eq!(waits || reboots, running);
         result
     }
 
@@ -405,6 +435,7 @@ impl Course {
     }
 
     fn pass(&mut self, ms: u64) {
+        self.acknowledge();
         let until = self.now.after(ms);
         // Intervals of no length would fire for ever.
         for _ in 0..FIRINGS_MAX {
@@ -416,12 +447,28 @@ impl Course {
         self.now = self.now.max(until);
     }
 
+    /// The broker takes what it was sent.
+    fn acknowledge(&mut self) {
+        for domain in core::mem::take(&mut self.pending.untaken).iter() {
+            assert_eq!(self.handle(Event::Taken(domain)), Ok(()));
+        }
+    }
+
     /// Left alone with a link, an activity ends by its timers alone, with one final status.
     fn end(mut self) {
         assert_eq!(self.handle(Event::Link(Link::Subscribed)), Ok(()));
+        if self.engine.reboot() == Reboot::Held {
+            self.hold(false);
+        }
         for _ in 0..FIRINGS_MAX {
+            self.acknowledge();
             if !self.check.is_running() {
                 break;
+            }
+            let awaits_delivery = core::mem::take(&mut self.pending.awaits_delivery);
+            if awaits_delivery || self.engine.reboot() == Reboot::Delivering {
+                assert_eq!(self.handle(Event::Delivered), Ok(()));
+                assert_eq!(self.handle(Event::Settled), Ok(()));
             }
             assert!(self.fire(), "a running activity has a timer");
         }

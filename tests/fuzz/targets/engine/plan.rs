@@ -55,7 +55,7 @@ pub fn rollback(number: u8) -> Option<Rollback> {
     [None, Some(Rollback::None), Some(Rollback::Baseline), Some(Rollback::Device)][usize::from(number % 4)]
 }
 
-pub fn grouping(groups: Option<&Groups>) -> Grouping {
+pub fn grouping(groups: Option<&Groups>, required: DomainSet) -> Grouping {
     let Some(groups) = groups else { return Grouping::DEFAULT };
     let mut orders = Grouping::DEFAULT.orders;
     orders.iter_mut().zip(groups.orders).for_each(|(order, any)| *order = any % 100 + 1);
@@ -63,10 +63,13 @@ pub fn grouping(groups: Option<&Groups>) -> Grouping {
         rollback: rollback(groups.rollback).unwrap_or_default(),
         orders,
         fail_alone: set(groups.fail_alone),
+        until_activate: set(groups.inventories.rotate_right(3)),
+        boots: set(groups.fail_alone.rotate_right(1)).and(required),
         reports_inconsistent: groups.stable % 2 == 0,
         checks: Checks {
             has_command: groups.has_command,
             inventories: set(groups.inventories),
+            after_reboot: set(groups.inventories.rotate_right(7)),
             stable_ms: groups.stable.into(),
             timeout_ms: groups.timeout.into(),
         },
@@ -76,6 +79,8 @@ pub fn grouping(groups: Option<&Groups>) -> Grouping {
 pub fn settings(plan: &Plan) -> Settings {
     let delay = |bit: u8, ms: u64| if plan.delays.endless >> bit & 1 == 1 { u64::MAX >> (bit * 7) } else { ms };
     let phases = [Phase::Download, Phase::Update, Phase::Activate, Phase::Cleanup];
+    let is_required = |place: &usize| plan.reboot_required >> place & 1 == 1;
+    let required: DomainSet = (0..DOMAINS_MAX).filter(is_required).map(at).collect();
     let consent = phases.into_iter().enumerate().filter(|(bit, _)| plan.consent >> bit & 1 == 1);
     Settings {
         phase_timeout_ms: delay(0, plan.delays.phase.into()),
@@ -87,14 +92,11 @@ pub fn settings(plan: &Plan) -> Settings {
         consent: consent.map(|(_, phase)| phase).collect::<PhaseSet>(),
         consent_timeout_ms: delay(3, plan.delays.consent.into()),
         rebooting: Rebooting {
-            required: (0..DOMAINS_MAX)
-                .filter(|bit| plan.reboot_required >> bit & 1 == 1)
-                .map(at)
-                .collect::<DomainSet>(),
+            required,
             is_enabled: plan.reboot_enabled,
             after_ms: delay(4, plan.delays.reboot.into()),
         },
         is_saved: false,
-        grouping: grouping(plan.groups.as_ref()),
+        grouping: grouping(plan.groups.as_ref(), required),
     }
 }
