@@ -1,6 +1,7 @@
 //! Each rule is broken on purpose: a check that could not fail would prove nothing.
 
 use super::check::Check;
+use super::domain::State;
 use super::effect::{Notice, TimerKind};
 use super::event::{Action, ConsentAnswer, DesiredState, Part, Standing};
 use super::group::Group;

@@ -10,7 +10,7 @@ fn the_shipped_configuration_has_time_for_a_slow_link_and_is_a_good_one() {
     for path in ["packaging/config.json", "yocto/meta-update-manager/examples/update-manager/config.json"] {
         let ran = check(&[], &[&format!("--config-file={}", source.join(path).display())]);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{path}: {}", ran.out);
-        for value in ["phaseTimeout = 10m", "phaseTimeoutMax = 2h"] {
+        for value in ["phaseTimeout = 10m", "phaseTimeoutMax = 2h", "rollback = device", "commitAfterReboot = true"] {
             assert!(
                 ran.out.lines().any(|line| line.starts_with(&format!("{value} (file line "))),
                 "{path}: {}",
