@@ -5,6 +5,7 @@
 use super::domain::{Ended, Ending, State};
 use super::effect::{Effect, Effects, Notice};
 use super::event::Feedback;
+use super::restore::Restore;
 use super::Engine;
 use crate::limits::UPDATE_REPEATS_MAX;
 use crate::model::time::Tick;
@@ -169,8 +170,10 @@ impl Engine {
     /// The domain has left this phase well. One that was started over goes on by itself
     /// to where it was.
     fn leave(&mut self, now: Tick, domain: DomainIx, phase: Phase, out: &mut Effects) {
-        let is_idle = phase == Phase::Identify && self.campaign.actions.count(domain) == 0;
+        let has_actions = self.campaign.actions.count(domain) > 0;
         let Some(part) = self.campaign.domain_mut(domain) else { return };
+        // Those of what it is restored to are not among them.
+        let is_idle = phase == Phase::Identify && !has_actions && part.restore == Restore::No;
         part.evidence.is_sure = true;
         // A download again belongs to the update that is over.
         part.fell_back = false;

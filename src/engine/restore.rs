@@ -79,7 +79,8 @@ impl Engine {
     /// The domain is to become what it was committed to: it cleans up first, unless it has.
     pub(super) fn restore(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
         let Some(part) = self.campaign.domain_mut(domain) else { return };
-        if part.restore == Restore::Cleared || part.evidence.was_cleaned {
+        let has_cleaned = part.evidence.was_cleaned || part.state == State::Done(Ended::CleanedUp);
+        if part.restore == Restore::Cleared || has_cleaned {
             return self.lead_back(now, domain, out);
         }
         part.restore = Restore::Clearing;
@@ -162,7 +163,7 @@ impl Engine {
     pub(super) fn give_up_restore(&mut self, domain: DomainIx) {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.restore = match part.restore {
-                Restore::Clearing | Restore::Cleared => Restore::GivenUp,
+                Restore::No | Restore::Clearing | Restore::Cleared => Restore::GivenUp,
                 Restore::Leading if matches!(part.state, State::CleaningUp(_)) => Restore::Failed,
                 restore => restore,
             };

@@ -175,3 +175,16 @@ fn an_id_that_leaves_no_room_for_it_is_refused_where_it_can_happen() {
     assert_eq!(Course::new(GROUPED).apply(&too_long, 1, 1), Err(super::Rejected::LongId));
     assert!(Course::new(SETTINGS).apply(&too_long, 1, 1).is_ok());
 }
+
+#[test]
+fn one_that_has_failed_alone_is_restored_when_its_group_is_turned_back_later() {
+    let mut course = Course::new(Settings { grouping: Grouping { fail_alone: set(0), ..GROUPING }, ..SETTINGS });
+    course.restorable = set(0);
+    course.apply("a-1", 1, 2).unwrap();
+    for status in [Status::Identified, Status::DownloadSuccess] {
+        (0..2).for_each(|domain| drop(course.say(domain, status, true)));
+    }
+    assert_eq!(course.say(0, Status::UpdateFailure, true), "Cleanup>0");
+    course.say(0, Status::CleanupSuccess, false);
+    assert_eq!(course.say(1, Status::UpdateFailure, true), "Rollback>1 #desiredstate>0 Running");
+}
