@@ -79,52 +79,59 @@ pub fn no_command_that_leads_forward_goes_out_twice_in_a_course(world: &World) -
     known.find_map(|agent| of_domain(world, &agent.domain, &phases))
 }
 
-/// Places in `seen` at which an activity's next command leads somebody forward for the
-/// first time.
-fn phases(world: &World) -> BTreeMap<String, Vec<usize>> {
-    let mut known: HashSet<(String, String)> = HashSet::new();
-    let mut phases: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+/// Places in `seen` at which the next command leads somebody forward for the first time.
+fn phases(world: &World) -> BTreeMap<Phases, Vec<usize>> {
+    let mut known: HashSet<(Phases, String)> = HashSet::new();
+    let mut phases: BTreeMap<Phases, Vec<usize>> = BTreeMap::new();
     for (place, seen) in world.broker.seen.iter().enumerate().filter(|(_, seen)| seen.from == From::Manager) {
-        if FORWARD.contains(&seen.command()) {
-            let activity = seen.activity().to_owned();
-            if known.insert((activity.clone(), seen.command().to_owned())) {
-                phases.entry(activity).or_default().push(place);
-            }
+        if FORWARD.contains(&seen.command()) && known.insert((phase_of(seen), seen.command().to_owned())) {
+            phases.entry(phase_of(seen)).or_default().push(place);
         }
     }
     phases
 }
 
-fn of_domain(world: &World, domain: &str, phases: &BTreeMap<String, Vec<usize>>) -> Option<String> {
+/// Those who share phases: an activity; but a domain that is restored has its own, which is
+/// the topic.
+type Phases = (String, String);
+
+fn phase_of(seen: &Seen) -> Phases {
+    let is_restored = seen.activity() != seen.main_activity();
+    let domain = if is_restored { seen.topic.split('/').next().unwrap_or_default() } else { "" };
+    (seen.activity().to_owned(), domain.to_owned())
+}
+
+fn of_domain(world: &World, domain: &str, phases: &BTreeMap<Phases, Vec<usize>>) -> Option<String> {
     let [state, command, feedback] =
         ["desiredstate", "desiredstate/command", "desiredstatefeedback"].map(|sub| topic(domain, sub));
     // What the manager has not acknowledged it may have taken, or may have lost.
     let taken = world.broker.taken.iter().filter(|taken| taken.topic == feedback);
     let taken: BTreeMap<&[u8], u64> = taken.map(|taken| (&taken.bytes[..], taken.at)).collect();
-    let mut ways: BTreeMap<&str, Way> = BTreeMap::new();
+    // With the activity that each belongs to: one in which the domain is restored is a way of its own.
+    let mut ways: BTreeMap<&str, (&str, Way)> = BTreeMap::new();
     for (place, seen) in world.broker.seen.iter().enumerate() {
         if seen.from == From::Manager && !seen.again {
             if let Some(end) = seen.end().filter(|end| !is_refusal(&end.message)) {
                 // The same activity may be wanted again.
-                ways.retain(|activity, _| *activity != end.activity);
+                ways.retain(|_, (main, _)| *main != end.activity);
             }
         }
         let is_order = seen.from == From::Manager && (seen.topic == state || seen.topic == command);
         if is_order {
-            let way = ways.entry(seen.activity()).or_default();
+            let (_, way) = ways.entry(seen.activity()).or_insert_with(|| (seen.main_activity(), Way::default()));
             way.go_on(seen.at);
             way.is_unsure |= seen.again;
             if way.is_unsure {
                 continue;
             }
             let before = |places: &Vec<usize>| places.iter().filter(|at| **at < place).count();
-            let phase = phases.get(seen.activity()).map_or(0, before);
+            let phase = phases.get(&phase_of(seen)).map_or(0, before);
             let broken = if seen.topic == state { way.forward(seen, phase, world) } else { way.command(seen, world) };
             if let Some(broken) = broken {
                 return Some(format!("[{domain}] {broken} at {}", seen.at));
             }
         } else if seen.topic == feedback {
-            if let Some(way) = ways.get_mut(seen.activity()) {
+            if let Some((_, way)) = ways.get_mut(seen.activity()) {
                 way.hear(seen.status(), taken.get(&seen.bytes[..]).copied());
             }
         }

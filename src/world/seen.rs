@@ -5,6 +5,9 @@ use std::cell::OnceCell;
 use serde::Deserialize;
 use serde_json::Value;
 
+/// What ends the id of an activity in which a domain is restored.
+pub const RESTORE: &str = "#restore";
+
 /// Who a message is from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum From {
@@ -93,6 +96,13 @@ impl Seen {
     pub fn activity(&self) -> &str {
         let brief = self.brief();
         brief.value.as_ref().map_or(&brief.activity_id, |inner| &inner.activity_id)
+    }
+
+    /// The activity that it belongs to: that of its own, or the one that has failed and in
+    /// whose place a domain is restored (docs/whole-device.md, "Restoring").
+    pub fn main_activity(&self) -> &str {
+        let activity = self.activity();
+        activity.strip_suffix(RESTORE).unwrap_or(activity)
     }
 
     /// A thing's path, empty if there is none.

@@ -24,8 +24,8 @@ fn same_end_of_each(world: &World, accepted: &[String]) -> Option<String> {
     let begun = |activity: &str| accepted.iter().filter(|one| *one == activity).count();
     let mut ended: BTreeMap<String, (String, usize)> = BTreeMap::new();
     for seen in world.broker.seen.iter().filter(|seen| seen.from == From::Manager && !seen.again) {
-        let activity = seen.activity();
-        if is_command(&seen.topic) && ended.contains_key(activity) && begun(activity) < 2 {
+        let activity = seen.main_activity();
+        if is_order(&seen.topic) && ended.contains_key(activity) && begun(activity) < 2 {
             return Some(format!("{activity}: {} to {} at {} after its end", seen.command(), seen.topic, seen.at));
         }
         let Some(report) = seen.end().filter(|end| !is_refusal(&end.message)) else {
@@ -42,17 +42,17 @@ fn same_end_of_each(world: &World, accepted: &[String]) -> Option<String> {
 }
 
 /// At most one final status of an activity for each time that it was accepted, and
-/// no command after the last.
+/// no command after the last, nor one that restores a domain.
 fn one_end_of_each(world: &World, accepted: &[String]) -> Option<String> {
     let mut begun: BTreeMap<&str, usize> = BTreeMap::new();
     accepted.iter().for_each(|activity| *begun.entry(activity).or_default() += 1);
     let mut ended: BTreeMap<String, usize> = BTreeMap::new();
     for seen in world.broker.seen.iter().filter(|seen| seen.from == From::Manager && !seen.again) {
-        if is_command(&seen.topic) {
-            let activity = seen.activity();
+        if is_order(&seen.topic) {
+            let activity = seen.main_activity();
             if begun.get(activity) == ended.get(activity) {
                 let command = seen.command();
-                return Some(format!("{activity}: {command} to {} at {} after its end", seen.topic, seen.at));
+                return Some(format!("{activity}: {command:?} to {} at {} after its end", seen.topic, seen.at));
             }
         } else if let Some(report) = seen.end().filter(|end| !is_refusal(&end.message)) {
             // What was never accepted is refused under its own id.
@@ -83,8 +83,8 @@ fn is_cancelled(world: &World, activity: &str) -> bool {
     world.ends().iter().any(|end| end.activity == activity && end.message.starts_with("cancelled at the console"))
 }
 
-fn is_command(topic: &str) -> bool {
-    topic.ends_with("/desiredstate/command")
+fn is_order(topic: &str) -> bool {
+    topic.ends_with("/desiredstate") || topic.ends_with("/desiredstate/command")
 }
 
 /// Never a command before the one before is answered, or was waited for: each
@@ -111,7 +111,7 @@ fn in_turn(world: &World) -> Option<String> {
         for seen in &world.broker.seen {
             if seen.topic == feedback {
                 before = None;
-            } else if (seen.topic == state || seen.topic == command) && !is_cancelled(world, seen.activity()) {
+            } else if (seen.topic == state || seen.topic == command) && !is_cancelled(world, seen.main_activity()) {
                 let is_known = first.contains_key(&(seen.activity(), seen.command()));
                 let is_of_repair = match seen.command() {
                     "" => is_known,
