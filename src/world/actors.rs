@@ -22,6 +22,10 @@ pub trait Actor {
         Vec::new()
     }
 
+    /// From now on this command fails, `IDENTIFY` for the desired state, and no other; or it
+    /// finds nothing to do.
+    fn behave(&mut self, _fails_at: &'static str, _is_content: bool) {}
+
     /// The domain that it serves, empty if it is no agent.
     fn domain(&self) -> &str {
         ""
@@ -39,6 +43,10 @@ impl Actor for Box<dyn Actor> {
 
     fn handle_reconnect(&mut self, wall: u64) -> Vec<Said> {
         (**self).handle_reconnect(wall)
+    }
+
+    fn behave(&mut self, fails_at: &'static str, is_content: bool) {
+        (**self).behave(fails_at, is_content);
     }
 
     fn domain(&self) -> &str {
@@ -233,6 +241,7 @@ impl Actor for Obedient {
             "ACTIVATE" => [("ACTIVATING", "ACTIVATING"), ("ACTIVATION_SUCCESS", "ACTIVATION_SUCCESS")],
             "ROLLBACK" if self.fails_at == "ROLLBACK" => [("", ""), ("ROLLBACK_FAILURE", "UPDATE_FAILURE")],
             "ROLLBACK" => [("", ""), ("ROLLBACK_SUCCESS", "UPDATE_FAILURE")],
+            "CLEANUP" if self.fails_at == "CLEANUP" => [("", ""), ("CLEANUP_FAILURE", "UPDATE_SUCCESS")],
             _ => [("CLEANUP_SUCCESS", "UPDATE_SUCCESS"), ("COMPLETED", "UPDATE_SUCCESS")],
         };
         self.say(activity, wall, statuses)
@@ -248,6 +257,10 @@ impl Actor for Obedient {
 
     fn handle_reconnect(&mut self, wall: u64) -> Vec<Said> {
         vec![Said::hello(0, self.domain, wall)]
+    }
+
+    fn behave(&mut self, fails_at: &'static str, is_content: bool) {
+        (self.fails_at, self.is_content) = (fails_at, is_content);
     }
 
     fn domain(&self) -> &str {

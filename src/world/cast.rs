@@ -253,6 +253,10 @@ impl Actor for Strict {
         vec![Said::hello(0, self.domain, wall)]
     }
 
+    fn behave(&mut self, fails_at: &'static str, is_content: bool) {
+        (self.manner.fails_at, self.manner.is_content) = (fails_at, is_content);
+    }
+
     fn domain(&self) -> &str {
         self.domain
     }
@@ -425,6 +429,10 @@ impl Actor for SelfUpdate {
             return Vec::new();
         }
         vec![self.hello(0, wall)]
+    }
+
+    fn behave(&mut self, fails_at: &'static str, is_content: bool) {
+        (self.manner.fails_at, self.manner.is_content) = (fails_at, is_content);
     }
 
     fn domain(&self) -> &str {

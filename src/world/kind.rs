@@ -26,6 +26,11 @@ impl Kind {
         self != Kind::Tolerant
     }
 
+    /// Whether it says `COMPLETED` when it finds nothing to do.
+    pub fn completes_idle(self) -> bool {
+        matches!(self, Kind::Strict | Kind::Silent | Kind::SelfUpdate)
+    }
+
     /// How it works if each command takes so many milliseconds; the silent one is slow.
     pub fn paced(self, work_ms: u64) -> Manner {
         let work_ms = if self == Kind::Silent { 25_000 } else { work_ms };

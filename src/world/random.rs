@@ -104,7 +104,7 @@ fn join(mut world: World, domain: &'static str, random: &mut Random, is_calm: bo
     if manner.deaf_to == "ROLLBACK" {
         manner.deaf_to = "";
     }
-    Truthful::join(world, kind, kind.agent(domain, manner), domain, quirks)
+    Truthful::new(kind, kind.agent(domain, manner), domain, quirks).join(world)
 }
 
 /// What an agent may never answer.

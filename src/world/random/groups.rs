@@ -16,7 +16,7 @@ use crate::world::erratic::Random;
 use crate::world::scenario::World;
 use crate::world::seen::{text, Report, Seen};
 use crate::world::settings::policies;
-use crate::world::whole::setup::{Part, Setup};
+use crate::world::whole::setup::{Kept, Part, Setup};
 use crate::world::whole::truth::Truth;
 use crate::world::whole::{broken, whole_or_named, Found};
 use crate::world::wire::is_refusal;
@@ -125,6 +125,8 @@ impl Groups {
             is_alone: self.alone[place],
             is_orderly: !world.company.erratic.contains(domain),
             has_slots: false,
+            is_for_good: false,
+            kept: Kept::Perhaps,
         };
         let first =
             world.broker.seen.iter().position(|seen| seen.report().is_some_and(|it| it.activity == activity))?;
@@ -186,9 +188,9 @@ impl Actor for Witness {
             };
             let mut found = self.found.borrow_mut();
             let first = || Activity { before: at_rest(), end: None };
-            let activity = found.entry(seen.activity().to_owned()).or_insert_with(first);
+            let activity = found.entry(seen.main_activity().to_owned()).or_insert_with(first);
             if seen.topic.ends_with("/desiredstate") {
-                self.latest = seen.activity().to_owned();
+                self.latest = seen.main_activity().to_owned();
             }
             // An end may be told when the next has begun.
             let is_now = |report: &Report| report.is_final() && report.activity == self.latest;

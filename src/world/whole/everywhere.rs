@@ -10,10 +10,10 @@ use crate::world::cuts::{each_cut, is_order, sent, tears, Case, Cut, Variant, CL
 use crate::world::disk::Fate;
 use crate::world::power::Outage;
 use crate::world::scenario::World;
-use crate::world::seen::{topic, Report};
+use crate::world::seen::{topic, Report, RESTORE};
 use crate::world::whole::expected::Expected;
 use crate::world::whole::setup::Setup;
-use crate::world::whole::shape::{Does, Shape, ACTIVITY};
+use crate::world::whole::shape::{Does, Member, Shape, ACTIVITY, EARLIER};
 use crate::world::whole::shapes;
 use crate::world::whole::truth::{Device, Truthful};
 use crate::world::whole::{broken, inconsistent, whole_or_named, Found};
@@ -33,9 +33,12 @@ impl Shape {
     fn begin(&self, variant: Variant, prepare: impl FnOnce(&mut World)) -> World {
         let mut world = World::saved(&self.configuration(variant.clean));
         for member in &self.members {
-            let (manner, quirks) = member.manner();
-            let agent = member.kind.agent(member.domain, manner);
-            world = Truthful::join(world, member.kind, agent, member.domain, quirks);
+            let agent = member.kind.agent(member.domain, member.manner());
+            let agent = Truthful::new(member.kind, agent, member.domain, member.does.quirks());
+            world = agent.moody(member.moods()).join(world);
+        }
+        if self.is_kept {
+            self.lead_before(&mut world);
         }
         if let Some(answer) = self.consent.and_then(|(_, answer)| answer) {
             world = world.joined_by(Owner { answer, after_ms: 500 });
@@ -48,6 +51,23 @@ impl Shape {
         world.run_for(1_000);
         prepare(&mut world);
         world
+    }
+
+    /// The activity before, in which all is well.
+    fn lead_before(&self, world: &mut World) {
+        world.run_for(1_000);
+        world.publish(DESIRED, self.desired_before());
+        let mut answered = 0;
+        while world.ends().is_empty() {
+            if world.sent_to("deviceupdate/ownerconsent").len() > answered {
+                answered += 1;
+                world.owner_says(EARLIER, "APPROVED");
+            }
+            world.run_for(1_000);
+        }
+        assert_eq!(world.last(EARLIER).status, "COMPLETED");
+        // A clean-up that is not waited for comes to its end.
+        world.run_for(60_000);
     }
 
     /// The activity, until it is over and a while past it; what is known of it then.
@@ -67,7 +87,7 @@ impl Shape {
             setup.cancelled = (is_taken || is_open).then_some((before, known));
         }
         for _ in 0..2_000 {
-            if !world.ends().is_empty() {
+            if !ends(world).is_empty() {
                 break;
             }
             world.run_for(3_000);
@@ -90,10 +110,15 @@ impl Shape {
     }
 }
 
+/// The final statuses of the activity.
+fn ends(world: &World) -> Vec<Report> {
+    world.ends().into_iter().filter(|end| end.activity != EARLIER).collect()
+}
+
 /// What must be, whatever was cut.
 fn check(shape: &Shape, world: &World, setup: &Setup) -> Expected {
     let expected = shape.expected();
-    let ends = world.ends();
+    let ends = ends(world);
     assert!(!ends.is_empty(), "it ends");
     assert!(ends.len() <= 1 + world.power.cuts.len(), "{ends:?}");
     assert!(ends.iter().all(|end| end.activity == ACTIVITY && end.status == ends[0].status), "{ends:?}");
@@ -110,6 +135,10 @@ fn check(shape: &Shape, world: &World, setup: &Setup) -> Expected {
         panic!("{rule}");
     }
     assert!(world.reboots.is_empty(), "nobody needs a reboot");
+    let reports = world.reports(ACTIVITY);
+    let mut actions = reports.iter().flat_map(|report| &report.actions);
+    let other = actions.find(|action| action["component"]["version"] != "2");
+    assert_eq!(other, None, "no action is of what a domain is restored to");
     expected
 }
 
@@ -120,7 +149,7 @@ fn found(world: &World, domain: &'static str, device: &RefCell<Device>) -> Found
 
 /// What must be if nothing was cut or cancelled.
 fn check_exactly(shape: &Shape, world: &World, expected: &Expected) {
-    let Some(end) = world.ends().first().cloned() else { return };
+    let Some(end) = ends(world).first().cloned() else { return };
     let Report { status, message, .. } = &end;
     let mut named = inconsistent(&end);
     let mut inconsistent = expected.inconsistent.clone();
@@ -134,21 +163,50 @@ fn check_exactly(shape: &Shape, world: &World, expected: &Expected) {
     assert_eq!(unnamed, None, "who failed is named in {message:?}");
     let says = message.contains("rolled back");
     let is_bound = shape.setup().has_groups() && inconsistent.is_empty() && expected.uncertain.is_empty();
-    assert!(!is_bound || says == expected.is_rolled_back, "{message:?}, expected {expected:?}");
+    assert!(!is_bound || says != expected.undone.is_empty(), "{message:?}, expected {expected:?}");
     for member in shape.members.iter().filter(|member| !expected.uncertain.contains(member.domain)) {
-        let mut told: Vec<&str> = Vec::new();
-        let topics = [topic(member.domain, "desiredstate"), topic(member.domain, "desiredstate/command")];
-        for seen in world.sent().filter(|seen| topics.contains(&seen.topic)) {
-            let order = if seen.topic == topics[0] { "IDENTIFY" } else { seen.command() };
-            if !told.contains(&order) {
-                told.push(order);
+        let mut told = told(world, member.domain, ACTIVITY);
+        // CLEANUP alone may be told twice.
+        let mut known = Vec::new();
+        told.retain(|order| {
+            !known.contains(order) && {
+                known.push(*order);
+                true
             }
-        }
+        });
         if expected.optional.contains(member.domain) {
             told.retain(|order| *order != "CLEANUP");
         }
         assert_eq!(told, expected.orders[member.domain], "what [{}] is told", member.domain);
+        check_restored(world, member, expected, shape.setup().has_groups());
     }
+}
+
+/// What a domain is told of an activity, `IDENTIFY` for the desired state.
+fn told<'w>(world: &'w World, domain: &str, activity: &str) -> Vec<&'w str> {
+    let topics = [topic(domain, "desiredstate"), topic(domain, "desiredstate/command")];
+    let sent = world.sent().filter(|seen| topics.contains(&seen.topic) && seen.activity() == activity);
+    sent.map(|seen| if seen.topic == topics[0] { "IDENTIFY" } else { seen.command() }).collect()
+}
+
+/// It is restored as it must be, and what is undone is told so.
+fn check_restored(world: &World, member: &Member, expected: &Expected, has_groups: bool) {
+    let domain = member.domain;
+    let restoring = expected.restoring.get(domain).cloned().unwrap_or_default();
+    let mut told = told(world, domain, &format!("{ACTIVITY}{RESTORE}"));
+    if restoring.is_free {
+        told.retain(|order| *order != "CLEANUP");
+    }
+    assert_eq!(told, restoring.orders, "what [{domain}] is told to be restored");
+    if !expected.undone.contains(domain) || !has_groups {
+        return;
+    }
+    let reports = world.reports(ACTIVITY);
+    let end = reports.iter().find(|report| report.is_final());
+    let actions = end.map(Report::actions).unwrap_or_default();
+    let other =
+        actions.iter().find(|(id, status)| id.starts_with(&format!("{domain}:")) && *status != "UPDATE_FAILURE");
+    assert_eq!(other, None, "[{domain}] is old again");
 }
 
 pub fn uncut(shape: &Shape, variant: Variant) -> Uncut {
@@ -156,7 +214,7 @@ pub fn uncut(shape: &Shape, variant: Variant) -> Uncut {
     let mut world = shape.begin(variant, |_| {});
     let (before, begun, seen) = (world.power.moments.counts, world.now(), world.broker.seen.len());
     let setup = shape.lead(&mut world);
-    let end = world.ends().first().map_or(0, |end| end.at);
+    let end = ends(&world).first().map_or(0, |end| end.at);
     let expected = check(shape, &world, &setup);
     if shape.cancel_after.is_none() {
         check_exactly(shape, &world, &expected);

@@ -16,14 +16,25 @@ pub struct Expected {
     pub inconsistent: BTreeSet<&'static str>,
     /// Those that it names for a failure of their own.
     pub failed: BTreeSet<&'static str>,
-    /// Something was rolled back.
-    pub is_rolled_back: bool,
+    /// Those that were rolled back or restored.
+    pub undone: BTreeSet<&'static str>,
     /// What each domain is told, `IDENTIFY` for the desired state.
     pub orders: BTreeMap<&'static str, Vec<&'static str>>,
     /// Those for which it does not matter whether they are told to clean up.
     pub optional: BTreeSet<&'static str>,
+    /// Those that are restored, and how that goes.
+    pub restoring: BTreeMap<&'static str, Restoring>,
     /// Those that fail alone while their group fails: either may come first.
     pub uncertain: BTreeSet<&'static str>,
+}
+
+/// How a domain is restored.
+#[derive(Clone, Default, Debug)]
+pub struct Restoring {
+    /// What it is told.
+    pub orders: Vec<&'static str>,
+    /// It does not matter whether it is told to clean up.
+    pub is_free: bool,
 }
 
 /// One group of a shape, as it goes on.
@@ -46,7 +57,8 @@ impl Shape {
             end: "COMPLETED",
             inconsistent: BTreeSet::new(),
             failed: BTreeSet::new(),
-            is_rolled_back: false,
+            undone: BTreeSet::new(),
+            restoring: BTreeMap::new(),
             orders: self.members.iter().map(|member| (member.domain, Vec::new())).collect(),
             optional: BTreeSet::new(),
             uncertain: BTreeSet::new(),
@@ -92,11 +104,7 @@ impl Shape {
 
 impl Member {
     fn fails(&self, command: &str) -> bool {
-        match self.does {
-            Does::Fails(at) => at == command,
-            Does::Mute(at) => at.contains(&command),
-            _ => false,
-        }
+        self.does.fails(command)
     }
 
     /// What it was told last before it was cleaned up.
@@ -123,6 +131,16 @@ impl Member {
     }
 }
 
+impl Does {
+    fn fails(self, command: &str) -> bool {
+        match self {
+            Does::Fails(at) => at == command,
+            Does::Mute(at) => at.contains(&command),
+            _ => false,
+        }
+    }
+}
+
 impl Expected {
     fn tell(&mut self, member: &Member, order: &'static str) {
         self.orders.entry(member.domain).or_default().push(order);
@@ -130,6 +148,32 @@ impl Expected {
 
     fn last(&self, member: &Member) -> &'static str {
         self.orders[member.domain].last().copied().unwrap_or_default()
+    }
+
+    /// It is led back to what it was committed to, once.
+    fn restore(&mut self, member: &Member) {
+        let restoring = self.restoring.entry(member.domain).or_default();
+        // The self-update agent takes no other activity while it has one, which it does not
+        // clean up before it has activated.
+        let is_stuck = member.kind == Kind::SelfUpdate && matches!(member.does, Does::Early(_));
+        let does = if is_stuck { Does::Mute(&["IDENTIFY"]) } else { member.restores };
+        let mut is_well = true;
+        for order in ["IDENTIFY"].into_iter().chain(FORWARD) {
+            restoring.orders.push(order);
+            is_well = !does.fails(order);
+            // `COMPLETED` is the end of it, and CLEANUP does no harm.
+            restoring.is_free = does == Does::Early(order) || does == Does::Nothing && member.kind.completes_idle();
+            if !is_well || restoring.is_free || does == Does::Nothing {
+                break;
+            }
+        }
+        if !restoring.is_free {
+            restoring.orders.push("CLEANUP");
+        }
+        match is_well && !does.fails("CLEANUP") {
+            true => self.undone.insert(member.domain),
+            false => self.inconsistent.insert(member.domain),
+        };
     }
 }
 
@@ -186,7 +230,7 @@ impl<'s> Course<'s> {
     }
 
     fn is_verified(&mut self) -> bool {
-        if self.led.is_empty() {
+        if self.led.is_empty() && self.early.is_empty() {
             return true;
         }
         let bad: Vec<&Member> = match self.shape.check {
@@ -216,7 +260,8 @@ impl<'s> Course<'s> {
     fn turn_back(self) {
         let Course { shape, led, early, alone, expected, .. } = self;
         expected.end = "INCOMPLETE";
-        for member in &led {
+        let mut lost: Vec<&Member> = Vec::new();
+        for member in led {
             let last = expected.last(member);
             if last == "IDENTIFY" {
                 expected.optional.insert(member.domain);
@@ -224,11 +269,13 @@ impl<'s> Course<'s> {
             }
             // Silence is a failure, too.
             if !(last == "DOWNLOAD" && member.fails(last)) {
-                expected.tell(member, "ROLLBACK");
-                match member.is_undone(last) {
-                    true => expected.is_rolled_back = true,
-                    false if shape.rollback == Rollback::None => {}
-                    false => drop(expected.inconsistent.insert(member.domain)),
+                let helps = !(member.is_for_good && last == "ACTIVATE");
+                if helps {
+                    expected.tell(member, "ROLLBACK");
+                }
+                match helps && member.is_undone(last) {
+                    true => drop(expected.undone.insert(member.domain)),
+                    false => lost.push(member),
                 }
             }
             expected.tell(member, "CLEANUP");
@@ -237,17 +284,20 @@ impl<'s> Course<'s> {
             return;
         }
         // What they began nobody has undone.
-        for member in alone {
-            if matches!(member.last_of(&expected.orders), "UPDATE" | "ACTIVATE") {
-                expected.inconsistent.insert(member.domain);
+        let has_begun = |member: &&Member| matches!(member.last_of(&expected.orders), "UPDATE" | "ACTIVATE");
+        lost.extend(alone.into_iter().filter(has_begun));
+        for member in early {
+            lost.push(member);
+            // One that was given no command is owed none, unless it is restored.
+            match expected.last(member) {
+                "IDENTIFY" if !shape.is_kept => drop(expected.optional.insert(member.domain)),
+                _ => expected.tell(member, "CLEANUP"),
             }
         }
-        for member in early {
-            expected.inconsistent.insert(member.domain);
-            // One that was given no command is owed none.
-            match expected.last(member) {
-                "IDENTIFY" => drop(expected.optional.insert(member.domain)),
-                _ => expected.tell(member, "CLEANUP"),
+        for member in lost {
+            match shape.is_kept {
+                true => expected.restore(member),
+                false => drop(expected.inconsistent.insert(member.domain)),
             }
         }
     }

@@ -10,6 +10,7 @@
 //! | `setup` | what is known beforehand of the groups of an activity |
 //! | `way` | what went over the wire about one domain |
 //! | `observer` | the rules that hold of all messages, whatever was cut |
+//! | `observer/restoring` | those of a domain that is restored |
 //! | `end` | what the final status says, against what the domains are |
 //! | `everywhere` | leads through shapes, and cuts the power at every moment of them |
 

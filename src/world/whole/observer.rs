@@ -1,7 +1,9 @@
 //! The rules of docs/whole-device.md that hold of the messages of an activity, whatever was
 //! cut, lost or cancelled. They know nothing of the manager but what went over the wire.
 
-use std::collections::BTreeSet;
+mod restoring;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::limits::PAYLOAD_IN_MAX;
 use crate::world::checks::{Called, Says};
@@ -31,11 +33,12 @@ pub fn broken(world: &World, setup: &Setup) -> Option<String> {
         let is_in_time = world.link.losses == 0;
         observer.is_cancel_known |= is_in_time && setup.cancelled.is_some_and(|(_, known)| known <= place);
         let rule = match seen.from {
-            From::Manager if seen.activity() != setup.activity => None,
+            From::Manager if seen.main_activity() != setup.activity => None,
             From::Manager if seen.again => {
                 observer.tell_again(seen);
                 None
             }
+            From::Manager if seen.activity() != setup.activity => observer.tell_restoring(seen),
             From::Manager => observer.tell(seen),
             From::Others => {
                 observer.hear(seen);
@@ -58,6 +61,8 @@ struct Observer<'w> {
     /// It tells `RUNNING`.
     tells: bool,
     ways: Vec<Way>,
+    /// The same of the activities in which they are restored.
+    restores: Vec<Way>,
     groups: Groups,
     owner: Owner,
     is_cancelled: bool,
@@ -72,6 +77,7 @@ struct Patience {
     phase_ms: u64,
     cleanup_ms: u64,
     consent_ms: u64,
+    verify_ms: u64,
 }
 
 #[derive(Default)]
@@ -82,6 +88,10 @@ struct Groups {
     verified: BTreeSet<usize>,
     /// Those of which something was turned back, by what was told.
     turned: BTreeSet<usize>,
+    /// Those that the command has found bad.
+    bad: BTreeSet<usize>,
+    /// Since when the command is asked about each.
+    asked: BTreeMap<usize, u64>,
 }
 
 struct Owner {
@@ -104,12 +114,14 @@ impl<'w> Observer<'w> {
                 phase_ms: patience(phase_timeout_ms),
                 cleanup_ms: patience(world.config.cleanup_timeout_ms.min(phase_timeout_ms)),
                 consent_ms: world.config.owner_consent_timeout_ms,
+                verify_ms: world.config.groups.verify_timeout_ms,
             },
             has_cuts: world.link.losses > 0 || !world.power.cuts.is_empty(),
             is_prompt: world.disk.as_ref().map_or(true, |disk| disk.slowest_ms < world.config.cleanup_timeout_ms / 2),
             // A twin that is not known yet tells nothing of the way.
             tells: world.config.report_feedback_interval_ms > 0 && is_linked && !world.config.things_enabled,
             ways: setup.parts.iter().copied().map(Way::new).collect(),
+            restores: setup.parts.iter().copied().map(Way::new).collect(),
             groups: Groups::default(),
             owner: Owner { approved: BTreeSet::new(), asked: None, is_refused: setup.may_be_refused },
             is_cancelled: false,
@@ -129,17 +141,43 @@ impl<'w> Observer<'w> {
     }
 
     fn learn(&mut self, seen: &Seen) {
-        if seen.activity() != self.setup.activity || seen.bytes.len() > PAYLOAD_IN_MAX {
+        if seen.main_activity() != self.setup.activity || seen.bytes.len() > PAYLOAD_IN_MAX {
             return;
         }
         if let Some(place) = self.way(&seen.topic, "desiredstatefeedback") {
-            self.ways[place].learn(seen.status());
+            self.ways_of(seen)[place].learn(seen.status());
+        }
+    }
+
+    /// Those that are led by the activity of this message.
+    fn ways_of(&mut self, seen: &Seen) -> &mut Vec<Way> {
+        match seen.activity() == self.setup.activity {
+            true => &mut self.ways,
+            false => &mut self.restores,
+        }
+    }
+
+    /// The place of the domain that is told something, and what, `IDENTIFY` for the desired state.
+    fn order<'s>(&self, seen: &'s Seen) -> Option<(usize, &'s str)> {
+        match self.way(&seen.topic, "desiredstate") {
+            Some(place) => Some((place, "IDENTIFY")),
+            None => Some((self.way(&seen.topic, "desiredstate/command")?, seen.command())),
         }
     }
 
     fn hear(&mut self, seen: &Seen) {
+        if let Some(place) = self.way(&seen.topic, "currentstate") {
+            self.restores[place].is_back = true;
+        }
         // What is too large nobody reads.
-        if seen.activity() == self.setup.activity && seen.bytes.len() <= PAYLOAD_IN_MAX {
+        if seen.bytes.len() > PAYLOAD_IN_MAX || seen.main_activity() != self.setup.activity {
+            return;
+        }
+        if seen.activity() != self.setup.activity {
+            if let Some(place) = self.way(&seen.topic, "desiredstatefeedback") {
+                self.restores[place].hear(seen);
+            }
+        } else {
             if seen.topic == "deviceupdate/ownerconsentfeedback" {
                 match (seen.status(), self.owner.asked.take()) {
                     ("APPROVED", Some((command, _))) => drop(self.owner.approved.insert(command)),
@@ -161,10 +199,17 @@ impl<'w> Observer<'w> {
     fn verify(&mut self, call: &Called) -> Option<String> {
         let is_called = |way: &&Way| call.arguments.iter().any(|argument| argument == way.part.domain);
         let group = self.ways.iter().find(is_called).map(|way| way.part.group)?;
-        match call.says == Says::Good && call.arguments[0] == self.setup.activity {
-            true => self.groups.verified.insert(group),
-            false => self.groups.verified.remove(&group),
-        };
+        if call.arguments[0] != self.setup.activity {
+            return None;
+        }
+        match call.says {
+            Says::Good => drop(self.groups.verified.insert(group)),
+            says => {
+                self.groups.verified.remove(&group);
+                self.groups.bad.extend(matches!(says, Says::Bad(_)).then_some(group));
+                self.groups.asked.entry(group).or_insert(call.at);
+            }
+        }
         self.led_again(group, call.at).map(|domain| format!("a group is verified while [{domain}] is led again"))
     }
 
@@ -172,9 +217,9 @@ impl<'w> Observer<'w> {
     fn led_again(&self, group: usize, now: u64) -> Option<&'static str> {
         // One that is silent for too long has failed.
         let is_led = |order: &str, since: u64| FORWARD.contains(&order) && now < since + self.patience.phase_ms;
-        let mut led = self
-            .of_group(group)
-            .filter(|way| way.part.is_orderly && way.said.failure.is_none() && way.cleaned.is_none());
+        let mut led = self.of_group(group).filter(|way| {
+            way.part.is_orderly && way.said.failure.is_none() && way.cleaned.is_none() && !way.said.has_completed
+        });
         led.find(|way| way.owes.as_ref().is_some_and(|(order, since)| is_led(order, *since))).map(|way| way.part.domain)
     }
 
@@ -182,7 +227,7 @@ impl<'w> Observer<'w> {
     fn tell_again(&mut self, seen: &Seen) {
         let place = ["desiredstate", "desiredstate/command"].into_iter().find_map(|sub| self.way(&seen.topic, sub));
         if let Some(place) = place {
-            self.ways[place].is_told_again = true;
+            self.ways_of(seen)[place].is_told_again = true;
         }
     }
 
@@ -199,10 +244,7 @@ impl<'w> Observer<'w> {
             let asked = self.ways[place].part.domain;
             return led.map(|led| format!("[{asked}] is asked for its inventory while [{led}] is led again"));
         }
-        let (place, order) = match self.way(&seen.topic, "desiredstate") {
-            Some(place) => (place, "IDENTIFY"),
-            None => (self.way(&seen.topic, "desiredstate/command")?, seen.command()),
-        };
+        let (place, order) = self.order(seen)?;
         let patience_ms = self.patience.consent_ms;
         self.owner.is_refused |= self.owner.asked.as_ref().is_some_and(|(_, since)| seen.at >= since + patience_ms);
         let rule = match order {
@@ -230,6 +272,9 @@ impl<'w> Observer<'w> {
         let mut old = self.ways.iter().filter(|way| way.is_surely_old() && needless.contains(way.part.domain));
         if let Some(way) = old.next().filter(|_| self.is_prompt) {
             return Some(format!("[{}] has rolled back, and is called inconsistent", way.part.domain));
+        }
+        if let Some(rule) = self.ends_restored(&report).filter(|_| self.ends.is_empty()) {
+            return Some(rule);
         }
         self.ends.push(report);
         let is_silent = |group: &&usize| self.groups.turned.contains(group) && self.tells && self.setup.has_groups();
@@ -361,12 +406,11 @@ impl Observer<'_> {
         if let Some((order, since)) = owes {
             return Some(format!("{order} of {since} is not answered, nor waited for"));
         }
-        if self.setup.has_groups() && way.rolled.is_none() {
-            let higher = |other: &&Way| other.part.order > part.order && self.wants_rollback(other, now);
-            let mut higher = self.of_group(group).filter(higher);
-            if let Some(other) = higher.find(|other| !other.is_rolled_back(now, self.patience.cleanup_ms)) {
-                return Some(format!("[{}] is to be undone before it", other.part.domain));
-            }
+        if self.setup.has_groups() && way.is_past_return() {
+            return Some("it cannot go back any more".to_owned());
+        }
+        if let Some(rule) = self.undone_before(place, now).filter(|_| self.setup.has_groups() && way.rolled.is_none()) {
+            return Some(rule);
         }
         // One that fails alone past its activation is turned back by itself.
         if !part.is_alone || self.is_cancelled || self.owner.is_refused {
@@ -381,7 +425,8 @@ impl Observer<'_> {
         let was_out = is_unknown || way.part.is_alone && (way.said.failure.is_some() || way.cleaned.is_some());
         let is_untouched =
             way.has_nothing_to_undo() || way.is_lost_in_download(now, self.patience.phase_ms, self.has_cuts);
-        way.cleaned.is_none() && !way.given.is_empty() && !is_untouched && !way.said.has_completed && !was_out
+        let is_over = way.cleaned.is_some() || way.said.has_completed || way.is_past_return();
+        !is_over && !way.given.is_empty() && !is_untouched && !was_out
     }
 
     fn clean_up(&mut self, place: usize, now: u64) -> Option<String> {
@@ -391,14 +436,12 @@ impl Observer<'_> {
         let has_failed = self.has_cuts || way.said.failure.is_some() || way.is_silent(now, self.patience.phase_ms);
         // One that has committed by itself may want it to be free for another activity.
         let is_bare = way.said.has_actions == Some(false) || way.said.has_completed;
-        let is_by_itself = has_failed && (way.part.is_alone || !self.setup.has_groups());
-        // Who says what it likes says what the manager takes for a failure.
-        if !way.part.is_orderly
-            || way.cleaned.is_some()
-            || is_bare
-            || is_by_itself
-            || self.groups.committed.contains(&group)
-        {
+        // Who says what it likes may have failed for the manager alone.
+        let is_by_itself = has_failed && (way.part.is_alone || !self.setup.has_groups()) || !way.part.is_orderly;
+        if self.restores[place].states > 0 {
+            return Some("it is restored already".to_owned());
+        }
+        if way.cleaned.is_some() || is_bare || is_by_itself || self.groups.committed.contains(&group) {
             return None;
         }
         // Who says what it likes says what the manager takes for an answer, and who fails alone
@@ -422,17 +465,24 @@ impl Observer<'_> {
         if !self.setup.may_be_refused {
             self.groups.turned.insert(group);
         }
-        let left =
-            |other: &&Way| self.wants_rollback(other, now) && !other.is_rolled_back(now, self.patience.cleanup_ms);
-        let left = self.of_group(group).find(left).filter(|_| !self.has_cuts && self.setup.has_groups());
-        left.map(|other| format!("[{}] is not undone", other.part.domain))
+        if self.is_lost(way, now) {
+            return self.undone_before(place, now).filter(|_| !self.has_cuts);
+        }
+        let mut others = (0..self.ways.len()).filter(|other| self.ways[*other].part.group == group);
+        let is_left = |other: &usize| {
+            let is_rolling_back = self.is_rolling_back(*other, now) && !self.has_cuts;
+            self.setup.has_groups() && (is_rolling_back || self.is_restoring(*other, now))
+        };
+        others.find(is_left).map(|other| format!("[{}] is not undone", self.ways[other].part.domain))
     }
 
     /// It is known to be turned back, or a domain of it has failed.
     fn has_failed(&self, group: usize, now: u64) -> bool {
         let has_failed = |way: &Way| way.said.failure.is_some() || way.is_silent(now, self.patience.phase_ms);
         let is_bad = |way: &Way| has_failed(way) && !way.part.is_alone && self.setup.has_groups();
-        self.groups.turned.contains(&group) || self.of_group(group).any(is_bad)
+        let is_late = self.groups.asked.get(&group).is_some_and(|since| now >= since + self.patience.verify_ms);
+        let is_unfit = self.setup.has_groups() && (is_late || self.groups.bad.contains(&group));
+        self.groups.turned.contains(&group) || is_unfit || self.of_group(group).any(is_bad)
     }
 
     /// There is a cause to turn the group back.

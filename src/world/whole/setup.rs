@@ -34,6 +34,17 @@ pub struct Part {
     pub is_orderly: bool,
     /// Its agent answers no ROLLBACK.
     pub has_slots: bool,
+    /// No ROLLBACK helps once it was given ACTIVATE.
+    pub is_for_good: bool,
+    pub kept: Kept,
+}
+
+/// Whether the manager has what the domain was committed to before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kept {
+    No,
+    Perhaps,
+    Surely,
 }
 
 impl Setup {

@@ -6,10 +6,14 @@ use crate::model::Rollback;
 use crate::world::cast::Manner;
 use crate::world::checks::Says;
 use crate::world::kind::Kind;
-use crate::world::whole::setup::{Part, Setup};
-use crate::world::whole::truth::Quirks;
+use crate::world::seen::RESTORE;
+use crate::world::whole::setup::{Kept, Part, Setup};
+use crate::world::whole::truth::{Moods, Quirks};
 
 pub const ACTIVITY: &str = "a-1";
+
+/// The one before, if there is one.
+pub const EARLIER: &str = "a-0";
 
 pub const DOMAINS: [&str; 4] = ["one", "two", "three", "four"];
 
@@ -40,6 +44,10 @@ pub struct Member {
     pub is_alone: bool,
     pub kind: Kind,
     pub does: Does,
+    /// The same when it is restored.
+    pub restores: Does,
+    /// No ROLLBACK helps once it was given ACTIVATE.
+    pub is_for_good: bool,
 }
 
 /// How a group is verified.
@@ -68,6 +76,8 @@ pub struct Shape {
     pub consent: Option<(&'static str, Option<&'static str>)>,
     pub check: Check,
     pub reports_inconsistent: bool,
+    /// All was committed before, to other versions.
+    pub is_kept: bool,
     /// Milliseconds after which the activity is cancelled.
     pub cancel_after: Option<u64>,
 }
@@ -76,18 +86,34 @@ const PACE_MS: u64 = 20;
 
 impl Member {
     /// How its agent works.
-    pub fn manner(&self) -> (Manner, Quirks) {
-        let mut manner = self.kind.paced(PACE_MS);
+    pub fn manner(&self) -> Manner {
+        self.kind.paced(PACE_MS)
+    }
+
+    /// How its agent is in each activity.
+    pub fn moods(&self) -> Moods {
+        let Member { does, restores, .. } = *self;
+        Box::new(move |activity| match activity {
+            EARLIER if does == Does::Nothing => does.quirks(),
+            EARLIER => Quirks::default(),
+            _ if activity.ends_with(RESTORE) => restores.quirks(),
+            _ => does.quirks(),
+        })
+    }
+}
+
+impl Does {
+    pub fn quirks(self) -> Quirks {
         let mut quirks = Quirks::default();
-        match self.does {
+        match self {
             Does::All => {}
-            Does::Nothing => (manner.is_content, quirks.is_content) = (true, true),
-            Does::Fails(command) => manner.fails_at = command,
+            Does::Nothing => quirks.is_content = true,
+            Does::Fails(command) => quirks.fails_at = command,
             Does::Early(command) => quirks.completes_at = command,
             Does::Mute(commands) => quirks.mute_at = commands,
             Does::Pretends => quirks.pretends = true,
         }
-        (manner, quirks)
+        quirks
     }
 }
 
@@ -101,6 +127,8 @@ impl Shape {
             is_alone: false,
             kind: *kind,
             does: *does,
+            restores: Does::All,
+            is_for_good: false,
         };
         Shape {
             rollback: Rollback::Device,
@@ -110,15 +138,18 @@ impl Shape {
             consent: None,
             check: Check::None,
             reports_inconsistent: true,
+            is_kept: false,
             cancel_after: None,
         }
     }
 
     pub fn name(&self) -> String {
         let member = |member: &Member| {
-            let Member { domain, group, order, is_alone, kind, does } = member;
+            let Member { domain, group, order, is_alone, kind, does, restores, is_for_good } = member;
             let alone = if *is_alone { " alone" } else { "" };
-            format!("[{domain} in {group} at {order}{alone}: {kind:?} {does:?}]")
+            let for_good = if *is_for_good { " for good" } else { "" };
+            let restores = if self.is_kept { format!(", restores {restores:?}") } else { String::new() };
+            format!("[{domain} in {group} at {order}{alone}{for_good}: {kind:?} {does:?}{restores}]")
         };
         let members: Vec<String> = self.members.iter().map(member).collect();
         let Shape { rollback, consent, check, is_unserved, cancel_after, .. } = self;
@@ -146,6 +177,8 @@ impl Shape {
             is_alone: member.is_alone,
             is_orderly: true,
             has_slots: member.kind == Kind::SelfUpdate,
+            is_for_good: member.is_for_good,
+            kept: if self.is_kept { Kept::Surely } else { Kept::No },
         };
         Setup {
             activity: ACTIVITY.to_owned(),
@@ -185,6 +218,9 @@ impl Shape {
         let mut agents = json!({});
         for member in &self.members {
             let mut agent = json!({ "order": member.order, "failsAlone": member.is_alone });
+            if member.is_for_good {
+                agent["rollbackUntil"] = "activate".into();
+            }
             if self.check == Check::Inventories && member.kind != Kind::SelfUpdate {
                 agent["verifyInventory"] = "always".into();
             }
@@ -216,14 +252,25 @@ impl Shape {
     /// The backend's message.
     pub fn desired(&self) -> String {
         let unserved = if self.is_unserved { Some("nobody") } else { None };
-        let named = self.members.iter().map(|member| member.domain).chain(unserved);
-        let domain = |id: &str| json!({ "id": id, "components": [{ "id": "app", "version": "2" }] });
-        let mut payload =
-            json!({ "domains": named.map(domain).collect::<Vec<Value>>(), "baselines": self.baselines() });
+        let named = self.members.iter().map(|member| (member.domain, "2")).chain(unserved.map(|domain| (domain, "2")));
+        self.message(ACTIVITY, 1, named)
+    }
+
+    /// The same of the activity before. A domain that has nothing to do was new then.
+    pub fn desired_before(&self) -> String {
+        let version = |member: &Member| if member.does == Does::Nothing { "2" } else { "1" };
+        self.message(EARLIER, 0, self.members.iter().map(|member| (member.domain, version(member))))
+    }
+
+    fn message<'s>(&self, activity: &str, at: u64, domains: impl Iterator<Item = (&'s str, &'s str)>) -> String {
+        let domain =
+            |(id, version): (&str, &str)| json!({ "id": id, "components": [{ "id": "app", "version": version }] });
+        let domains: Vec<Value> = domains.map(domain).collect();
+        let mut payload = json!({ "domains": domains, "baselines": self.baselines() });
         if self.is_asked_for {
             payload["rollback"] = self.rollback.name().into();
         }
-        json!({ "activityId": ACTIVITY, "timestamp": 1_700_000_000_001_u64, "payload": payload }).to_string()
+        json!({ "activityId": activity, "timestamp": 1_700_000_000_000 + at, "payload": payload }).to_string()
     }
 
     /// Each connects two domains of a group; a domain that is alone in its group is in none.

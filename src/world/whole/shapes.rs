@@ -53,6 +53,44 @@ const OTHERS: [Does; 8] = [
     Does::Mute(&["ACTIVATE", "ROLLBACK"]),
 ];
 
+/// What a domain does that is not undone by ROLLBACK, the kind of its agent, and whether it
+/// is known that ROLLBACK does not help past ACTIVATE.
+const LOST: [(Does, Option<Kind>, bool); 9] = [
+    (Does::Fails("ROLLBACK"), Some(Kind::Tolerant), false),
+    (Does::Mute(&["ROLLBACK"]), Some(Kind::SelfUpdate), false),
+    (Does::Mute(&["ACTIVATE", "ROLLBACK"]), None, false),
+    (Does::Mute(&["UPDATE", "ROLLBACK"]), None, false),
+    (Does::Fails("UPDATE"), Some(Kind::Strict), false),
+    (Does::Fails("ACTIVATE"), None, true),
+    (Does::All, None, true),
+    (Does::Early("IDENTIFY"), None, false),
+    (Does::Early("UPDATE"), None, false),
+];
+
+/// What it does when it is restored.
+const RESTORES: [Does; 13] = [
+    Does::All,
+    Does::Nothing,
+    Does::Early("UPDATE"),
+    Does::Fails("IDENTIFY"),
+    Does::Fails("DOWNLOAD"),
+    Does::Fails("UPDATE"),
+    Does::Fails("ACTIVATE"),
+    Does::Fails("CLEANUP"),
+    Does::Mute(&["IDENTIFY"]),
+    Does::Mute(&["DOWNLOAD"]),
+    Does::Mute(&["UPDATE"]),
+    Does::Mute(&["ACTIVATE"]),
+    Does::Mute(&["CLEANUP"]),
+];
+
+/// What turns the group back if another domain does it.
+const CULPRITS: [Does; 4] =
+    [Does::Fails("ACTIVATE"), Does::Mute(&["UPDATE"]), Does::Fails("UPDATE"), Does::Fails("DOWNLOAD")];
+
+/// Shapes in which the same is done that is not undone.
+const RESTORED: usize = 3;
+
 /// Each by number, so that kinds of agents and the like are spread over them.
 struct Shapes(Vec<Shape>);
 
@@ -66,6 +104,7 @@ pub fn shapes() -> Vec<Shape> {
     }
     let nobody = Shape { is_unserved: true, ..shapes.next(LAYOUTS[1]) };
     shapes.0.push(nobody);
+    LAYOUTS.into_iter().for_each(|layout| shapes.with_restores(layout));
     shapes.0
 }
 
@@ -80,6 +119,8 @@ impl Shapes {
             is_alone: *is_alone,
             kind: Kind::ALL[(number + 2 * place) % Kind::ALL.len()],
             does: Does::All,
+            restores: Does::All,
+            is_for_good: false,
         };
         Shape {
             rollback,
@@ -89,6 +130,7 @@ impl Shapes {
             consent: None,
             check: Check::None,
             reports_inconsistent: number % 3 == 1,
+            is_kept: false,
             cancel_after: None,
         }
     }
@@ -107,6 +149,40 @@ impl Shapes {
                 }
             }
         }
+    }
+
+    /// All was committed before, and a domain is not undone.
+    fn with_restores(&mut self, layout: Layout) {
+        for (does, kind, is_for_good) in LOST {
+            for turn in 0..RESTORED {
+                let shape = Shape { is_kept: true, ..self.next(layout) };
+                self.with_lost(shape, does, kind, is_for_good, turn);
+            }
+        }
+        for (command, answer) in [("UPDATE", "APPROVED"), ("UPDATE", "DENIED"), ("ACTIVATE", "DENIED")] {
+            let consent = Some((command, Some(answer)));
+            let mut shape = Shape { is_kept: true, consent, ..self.next(layout) };
+            let slow = shape.members.iter_mut().filter(|member| member.kind == Kind::Silent);
+            slow.for_each(|member| member.kind = Kind::Strict);
+            self.with_lost(shape, Does::Fails("ROLLBACK"), None, false, 0);
+        }
+    }
+
+    fn with_lost(&mut self, mut shape: Shape, does: Does, kind: Option<Kind>, is_for_good: bool, turn: usize) {
+        let number = self.0.len();
+        let place = turn % shape.members.len();
+        for (nth, member) in shape.members.iter_mut().enumerate() {
+            member.restores = RESTORES[(number + nth * RESTORED) % RESTORES.len()];
+        }
+        let lost = &mut shape.members[place];
+        (lost.does, lost.is_for_good, lost.kind) = (does, is_for_good, kind.unwrap_or(lost.kind));
+        let (domain, group) = (lost.domain, lost.group);
+        let is_other = |member: &&mut Member| member.domain != domain && member.group == group && !member.is_alone;
+        match shape.members.iter_mut().find(is_other) {
+            Some(other) => other.does = CULPRITS[number % CULPRITS.len()],
+            None => shape.check = Check::Command(Some(group)),
+        }
+        self.0.push(shape);
     }
 
     fn with_questions(&mut self, layout: Layout) {

@@ -30,6 +30,8 @@ pub struct Device {
     first: Truth,
     /// What it was when the present course began: no ROLLBACK gets it further back.
     origin: Truth,
+    /// What the desired state of the present course makes of it.
+    wanted: Truth,
     /// UPDATE goes to another slot, and ACTIVATE switches to it for good. Otherwise UPDATE
     /// stops what runs, and ROLLBACK undoes it.
     has_slots: bool,
@@ -61,6 +63,7 @@ impl Device {
             truth,
             first: truth,
             origin,
+            wanted: Truth::New,
             has_slots,
             is_activated: false,
             is_rolled_back: false,
@@ -95,14 +98,14 @@ impl Device {
     }
 
     /// A course begins at this moment, when what was begun before has come to its end.
-    fn begin_course(&mut self, wall: u64) {
-        self.origin = self.truth(wall);
+    fn begin_course(&mut self, wall: u64, wanted: Truth) {
+        (self.origin, self.wanted) = (self.truth(wall), wanted);
         (self.is_activated, self.is_rolled_back, self.is_behind) = (false, false, false);
     }
 
     fn take(&mut self, command: &str, result: Result) {
         // What comes twice, since MQTT sends it again, changes nothing the second time.
-        let is_activated = self.is_activated && (self.truth == Truth::New || self.due.is_some());
+        let is_activated = self.is_activated && (self.truth == self.wanted || self.due.is_some());
         match command {
             "ROLLBACK" => return self.roll_back(result),
             _ if is_activated || self.is_rolled_back => return,
@@ -115,7 +118,7 @@ impl Device {
         }
         self.is_behind = result == Result::Mute;
         if let ("ACTIVATE", Result::Succeeds(at)) = (command, result) {
-            self.due = Some((at, Truth::New));
+            self.due = Some((at, self.wanted));
         }
     }
 
@@ -143,14 +146,22 @@ pub struct Quirks {
     pub pretends: bool,
     /// Its domain is what is wanted.
     pub is_content: bool,
+    /// The command that fails, `IDENTIFY` for the desired state.
+    pub fails_at: &'static str,
 }
+
+/// How an agent is in an activity, by its id.
+pub type Moods = Box<dyn Fn(&str) -> Quirks>;
 
 /// An agent whose domain is known for what it is.
 pub struct Truthful {
     inner: Box<dyn Actor>,
     domain: &'static str,
     kind: Kind,
+    /// Those of the activity that it takes part in.
     quirks: Quirks,
+    /// None: it is always the same.
+    moods: Option<Moods>,
     /// That it takes part in; empty if it has ended it, or forgotten.
     activity: String,
     device: Rc<RefCell<Device>>,
@@ -159,11 +170,37 @@ pub struct Truthful {
 }
 
 impl Truthful {
-    /// A world in which it serves the domain in place of `inner`, an agent of this kind.
-    pub fn join(mut world: World, kind: Kind, inner: Box<dyn Actor>, domain: &'static str, quirks: Quirks) -> World {
+    /// One in place of `inner`, an agent of this kind.
+    pub fn new(kind: Kind, inner: Box<dyn Actor>, domain: &'static str, quirks: Quirks) -> Truthful {
         let device = Rc::new(RefCell::new(Device::new(kind, quirks.is_content)));
-        world.company.devices.insert(domain, Rc::clone(&device));
-        world.joined_by(Truthful { inner, domain, kind, quirks, activity: String::new(), device, up_at: 0 })
+        Truthful { inner, domain, kind, quirks, moods: None, activity: String::new(), device, up_at: 0 }
+    }
+
+    /// The same that is not the same in each activity.
+    pub fn moody(self, moods: Moods) -> Truthful {
+        Truthful { moods: Some(moods), ..self }
+    }
+
+    /// A world in which it serves its domain.
+    pub fn join(self, mut world: World) -> World {
+        world.company.devices.insert(self.domain, Rc::clone(&self.device));
+        world.joined_by(self)
+    }
+
+    /// Takes the mood of this activity; the quirks before.
+    fn turn_to(&mut self, activity: &str) -> Quirks {
+        let before = self.quirks;
+        if let Some(moods) = &self.moods {
+            self.behave_as(moods(activity));
+        }
+        before
+    }
+
+    fn behave_as(&mut self, quirks: Quirks) {
+        self.quirks = quirks;
+        if self.moods.is_some() {
+            self.inner.behave(quirks.fails_at, quirks.is_content);
+        }
     }
 
     fn is_mute_at(&self, order: &str) -> bool {
@@ -171,11 +208,19 @@ impl Truthful {
     }
 
     /// A desired state, and what is to be said about it.
-    fn identify(&mut self, seen: &Seen, wall: u64, said: Vec<Said>) -> Vec<Said> {
-        if said.is_empty() {
+    fn identify(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
+        let before = self.turn_to(seen.activity());
+        let said = self.inner.handle(seen, wall);
+        let Some(last) = said.last() else {
+            self.behave_as(before);
             return said;
+        };
+        let mut device = self.device.borrow_mut();
+        device.begin_course(wall + said[0].after_ms, wanted(seen));
+        if self.quirks.is_content {
+            device.due = Some((wall + last.after_ms, device.wanted));
         }
-        self.device.borrow_mut().begin_course(wall + said[0].after_ms);
+        drop(device);
         self.activity = seen.activity().to_owned();
         if self.is_mute_at("IDENTIFY") {
             return Vec::new();
@@ -212,7 +257,8 @@ impl Truthful {
         let mut message = json_of(last);
         message["payload"]["status"] = "COMPLETED".into();
         last.bytes = message.to_string().into();
-        self.device.borrow_mut().due = Some((wall + last.after_ms, Truth::New));
+        let mut device = self.device.borrow_mut();
+        device.due = Some((wall + last.after_ms, device.wanted));
         self.activity.clear();
         said
     }
@@ -227,6 +273,14 @@ impl Truthful {
             one.bytes = message.to_string().into();
         }
         said
+    }
+}
+
+/// What a desired state makes of a domain.
+fn wanted(seen: &Seen) -> Truth {
+    match seen.json()["payload"]["domains"][0]["components"][0]["version"] == "1" {
+        true => Truth::Old,
+        false => Truth::New,
     }
 }
 
@@ -249,11 +303,13 @@ impl Actor for Truthful {
             return Vec::new();
         }
         self.device.borrow_mut().settle(wall);
+        if order == "IDENTIFY" {
+            return self.identify(seen, wall);
+        }
         let has_ended = self.activity.is_empty() || self.activity != seen.activity();
         let said = self.inner.handle(seen, wall);
         match order {
             "GET" => self.show(wall, said),
-            "IDENTIFY" => self.identify(seen, wall, said),
             _ if has_ended && !self.quirks.completes_at.is_empty() => Vec::new(),
             command => self.carry_out(command, wall, said),
         }

@@ -25,8 +25,10 @@ pub struct Way {
     pub known: Known,
     /// When it was told to roll back, first and last.
     pub rolled: Option<(u64, u64)>,
-    /// When it was told to clean up, first.
+    /// When it was told to clean up, last.
     pub cleaned: Option<u64>,
+    /// Its agent has said what it has since it got a desired state, as after a start.
+    pub is_back: bool,
 }
 
 /// What an agent said.
@@ -41,6 +43,8 @@ pub struct Said {
     pub failure: Option<String>,
     /// Its answer to ROLLBACK.
     pub rollback: Option<String>,
+    /// It has answered CLEANUP, or said that its part has ended.
+    pub has_ended: bool,
 }
 
 /// What the manager knows of an agent's words.
@@ -52,6 +56,12 @@ pub struct Known {
     pub failure: Option<String>,
     /// It has rolled back.
     pub is_undone: bool,
+    /// It has refused to.
+    pub is_refused: bool,
+    /// It has activated.
+    pub has_activated: bool,
+    /// It has come to a good end, if this is an activity in which it is restored.
+    pub is_restored: bool,
 }
 
 impl Way {
@@ -67,6 +77,7 @@ impl Way {
             known: Known::default(),
             rolled: None,
             cleaned: None,
+            is_back: false,
         }
     }
 
@@ -105,26 +116,43 @@ impl Way {
         self.rolled.is_some_and(|(_, last)| self.said.rollback.is_some() || now >= last + patience_ms)
     }
 
+    /// Whether what it was told to clean up has ended: answered, or waited for.
+    pub fn is_over(&self, now: u64, patience_ms: u64) -> bool {
+        self.said.has_ended || self.cleaned.is_some_and(|last| now >= last + patience_ms)
+    }
+
+    /// No ROLLBACK helps any more.
+    pub fn is_past_return(&self) -> bool {
+        self.part.is_for_good && self.was_given("ACTIVATE")
+    }
+
     /// It is told something.
     pub fn tell(&mut self, order: &str, now: u64) {
         match order {
-            "IDENTIFY" => self.states += 1,
+            "IDENTIFY" => {
+                self.states += 1;
+                (self.is_back, self.known.has_activated) = (false, false);
+            }
             "ROLLBACK" => self.rolled = Some((self.rolled.map_or(now, |(first, _)| first), now)),
-            "CLEANUP" => self.cleaned = self.cleaned.or(Some(now)),
+            "CLEANUP" => self.cleaned = Some(now),
             command if !self.was_given(command) => self.given.push(command.to_owned()),
             _ => {}
         }
         if order == "DOWNLOAD" {
             self.downloads = Some(now);
         }
-        // One that it asked for once more has no time of its own.
-        let since = self.owes.as_ref().filter(|(owed, _)| owed == order).map_or(now, |(_, since)| *since);
+        // What is told once more, and what follows a desired state that is not answered, has no
+        // time of its own.
+        let is_repeated = |owed: &str| owed == order || owed == "IDENTIFY";
+        let since = self.owes.as_ref().filter(|(owed, _)| is_repeated(owed)).map_or(now, |(_, since)| *since);
         self.owes = Some((order.to_owned(), since));
     }
 
     /// Its agent says something, which need not arrive.
     pub fn hear(&mut self, seen: &Seen) {
         let status = seen.status();
+        let is_answer = self.cleaned.is_some() && matches!(status, "CLEANUP_SUCCESS" | "CLEANUP_FAILURE" | "COMPLETE");
+        self.said.has_ended |= is_answer || matches!(status, "COMPLETED" | "INCOMPLETE");
         match status {
             "IDENTIFIED" => {
                 let actions = seen.json()["payload"]["actions"].as_array().map_or(0, Vec::len);
@@ -165,6 +193,11 @@ impl Way {
     pub fn learn(&mut self, status: &str) {
         self.known.is_completed |= self.part.is_orderly && self.said.has_completed && status == "COMPLETED";
         self.known.is_undone |= self.said.rollback.as_deref() == Some(status) && status == "ROLLBACK_SUCCESS";
+        self.known.is_refused |= self.said.rollback.as_deref() == Some(status) && status == "ROLLBACK_FAILURE";
+        let is_early = self.cleaned.is_none() && status == "COMPLETED";
+        let is_clean = self.cleaned.is_some() && matches!(status, "CLEANUP_SUCCESS" | "COMPLETED");
+        self.known.is_restored |= self.part.is_orderly && (is_early || is_clean && self.known.has_activated);
+        self.known.has_activated |= self.cleaned.is_none() && status == "ACTIVATION_SUCCESS";
         let owes_forward = self.owes.as_ref().is_some_and(|(order, _)| is_forward(order));
         let is_past = |command: &&str| steps_of(command).failure == status && self.has_left(command);
         let counts = self.states == 1 && !self.is_told_again && owes_forward && !FORWARD.iter().any(is_past);
