@@ -176,6 +176,11 @@ impl Shapes {
         }
         let lost = &mut shape.members[place];
         (lost.does, lost.is_for_good, lost.kind) = (does, is_for_good, kind.unwrap_or(lost.kind));
+        // The self-update agent takes nothing more when it was cleaned up in the middle of its
+        // update.
+        if lost.is_alone && lost.kind == Kind::SelfUpdate {
+            lost.kind = Kind::Forgetful;
+        }
         let (domain, group) = (lost.domain, lost.group);
         let is_other = |member: &&mut Member| member.domain != domain && member.group == group && !member.is_alone;
         match shape.members.iter_mut().find(is_other) {
