@@ -135,6 +135,44 @@ fn each_flag_of_an_obligation_is_saved_by_itself() {
 }
 
 #[test]
+fn how_far_a_domain_is_with_a_boot_or_a_restore_comes_back() {
+    for boot in Boot::ALL {
+        for state in [State::Ready(Phase::Activate), State::Working(Phase::Identify)] {
+            let mut before = campaign();
+            before.boots = Boots { count: 1, is_due: true, is_late: false };
+            before.domains[1] = Some(Domain { boot, ..Domain::owing(state) });
+            let slot = written(&before, &names(), &Beside::default());
+            let after = resumed(&slot, &names()).unwrap().campaign;
+            assert_eq!((&after.domains[1], after.boots), (&before.domains[1], before.boots));
+        }
+    }
+    for restore in Restore::ALL {
+        let mut before = campaign();
+        let part = before.domains[1].as_mut().unwrap();
+        (part.restore, part.evidence) = (restore, Evidence::of_bits(0x155));
+        let slot = written(&before, &names(), &Beside::default());
+        assert_eq!(resumed(&slot, &names()).unwrap().campaign.domains[1], before.domains[1]);
+    }
+}
+
+/// The system to which a bootloader goes back has an older release: to it a domain that waits
+/// for its boot has not activated yet, so that it is started over.
+#[test]
+fn a_release_that_knows_of_no_boot_reads_of_one_that_has_not_answered_activate() {
+    let states = |boot: Boot| {
+        let mut before = campaign();
+        before.domains[1] = Some(Domain { boot, ..Domain::owing(State::Ready(Phase::Activate)) });
+        let slot = written(&before, &names(), &Beside::default());
+        let record = open(&slot, Kind::State).unwrap();
+        let (_, content) = fields(record.fields).filter(|(tag, _)| *tag == tag::DOMAIN).nth(1).unwrap();
+        State::of_code([content[0], content[1]]).unwrap()
+    };
+    let [working, ready] = [State::Working(Phase::Activate), State::Ready(Phase::Activate)];
+    let expected = [ready, working, working, working, ready, ready];
+    assert_eq!(Boot::ALL.map(states), expected);
+}
+
+#[test]
 fn actions_are_found_by_name_and_those_of_which_nothing_is_known_are_left_out() {
     let mut before = campaign();
     let domain = DomainIx::new(1).unwrap();
@@ -318,6 +356,10 @@ fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
         (campaign.end.outcome, campaign.end.cause) = (Some(Status::Incomplete), Some(Cause::ConsentLate));
         campaign.policy.push_str(&"p".repeat(POLICY_NAME_MAX)).unwrap();
         campaign.groups.committed.insert(Group::new(DOMAINS_MAX - 1).unwrap());
+        campaign.groups.turned.insert(Group::new(0).unwrap());
+        campaign.groups.rollback = Rollback::Baseline;
+        campaign.groups.flaws.push_str(&"f".repeat(512)).unwrap();
+        campaign.boots = Boots { count: 2, is_due: true, is_late: true };
         for place in 0..DOMAINS_MAX {
             let mut part = Domain::owing(State::Working(Phase::Update));
             (part.group, part.furthest) = (Group::new(place).unwrap(), Some(Phase::Activate));
@@ -325,6 +367,7 @@ fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
             part.obligation.kept = reason.clone();
             (part.obligation.course, part.obligation.is_remembered) = (9, true);
             (0..ORDERS_MAX).for_each(|_| part.obligation.queue.push(Some(Command::Update), 9));
+            (part.evidence, part.restore, part.boot) = (Evidence::of_bits(0x1ff), Restore::Leading, Boot::Over);
             campaign.domains[place] = Some(part);
         }
         for n in 0..ACTIONS_MAX {
