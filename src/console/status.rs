@@ -304,6 +304,9 @@ fn encode_domain(view: &View<'_>, place: usize, name: &str, json: &mut Json<'_>)
         json.text("state", &state)?;
         json.escaped("phase", phase)?;
         json.raw("failed", &part.failure.is_some())?;
+        if part.restore.is_under_way() {
+            json.raw("restoring", &true)?;
+        }
         json.number("actions", campaign.actions.count(domain) as u64)?;
         if let Some(Some(heard)) = view.domains.heard.get(place) {
             json.text("status", &heard.status.name())?;

@@ -5,6 +5,7 @@ use core::fmt::{self, Write};
 
 use super::page::{Page, Span};
 use crate::engine::actions::KnownAction;
+use crate::engine::boot::Boot;
 use crate::engine::domain::{Domain, State};
 use crate::engine::obligation::InDoubt;
 use crate::engine::Campaign;
@@ -225,6 +226,11 @@ pub struct Progress<'a>(pub &'a Domain);
 impl fmt::Display for Progress<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failed = if self.0.failure.is_some() { " (failed)" } else { "" };
+        match self.0.boot {
+            Boot::Due | Boot::Asked => return f.write_str("waited for after the boot"),
+            _ if self.0.restore.is_under_way() => f.write_str("restored: ")?,
+            _ => {}
+        }
         match self.0.state {
             State::Working(phase) => f.write_str(phase.name()),
             State::Ready(phase) => write!(f, "{} done", phase.name()),
