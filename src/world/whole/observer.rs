@@ -56,8 +56,6 @@ struct Observer<'w> {
     setup: &'w Setup,
     patience: Patience,
     has_cuts: bool,
-    /// Its disk is quick, so that what it decides goes out before anything else is said.
-    is_prompt: bool,
     /// It tells `RUNNING`.
     tells: bool,
     ways: Vec<Way>,
@@ -78,6 +76,8 @@ struct Patience {
     cleanup_ms: u64,
     consent_ms: u64,
     verify_ms: u64,
+    /// Its disk is quick, so that what it decides goes out before anything else is said.
+    is_prompt: bool,
 }
 
 #[derive(Default)]
@@ -115,9 +115,12 @@ impl<'w> Observer<'w> {
                 cleanup_ms: patience(world.config.cleanup_timeout_ms.min(phase_timeout_ms)),
                 consent_ms: world.config.owner_consent_timeout_ms,
                 verify_ms: world.config.groups.verify_timeout_ms,
+                is_prompt: world
+                    .disk
+                    .as_ref()
+                    .map_or(true, |disk| disk.slowest_ms < world.config.cleanup_timeout_ms / 2),
             },
             has_cuts: world.link.losses > 0 || !world.power.cuts.is_empty(),
-            is_prompt: world.disk.as_ref().map_or(true, |disk| disk.slowest_ms < world.config.cleanup_timeout_ms / 2),
             // A twin that is not known yet tells nothing of the way.
             tells: world.config.report_feedback_interval_ms > 0 && is_linked && !world.config.things_enabled,
             ways: setup.parts.iter().copied().map(Way::new).collect(),
@@ -270,7 +273,7 @@ impl<'w> Observer<'w> {
         }
         let needless = inconsistent(&report);
         let mut old = self.ways.iter().filter(|way| way.is_surely_old() && needless.contains(way.part.domain));
-        if let Some(way) = old.next().filter(|_| self.is_prompt) {
+        if let Some(way) = old.next().filter(|_| self.patience.is_prompt) {
             return Some(format!("[{}] has rolled back, and is called inconsistent", way.part.domain));
         }
         if let Some(rule) = self.ends_restored(&report).filter(|_| self.ends.is_empty()) {

@@ -34,7 +34,9 @@ impl Observer<'_> {
             () if way.has_nothing_to_undo() && way.known.failure.is_some() => "its DOWNLOAD has failed",
             () if is_untouched && !self.has_cuts => "it was given nothing",
             // What a slow disk held back may have gone with the power.
-            () if way.cleaned.is_none() && (self.is_prompt || !self.has_cuts) => "it was not cleaned up before",
+            () if way.cleaned.is_none() && (self.patience.is_prompt || !self.has_cuts) => {
+                "it was not cleaned up before"
+            }
             () if !is_cleaned && !self.has_cuts => "its CLEANUP is not answered, nor waited for",
             () => return self.undone_before(place, now),
         };
