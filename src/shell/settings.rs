@@ -27,11 +27,11 @@ pub fn settings(config: &Config, is_saved: bool) -> Settings {
             after_ms: config.reboot_after_ms,
         },
         is_saved,
-        grouping: grouping(config),
+        grouping: grouping(config, is_saved),
     }
 }
 
-fn grouping(config: &Config) -> Grouping {
+fn grouping(config: &Config, is_saved: bool) -> Grouping {
     let mut orders = Grouping::DEFAULT.orders;
     for (order, agent) in orders.iter_mut().zip(&config.agents) {
         *order = agent.order;
@@ -41,7 +41,8 @@ fn grouping(config: &Config) -> Grouping {
         rollback: groups.rollback,
         orders,
         fail_alone: domains_with(config, |agent| agent.fails_alone),
-        boots: match groups.commits_after_reboot && config.reboot_enabled {
+        // What is not saved would be forgotten over the boot.
+        boots: match groups.commits_after_reboot && config.reboot_enabled && is_saved {
             true => domains_with(config, |agent| agent.reboot_required),
             false => DomainSet::EMPTY,
         },
@@ -71,7 +72,7 @@ mod tests {
     fn grouping_of(args: &[&str]) -> Grouping {
         let args = [&["--domains=a,b,c"], args].concat();
         match load(&args, &|_| None) {
-            Ok(Order::Run(loaded)) => settings(&loaded.config, false).grouping,
+            Ok(Order::Run(loaded)) => settings(&loaded.config, true).grouping,
             other => panic!("{other:?}"),
         }
     }
