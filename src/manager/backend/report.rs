@@ -61,8 +61,8 @@ impl Backend {
         };
         // The activity may have ended while a save held this report back.
         let is_end = campaign.end.outcome == Some(status);
-        let is_turning = status == Status::Running && campaign.is_turning_back();
-        let explained = (is_end || is_turning) && has_words();
+        let has_news = status == Status::Running && (campaign.is_turning_back() || campaign.boots.is_due);
+        let explained = (is_end || has_news) && has_words();
         match explained {
             true => log::info!("{activity}: {}: {}", status.name(), message::logged(words)),
             false => log::info!("{activity}: {}", status.name()),
