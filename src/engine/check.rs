@@ -352,6 +352,7 @@ impl Course {
             owes,
             has_failed: part.failure.is_some(),
             is_back: matches!(part.state, State::RollingBack(_) | State::RolledBack(_) | State::CleaningUp(_))
+                || part.state.is_done()
                 || part.restore != Restore::No,
             open,
             states: if part.state == State::New { 0 } else { obligation.course.saturating_add(1) },
