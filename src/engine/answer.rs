@@ -72,7 +72,7 @@ impl Engine {
 
     /// `COMPLETED` ends the domain's part at any time.
     fn complete(&mut self, domain: DomainIx, state: State, feedback: &Feedback<'_>, out: &mut Effects) {
-        if self.confirm(domain, None, out) {
+        if self.is_content_after_boot(domain) || self.confirm(domain, None, out) {
             return;
         }
         let has_actions = self.campaign.actions.count(domain) > 0;

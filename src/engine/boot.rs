@@ -63,6 +63,8 @@ impl Boot {
 pub struct Boots {
     /// How often the host has booted for it.
     pub count: u8,
+    /// How often it has booted since something waited for that, whoever caused it.
+    pub seen: u8,
     /// A reboot is under way.
     pub is_due: bool,
     /// The host did not go down.
@@ -185,18 +187,22 @@ impl Engine {
         boots.count = boots.count.saturating_add(u8::from(boots.is_due && saved.has_booted));
         boots.is_due = false;
         let mut booted = GroupSet::default();
+        if saved.has_booted && self.campaign.domains.iter().flatten().any(|part| part.boot != Boot::No) {
+            self.campaign.boots.seen = self.campaign.boots.seen.wrapping_add(1);
+        }
         for part in self.campaign.domains.iter_mut().flatten() {
-            let is_activated = part.state == State::Ready(Phase::Activate) && !part.obligation.is_halted;
+            let is_in_use = part.state.is_forward() && !part.obligation.is_halted;
+            part.evidence.shows_new &= !saved.has_booted;
             match part.boot {
                 // It is asked again.
                 Boot::Asked => part.boot = Boot::Due,
-                Boot::Told if saved.has_booted && !part.obligation.is_halted => {
+                Boot::Owed if saved.has_booted => part.boot = Boot::Due,
+                // Perhaps another system has booted this time.
+                Boot::Told | Boot::Over if saved.has_booted && is_in_use => {
                     part.state = State::Ready(Phase::Activate);
                     part.obligation = Obligation { course: part.obligation.course, ..Obligation::default() };
                     part.boot = Boot::Due;
                 }
-                Boot::Owed if saved.has_booted => part.boot = Boot::Due,
-                Boot::Over if saved.has_booted && is_activated => part.boot = Boot::Due,
                 _ => {}
             }
             if part.boot == Boot::Due && !part.obligation.is_halted {
@@ -233,6 +239,26 @@ impl Engine {
             part.obligation.times.asked_again = Some(now);
             out.push(Effect::AskBooted(domain));
         }
+    }
+
+    /// One that says `COMPLETED` before it is told anything has got what was sent to it before the
+    /// boot. Returns whether its inventory is awaited.
+    pub(super) fn is_content_after_boot(&mut self, domain: DomainIx) -> bool {
+        let Some(part) = self.campaign.domain_mut(domain).filter(|part| part.boot.is_open()) else { return false };
+        part.obligation.times.is_content = true;
+        true
+    }
+
+    /// The domain gets the desired state, unless it has said already that it has nothing to do.
+    fn go_on_after_boot(&mut self, now: Tick, domain: DomainIx, out: &mut Effects) {
+        let Some(part) = self.campaign.domain_mut(domain) else { return };
+        if !part.obligation.times.is_content {
+            return self.tell_after_boot(now, domain, out);
+        }
+        part.boot = Boot::Over;
+        part.note_new_course(Some(Phase::Activate));
+        part.obligation.answered();
+        (part.obligation.is_remembered, part.obligation.times.is_content) = (false, false);
     }
 
     /// The domain gets the desired state again, as in a new course.
@@ -291,7 +317,10 @@ impl Engine {
                 part.evidence.is_old = false;
                 part.boot = Boot::Over;
             }
-            Shown::All => self.tell_after_boot(now, domain, out),
+            Shown::All => {
+                part.evidence.shows_new = true;
+                self.go_on_after_boot(now, domain, out);
+            }
             Shown::Other(words) => {
                 part.evidence.shows_old = true;
                 if is_halted {
@@ -342,7 +371,7 @@ impl Engine {
             match (is_over, part.obligation.is_halted) {
                 (false, _) => drop(self.greet_after_boot(now, domain, out)),
                 // Its agent does not say what has booted; the desired state may tell.
-                (true, false) => self.tell_after_boot(now, domain, out),
+                (true, false) => self.go_on_after_boot(now, domain, out),
                 (true, true) => {
                     if let Some(part) = self.campaign.domain_mut(domain) {
                         part.boot = Boot::Over;

@@ -377,8 +377,8 @@ impl Course {
         }
         match status {
             Status::Identified if self.open > 0 => {
-                let Course { owes, has_failed, is_back, open, states, .. } = *self;
-                *self = Course { owes, has_failed, is_back, open: open - 1, states, ..Course::default() };
+                let Course { owes, has_failed, is_back, open, states, is_booted, .. } = *self;
+                *self = Course { owes, has_failed, is_back, open: open - 1, states, is_booted, ..Course::default() };
             }
             Status::Downloading => self.fell_back = true,
             _ => {}

@@ -34,16 +34,18 @@ pub struct Evidence {
     pub was_cleaned: bool,
     /// Its inventory has shown the old version since a boot of the host.
     pub shows_old: bool,
+    /// It has shown all that is wanted since the last one.
+    pub shows_new: bool,
 }
 
 impl Evidence {
     /// Returns a bit for each, by which it is saved.
     pub fn bits(self) -> u16 {
         let Evidence { is_old, was_updated, is_sure, was_rolled_back, shows_other, .. } = self;
-        let Evidence { has_committed, was_booted, was_cleaned, shows_old, .. } = self;
+        let Evidence { has_committed, was_booted, was_cleaned, shows_old, shows_new, .. } = self;
         let first = [is_old, was_updated, is_sure, was_rolled_back, shows_other];
         let all = first.into_iter().chain([has_committed, was_booted, was_cleaned]);
-        all.chain([shows_old]).rev().fold(0, |bits, bit| bits << 1 | u16::from(bit))
+        all.chain([shows_old, shows_new]).rev().fold(0, |bits, bit| bits << 1 | u16::from(bit))
     }
 
     /// Returns that which was saved as these bits.
@@ -59,6 +61,7 @@ impl Evidence {
             was_booted: bit(6),
             was_cleaned: bit(7),
             shows_old: bit(8),
+            shows_new: bit(9),
         }
     }
 }
@@ -184,6 +187,6 @@ mod tests {
 
     #[test]
     fn what_is_known_is_read_as_it_was_saved() {
-        assert!((0..1 << 9).all(|bits| Evidence::of_bits(bits).bits() == bits));
+        assert!((0..1 << 10).all(|bits| Evidence::of_bits(bits).bits() == bits));
     }
 }

@@ -14,7 +14,7 @@ use core::fmt::Write;
 use heapless::String;
 
 use super::boot::Boot;
-use super::domain::{Ended, State};
+use super::domain::{Domain, Ended, State};
 use super::effect::{Effect, Effects};
 use super::event::{Moment, Shown, Verdict};
 use super::group::{Group, GroupSet};
@@ -110,8 +110,11 @@ impl Engine {
         }
         let Checks { has_command, inventories, after_reboot, timeout_ms, .. } = self.settings.grouping.checks;
         let activated = self.activated(group);
-        let is_booted = |domain: &DomainIx| self.campaign.domain(*domain).is_some_and(|part| part.boot == Boot::Over);
-        let after_boot: DomainSet = after_reboot.iter().filter(is_booted).collect();
+        // What has shown it since the boot is not asked again: some agents lose their activity by
+        // that.
+        let is_open = |part: &Domain| part.boot == Boot::Over && !part.evidence.shows_new;
+        let is_asked = |domain: &DomainIx| self.campaign.domain(*domain).is_some_and(is_open);
+        let after_boot: DomainSet = after_reboot.iter().filter(is_asked).collect();
         let inventories = inventories.or(after_boot).and(activated);
         let command = (has_command && !activated.is_empty()).then(Check::asked);
         if command.is_none() && inventories.is_empty() {

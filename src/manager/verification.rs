@@ -209,7 +209,7 @@ pub(super) fn ask_booted(
 /// Returns the id of what is asked after the boots that there have been for the activity.
 fn booted_id(campaign: &Campaign) -> Option<heapless::String<ACTIVITY_ID_MAX>> {
     let mut id = campaign.identity.activity.clone();
-    write!(id, "#boot{}", campaign.boots.count).ok()?;
+    write!(id, "#boot{}", campaign.boots.seen).ok()?;
     Some(id)
 }
 

@@ -48,6 +48,8 @@ pub struct Times {
     pub asked: Option<Tick>,
     /// When it was asked last.
     pub asked_again: Option<Tick>,
+    /// It has said meanwhile that it has nothing to do.
+    pub is_content: bool,
     /// The last status that the domain has reported.
     pub status: Option<Status>,
 }

@@ -166,8 +166,8 @@ pub fn encode(campaign: &Campaign, names: &[String], beside: &Beside, out: &mut 
     out.put(tag::REBOOT, &[&[beside.reboot.code()], &beside.boot]);
     out.put(tag::DELIVERED, &[&[u8::from(campaign.end.is_delivered)]]);
     if campaign.boots != Boots::default() {
-        let Boots { count, is_due, is_late } = campaign.boots;
-        out.put(tag::BOOTS, &[&[count, u8::from(is_due) | u8::from(is_late) << 1]]);
+        let Boots { count, seen, is_due, is_late } = campaign.boots;
+        out.put(tag::BOOTS, &[&[count, u8::from(is_due) | u8::from(is_late) << 1, seen]]);
     }
     out.put(tag::STARTS, &[&[campaign.starts.count]]);
     if let Some((phase, id)) = &beside.question {

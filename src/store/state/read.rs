@@ -133,8 +133,9 @@ impl Reader<'_> {
             tag::UNSERVED => drop(campaign.absent.unserved.push(text::<DOMAIN_ID_MAX>(content)?)),
             tag::DELIVERED => campaign.end.is_delivered = content == [1],
             tag::BOOTS => {
-                let [count, flags] = content else { return None };
-                campaign.boots = Boots { count: *count, is_due: flags & 1 != 0, is_late: flags & 2 != 0 };
+                let [count, flags, seen] = content else { return None };
+                let (is_due, is_late) = (flags & 1 != 0, flags & 2 != 0);
+                campaign.boots = Boots { count: *count, seen: *seen, is_due, is_late };
             }
             tag::STARTS => campaign.starts.count = *content.first()?,
             tag::DOMAIN

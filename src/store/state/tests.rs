@@ -139,7 +139,7 @@ fn how_far_a_domain_is_with_a_boot_or_a_restore_comes_back() {
     for boot in Boot::ALL {
         for state in [State::Ready(Phase::Activate), State::Working(Phase::Identify)] {
             let mut before = campaign();
-            before.boots = Boots { count: 1, is_due: true, is_late: false };
+            before.boots = Boots { count: 1, seen: 3, is_due: true, is_late: false };
             before.domains[1] = Some(Domain { boot, ..Domain::owing(state) });
             let slot = written(&before, &names(), &Beside::default());
             let after = resumed(&slot, &names()).unwrap().campaign;
@@ -359,7 +359,7 @@ fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
         campaign.groups.turned.insert(Group::new(0).unwrap());
         campaign.groups.rollback = Rollback::Baseline;
         campaign.groups.flaws.push_str(&"f".repeat(512)).unwrap();
-        campaign.boots = Boots { count: 2, is_due: true, is_late: true };
+        campaign.boots = Boots { count: 2, seen: 9, is_due: true, is_late: true };
         for place in 0..DOMAINS_MAX {
             let mut part = Domain::owing(State::Working(Phase::Update));
             (part.group, part.furthest) = (Group::new(place).unwrap(), Some(Phase::Activate));
@@ -367,7 +367,7 @@ fn a_state_with_every_domain_and_all_that_can_be_set_fits() {
             part.obligation.kept = reason.clone();
             (part.obligation.course, part.obligation.is_remembered) = (9, true);
             (0..ORDERS_MAX).for_each(|_| part.obligation.queue.push(Some(Command::Update), 9));
-            (part.evidence, part.restore, part.boot) = (Evidence::of_bits(0x1ff), Restore::Leading, Boot::Over);
+            (part.evidence, part.restore, part.boot) = (Evidence::of_bits(0x3ff), Restore::Leading, Boot::Over);
             campaign.domains[place] = Some(part);
         }
         for n in 0..ACTIONS_MAX {
