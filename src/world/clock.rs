@@ -27,8 +27,8 @@ impl Clock {
         EPOCH + self.elapsed
     }
 
-    /// Milliseconds from the beginning of the world to this time.
+    /// Milliseconds from the beginning of the world to this time, 0 before it.
     pub fn elapsed_at(tick: Tick) -> u64 {
-        tick.0 - START
+        tick.0.saturating_sub(START)
     }
 }

@@ -50,6 +50,10 @@ pub struct Power {
     pub moments: Moments,
     /// When it was cut.
     pub cuts: Vec<u64>,
+    /// How the host goes down when a reboot is triggered; none: it stays up.
+    pub on_reboot: Option<Outage>,
+    /// How many of the cuts are reboots of the host, whoever caused them.
+    pub reboots: usize,
     pub boot: u8,
     /// Saving has failed, and not all is saved since.
     pub is_unsaved: bool,
@@ -89,10 +93,25 @@ impl World {
         self.power.off_until = Some(self.now() + outage.down_ms);
         self.fall_off();
         self.company.checks.fall_off();
+        if outage.boots {
+            let wall = self.wall();
+            self.company.devices.values().for_each(|device| device.borrow_mut().boot(wall));
+        }
         if outage.agents_too {
             self.company.fall_off(&self.clock);
         }
         self.power_up_if_due();
+    }
+
+    /// The host reboots now.
+    pub fn reboot_host(&mut self, outage: Outage) {
+        self.power.reboots += 1;
+        self.power_cut(outage);
+    }
+
+    /// Cuts of the power that are no reboots.
+    pub fn mere_cuts(&self) -> usize {
+        self.power.cuts.len() - self.power.reboots
     }
 
     /// Whether there is no power at this moment.

@@ -257,6 +257,10 @@ impl World {
             }
             if self.manager.poll_reboot() {
                 self.reboots.push(self.clock.elapsed);
+                if let Some(outage) = self.power.on_reboot {
+                    self.reboot_host(outage);
+                    continue;
+                }
             }
             if self.drive_checks() || self.drive_disk() {
                 continue;

@@ -53,3 +53,4 @@ mod twin;
 mod unsendable;
 mod verification;
 mod whole;
+mod whole_boots;

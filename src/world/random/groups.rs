@@ -126,6 +126,7 @@ impl Groups {
             is_orderly: !world.company.erratic.contains(domain),
             has_slots: false,
             is_for_good: false,
+            boots: false,
             kept: Kept::Perhaps,
         };
         let first =

@@ -6,17 +6,22 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use crate::world::actors::Owner;
+use crate::world::checks::Says;
 use crate::world::cuts::{each_cut, is_order, sent, tears, Case, Cut, Variant, CLEAN, HOST, LONG, PROCESS, SHORT};
 use crate::world::disk::Fate;
 use crate::world::power::Outage;
 use crate::world::scenario::World;
 use crate::world::seen::{topic, Report, RESTORE};
 use crate::world::whole::expected::Expected;
+use crate::world::whole::rebooting;
 use crate::world::whole::setup::Setup;
 use crate::world::whole::shape::{Does, Member, Shape, ACTIVITY, EARLIER};
 use crate::world::whole::shapes;
 use crate::world::whole::truth::{Device, Truthful};
 use crate::world::whole::{broken, inconsistent, whole_or_named, Found};
+
+/// How the host reboots.
+const BOOT: Outage = Outage { fate: Fate::Lost, down_ms: 3_000, boots: true, agents_too: true };
 
 const DESIRED: &str = "deviceupdate/desiredstate";
 
@@ -34,7 +39,7 @@ impl Shape {
         let mut world = World::saved(&self.configuration(variant.clean));
         for member in &self.members {
             let agent = member.kind.agent(member.domain, member.manner());
-            let agent = Truthful::new(member.kind, agent, member.domain, member.does.quirks());
+            let agent = Truthful::new(member.kind, agent, member.domain, member.quirks());
             world = agent.moody(member.moods()).join(world);
         }
         if self.is_kept {
@@ -44,10 +49,18 @@ impl Shape {
             world = world.joined_by(Owner { answer, after_ms: 500 });
         }
         let (shape, mut calls) = (self.clone(), 0);
+        let devices = world.company.devices.clone();
         world.judged_by(move |arguments| {
             calls += 1;
-            shape.verdict(&arguments[1..], calls)
+            let runs_new = |domain: &String| devices.get(&**domain).is_some_and(|it| it.borrow().has_booted_new());
+            match shape.host {
+                Some(host) if host.is_bad && arguments.iter().any(runs_new) => Says::Bad("the camera is dark"),
+                _ => shape.verdict(&arguments[1..], calls),
+            }
         });
+        if self.host.is_some_and(|host| host.reboots) {
+            world.power.on_reboot = Some(BOOT);
+        }
         world.run_for(1_000);
         prepare(&mut world);
         world
@@ -74,6 +87,10 @@ impl Shape {
     fn lead(&self, world: &mut World) -> Setup {
         let mut setup = self.setup();
         world.publish(DESIRED, self.desired());
+        if let Some(after_ms) = self.host.and_then(|host| host.other_after) {
+            world.run_for(after_ms);
+            world.reboot_host(BOOT);
+        }
         if let Some(after_ms) = self.cancel_after {
             world.run_for(after_ms);
             while world.is_off() {
@@ -120,10 +137,11 @@ fn check(shape: &Shape, world: &World, setup: &Setup) -> Expected {
     let expected = shape.expected();
     let ends = ends(world);
     assert!(!ends.is_empty(), "it ends");
-    assert!(ends.len() <= 1 + world.power.cuts.len(), "{ends:?}");
+    assert!(ends.len() <= 1 + world.mere_cuts(), "{ends:?}");
     assert!(ends.iter().all(|end| end.activity == ACTIVITY && end.status == ends[0].status), "{ends:?}");
     let end = &ends[0];
     let is_expected = match (setup.cancelled, expected.end) {
+        _ if shape.host.is_some() => true,
         (Some((_, usize::MAX)), expected) if end.status == expected => true,
         (Some(_), _) => end.status.starts_with("INCOMPLETE"),
         (None, "INCOMPLETE" | "INCOMPLETE_INCONSISTENT") => end.status.starts_with("INCOMPLETE"),
@@ -134,7 +152,11 @@ fn check(shape: &Shape, world: &World, setup: &Setup) -> Expected {
     if let Some(rule) = broken(world, setup).or_else(|| whole_or_named(setup, end, &found)) {
         panic!("{rule}");
     }
-    assert!(world.reboots.is_empty(), "nobody needs a reboot");
+    if let Some(host) = &shape.host {
+        rebooting::check(shape, host, world, setup, end);
+    } else {
+        assert!(world.reboots.is_empty(), "nobody needs a reboot");
+    }
     let reports = world.reports(ACTIVITY);
     let mut actions = reports.iter().flat_map(|report| &report.actions);
     let other = actions.find(|action| action["component"]["version"] != "2");
@@ -216,7 +238,7 @@ pub fn uncut(shape: &Shape, variant: Variant) -> Uncut {
     let setup = shape.lead(&mut world);
     let end = ends(&world).first().map_or(0, |end| end.at);
     let expected = check(shape, &world, &setup);
-    if shape.cancel_after.is_none() {
+    if shape.cancel_after.is_none() && shape.host.is_none() {
         check_exactly(shape, &world, &expected);
     }
     let mut times: Vec<u64> = world.broker.seen[seen..].iter().map(|seen| seen.at).filter(|at| *at <= end).collect();
@@ -232,7 +254,7 @@ pub fn cut_at(shape: &Shape, variant: Variant, cut: Cut) -> World {
     let outage = Outage { fate, down_ms, boots, agents_too };
     let mut world = shape.begin(variant, |world| world.power.moments.cut = Some((moment, nth, outage)));
     let setup = shape.lead(&mut world);
-    assert_eq!(world.power.cuts.len(), 1, "the power was cut");
+    assert_eq!(world.mere_cuts(), 1, "the power was cut");
     check(shape, &world, &setup);
     world
 }

@@ -36,6 +36,8 @@ pub struct Part {
     pub has_slots: bool,
     /// No ROLLBACK helps once it was given ACTIVATE.
     pub is_for_good: bool,
+    /// It takes effect with a boot.
+    pub boots: bool,
     pub kept: Kept,
 }
 

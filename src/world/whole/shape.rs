@@ -7,6 +7,7 @@ use crate::world::cast::Manner;
 use crate::world::checks::Says;
 use crate::world::kind::Kind;
 use crate::world::seen::RESTORE;
+use crate::world::whole::loader::{AfterBoot, Trial};
 use crate::world::whole::setup::{Kept, Part, Setup};
 use crate::world::whole::truth::{Moods, Quirks};
 
@@ -48,6 +49,9 @@ pub struct Member {
     pub restores: Does,
     /// No ROLLBACK helps once it was given ACTIVATE.
     pub is_for_good: bool,
+    /// It takes effect with a boot.
+    pub boots: Option<Trial>,
+    pub after_boot: AfterBoot,
 }
 
 /// How a group is verified.
@@ -80,6 +84,21 @@ pub struct Shape {
     pub is_kept: bool,
     /// Milliseconds after which the activity is cancelled.
     pub cancel_after: Option<u64>,
+    /// What becomes of a reboot before the commit; none: it is not configured.
+    pub host: Option<Host>,
+}
+
+/// What becomes of a reboot before the commit.
+#[derive(Clone, Copy, Debug)]
+pub struct Host {
+    /// It goes down when that is triggered.
+    pub reboots: bool,
+    /// The verification command finds the new system bad.
+    pub is_bad: bool,
+    /// `verifyInventory` is configured for what boots.
+    pub verifies: bool,
+    /// Somebody else reboots it, so many milliseconds after the activity began.
+    pub other_after: Option<u64>,
 }
 
 const PACE_MS: u64 = 20;
@@ -92,13 +111,18 @@ impl Member {
 
     /// How its agent is in each activity.
     pub fn moods(&self) -> Moods {
-        let Member { does, restores, .. } = *self;
+        let Member { does, restores, after_boot, .. } = *self;
         Box::new(move |activity| match activity {
             EARLIER if does == Does::Nothing => does.quirks(),
             EARLIER => Quirks::default(),
             _ if activity.ends_with(RESTORE) => restores.quirks(),
-            _ => does.quirks(),
+            _ => Quirks { after_boot, ..does.quirks() },
         })
+    }
+
+    /// How it is before the first.
+    pub fn quirks(&self) -> Quirks {
+        Quirks { boots: self.boots, ..self.does.quirks() }
     }
 }
 
@@ -129,6 +153,8 @@ impl Shape {
             does: *does,
             restores: Does::All,
             is_for_good: false,
+            boots: None,
+            after_boot: AfterBoot::BeginsAnew,
         };
         Shape {
             rollback: Rollback::Device,
@@ -140,22 +166,26 @@ impl Shape {
             reports_inconsistent: true,
             is_kept: false,
             cancel_after: None,
+            host: None,
         }
     }
 
     pub fn name(&self) -> String {
         let member = |member: &Member| {
-            let Member { domain, group, order, is_alone, kind, does, restores, is_for_good } = member;
+            let Member { domain, group, order, is_alone, kind, does, restores, is_for_good, .. } = member;
             let alone = if *is_alone { " alone" } else { "" };
             let for_good = if *is_for_good { " for good" } else { "" };
             let restores = if self.is_kept { format!(", restores {restores:?}") } else { String::new() };
-            format!("[{domain} in {group} at {order}{alone}{for_good}: {kind:?} {does:?}{restores}]")
+            let boots = member.boots.map(|trial| format!(", boots {trial:?}")).unwrap_or_default();
+            let after = self.host.map(|_| format!(", {:?}", member.after_boot)).unwrap_or_default();
+            format!("[{domain} in {group} at {order}{alone}{for_good}: {kind:?} {does:?}{restores}{boots}{after}]")
         };
         let members: Vec<String> = self.members.iter().map(member).collect();
         let Shape { rollback, consent, check, is_unserved, cancel_after, .. } = self;
+        let host = self.host.map(|host| format!(", {host:?}")).unwrap_or_default();
         let unserved = if *is_unserved { ", one that nobody serves" } else { "" };
         format!(
-            "{rollback:?} {}{unserved}, consent {consent:?}, check {check:?}, cancel {cancel_after:?}",
+            "{rollback:?} {}{unserved}, consent {consent:?}, check {check:?}, cancel {cancel_after:?}{host}",
             members.join(" ")
         )
     }
@@ -178,6 +208,7 @@ impl Shape {
             is_orderly: true,
             has_slots: member.kind == Kind::SelfUpdate,
             is_for_good: member.is_for_good,
+            boots: member.boots.is_some(),
             kept: if self.is_kept { Kept::Surely } else { Kept::No },
         };
         Setup {
@@ -224,6 +255,12 @@ impl Shape {
             if self.check == Check::Inventories && member.kind != Kind::SelfUpdate {
                 agent["verifyInventory"] = "always".into();
             }
+            if member.boots.is_some() {
+                agent["rebootRequired"] = true.into();
+            }
+            if member.boots.is_some() && self.host.is_some_and(|host| host.verifies) {
+                agent["verifyInventory"] = "afterReboot".into();
+            }
             agents[member.domain] = agent;
         }
         // The silent agent cleans up for long, too.
@@ -240,6 +277,9 @@ impl Shape {
             "verifyTimeout": "40s",
             "connection": { "clientId": "um", "cleanSession": is_clean },
         });
+        if self.host.is_some() {
+            (config["commitAfterReboot"], config["rebootAfter"]) = (true.into(), "2s".into());
+        }
         if self.has_command() {
             config["verifyCommand"] = "/bin/verify".into();
         }

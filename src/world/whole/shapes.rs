@@ -2,6 +2,7 @@
 
 use crate::model::Rollback;
 use crate::world::kind::Kind;
+use crate::world::whole::loader::AfterBoot;
 use crate::world::whole::shape::{Check, Does, Member, Shape, DOMAINS};
 
 /// A group, an order, and whether it fails alone, for each domain.
@@ -121,6 +122,8 @@ impl Shapes {
             does: Does::All,
             restores: Does::All,
             is_for_good: false,
+            boots: None,
+            after_boot: AfterBoot::BeginsAnew,
         };
         Shape {
             rollback,
@@ -132,6 +135,7 @@ impl Shapes {
             reports_inconsistent: number % 3 == 1,
             is_kept: false,
             cancel_after: None,
+            host: None,
         }
     }
 

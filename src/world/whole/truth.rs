@@ -10,6 +10,7 @@ use crate::world::cast::{order_of, steps_of};
 use crate::world::kind::Kind;
 use crate::world::scenario::World;
 use crate::world::seen::{topic, Seen};
+use crate::world::whole::loader::{AfterBoot, Loader, Trial};
 
 /// What a domain is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,6 +44,10 @@ pub struct Device {
     is_behind: bool,
     /// What it becomes, and when, in milliseconds of the wall clock.
     due: Option<(u64, Truth)>,
+    /// The host has booted since the present course was given ACTIVATE.
+    has_booted: bool,
+    /// It takes effect with a boot: all else here is about the system that boots next.
+    loader: Option<Loader>,
 }
 
 /// What an agent makes of a command that it takes.
@@ -56,7 +61,8 @@ enum Result {
 }
 
 impl Device {
-    fn new(kind: Kind, is_wanted_already: bool) -> Device {
+    fn new(kind: Kind, quirks: &Quirks) -> Device {
+        let is_wanted_already = quirks.is_content;
         let truth = if is_wanted_already { Truth::New } else { Truth::Old };
         let (origin, has_slots) = (truth, kind == Kind::SelfUpdate);
         Device {
@@ -69,17 +75,29 @@ impl Device {
             is_rolled_back: false,
             is_behind: false,
             due: None,
+            has_booted: false,
+            loader: quirks.boots.map(|trial| Loader::new(trial, truth)),
         }
     }
 
-    /// What it is at this moment of the wall clock.
+    /// What it is at this moment of the wall clock. What runs and is not what boots next is
+    /// neither.
     pub fn truth(&self, wall: u64) -> Truth {
+        let next = self.next(wall);
+        match &self.loader {
+            Some(loader) if loader.running != next => Truth::Half,
+            _ => next,
+        }
+    }
+
+    /// The same of what boots next.
+    fn next(&self, wall: u64) -> Truth {
         self.due.filter(|(at, _)| *at <= wall).map_or(self.truth, |(_, truth)| truth)
     }
 
     /// The version that its inventory shows at this moment of the wall clock.
     pub fn version(&self, wall: u64) -> &'static str {
-        match self.truth(wall) {
+        match self.loader.as_ref().map_or(self.truth(wall), |loader| loader.running) {
             Truth::Old => "1",
             Truth::Half => "half",
             Truth::New => "2",
@@ -91,27 +109,54 @@ impl Device {
         self.first
     }
 
+    /// Whether it takes effect with a boot, and the new system runs.
+    pub fn has_booted_new(&self) -> bool {
+        self.loader.as_ref().is_some_and(|loader| loader.running == Truth::New)
+    }
+
+    /// Whether a boot has put in use what was activated and is `wanted`.
+    fn is_in_use(&self, wall: u64, wanted: Truth) -> bool {
+        self.has_booted && self.truth(wall) == wanted
+    }
+
+    /// The host boots at this moment of the wall clock.
+    pub fn boot(&mut self, wall: u64) {
+        self.settle(wall);
+        self.has_booted |= self.is_activated;
+        if let Some(loader) = &mut self.loader {
+            self.truth = loader.boot(self.truth);
+        }
+    }
+
     /// Since then nothing more comes of what was begun before.
     fn settle(&mut self, wall: u64) {
-        self.truth = self.truth(wall);
+        self.truth = self.next(wall);
         self.due = self.due.filter(|(at, _)| *at > wall);
     }
 
     /// A course begins at this moment, when what was begun before has come to its end.
     fn begin_course(&mut self, wall: u64, wanted: Truth) {
-        (self.origin, self.wanted) = (self.truth(wall), wanted);
+        (self.origin, self.wanted) = (self.next(wall), wanted);
         (self.is_activated, self.is_rolled_back, self.is_behind) = (false, false, false);
+        self.has_booted = false;
     }
 
     fn take(&mut self, command: &str, result: Result) {
         // What comes twice, since MQTT sends it again, changes nothing the second time.
         let is_activated = self.is_activated && (self.truth == self.wanted || self.due.is_some());
+        let is_cleaned = command == "CLEANUP" && matches!(result, Result::Succeeds(_));
+        if let Some(loader) = self.loader.as_mut().filter(|_| is_cleaned) {
+            loader.is_good = true;
+        }
         match command {
             "ROLLBACK" => return self.roll_back(result),
             _ if is_activated || self.is_rolled_back => return,
-            "UPDATE" if !self.has_slots => self.truth = Truth::Half,
+            "UPDATE" if !self.has_slots && self.loader.is_none() => self.truth = Truth::Half,
             "ACTIVATE" => {
-                self.truth = Truth::Half;
+                match &mut self.loader {
+                    Some(loader) => (loader.is_good, loader.tried) = (false, 0),
+                    None => self.truth = Truth::Half,
+                }
                 self.is_activated = true;
             }
             _ => {}
@@ -148,6 +193,9 @@ pub struct Quirks {
     pub is_content: bool,
     /// The command that fails, `IDENTIFY` for the desired state.
     pub fails_at: &'static str,
+    /// What its bootloader does, if it takes effect with a boot.
+    pub boots: Option<Trial>,
+    pub after_boot: AfterBoot,
 }
 
 /// How an agent is in an activity, by its id.
@@ -172,7 +220,7 @@ pub struct Truthful {
 impl Truthful {
     /// One in place of `inner`, an agent of this kind.
     pub fn new(kind: Kind, inner: Box<dyn Actor>, domain: &'static str, quirks: Quirks) -> Truthful {
-        let device = Rc::new(RefCell::new(Device::new(kind, quirks.is_content)));
+        let device = Rc::new(RefCell::new(Device::new(kind, &quirks)));
         Truthful { inner, domain, kind, quirks, moods: None, activity: String::new(), device, up_at: 0 }
     }
 
@@ -210,6 +258,10 @@ impl Truthful {
     /// A desired state, and what is to be said about it.
     fn identify(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
         let before = self.turn_to(seen.activity());
+        let is_in_use = self.device.borrow().is_in_use(wall, wanted(seen));
+        if is_in_use && self.quirks.after_boot != AfterBoot::BeginsAnew {
+            return self.confirm(seen, wall);
+        }
         let said = self.inner.handle(seen, wall);
         let Some(last) = said.last() else {
             self.behave_as(before);
@@ -226,6 +278,22 @@ impl Truthful {
             return Vec::new();
         }
         self.complete("IDENTIFY", "IDENTIFIED", wall, said)
+    }
+
+    /// The desired state once more, when a boot has put in use what it wants.
+    fn confirm(&mut self, seen: &Seen, wall: u64) -> Vec<Said> {
+        let remembers = self.quirks.after_boot == AfterBoot::Remembers;
+        self.inner.behave("", !remembers);
+        self.activity = seen.activity().to_owned();
+        let mut said = self.inner.handle(seen, wall);
+        for one in said.iter_mut().filter(|_| remembers) {
+            let mut message = json_of(one);
+            for action in message["payload"]["actions"].as_array_mut().into_iter().flatten() {
+                action["status"] = "ACTIVATION_SUCCESS".into();
+            }
+            one.bytes = message.to_string().into();
+        }
+        said
     }
 
     /// A command, and what is to be said about it.

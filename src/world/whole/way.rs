@@ -94,9 +94,9 @@ impl Way {
         !self.was_given("UPDATE") && self.said.failure.as_deref() == Some("DOWNLOAD_FAILURE")
     }
 
-    /// The manager has to know that it is old.
+    /// The manager has to know that it is old. What a boot has made of one, no answer tells.
     pub fn is_surely_old(&self) -> bool {
-        self.part.is_orderly && self.states == 1 && self.known.is_undone
+        self.part.is_orderly && !self.part.boots && self.states == 1 && self.known.is_undone
     }
 
     /// It was waited for in vain, and has got nothing but DOWNLOAD. What its agent said may
