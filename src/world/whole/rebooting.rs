@@ -25,7 +25,7 @@ pub fn check(shape: &Shape, host: &Host, world: &World, setup: &Setup, end: &Rep
     look.check_reboots();
     look.check_questions();
     look.check_second(host);
-    for member in &shape.members {
+    for member in shape.members.iter().filter(|member| look.is_bound(member)) {
         look.check_confirmed(member);
     }
     for group in setup.groups() {
@@ -116,6 +116,11 @@ impl Look<'_> {
         let Some(first) = self.world.reboots.first() else { return };
         let late = self.world.sent_to("deviceupdate/ownerconsent").iter().find(|seen| seen.at > *first).map(|it| it.at);
         assert_eq!(late, None, "the owner is asked after the reboot");
+    }
+
+    /// Whether its group waits for a boot.
+    fn is_bound(&self, member: &Member) -> bool {
+        self.of_group(self.shape.group_of(member)).any(|other| other.boots.is_some())
     }
 
     /// An agent that says that it has activated all, or has nothing left to do, is told nothing
