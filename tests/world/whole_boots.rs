@@ -45,7 +45,6 @@ fn alone(kind: Kind, after_boot: AfterBoot, trial: Trial) -> Shape {
 /// Section 2: if all is shown, a later course does not ask again. The self-update agent would not
 /// answer.
 #[test]
-#[ignore = "it is asked again"]
 fn what_has_shown_what_is_wanted_since_the_boot_is_not_asked_again() {
     let shape = alone(Kind::SelfUpdate, AfterBoot::Content, Trial::GOOD);
     uncut(&Shape { host: Some(Host { verifies: true, ..WELL }), ..shape }, PROCESS);
@@ -53,7 +52,6 @@ fn what_has_shown_what_is_wanted_since_the_boot_is_not_asked_again() {
 
 /// Section 2: between the boot and the commit a further boot is as the first.
 #[test]
-#[ignore = "a rule of the engine's check is broken"]
 fn a_boot_after_the_confirmation_is_as_the_first() {
     let shape = alone(Kind::Tolerant, AfterBoot::Remembers, Trial::GOOD);
     assert!(cut_shape(&shape, HOST, &FATES, 1) > 20);
@@ -61,7 +59,6 @@ fn a_boot_after_the_confirmation_is_as_the_first() {
 
 /// Section 2: an agent that answers with `COMPLETED` gets no command, and is waited for no longer.
 #[test]
-#[ignore = "the activity hangs"]
 fn completed_in_place_of_the_inventory_does_not_stop_the_activity() {
     let shape = alone(Kind::SelfUpdate, AfterBoot::Content, Trial::GOOD);
     assert!(cut_shape(&shape, HOST, &FATES, 1) > 20);
@@ -69,7 +66,6 @@ fn completed_in_place_of_the_inventory_does_not_stop_the_activity() {
 
 /// Section 2: only an answer that was asked for since this boot counts.
 #[test]
-#[ignore = "the answer from before the further boot counts"]
 fn an_inventory_from_before_a_further_boot_shows_nothing() {
     let shape = alone(Kind::Tolerant, AfterBoot::Remembers, Trial::ONCE);
     assert!(cut_shape(&shape, HOST, &FATES, 1) > 20);
@@ -77,7 +73,6 @@ fn an_inventory_from_before_a_further_boot_shows_nothing() {
 
 /// Section 2: one that is led on after the boot is asked again after a further one.
 #[test]
-#[ignore = "it is not asked"]
 fn one_that_is_led_on_is_asked_what_has_booted_after_a_further_boot() {
     let shape = alone(Kind::Forgetful, AfterBoot::BeginsAnew, Trial::ONCE);
     assert!(cut_shape(&shape, HOST, &FATES, 1) > 20);
