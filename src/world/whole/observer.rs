@@ -76,8 +76,14 @@ struct Patience {
     cleanup_ms: u64,
     consent_ms: u64,
     verify_ms: u64,
-    /// Its disk is quick, so that what it decides goes out before anything else is said.
+    /// What it decides goes out before anything else is said.
     is_prompt: bool,
+}
+
+/// Its disk is quick, and no cut may have kept back what it was to say after a boot.
+fn is_prompt(world: &World) -> bool {
+    let is_quick = world.disk.as_ref().map_or(true, |disk| disk.slowest_ms < world.config.cleanup_timeout_ms / 2);
+    is_quick && (world.power.reboots == 0 || world.mere_cuts() == 0)
 }
 
 #[derive(Default)]
@@ -115,10 +121,7 @@ impl<'w> Observer<'w> {
                 cleanup_ms: patience(world.config.cleanup_timeout_ms.min(phase_timeout_ms)),
                 consent_ms: world.config.owner_consent_timeout_ms,
                 verify_ms: world.config.groups.verify_timeout_ms,
-                is_prompt: world
-                    .disk
-                    .as_ref()
-                    .map_or(true, |disk| disk.slowest_ms < world.config.cleanup_timeout_ms / 2),
+                is_prompt: is_prompt(world),
             },
             has_cuts: world.link.losses > 0 || !world.power.cuts.is_empty(),
             // A twin that is not known yet tells nothing of the way.
