@@ -163,7 +163,8 @@ impl Engine {
     pub(super) fn give_up_restore(&mut self, domain: DomainIx) {
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.restore = match part.restore {
-                Restore::No | Restore::Clearing | Restore::Cleared => Restore::GivenUp,
+                Restore::No if matches!(part.state, State::RollingBack(_) | State::CleaningUp(_)) => Restore::GivenUp,
+                Restore::Clearing | Restore::Cleared => Restore::GivenUp,
                 Restore::Leading if matches!(part.state, State::CleaningUp(_)) => Restore::Failed,
                 restore => restore,
             };

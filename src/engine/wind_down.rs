@@ -139,6 +139,7 @@ impl Engine {
         }
         if let Some(part) = self.campaign.domain_mut(domain) {
             part.state = State::Done(ended);
+            part.close_boot();
             part.obligation = Obligation::default();
         }
     }
