@@ -228,7 +228,7 @@ impl fmt::Display for Progress<'_> {
         let failed = if self.0.failure.is_some() { " (failed)" } else { "" };
         match self.0.boot {
             Boot::Due | Boot::Asked => return f.write_str("waited for after the boot"),
-            _ if self.0.restore.is_under_way() => f.write_str("restored: ")?,
+            _ if self.0.restore.is_under_way() => f.write_str("being restored, ")?,
             _ => {}
         }
         match self.0.state {

@@ -29,7 +29,7 @@ use crate::limits::{REASON_MAX, REBOOTS_MAX, VERIFY_AGAIN_MAX_MS, VERIFY_AGAIN_M
 use crate::model::table::table;
 use crate::model::text::Text;
 use crate::model::time::{Duration, Tick};
-use crate::model::{ActionStatus, DomainIx, Phase, Reason, Reboot};
+use crate::model::{ActionStatus, DomainIx, DomainSet, Phase, Reason, Reboot};
 
 table! {
     /// What a boot of the host means for a domain.
@@ -111,9 +111,8 @@ impl Engine {
             return Err(Fault::Rebooting);
         }
         let view = self.view();
-        let lost: heapless::Vec<DomainIx, { crate::limits::DOMAINS_MAX }> =
-            view.domains().iter().filter(|domain| view.needs_boot(*domain)).collect();
-        for domain in lost {
+        let lost: DomainSet = view.domains().iter().filter(|domain| view.needs_boot(*domain)).collect();
+        for domain in lost.iter() {
             if let Some(part) = self.campaign.domain_mut(domain) {
                 part.boot = Boot::Owed;
             }

@@ -35,8 +35,8 @@ impl Engine {
     fn owes_reboot(&self, domain: DomainIx, outcome: Status) -> bool {
         let groups = &self.campaign.groups;
         let is_new = |part: &Domain| {
-            let is_committed = outcome == Status::Completed || groups.committed.contains(part.group);
-            is_committed && (outcome == Status::Completed || part.failure.is_none()) && part.boot != Boot::Over
+            let is_committed = groups.committed.contains(part.group) && part.failure.is_none();
+            (outcome == Status::Completed || is_committed) && part.boot != Boot::Over
         };
         self.campaign.actions.count(domain) > 0 && self.campaign.domain(domain).is_some_and(is_new)
     }

@@ -174,6 +174,8 @@ impl<'a> ConsentAnswer<'a> {
 pub struct Feedback<'a> {
     /// The activity that it says it belongs to; may be empty.
     pub activity: Text<'a>,
+    /// The activity in whose place the domain is restored, if it is of that.
+    pub restores: Option<Text<'a>>,
     /// Its status.
     pub status: Status,
     /// The agent's words; may be empty.

@@ -17,7 +17,7 @@ impl Engine {
         feedback: &Feedback<'_>,
         out: &mut Effects,
     ) -> Result<(), Rejected> {
-        if !self.is_running() || !self.campaign.is_activity_of(domain, feedback.activity) {
+        if !self.is_running() || !self.campaign.is_of_domain(domain, feedback) {
             return Err(Rejected::WrongActivity);
         }
         let state = self.campaign.domain(domain).ok_or(Rejected::NotTakingPart)?.state;

@@ -319,7 +319,7 @@ pub enum Rejected {
     Unsaved,
     /// A desired state while a reboot is due.
     RebootPending,
-    /// A desired state whose domains could not be restored: its id is too long for that.
+    /// A desired state whose id leaves no room for what is added to it towards agents.
     LongId,
     /// A feedback for an activity that does not run.
     WrongActivity,

@@ -39,7 +39,15 @@ pub(super) fn action<'a>(component: &'a str, id: &'a str, status: ActionStatus) 
 }
 
 pub(super) fn feedback<'a>(status: Status, message: &'a str, actions: &'a [Action<'a>]) -> Feedback<'a> {
-    Feedback { activity: text("a-1"), status, message: text(message), actions, is_repeat: false, past_limit: None }
+    Feedback {
+        activity: text("a-1"),
+        restores: None,
+        status,
+        message: text(message),
+        actions,
+        is_repeat: false,
+        past_limit: None,
+    }
 }
 
 pub(super) fn answer(activity: &str, is_approval: bool) -> Event<'_> {
@@ -137,19 +145,20 @@ impl Course {
 
     /// Hands in a feedback with one action, or none, and says what was done.
     pub(super) fn say(&mut self, domain: usize, status: Status, with_action: bool) -> String {
-        self.say_of("a-1", domain, status, with_action)
+        self.say_of(feedback(status, "", &[]), domain, with_action)
     }
 
     /// The same of the activity in which the domain is restored.
     pub(super) fn say_restoring(&mut self, domain: usize, status: Status, with_action: bool) -> String {
-        self.say_of("a-1#restore", domain, status, with_action)
+        let restoring =
+            Feedback { activity: text("a-1#restore"), restores: Some(text("a-1")), ..feedback(status, "", &[]) };
+        self.say_of(restoring, domain, with_action)
     }
 
-    fn say_of(&mut self, activity: &str, domain: usize, status: Status, with_action: bool) -> String {
+    fn say_of(&mut self, said: Feedback<'_>, domain: usize, with_action: bool) -> String {
         let actions = [action(r#"{"id":"x","version":"1"}"#, "x", ActionStatus::Identified)];
         let actions = if with_action { &actions[..] } else { &[] };
-        let feedback = Feedback { activity: text(activity), ..feedback(status, "", actions) };
-        let _ = self.handle(Event::Feedback(ix(domain), feedback));
+        let _ = self.handle(Event::Feedback(ix(domain), Feedback { actions, ..said }));
         self.told()
     }
 

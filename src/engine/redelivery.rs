@@ -2,8 +2,8 @@
 
 use super::effect::Effects;
 use super::event::{DesiredState, Standing};
-use super::restore::RESTORABLE_ID_MAX;
 use super::{Engine, Rejected};
+use crate::limits::EXTENDED_ID_MAX;
 use crate::model::{Cause, Rollback, Status};
 
 impl Engine {
@@ -57,7 +57,8 @@ impl Engine {
             return Err(Rejected::RebootPending);
         }
         let id_bytes = desired.key.activity.as_json().len();
-        if self.rollback_of(desired) != Rollback::None && id_bytes > RESTORABLE_ID_MAX {
+        let is_extended = self.rollback_of(desired) != Rollback::None || !self.settings.grouping.boots.is_empty();
+        if is_extended && id_bytes > EXTENDED_ID_MAX {
             return Err(Rejected::LongId);
         }
         Ok(())

@@ -6,8 +6,7 @@
 //!                                   └── a failure ─> CLEANUP ─> inconsistent
 //! ```
 //!
-//! All but the first CLEANUP has an activity of its own towards the agent: the id of the
-//! activity, and [`SUFFIX`]. The domain is led through it like one that was started over,
+//! All but the first CLEANUP has an activity of its own towards the agent. The domain is led through it like one that was started over,
 //! without gates and without the others.
 //!
 //! Invariants: it is tried once; its actions are not told. Deliberately absent: what the
@@ -15,19 +14,12 @@
 
 use super::domain::{Domain, Ended, Ending, State};
 use super::effect::{Effect, Effects, Notice};
+use super::event::Feedback;
 use super::obligation::Obligation;
 use super::Engine;
-use crate::limits::ACTIVITY_ID_MAX;
 use crate::model::table::table;
-use crate::model::text::Text;
 use crate::model::time::Tick;
 use crate::model::{ActionStatus, Command, DomainIx, Phase, Reason};
-
-/// Ends the activity's id towards the agent of a domain that is restored.
-pub const SUFFIX: &str = "#restore";
-
-/// Bytes of the id of an activity whose domains may be restored, escaped as in JSON.
-pub const RESTORABLE_ID_MAX: usize = ACTIVITY_ID_MAX - SUFFIX.len();
 
 table! {
     /// How far a domain is with becoming what it was committed to.
@@ -198,19 +190,13 @@ impl Engine {
 }
 
 impl super::Campaign {
-    /// Returns whether this is the activity that the domain's agent is in: this one, or the
-    /// one in which it is restored.
-    pub fn is_activity_of(&self, domain: DomainIx, activity: Text<'_>) -> bool {
+    /// Returns whether a feedback is of what the domain does at this moment: of the activity, or
+    /// of the one in which the domain is restored.
+    pub fn is_of_domain(&self, domain: DomainIx, feedback: &Feedback<'_>) -> bool {
         match self.domain(domain).is_some_and(|part| part.restore.is_apart()) {
-            true => self.is_restore(activity),
-            false => self.is_activity(activity),
+            true => feedback.restores.is_some_and(|original| self.is_activity(original)),
+            false => self.is_activity(feedback.activity),
         }
-    }
-
-    /// Returns whether this is the activity in which domains are restored.
-    pub fn is_restore(&self, activity: Text<'_>) -> bool {
-        let original = activity.as_json().strip_suffix(SUFFIX);
-        original.is_some_and(|original| self.is_activity(Text::from_checked(original)))
     }
 }
 

@@ -254,6 +254,7 @@ impl Bench {
         let escaped = self.asked.escaped.clone();
         let event = crate::engine::event::Feedback {
             activity: Text::from_checked(&escaped),
+            restores: None,
             status: head.status,
             message: head.message,
             actions: &read,

@@ -1,6 +1,6 @@
 //! The course of an activity.
 
-use super::{DOMAINS_MAX, HELD_MAX};
+use super::{ACTIVITY_ID_MAX, DOMAINS_MAX, HELD_MAX};
 
 /// Components in one desired state, all domains together.
 pub const COMPONENTS_MAX: usize = 256;
@@ -33,6 +33,10 @@ pub const VERIFY_TIMEOUT_MS: u64 = 300_000;
 /// Bytes that are kept of what a call of the verification command prints: of each output the
 /// line that comes and the last one, and the reason. None is longer than a reason.
 pub const VERIFY_PRINTED_MAX: usize = 5 * REASON_MAX;
+
+/// Bytes of the id of an activity to which the manager adds a word of its own towards agents:
+/// `#restore`, or `#boot` and a number.
+pub const EXTENDED_ID_MAX: usize = ACTIVITY_ID_MAX - 8;
 
 /// Reboots in the middle of an activity: one to put its update into use, one to undo that.
 pub const REBOOTS_MAX: u8 = 2;

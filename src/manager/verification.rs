@@ -10,8 +10,6 @@
 //! Deliberately absent: when something is asked again, and what follows from a verdict; the
 //! engine decides that.
 
-use core::fmt::Write;
-
 use heapless::Vec;
 
 use super::agents;
@@ -22,11 +20,11 @@ use crate::engine::event::{Moment, Shown, Verdict};
 use crate::engine::group::Group;
 use crate::engine::{Campaign, Event};
 use crate::inventory::difference::{self, Difference};
-use crate::limits::ACTIVITY_ID_MAX;
 use crate::limits::DOMAINS_MAX;
 use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::{DomainIx, DomainSet};
+use crate::wire::activity::{self, ActivityId};
 
 /// A call of the command.
 pub struct Call<'a> {
@@ -169,10 +167,9 @@ impl Manager {
             Some(Difference::Missing(id)) => Shown::Missing(Text::from_checked(id)),
             Some(Difference::Other(words)) => Shown::Other(Text::from_checked(words)),
         };
-        let is_its = |campaign: &Campaign| {
-            booted_id(campaign).is_some_and(|id| Text::from_checked(id.as_str()) == sent.activity)
-        };
-        let moment = if self.activity.campaign().is_some_and(is_its) { Moment::SinceBoot } else { Moment::Any };
+        let id = self.activity.campaign().and_then(booted_id);
+        let is_its = id.is_some_and(|id| Text::from_checked(id.as_str()) == sent.activity);
+        let moment = if is_its { Moment::SinceBoot } else { Moment::Any };
         let _ = self.decide(now, Event::Shown(sent.domain, shown, moment));
     }
 }
@@ -186,9 +183,7 @@ pub(super) fn ask(
     domain: DomainIx,
 ) {
     let Some(campaign) = campaign.filter(|campaign| campaign.is_running()) else { return };
-    let activity = Text::from_checked(&campaign.identity.activity);
-    inventory.note_asked(domain, activity);
-    agents::ask(now, outside, [domain].into_iter().collect::<DomainSet>(), activity);
+    ask_as(now, outside, inventory, Text::from_checked(&campaign.identity.activity), domain);
 }
 
 /// Asks a domain's agent for its inventory after a boot. The answer is told from all that was
@@ -201,16 +196,17 @@ pub(super) fn ask_booted(
     domain: DomainIx,
 ) {
     let Some(id) = campaign.filter(|campaign| campaign.is_running()).and_then(booted_id) else { return };
-    let activity = Text::from_checked(&id);
+    ask_as(now, outside, inventory, Text::from_checked(&id), domain);
+}
+
+fn ask_as(now: Now, outside: &mut Outside, inventory: &mut Inventory, activity: Text<'_>, domain: DomainIx) {
     inventory.note_asked(domain, activity);
     agents::ask(now, outside, [domain].into_iter().collect::<DomainSet>(), activity);
 }
 
 /// Returns the id of what is asked after the boots that there have been for the activity.
-fn booted_id(campaign: &Campaign) -> Option<heapless::String<ACTIVITY_ID_MAX>> {
-    let mut id = campaign.identity.activity.clone();
-    write!(id, "#boot{}", campaign.boots.seen).ok()?;
-    Some(id)
+fn booted_id(campaign: &Campaign) -> Option<ActivityId> {
+    activity::booted(Text::from_checked(&campaign.identity.activity), campaign.boots.seen)
 }
 
 #[cfg(test)]

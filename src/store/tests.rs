@@ -104,6 +104,7 @@ impl Saver {
         let action = Action { id, component, status: None, progress: 0, message };
         let feedback = Feedback {
             activity: Text::from_checked(&activity),
+            restores: None,
             status,
             message,
             actions: &[action],

@@ -3,6 +3,7 @@
 //! is only passed on stays as it came.
 
 #[cfg(feature = "agent")]
+pub mod activity;
 pub mod agent;
 pub mod consent;
 pub mod console;

@@ -115,7 +115,8 @@ impl Course {
         let action = Action { id: text("x"), component, status: status_of_action, progress: 0, message: Text::EMPTY };
         let (actions, message) = ([action], Text::EMPTY);
         let actions = if with_action { &actions[..] } else { &[] };
-        let feedback = Feedback { activity: text("a-1"), status, message, actions, is_repeat, past_limit: None };
+        let feedback =
+            Feedback { activity: text("a-1"), restores: None, status, message, actions, is_repeat, past_limit: None };
         let _ = self.handle(Event::Feedback(domain, feedback));
     }
 

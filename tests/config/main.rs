@@ -80,6 +80,7 @@ const ROWS: &[Row] = &[
     Row("phaseTimeoutMax", "phase-timeout-max", "PHASE_TIMEOUT_MAX", "10m", r#""2h""#, "2h", "2h"),
     Row("rollback", "rollback", "ROLLBACK", "none", r#""DEVICE""#, "Device", "device"),
     Row("reportInconsistent", "report-inconsistent", "REPORT_INCONSISTENT", "false", "true", "t", "true"),
+    Row("commitAfterReboot", "commit-after-reboot", "COMMIT_AFTER_REBOOT", "false", "true", "1", "true"),
     Row("verifyCommand", "verify-command", "VERIFY_COMMAND", "", r#""/bin/check""#, "/bin/check", "/bin/check"),
     Row("verifyStableTime", "verify-stable-time", "VERIFY_STABLE_TIME", "0s", r#""1m""#, "60s", "1m"),
     Row("verifyTimeout", "verify-timeout", "VERIFY_TIMEOUT", "5m", r#""1h""#, "60m", "1h"),

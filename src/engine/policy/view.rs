@@ -163,8 +163,13 @@ impl<'a> View<'a> {
     pub fn can_restore(&self, domain: DomainIx) -> bool {
         let Campaign { groups, .. } = self.campaign;
         let is_open = |part: &Domain| {
-            let is_free = matches!(part.state, State::RolledBack(_) | State::Failed(_) | State::Ready(_))
-                || matches!(part.state, State::Done(Ended::Completed | Ended::CleanedUp));
+            let is_free = matches!(
+                part.state,
+                State::RolledBack(_)
+                    | State::Failed(_)
+                    | State::Ready(_)
+                    | State::Done(Ended::Completed | Ended::CleanedUp)
+            );
             let is_lost = groups.turned.contains(part.group) && self.campaign.is_inconsistent(part);
             is_free && is_lost && matches!(part.restore, Restore::No | Restore::Cleared)
         };

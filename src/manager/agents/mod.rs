@@ -16,23 +16,21 @@ use core::fmt;
 
 use heapless::Vec;
 
-use super::activity::runs;
 use super::documents::{is_for_agent, kept, part};
 use super::outside::{enveloped, Names, Outside};
 use super::wanted::Wanted;
 use crate::console::view::Heard;
 use crate::engine::event::{Action, Feedback};
-use crate::engine::restore::SUFFIX;
 use crate::engine::{Campaign, Event, Link, Rejected};
 use crate::limits::{ACTIONS_MAX, HEARD_MAX};
 use crate::model::text::Text;
 use crate::model::time::Now;
 use crate::model::{Command, DomainIx, DomainSet};
-use crate::mqtt::{Class, Message};
+use crate::mqtt::{Class, Document, Message};
 use crate::store::document::Payload;
 use crate::wire::node::{Node, Versioned};
 use crate::wire::topic::Outgoing;
-use crate::wire::{desired_state, encode, feedback, Envelope, Malformed};
+use crate::wire::{activity, desired_state, encode, feedback, Envelope, Malformed};
 use parts::Parts;
 
 /// Holds what is known of the messages to and from the agents.
@@ -160,8 +158,7 @@ impl Agents {
     ) {
         let Feedback { activity, status, message, actions, .. } = feedback;
         log::debug!("[{}] {activity}: says {}, {} actions", names.domain(domain), status.name(), actions.len());
-        let is_of_it = campaign.is_some_and(|campaign| campaign.is_running() && campaign.is_restore(*activity));
-        if !runs(campaign, *activity) && !is_of_it {
+        if !campaign.is_some_and(|campaign| campaign.is_running() && campaign.is_of_domain(domain, feedback)) {
             return;
         }
         if self.heard.len() <= domain.place() {
@@ -175,12 +172,7 @@ impl Agents {
 /// Sends the domain its part of the desired state.
 pub(super) fn forward(now: Now, outside: &mut Outside, campaign: Option<&Campaign>, domain: DomainIx) {
     let Some(campaign) = campaign else { return };
-    let activity = Text::from_checked(&campaign.identity.activity);
-    log::info!("[{}] {activity}: desired state", outside.names.domain(domain));
-    let body = |out: &mut dyn fmt::Write| encode::head(out, activity, now.wall);
-    let topic = outside.names.topics.outgoing(Outgoing::AgentDesiredState(domain));
-    let message = enveloped(&topic, Class::Order, &body);
-    outside.send(now, Message { document: Some(part(domain)), ..message });
+    order(now, outside, Text::from_checked(&campaign.identity.activity), domain, Order::State(part(domain)));
 }
 
 /// Sends the domain a command.
@@ -192,14 +184,7 @@ pub(super) fn command(
     command: Command,
 ) {
     let Some(campaign) = campaign else { return };
-    let activity = Text::from_checked(&campaign.identity.activity);
-    log::info!("[{}] {activity}: {}", outside.names.domain(domain), command.name());
-    let body = |out: &mut dyn fmt::Write| {
-        encode::head(out, activity, now.wall)?;
-        encode::command(out, command)
-    };
-    let topic = outside.names.topics.outgoing(Outgoing::AgentCommand(domain));
-    outside.send(now, enveloped(&topic, Class::Order, &body));
+    order(now, outside, Text::from_checked(&campaign.identity.activity), domain, Order::Command(command));
 }
 
 /// Sends the domain what it was committed to, or a command about it: in the activity in which
@@ -211,28 +196,38 @@ pub(super) fn restore(
     domain: DomainIx,
     command: Option<Command>,
 ) {
-    let Some(campaign) = campaign else { return };
-    let mut activity = campaign.identity.activity.clone();
-    // There is room for it: a desired state with a longer id is refused.
-    let _ = activity.push_str(SUFFIX);
-    let activity = Text::from_checked(&activity);
-    let name = outside.names.domain(domain).to_owned();
-    let what = command.map_or("desired state", Command::name);
-    if command.is_none() && outside.store.kept(&name).is_none() {
-        return log::error!("[{name}] {activity}: what it was committed to is not kept any more");
+    let original = campaign.map(|campaign| Text::from_checked(&campaign.identity.activity));
+    // A desired state with a longer id is refused.
+    let Some(id) = original.and_then(activity::restoring) else { return };
+    let name = outside.names.domain(domain);
+    if command.is_none() && outside.store.kept(name).is_none() {
+        return log::error!("[{name}] {id}: what it was committed to is not kept any more");
     }
-    log::info!("[{name}] {activity}: {what}");
+    let what = command.map_or(Order::State(kept(domain)), Order::Command);
+    order(now, outside, Text::from_checked(&id), domain, what);
+}
+
+/// What a domain is sent.
+enum Order {
+    /// This desired state.
+    State(Document),
+    Command(Command),
+}
+
+fn order(now: Now, outside: &mut Outside, activity: Text<'_>, domain: DomainIx, order: Order) {
+    let (command, document) = match order {
+        Order::State(document) => (None, Some(document)),
+        Order::Command(command) => (Some(command), None),
+    };
+    let what = command.map_or("desired state", Command::name);
+    log::info!("[{}] {activity}: {what}", outside.names.domain(domain));
     let body = |out: &mut dyn fmt::Write| {
         encode::head(out, activity, now.wall)?;
         command.map_or(Ok(()), |command| encode::command(out, command))
     };
-    let (outgoing, document) = match command {
-        Some(_) => (Outgoing::AgentCommand(domain), None),
-        None => (Outgoing::AgentDesiredState(domain), Some(kept(domain))),
-    };
+    let outgoing = command.map_or(Outgoing::AgentDesiredState(domain), |_| Outgoing::AgentCommand(domain));
     let topic = outside.names.topics.outgoing(outgoing);
-    let message = enveloped(&topic, Class::Order, &body);
-    outside.send(now, Message { document, ..message });
+    outside.send(now, Message { document, ..enveloped(&topic, Class::Order, &body) });
 }
 
 /// Asks these domains for their inventories, if there is a connection.
@@ -266,6 +261,7 @@ pub(super) fn decode<'b, 'a: 'b>(
     let head = feedback::decode(&envelope, actions)?;
     Ok(Feedback {
         activity: envelope.activity,
+        restores: activity::restored(envelope.activity),
         status: head.status,
         message: head.message,
         actions,

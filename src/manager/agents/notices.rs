@@ -70,7 +70,7 @@ fn write_log(names: &Names, campaign: &Campaign, notice: Notice) {
             log::warn!("[{}] {activity}: actions past the limit are left out", name(domain));
         }
         Notice::Restoring(domain) => {
-            log::warn!("[{}] {activity}: restored to what it was committed to before", name(domain));
+            log::warn!("[{}] {activity}: to be restored to what it was committed to before", name(domain));
         }
         Notice::NotRestored(domain) => {
             if let Some(why) = campaign.domain(domain).and_then(|part| part.cleanup.as_ref()) {

@@ -16,8 +16,8 @@ use core::fmt::{self, Write};
 use super::refusals::Received;
 use super::Backend;
 use crate::engine::event::Standing;
-use crate::engine::restore::RESTORABLE_ID_MAX;
 use crate::engine::{Campaign, Rejected};
+use crate::limits::EXTENDED_ID_MAX;
 use crate::manager::activity::runs;
 use crate::manager::message::{self, escape};
 use crate::manager::outside::Outside;
@@ -137,7 +137,7 @@ impl Backend {
             }
             Rejected::LongId => {
                 let words = |out: &mut dyn Write| {
-                    write!(out, "activityId is longer than {RESTORABLE_ID_MAX} bytes, which rollback does not allow")
+                    write!(out, "activityId is longer than {EXTENDED_ID_MAX} bytes, which rollback and commitAfterReboot do not allow")
                 };
                 self.refuse(now, outside, activity, received, &words)
             }

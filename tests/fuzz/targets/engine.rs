@@ -15,7 +15,6 @@ use update_manager::engine::event::{
     Action, ConsentAnswer, DesiredState, Feedback, Moment, Part, Shown, Standing, Verdict,
 };
 use update_manager::engine::group::Group;
-use update_manager::engine::restore::SUFFIX;
 use update_manager::engine::resume::Saved;
 use update_manager::engine::{Effect, Effects, Engine, Event, Link, Policies, Rejected, Settings, WaitingOn};
 use update_manager::limits::{ACTIONS_MAX, DOMAINS_MAX};
@@ -374,15 +373,18 @@ impl Course {
             })
             .collect();
         let message = Text::parse(words).expect("a text");
-        let original = ACTIVITIES[usize::from(activity) % 4];
+        let activity = Text::parse(ACTIVITIES[usize::from(activity) % 4]).expect("a text");
         let part = self.engine.campaign().and_then(|campaign| campaign.domain(ix(domain)));
-        let restoring = match part.is_some_and(|part| part.restore.is_apart()) {
-            true => format!("{original}{SUFFIX}"),
-            false => original.to_owned(),
+        let restores = part.filter(|part| part.restore.is_apart()).map(|_| activity);
+        let feedback = Feedback {
+            activity,
+            restores,
+            status,
+            message,
+            actions: &actions,
+            is_repeat: domain & 0x80 != 0,
+            past_limit: limit,
         };
-        let activity = Text::parse(&restoring).expect("a text");
-        let feedback =
-            Feedback { activity, status, message, actions: &actions, is_repeat: domain & 0x80 != 0, past_limit: limit };
         let result = self.handle(Event::Feedback(ix(domain), feedback));
         if let Err(rejected) = result {
             assert!(matches!(rejected, Rejected::WrongActivity | Rejected::NotTakingPart | Rejected::Ended));
