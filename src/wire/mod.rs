@@ -2,8 +2,8 @@
 //! recursion: a message is first checked in full, then walked through, and what
 //! is only passed on stays as it came.
 
-#[cfg(feature = "agent")]
 pub mod activity;
+#[cfg(feature = "agent")]
 pub mod agent;
 pub mod consent;
 pub mod console;
