@@ -208,8 +208,9 @@ impl Engine {
                 booted.insert(part.group);
             }
         }
-        // The others of the group were in use together with it.
-        let is_with = |part: &&mut Domain| part.boot == Boot::No && booted.contains(part.group);
+        // The others of the group were in use together with it, but for those that have activated
+        // since the boot.
+        let is_with = |part: &&mut Domain| saved.has_booted && part.boot == Boot::No && booted.contains(part.group);
         for part in self.campaign.domains.iter_mut().flatten().filter(is_with) {
             if part.state == State::Ready(Phase::Activate) {
                 part.boot = Boot::Due;

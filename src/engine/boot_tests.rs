@@ -179,6 +179,16 @@ fn a_boot_that_somebody_else_causes_is_that_boot() {
 }
 
 #[test]
+fn one_that_has_activated_since_the_boot_is_not_told_again_at_a_start() {
+    let mut course = Course::reach(settings(), 2, Phase::Activate);
+    course.say(0, Status::ActivationSuccess, true);
+    start(&mut course, true);
+    course.say(1, Status::ActivationSuccess, true);
+    start(&mut course, false);
+    assert_eq!((boot_of(&course, 0), boot_of(&course, 1)), (Boot::Due, Boot::No));
+}
+
+#[test]
 fn a_start_without_a_boot_triggers_it_again_and_a_host_that_stays_up_has_failed() {
     let mut course = triggered();
     start(&mut course, false);
