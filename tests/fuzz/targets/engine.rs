@@ -235,8 +235,7 @@ impl Course {
             Step::RebootFailed if core::mem::take(&mut self.pending.rebooted) => {
                 let (reboot, is_running) = (self.engine.reboot(), self.check.is_running());
                 assert_eq!(self.handle(Event::RebootFailed), Ok(()));
-                // In the middle of an activity the host may still go down in time; and it may be
-                // the failure of a reboot that is not wanted any more.
+                // In the middle of an activity the host may still go down in time.
                 let expected = if is_running || reboot != Reboot::Triggered { reboot } else { Reboot::None };
                 assert_eq!(self.engine.reboot(), expected);
             }
@@ -471,8 +470,7 @@ impl Course {
             if !self.check.is_running() {
                 break;
             }
-            let awaits_delivery = core::mem::take(&mut self.pending.awaits_delivery);
-            if awaits_delivery || self.engine.reboot() == Reboot::Delivering {
+            if core::mem::take(&mut self.pending.awaits_delivery) || self.engine.reboot() == Reboot::Delivering {
                 assert_eq!(self.handle(Event::Delivered), Ok(()));
                 assert_eq!(self.handle(Event::Settled), Ok(()));
             }
