@@ -29,7 +29,7 @@ use crate::limits::{REASON_MAX, REBOOTS_MAX, VERIFY_AGAIN_MAX_MS, VERIFY_AGAIN_M
 use crate::model::table::table;
 use crate::model::text::Text;
 use crate::model::time::{Duration, Tick};
-use crate::model::{ActionStatus, DomainIx, DomainSet, Phase, Reason, Reboot};
+use crate::model::{DomainIx, DomainSet, Phase, Reason, Reboot};
 
 table! {
     /// What a boot of the host means for a domain.
@@ -275,15 +275,13 @@ impl Engine {
     pub(super) fn confirm(&mut self, domain: DomainIx, feedback: Option<&Feedback<'_>>, out: &mut Effects) -> bool {
         let Some(part) = self.campaign.domain_mut(domain).filter(|part| part.boot == Boot::Told) else { return false };
         part.boot = Boot::Over;
-        let actions = feedback.map_or(&[][..], |feedback| feedback.actions);
-        let is_active = |status: Option<ActionStatus>| status == Some(ActionStatus::ActivationSuccess);
-        let remembers = !actions.is_empty() && actions.iter().all(|action| is_active(action.status));
+        let remembers = feedback.is_some_and(Feedback::remembers_all);
         if !remembers {
             part.note_new_course(Some(Phase::Activate));
         }
-        if actions.is_empty() || remembers || part.is_stopped() {
-            part.state = State::Ready(Phase::Activate);
-            part.obligation.answered();
+        let has_nothing_to_do = feedback.map_or(true, |feedback| feedback.actions.is_empty());
+        if has_nothing_to_do || remembers || part.is_stopped() {
+            part.rest();
             part.obligation.is_remembered = false;
             part.evidence.is_sure = true;
             return true;

@@ -68,6 +68,12 @@ impl Domain {
         part
     }
 
+    /// It has nothing left to do, and is where the others are led to.
+    pub(super) fn rest(&mut self) {
+        self.state = State::Ready(Phase::Activate);
+        self.obligation.answered();
+    }
+
     /// Returns whether it owes an answer.
     pub fn is_owing(&self) -> bool {
         self.state.owed().is_some()

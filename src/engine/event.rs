@@ -188,6 +188,14 @@ pub struct Feedback<'a> {
     pub past_limit: Option<Limit>,
 }
 
+impl Feedback<'_> {
+    /// Returns whether the domain has activated all that it lists, and remembers that.
+    pub fn remembers_all(&self) -> bool {
+        let is_active = |action: &Action<'_>| action.status == Some(ActionStatus::ActivationSuccess);
+        !self.actions.is_empty() && self.actions.iter().all(is_active)
+    }
+}
+
 /// The planned change of one component, in a feedback.
 #[derive(Clone, Copy, Debug)]
 pub struct Action<'a> {

@@ -155,7 +155,8 @@ impl Course {
         self.say_of(restoring, domain, with_action)
     }
 
-    fn say_of(&mut self, said: Feedback<'_>, domain: usize, with_action: bool) -> String {
+    /// The same of a feedback, whose actions are put in.
+    pub(super) fn say_of(&mut self, said: Feedback<'_>, domain: usize, with_action: bool) -> String {
         let actions = [action(r#"{"id":"x","version":"1"}"#, "x", ActionStatus::Identified)];
         let actions = if with_action { &actions[..] } else { &[] };
         let _ = self.handle(Event::Feedback(ix(domain), Feedback { actions, ..said }));

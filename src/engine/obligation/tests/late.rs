@@ -4,9 +4,9 @@ use super::{repaired, MINUTE};
 use crate::engine::effect::{Effect, Notice, TimerKind};
 use crate::engine::event::{Event, Link};
 use crate::engine::resume_tests::booted;
-use crate::engine::tests::{asking, ix, Course, SETTINGS};
+use crate::engine::tests::{action, asking, feedback, ix, Course, SETTINGS};
 use crate::model::time::Tick;
-use crate::model::{Cause, Command, DomainSet, Phase, Reason, Status};
+use crate::model::{ActionStatus, Cause, Command, DomainSet, Phase, Reason, Status};
 
 // Rule 4: late answers.
 
@@ -99,6 +99,28 @@ fn a_redelivered_identified_is_the_only_copy_of_the_answer_to_a_repair() {
     let mut course = repaired(Phase::Update);
     assert_eq!(course.say_again(0, Status::Identified), "Download>0");
     assert_eq!(course.say(0, Status::DownloadSuccess, true), "Update>0");
+}
+
+#[test]
+fn one_that_has_nothing_left_to_do_after_a_repair_gets_no_command_before_its_cleanup() {
+    for phase in [Phase::Download, Phase::Update, Phase::Activate] {
+        let mut course = repaired(phase);
+        assert_eq!(course.say(0, Status::Identified, false), "Cleanup>0", "{phase:?}");
+    }
+    let mut course = Course::reach(SETTINGS, 2, Phase::Update);
+    course.hello(0);
+    course.repair_at(MINUTE);
+    assert_eq!(course.say(0, Status::Identified, false), "");
+    assert_eq!(course.say(1, Status::UpdateSuccess, true), "Activate>1");
+    assert_eq!(course.say(1, Status::ActivationSuccess, true), "Cleanup>0 Cleanup>1");
+}
+
+#[test]
+fn one_that_remembers_that_it_has_activated_gets_no_command_before_its_cleanup() {
+    let mut course = repaired(Phase::Activate);
+    let actions = [action(r#"{"id":"x","version":"1"}"#, "x", ActionStatus::ActivationSuccess)];
+    course.handle(Event::Feedback(ix(0), feedback(Status::Identified, "", &actions))).unwrap();
+    assert_eq!(course.told(), "Cleanup>0");
 }
 
 // Rule 5: the command once more.

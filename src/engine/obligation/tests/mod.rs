@@ -23,9 +23,7 @@ impl Course {
 
     /// Hands in a feedback that the broker may have delivered before.
     fn say_again(&mut self, domain: usize, status: Status) -> String {
-        let again = Feedback { is_repeat: true, ..feedback(status, "", &[]) };
-        let _ = self.handle(Event::Feedback(ix(domain), again));
-        self.told()
+        self.say_of(Feedback { is_repeat: true, ..feedback(status, "", &[]) }, domain, true)
     }
 
     fn say_words(&mut self, domain: usize, status: Status, words: &str) -> String {
