@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What is searched for citations: comments of sources and scripts, all of a page.
-const SEARCHED: [&str; 9] = ["src", "tests", "examples", "cross", "yocto", ".ci", "docs", "README.md", "CHANGELOG.md"];
+const SEARCHED: [&str; 10] =
+    ["src", "agents", "tests", "examples", "cross", "yocto", ".ci", "docs", "README.md", "CHANGELOG.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -265,7 +266,8 @@ fn anchors_are_those_of_github() {
 /// The paths of files of this repository that a page names in backticks.
 fn named_paths(page: &str) -> impl Iterator<Item = &str> {
     let is_path = |name: &&str| {
-        let is_ours = ["src/", "tests/", "examples/", "cross/", "docs/"].iter().any(|folder| name.starts_with(folder));
+        let is_ours =
+            ["src/", "agents/", "tests/", "examples/", "cross/", "docs/"].iter().any(|folder| name.starts_with(folder));
         is_ours && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter))
     };
     page.split('`').skip(1).step_by(2).filter(is_path)

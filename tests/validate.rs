@@ -57,6 +57,23 @@ fn what_is_rolled_back_together_is_what_the_configuration_says_unless_the_desire
 }
 
 #[test]
+fn the_keys_of_a_component_are_those_of_the_agent_beside_whose_executable_they_are_described() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let config = format!("--config-file={root}/examples/exec/config.json");
+    let document = |key: &str| {
+        let component = format!(r#"{{"id":"one","version":"1","config":[{{"key":"{key}","value":"x"}}]}}"#);
+        format!(r#"{{"domains":[{{"id":"files","components":[{component}]}}]}}"#)
+    };
+    assert_eq!(run(&["-", &config], document("sha256").as_bytes()).2, Some(0));
+    let (out, err, code) = run(&["-", &config], document("sha265").as_bytes());
+    let told = "[0].key is sha265, which the agent of files does not know\n    write \"sha256\"\n";
+    assert!(out.contains(told), "{out}");
+    assert_eq!((err.as_str(), code), ("", Some(1)));
+    // Without a description all keys are good.
+    assert_eq!(run(&["-", "--domains=files"], document("sha265").as_bytes()).2, Some(0));
+}
+
+#[test]
 fn anything_to_be_mended_ends_with_1() {
     let (out, err, code) = run(&["-"], b"{\n  \"domains\": [],\n}\n");
     let told = "standard input:2:16: error: a comma stands before the closing bracket\n    leave the comma out\n\

@@ -49,7 +49,7 @@ pub fn apply(document: &[u8], options: &Apply, config: &Config) -> io::Result<u8
     if domains.is_empty() {
         return Err(invalid("the configuration names no executable: agents.<domain>.exec"));
     }
-    let report = validate::check(document, &domains, config.groups.rollback);
+    let report = validate::check(document, &domains, &[], config.groups.rollback);
     if !report.is_clean() {
         let mut text = String::new();
         // Writing into a string cannot fail.

@@ -62,3 +62,6 @@ pub const FINDINGS_MAX: usize = 100;
 /// Bytes that are read of a desired state's file: with blanks it may be larger than
 /// a message.
 pub const DESIRED_FILE_MAX: usize = 4 * PAYLOAD_IN_MAX;
+
+/// Bytes of the description beside an agent's executable: ours have less than 2,000.
+pub const DESCRIPTION_MAX: usize = 16_384;

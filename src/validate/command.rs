@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 
-use super::{check, write_json, write_text};
+use super::{check, write_json, write_text, Described};
 use crate::config::commands::Validate;
 use crate::config::Loaded;
 use crate::exit;
@@ -20,7 +20,16 @@ pub fn run(options: &Validate, loaded: &Loaded) -> u8 {
         }
     };
     let domains: Vec<&str> = loaded.config.agents.iter().map(|agent| agent.domain.as_str()).collect();
-    let report = check(&bytes, &domains, loaded.config.groups.rollback);
+    let mut described = Vec::new();
+    for agent in &loaded.config.agents {
+        match Described::of(agent) {
+            Ok(one) => described.extend(one),
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "update-manager: {error}");
+            }
+        }
+    }
+    let report = check(&bytes, &domains, &described, loaded.config.groups.rollback);
     let mut text = String::new();
     // Writing into a string cannot fail.
     let _ = match options.json {

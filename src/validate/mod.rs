@@ -1,11 +1,12 @@
 //! Checks a desired state without applying it: against the protocol, the limits and
-//! the configured domains. Pure but for `command`. What the manager refuses is an error; what it takes
+//! the configured domains. Pure but for `command` and `described`. What the manager refuses is an error; what it takes
 //! although it is hardly meant is a warning. Each finding says what to write instead.
 //!
 //! The reader is [`wire`](crate::wire)'s, and it has the last word: a document
 //! without an error here is one that it takes.
 
 pub(crate) mod command;
+mod described;
 mod grammar;
 mod payload;
 mod show;
@@ -27,6 +28,7 @@ use spelling::Spelling;
 #[cfg(feature = "exec")]
 pub(crate) use command::read;
 pub use command::run;
+pub use described::Described;
 pub use show::{write_json, write_text};
 
 /// Something to be mended.
@@ -84,10 +86,10 @@ impl Report {
 }
 
 /// Checks a desired state, bare or in its envelope. `domains` are those that have an
-/// agent; `rollback` is what is configured.
-pub fn check(bytes: &[u8], domains: &[&str], rollback: Rollback) -> Report {
+/// agent, `described` what is known of those; `rollback` is what is configured.
+pub fn check(bytes: &[u8], domains: &[&str], described: &[Described], rollback: Rollback) -> Report {
     let rollback = Some(rollback).filter(|rollback| *rollback != Rollback::None);
-    let mut checker = Checker { bytes, domains, report: Report { rollback, ..Report::default() } };
+    let mut checker = Checker { bytes, domains, described, report: Report { rollback, ..Report::default() } };
     if bytes.len() > PAYLOAD_IN_MAX {
         let what = format!("the message has {} bytes, at most {PAYLOAD_IN_MAX} are taken", bytes.len());
         checker.put(true, 0, what, "put less into one desired state, or shorter values");
@@ -105,6 +107,7 @@ pub fn check(bytes: &[u8], domains: &[&str], rollback: Rollback) -> Report {
 struct Checker<'a> {
     bytes: &'a [u8],
     domains: &'a [&'a str],
+    described: &'a [Described],
     report: Report,
 }
 

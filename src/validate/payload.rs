@@ -1,7 +1,7 @@
 //! The desired state itself: domains, components, baselines.
 
 use super::spelling::Spelling;
-use super::{within, Checker};
+use super::{within, Checker, Described};
 use crate::limits::{COMPONENTS_MAX, DOMAINS_MAX, DOMAIN_ID_MAX, NEAREST_CHARS_MAX};
 use crate::model::text::Text;
 use crate::model::Rollback;
@@ -105,7 +105,7 @@ impl<'a> Checker<'a> {
         let Some([id, config, components]) = self.fields(node, keys, &Spelling::DOMAIN) else { return false };
         let name = self.name(&node, id, "write \"id\": \"...\", the domain's name");
         let is_served = name.zip(id).is_some_and(|(name, id)| self.domain_name(&id, name, named));
-        self.config(config);
+        self.config(config, None);
         let mut ids: Vec<Text<'a>> = Vec::new();
         for component in self.elements(components, "write [{\"id\": ..., \"version\": ...}]") {
             self.report.components += 1;
@@ -158,7 +158,7 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        self.config(config);
+        self.config(config, domain);
         let (name, id) = name.zip(id)?;
         if ids.contains(&name) {
             self.warn(&id, &format!("repeats the component {name}"), "leave out one of the two");
@@ -186,15 +186,36 @@ impl<'a> Checker<'a> {
         Some(name)
     }
 
-    fn config(&mut self, config: Option<Node<'a>>) {
+    /// The configuration of a component in a domain, or of a domain.
+    fn config(&mut self, config: Option<Node<'a>>, domain: Option<Text<'a>>) {
+        let mut described = self.described.iter();
+        let described = domain.and_then(|domain| described.find(|described| domain.eq_str(&described.domain)));
         for entry in self.elements(config, CONFIG) {
             let Some([key, value]) = self.fields(entry, [Key::Key, Key::Value], &Spelling::ENTRY) else { continue };
-            let key = key.map(|key| self.string(key));
             value.map(|value| self.string(value));
-            if key.map_or(true, |key| key.is_some_and(|key| key.is_empty())) {
+            let Some(node) = key else {
                 self.warn(&entry, "has no key", Spelling::ENTRY.example);
+                continue;
+            };
+            let Some(key) = self.string(node) else { continue };
+            if key.is_empty() {
+                self.warn(&entry, "has no key", Spelling::ENTRY.example);
+            } else if let Some(Described { domain, keys }) = described {
+                self.config_key(&node, key, domain, keys);
             }
         }
+    }
+
+    /// Whether the agent of the domain knows the key.
+    fn config_key(&mut self, node: &Node<'a>, key: Text<'a>, domain: &str, keys: &[String]) {
+        if keys.iter().any(|known| key.eq_str(known)) {
+            return;
+        }
+        let plain: String = key.chars().take(NEAREST_CHARS_MAX).collect();
+        let known: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let near = nearest(&plain, known.iter().copied()).map(written);
+        let instead = near.unwrap_or_else(|| format!("write one of these: {}", known.join(", ")));
+        self.warn(node, &format!("is {key}, which the agent of {domain} does not know"), &instead);
     }
 
     fn baseline(&mut self, node: Node<'a>, titles: &mut Vec<Text<'a>>, named: &[Text<'a>], known: &[Known<'a>]) {

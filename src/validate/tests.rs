@@ -12,7 +12,7 @@ fn printed(document: &str) -> String {
 /// The same where this is configured.
 fn printed_with(document: &str, rollback: Rollback) -> String {
     let mut text = String::new();
-    write_text(&mut text, "f", &check(document.as_bytes(), &DOMAINS, rollback)).unwrap();
+    write_text(&mut text, "f", &check(document.as_bytes(), &DOMAINS, &[], rollback)).unwrap();
     text
 }
 
@@ -83,7 +83,7 @@ fn what_is_no_json_is_told_with_line_column_and_what_to_write() {
     let deep = "[".repeat(40);
     assert_eq!(found(&deep), "f:1:33: error: the message has more than 32 levels\n    nest it less deep");
     let mut latin = String::new();
-    write_text(&mut latin, "f", &check(b"{\"\xe9\"}", &DOMAINS, Rollback::None)).unwrap();
+    write_text(&mut latin, "f", &check(b"{\"\xe9\"}", &DOMAINS, &[], Rollback::None)).unwrap();
     assert_eq!(latin, "f:1:3: error: the message is not UTF-8\n    save it as UTF-8\nf: 1 error, 0 warnings\n");
 }
 
@@ -240,7 +240,7 @@ fn a_script_gets_the_same_as_json() {
     write_json(
         &mut text,
         "a \"file\"",
-        &check(component(r#""id":1,"version":"1""#).as_bytes(), &DOMAINS, Rollback::None),
+        &check(component(r#""id":1,"version":"1""#).as_bytes(), &DOMAINS, &[], Rollback::None),
     )
     .unwrap();
     let finding = r#"{"line":1,"column":52,"kind":"error","what":"domains[0].components[0].id is not a string","instead":"write \"1\""}"#;
@@ -275,7 +275,7 @@ fn what_is_rolled_back_together_is_shown_if_anybody_says_it() {
         assert!(text.starts_with("f: good: ") && shown == expected, "{start} {configured:?}: {text}");
     }
     let mut json = String::new();
-    write_json(&mut json, "f", &check(document(&one).as_bytes(), &DOMAINS, Rollback::Device)).unwrap();
+    write_json(&mut json, "f", &check(document(&one).as_bytes(), &DOMAINS, &[], Rollback::Device)).unwrap();
     let groups = r#""rollback":"device","groups":[["containers","self-update"]]}"#;
     assert_eq!(json, format!("{{\"file\":\"f\",\"errors\":0,\"warnings\":0,\"findings\":[],{groups}\n"));
 }
@@ -326,7 +326,7 @@ fn whatever_the_manager_refuses_is_an_error_and_nothing_else() {
     for document in damaged() {
         let enveloped = format!(r#"{{"activityId":"a","payload":{document}}}"#);
         let takes = |bytes: &str| Envelope::decode(bytes.as_bytes()).and_then(|e| desired_state::decode(&e).map(drop));
-        let report = check(document.as_bytes(), &DOMAINS, Rollback::None);
+        let report = check(document.as_bytes(), &DOMAINS, &[], Rollback::None);
         // Of these it makes an activity that ends at once.
         let ends = ["nothing would be done", "too deep", "the activity would fail"];
         let ends = report.findings.iter().any(|f| ends.iter().any(|words| f.what.contains(words)));

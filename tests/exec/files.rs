@@ -1,4 +1,4 @@
-//! What the example installs, and what it has installed.
+//! What agents/files installs, and what it has installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,9 +6,9 @@ use std::process::Command;
 
 use serde_json::{json, Value};
 
-/// The example, as it is called.
-pub fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/exec/install")
+/// The agent of the repository, as it is called.
+pub fn agent() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("agents/files")
 }
 
 /// Makes two trees of this version below `folder`, one of them packed, and a third of

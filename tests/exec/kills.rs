@@ -1,4 +1,4 @@
-//! The example survives SIGKILL of the script, the agent, the manager and the
+//! agents/files survives SIGKILL of the script, the agent, the manager and the
 //! standalone apply at every step: what is in use is whole, and the old or the new.
 //!
 //! A step is a call of another program. Each goes through a wrapper that counts, and
@@ -12,10 +12,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::bench::{Bench, PATIENCE};
-use crate::files::{desired, example, in_use, leftovers};
+use crate::files::{agent, desired, in_use, leftovers};
 use crate::processes::{wait_until, Folder};
 
-/// What the example calls.
+/// What agents/files calls.
 const PROGRAMS: [&str; 11] =
     ["basename", "cp", "gzip", "ln", "mkdir", "mv", "readlink", "rm", "sha256sum", "sync", "tar"];
 
@@ -117,7 +117,7 @@ fn kill_at_every_step(victim: Victim) {
     let folder = Folder::new();
     let steps = Steps::new(&folder);
     let root = folder.file("root");
-    let mut bench = Bench::start(&example(), &steps.variables(&root), &[]);
+    let mut bench = Bench::start(&agent(), &steps.variables(&root), &[]);
     let state = bench.manager.folder.file("state");
     let (mut version, mut activity, mut counts) = (1, 0, [0, 0]);
     let mut next = || {
@@ -211,7 +211,7 @@ fn a_standalone_apply_that_is_killed_at_any_step_completes_when_it_is_called_aga
     let folder = Folder::new();
     let steps = Steps::new(&folder);
     let root = folder.file("root");
-    let config = serde_json::json!({ "agents": { "files": { "exec": example() } }, "stateDir": folder.file("state") });
+    let config = serde_json::json!({ "agents": { "files": { "exec": agent() } }, "stateDir": folder.file("state") });
     fs::write(folder.file("config.json"), config.to_string()).unwrap();
     let apply = |version: u32| {
         let file = folder.file("desired.json");

@@ -1,5 +1,5 @@
 //! Domains that a program serves, as processes: the agent beside a real manager and a
-//! real broker, and the standalone apply. With the example, and with small programs.
+//! real broker, and the standalone apply. With agents/files, and with small programs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::files::{desired, example, in_use, leftovers};
+use crate::files::{agent, desired, in_use, leftovers};
 use crate::processes::Folder;
 
 const PAGE: &str = include_str!("../../docs/exec-agent.md");
@@ -54,11 +54,11 @@ fn the_session_in_the_page_is_what_is_shown() {
     }
 }
 
-/// Applies version 1, then 2, with the example run by this shell and these commands.
+/// Applies version 1, then 2, with agents/files run by this shell and these commands.
 fn assert_works_with(shell: &[&str], path: &Path) {
     let folder = Folder::new();
     let program = folder.file("program");
-    std::fs::write(&program, format!("#!/bin/sh\nexec {} {} \"$@\"\n", shell.join(" "), example().display())).unwrap();
+    std::fs::write(&program, format!("#!/bin/sh\nexec {} {} \"$@\"\n", shell.join(" "), agent().display())).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let config = serde_json::json!({ "agents": { "files": { "exec": program } }, "stateDir": folder.file("state") });
     std::fs::write(folder.file("config.json"), config.to_string()).unwrap();
@@ -78,7 +78,7 @@ fn assert_works_with(shell: &[&str], path: &Path) {
 }
 
 #[test]
-fn the_example_works_with_dash_and_with_nothing_but_busybox() {
+fn it_works_with_dash_and_with_nothing_but_busybox() {
     let path = std::env::var("PATH").unwrap_or_default();
     let find = |name: &str| path.split(':').map(|bin| Path::new(bin).join(name)).find(|path| path.exists());
     let of_debian = find("dash").expect("dash is missing: tests/run exec installs it");

@@ -38,7 +38,7 @@ const JSON_HINTS: &[&str] = &[
 ];
 
 /// Where the sources are, from the root of the repository.
-const FOLDERS: [&str; 6] = [".ci", "cross", "examples", "packaging", "src", "tests"];
+const FOLDERS: [&str; 7] = [".ci", "agents", "cross", "examples", "packaging", "src", "tests"];
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Language {

@@ -86,7 +86,7 @@ fn assert_envelope(bytes: &[u8], envelope: &Envelope<'_>) {
         assert_eq!(value["timestamp"].as_i64().unwrap_or_default(), envelope.timestamp);
         assert_eq!(value["payload"].is_object(), envelope.payload().is_some());
     }
-    let report = validate::check(bytes, &["containers"], Rollback::None);
+    let report = validate::check(bytes, &["containers"], &[], Rollback::None);
     match desired_state::decode(envelope) {
         Ok(state) => assert_desired_state(bytes, &state, value.as_ref()),
         Err(malformed) => {

@@ -18,6 +18,7 @@ SRC_URI += "\
     file://LICENSE-MIT;subdir=${BP} \
     file://README.md;subdir=${BP} \
     file://src;subdir=${BP} \
+    file://agents;subdir=${BP} \
     file://examples;subdir=${BP} \
     file://tests;subdir=${BP} \
     file://crates;subdir=${BP} \
