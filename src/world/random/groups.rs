@@ -27,6 +27,7 @@ pub(super) struct Groups {
     rollback: Rollback,
     orders: [u8; DOMAINS.len()],
     alone: [bool; DOMAINS.len()],
+    for_good: [bool; DOMAINS.len()],
     has_command: bool,
     reports_inconsistent: bool,
     /// Messages that the broker had seen at each cancellation, and when it was confirmed.
@@ -54,6 +55,7 @@ impl Groups {
             rollback: random.of(&[Rollback::Device, Rollback::Baseline, Rollback::Baseline, Rollback::None]),
             orders: [(); DOMAINS.len()].map(|()| random.of(&[10, 50, 50, 90])),
             alone: [(); DOMAINS.len()].map(|()| random.percent(15)),
+            for_good: [(); DOMAINS.len()].map(|()| random.percent(15)),
             has_command: random.percent(50),
             reports_inconsistent: random.percent(50),
             cancels: Vec::new(),
@@ -70,6 +72,9 @@ impl Groups {
                 config["agents"][domain]["order"] = self.orders[place].into();
                 config["agents"][domain]["failsAlone"] = self.alone[place].into();
                 config["agents"][domain]["rebootRequired"] = false.into();
+                if self.for_good[place] {
+                    config["agents"][domain]["rollbackUntil"] = "activate".into();
+                }
             }
         }
         config["rollback"] = self.rollback.name().into();
@@ -125,7 +130,7 @@ impl Groups {
             is_alone: self.alone[place],
             is_orderly: !world.company.erratic.contains(domain),
             has_slots: false,
-            is_for_good: false,
+            is_for_good: self.for_good[place],
             boots: false,
             kept: Kept::Perhaps,
         };

@@ -55,6 +55,22 @@ impl Look<'_> {
         seen.filter(move |seen| Look::is_order(seen, domain, order)).map(|seen| seen.at)
     }
 
+    /// When it was told to clean up, unless it had said `COMPLETED` without actions before: that
+    /// CLEANUP only makes it free for another activity.
+    fn cleaned<'s>(&'s self, domain: &'s str) -> impl Iterator<Item = u64> + 's {
+        let bare = self.bare_end(domain).unwrap_or(u64::MAX);
+        self.told(domain, "CLEANUP").filter(move |at| *at < bare)
+    }
+
+    /// When its agent said `COMPLETED` without actions: its part has ended.
+    fn bare_end(&self, domain: &str) -> Option<u64> {
+        let feedback = topic(domain, "desiredstatefeedback");
+        let is_of = |seen: &&Seen| seen.topic == feedback && seen.activity() == ACTIVITY;
+        let has_actions = |seen: &Seen| seen.json()["payload"]["actions"].as_array().is_some_and(|it| !it.is_empty());
+        let is_bare = |seen: &&Seen| seen.status() == "COMPLETED" && !has_actions(seen);
+        self.world.broker.seen.iter().filter(is_of).find(is_bare).map(|seen| seen.at)
+    }
+
     /// The final status is the one that the shape leads to.
     fn check_end(&self, host: &Host, setup: &Setup) {
         let end = self.end;
@@ -152,10 +168,11 @@ impl Look<'_> {
         let Some(booting) = members.clone().find(|member| member.boots.is_some()) else {
             return self.check_free(group);
         };
-        let first = |order: &str| members.clone().flat_map(|member| self.told(member.domain, order)).min();
-        let Some(cleaned) = first("CLEANUP") else { return };
+        let first =
+            |times: &dyn Fn(&str) -> Option<u64>| members.clone().filter_map(|member| times(member.domain)).min();
+        let Some(cleaned) = first(&|domain| self.cleaned(domain).min()) else { return };
         let Some(activated) = self.told(booting.domain, "ACTIVATE").next() else { return };
-        if first("ROLLBACK").is_some_and(|rolled| rolled <= cleaned) {
+        if first(&|domain| self.told(domain, "ROLLBACK").min()).is_some_and(|rolled| rolled <= cleaned) {
             return;
         }
         let boots = self.world.power.cuts.iter().filter(|at| **at > activated && **at < cleaned);
@@ -164,8 +181,10 @@ impl Look<'_> {
             let mut asked = self.world.sent_to(&topic(booting.domain, "currentstate/get"));
             asked.retain(|seen| seen.activity().starts_with("a-1#boot"));
             let is_checked = self.world.company.checks.calls.iter().any(|call| in_time(call.at));
+            let has_ended = |member: &Member| self.bare_end(member.domain).is_some_and(|end| end <= **boot);
+            let is_told = |member: &Member| self.told(member.domain, "IDENTIFY").any(in_time);
             asked.iter().any(|seen| in_time(seen.at))
-                && members.clone().all(|member| self.told(member.domain, "IDENTIFY").any(in_time))
+                && members.clone().all(|member| has_ended(member) || is_told(member))
                 && (is_checked || !self.shape.setup().is_checked)
         };
         assert!(boots.clone().any(|boot| is_whole(&boot)), "group {group} is cleaned up at {cleaned}, boots {boots:?}");

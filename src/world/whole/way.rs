@@ -155,10 +155,14 @@ impl Way {
         self.said.has_ended |= is_answer || matches!(status, "COMPLETED" | "INCOMPLETE");
         match status {
             "IDENTIFIED" => {
-                let actions = seen.json()["payload"]["actions"].as_array().map_or(0, Vec::len);
-                self.said.has_actions = Some(actions > 0);
+                let actions = seen.json()["payload"]["actions"].as_array().cloned().unwrap_or_default();
+                self.said.has_actions = Some(!actions.is_empty());
                 self.said.has_completed &= self.known.is_completed;
                 self.leave("IDENTIFY");
+                // It remembers, or has nothing left to do: nothing leads it any further.
+                if self.states > 1 && actions.iter().all(|action| action["status"] == "ACTIVATION_SUCCESS") {
+                    self.leave("ACTIVATE");
+                }
             }
             "COMPLETED" | "COMPLETE" if self.cleaned.is_none() => {
                 let actions = seen.json()["payload"]["actions"].as_array().map_or(0, Vec::len);
