@@ -18,7 +18,6 @@ SRC_URI += "\
     file://LICENSE-MIT;subdir=${BP} \
     file://README.md;subdir=${BP} \
     file://src;subdir=${BP} \
-    file://agents;subdir=${BP} \
     file://examples;subdir=${BP} \
     file://tests;subdir=${BP} \
     file://crates;subdir=${BP} \
@@ -45,7 +44,8 @@ do_install() {
     um_install ${B}/target/${CARGO_TARGET_SUBDIR}/update-manager
     # Without exec there is no agent that the unit could start.
     if ${@bb.utils.contains('PACKAGECONFIG', 'exec', 'false', 'true', d)}; then
-        rm ${D}${UM_SYSUNIT_DD}/update-manager-agent@.service
+        rm -r ${D}${UM_SYSUNIT_DD}/update-manager-agent@* ${D}${UM_SYSUNIT_DD}/update-manager-mark-good.service \
+            ${D}${libexecdir}/update-manager
     fi
     install -d ${D}${datadir}/licenses/update-manager
     cd ${S}
