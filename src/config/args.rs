@@ -28,6 +28,12 @@ struct TopLevel {
     command: Option<Command>,
 }
 
+/// Ends the help of each command.
+const FLAGS_TOO: &str = "
+Flags of the configuration may be given too, such as --config-file FILE;
+update-manager --help lists them.
+";
+
 /// What the program is asked to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
@@ -260,7 +266,7 @@ impl Reading {
         let words: Vec<&str> = self.top.iter().map(String::as_str).collect();
         let top = match TopLevel::from_args(&["update-manager"], &words) {
             Ok(top) => top,
-            Err(early) if early.status.is_ok() => return Ok(Arguments::only(Action::Usage(early.output))),
+            Err(early) if early.status.is_ok() => return Ok(Arguments::only(Action::Usage(early.output + FLAGS_TOO))),
             Err(early) => return Err(self.complaint(&early.output)),
         };
         if let Some(Command::Apply(apply)) = &top.command {
