@@ -1,4 +1,4 @@
-//! The README says what is so.
+//! The README and the pages of figures and guarantees say what is so.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -8,6 +8,15 @@ use std::process::Command;
 use update_manager::limits;
 
 const README: &str = include_str!("../README.md");
+const LIMITS: &str = include_str!("../docs/limits.md");
+const GUARANTEES: &str = include_str!("../docs/guarantees.md");
+/// Lines that somebody reads who wants to know what it is.
+const README_LINES_MAX: usize = 200;
+
+#[test]
+fn the_readme_is_short() {
+    assert!(README.lines().count() <= README_LINES_MAX, "{} lines", README.lines().count());
+}
 
 #[test]
 fn the_limits_table_has_the_programs_limits() {
@@ -19,10 +28,10 @@ fn the_limits_table_has_the_programs_limits() {
         ACTION_COMPONENT_MAX ACTION_MESSAGE_MAX INVENTORY_MAX INVENTORIES_MAX ROUNDS_MAX FINISHED_MAX REPORTS_MAX
         OUTBOUND_BYTES CONFIG_FILE_MAX
     };
-    let rows = README.lines().filter(|line| line.contains("_MAX`) |") || line.contains("_BYTES`) |"));
+    let rows = LIMITS.lines().filter(|line| line.contains("_MAX`) |") || line.contains("_BYTES`) |"));
     assert_eq!(rows.count(), limits.len());
     for (name, value) in limits {
-        assert!(README.contains(&format!("(`{name}`) | {value} |")), "the README has another {name} than {value}");
+        assert!(LIMITS.contains(&format!("(`{name}`) | {value} |")), "the page has another {name} than {value}");
     }
 }
 
@@ -74,7 +83,7 @@ fn what_survives_what_is_shown_by_tests_that_exist() {
     for folder in ["src", "tests/world", "tests/broker"] {
         functions(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut tests);
     }
-    let (_, rest) = README.split_once("| shown by the test |\n| --- | --- | --- |\n").unwrap();
+    let (_, rest) = GUARANTEES.split_once("| shown by the test |\n| --- | --- | --- |\n").unwrap();
     let rows: Vec<&str> = rest.lines().take_while(|line| line.starts_with('|')).collect();
     assert!(rows.len() >= 20);
     for row in rows {
