@@ -13,7 +13,7 @@ use super::format::{Fields, FIELD};
 use super::journal::Times;
 use super::kept::KeptPart;
 use crate::engine::boot::{Boot, Boots};
-use crate::engine::domain::{Domain, State};
+use crate::engine::domain::{Domain, State, Wait};
 use crate::engine::evidence::Evidence;
 use crate::engine::group::{Group, GroupSet};
 use crate::engine::obligation::Obligation;
@@ -84,12 +84,12 @@ mod tag {
     pub const EVIDENCE: u8 = 35;
     /// How far the domain before it is with becoming what it was committed to.
     pub const RESTORE: u8 = 36;
-    /// What a boot means for the domain before it, and the domain's state. A release that does
-    /// not know it reads the state of one that has not answered ACTIVATE: it starts the domain
-    /// over.
+    /// What a boot means for the domain before it.
     pub const BOOT: u8 = 37;
     /// How often the host has booted for the activity, and how far the reboot is.
     pub const BOOTS: u8 = 38;
+    /// The state of the domain before it, where `DOMAIN` has another one for older releases.
+    pub const EXACT: u8 = 39;
     /// An activity, and which of the domains above are committed to it.
     pub const COMMITTED_TO: u8 = 40;
     /// An activity, and the name of a domain that is committed to it and takes no part now.
@@ -243,15 +243,15 @@ fn key(campaign: &Campaign) -> u32 {
 
 fn encode_domain(campaign: &Campaign, domain: &Domain, name: &str, words_max: usize, out: &mut Fields<'_>) {
     let repeats = [u8::from(domain.fell_back), domain.repeats];
-    let state = domain.state.code();
-    let is_unbooted =
-        domain.state == State::Ready(Phase::Activate) && matches!(domain.boot, Boot::Owed | Boot::Due | Boot::Asked);
-    let shown = if is_unbooted { State::Working(Phase::Activate).code() } else { state };
-    out.put(tag::DOMAIN, &[&shown, &repeats, name.as_bytes()]);
-    if domain.boot != Boot::No {
-        out.put(tag::BOOT, &[&[domain.boot.code()], &state]);
+    let shown = state_for_older(campaign, domain);
+    out.put(tag::DOMAIN, &[&shown.code(), &repeats, name.as_bytes()]);
+    if shown.code() != domain.state.code() {
+        out.put(tag::EXACT, &[&domain.state.code()]);
     }
-    if (domain.group, domain.furthest) != (Group::default(), read::furthest(campaign, domain.state)) {
+    if domain.boot != Boot::No {
+        out.put(tag::BOOT, &[&[domain.boot.code()]]);
+    }
+    if (domain.group, domain.furthest) != (Group::default(), read::furthest(campaign, shown)) {
         out.put(tag::COURSE, &[&[domain.furthest.map_or(0, Phase::code), domain.group.number()]]);
     }
     // Lockstep has no use for it.
@@ -269,6 +269,20 @@ fn encode_domain(campaign: &Campaign, domain: &Domain, name: &str, words_max: us
         encode_obligation(&domain.obligation, out);
     }
     encode_reason(tag::KEPT, domain.obligation.kept.as_ref(), words_max, out);
+}
+
+/// Returns the state from which a release that knows neither boots before the commit nor
+/// restoring brings the domain to a right end: a bootloader may go back to such a one.
+fn state_for_older(campaign: &Campaign, domain: &Domain) -> State {
+    let is_open = !domain.obligation.is_halted && !campaign.groups.committed.contains(domain.group);
+    match domain.state {
+        // What the domain was committed to is none of its business, so that it names the domain
+        // as inconsistent.
+        _ if domain.restore.is_apart() => State::CleaningUp(Wait::STOPPED),
+        // What has activated on the new system is not in use on the old one: it is started over.
+        State::Ready(Phase::Activate) if domain.boot != Boot::No && is_open => State::Working(Phase::Activate),
+        state => state,
+    }
 }
 
 /// Whether the domain's obligation says more than where it is: most do not.

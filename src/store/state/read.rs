@@ -144,6 +144,7 @@ impl Reader<'_> {
             | tag::EVIDENCE
             | tag::RESTORE
             | tag::BOOT
+            | tag::EXACT
             | tag::FAILURE
             | tag::CLEANUP
             | tag::KEPT
@@ -173,12 +174,11 @@ impl Reader<'_> {
                 let high = content.get(1).copied().unwrap_or_default();
                 part.evidence = Evidence::of_bits(u16::from_le_bytes([*content.first()?, high]));
             }
-            tag::BOOT => {
-                let [boot, state @ ..] = content else { return None };
-                part.state = State::of_code(state.try_into().ok()?)?;
+            tag::EXACT => {
+                part.state = State::of_code(content.try_into().ok()?)?;
                 part.obligation = Domain::owing(part.state).obligation;
-                part.boot = Boot::of_code(*boot).unwrap_or_default();
             }
+            tag::BOOT => part.boot = Boot::of_code(*content.first()?).unwrap_or_default(),
             // A stage that is not known is one that this release cannot go on with.
             tag::RESTORE => part.restore = Restore::of_code(*content.first()?).unwrap_or(Restore::GivenUp),
             tag::COURSE => {

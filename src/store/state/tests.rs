@@ -155,21 +155,49 @@ fn how_far_a_domain_is_with_a_boot_or_a_restore_comes_back() {
     }
 }
 
-/// The system to which a bootloader goes back has an older release: to it a domain that waits
-/// for its boot has not activated yet, so that it is started over.
+/// Returns the state that a release reads of the domain which knows only the field `DOMAIN`.
+fn shown_to_older(part: Domain, groups: impl FnOnce(&mut GroupSet)) -> State {
+    let mut before = campaign();
+    groups(&mut before.groups.committed);
+    before.domains[1] = Some(part);
+    let slot = written(&before, &names(), &Beside::default());
+    let record = open(&slot, Kind::State).unwrap();
+    let (_, content) = fields(record.fields).filter(|(tag, _)| *tag == tag::DOMAIN).nth(1).unwrap();
+    assert_eq!(resumed(&slot, &names()).unwrap().campaign.domains[1], before.domains[1]);
+    State::of_code([content[0], content[1]]).unwrap()
+}
+
+/// The system to which a bootloader goes back has an older release: to it a domain that has
+/// activated for a boot has not done so yet, so that it is started over.
 #[test]
 fn a_release_that_knows_of_no_boot_reads_of_one_that_has_not_answered_activate() {
-    let states = |boot: Boot| {
-        let mut before = campaign();
-        before.domains[1] = Some(Domain { boot, ..Domain::owing(State::Ready(Phase::Activate)) });
-        let slot = written(&before, &names(), &Beside::default());
-        let record = open(&slot, Kind::State).unwrap();
-        let (_, content) = fields(record.fields).filter(|(tag, _)| *tag == tag::DOMAIN).nth(1).unwrap();
-        State::of_code([content[0], content[1]]).unwrap()
-    };
     let [working, ready] = [State::Working(Phase::Activate), State::Ready(Phase::Activate)];
-    let expected = [ready, working, working, working, ready, ready];
-    assert_eq!(Boot::ALL.map(states), expected);
+    let part = |boot| Domain { boot, ..Domain::owing(ready) };
+    let halted = |boot| {
+        let mut part = part(boot);
+        part.obligation.is_halted = true;
+        part
+    };
+    for boot in Boot::ALL {
+        let expected = if boot == Boot::No { ready } else { working };
+        assert_eq!(shown_to_older(part(boot), |_| ()), expected);
+        assert_eq!(shown_to_older(part(boot), |committed| committed.insert(Group::default())), ready);
+        assert_eq!(shown_to_older(halted(boot), |_| ()), ready);
+    }
+}
+
+/// It waits for no answer of the activity in which the domain is restored: it takes the silence
+/// for a sign that nothing was changed.
+#[test]
+fn a_release_that_does_not_restore_reads_of_a_domain_that_cleans_up() {
+    for restore in Restore::ALL {
+        for phase in Phase::ALL {
+            let state = State::Working(phase);
+            let expected = if restore.is_apart() { State::CleaningUp(Wait::STOPPED) } else { state };
+            let part = Domain { restore, furthest: Some(Phase::Activate), ..Domain::owing(state) };
+            assert_eq!(shown_to_older(part, |_| ()), expected);
+        }
+    }
 }
 
 #[test]
