@@ -161,6 +161,19 @@ impl Engine {
         }
     }
 
+    /// An older release, or one that did not commit after a reboot, has not noted what takes
+    /// effect with a boot.
+    fn note_activated_unnoted(&mut self) {
+        let committed = self.campaign.groups.committed;
+        for domain in self.settings.grouping.boots.iter() {
+            let is_open =
+                |part: &Domain| part.state == State::Ready(Phase::Activate) && !committed.contains(part.group);
+            if self.campaign.domain(domain).is_some_and(is_open) {
+                self.note_activated(domain);
+            }
+        }
+    }
+
     /// A group is turned back: nothing more is asked because of a boot, and none is waited for
     /// unless another group does.
     pub(super) fn forget_boot(&mut self, out: &mut Effects) {
@@ -178,6 +191,7 @@ impl Engine {
 
     /// The process has started in the middle of an activity: perhaps the host has booted.
     pub(super) fn take_up_boot(&mut self, saved: &Saved) {
+        self.note_activated_unnoted();
         let boots = &mut self.campaign.boots;
         self.reboot = match saved.reboot {
             Reboot::Held if !saved.has_booted => Reboot::Held,

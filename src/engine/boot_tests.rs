@@ -178,6 +178,20 @@ fn a_boot_that_somebody_else_causes_is_that_boot() {
     assert_eq!(course.say(1, Status::ActivationSuccess, true), "Cleanup>0 Cleanup>1");
 }
 
+/// A release before the boot before the commit has led the activity, or the key was not set.
+#[test]
+fn a_boot_counts_for_what_had_activated_before_boots_were_noted() {
+    for (has_booted, expected) in [(true, Boot::Due), (false, Boot::Owed)] {
+        let mut course = Course::reach(settings(), 2, Phase::Activate);
+        course.say(0, Status::ActivationSuccess, true);
+        course.engine.campaign.domains[0].as_mut().unwrap().boot = Boot::No;
+        start(&mut course, has_booted);
+        assert_eq!(boot_of(&course, 0), expected);
+        course.say(1, Status::ActivationSuccess, true);
+        assert_eq!(course.campaign().boots.is_due, !has_booted);
+    }
+}
+
 #[test]
 fn one_that_has_activated_since_the_boot_is_not_told_again_at_a_start() {
     let mut course = Course::reach(settings(), 2, Phase::Activate);
