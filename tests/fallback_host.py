@@ -7,6 +7,7 @@ one if the bootloader has gone back to the system that stayed, and a newer one i
 the new system, or has none to try.
 """
 
+import functools
 import json
 import re
 import subprocess
@@ -25,13 +26,14 @@ FAILS = "it fails, as it was told to"
 OLD, NEW = "1", "2"
 
 
+@functools.cache
 def unsharing():
-    """A command that runs another one in a mount namespace, as root of it."""
+    """A command that runs another one where it may mount, and nobody else sees that."""
     for flags in (["--mount"], ["--mount", "--map-root-user"]):
-        command = ["unshare", *flags, "sh", "-c"]
-        if subprocess.run([*command, SHOW_BOOT, "/dev/null", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+        command = ["unshare", *flags, "sh", "-c", SHOW_BOOT]
+        if subprocess.run([*command, "/dev/null", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
             return command
-    raise Fault("a release before FILE_BOOT_ID cannot be shown a boot: unshare and mount do not work here")
+    raise Fault("an older release, which reads no FILE_BOOT_ID, cannot be shown a boot: unshare and mount do not work")
 
 
 class SelfUpdate:
@@ -128,9 +130,10 @@ class Host(World):
         self.boot_id, self.request = self.folder / "boot_id", self.folder / "reboot"
         self.moment, self.versions = None, {}
         self.containers, self.system = None, None
-        self.change_boot_id()
+        self.begin_boot()
 
-    def change_boot_id(self):
+    def begin_boot(self):
+        self.request.write_text("")
         # It is mounted, so that it has to stay the same file.
         self.boot_id.write_text(f"{uuid.uuid4()}\n")
 
@@ -153,7 +156,8 @@ class Host(World):
             "commitAfterReboot": True,
             "rebootEnabled": True,
             "rebootAfter": "100ms",
-            "rebootCommand": f"touch '{self.request}'",
+            # It may outlive the manager and the folder.
+            "rebootCommand": f"truncate --no-create --size 1 '{self.request}'",
             "verifyTimeout": "10s",
             "cleanupTimeout": "3s",
         }
@@ -163,7 +167,7 @@ class Host(World):
 
     def command(self):
         command = super().command()
-        return command if self.version == "ours" else [*self.programs["unshare"], SHOW_BOOT, str(self.boot_id), *command]
+        return command if self.version == "ours" else [*unsharing(), str(self.boot_id), *command]
 
     def start(self, version, moment, is_first):
         self.moment = None
@@ -176,14 +180,13 @@ class Host(World):
         """The manager does not run any more."""
         self.containers.kill()
         self.containers.wait()
-        self.request.unlink(missing_ok=True)
-        self.change_boot_id()
+        self.begin_boot()
         self.system.boot(goes_back)
         self.start_containers()
 
     def look_after_host(self):
         """Boots it if the manager wants that."""
-        if self.dead.is_set() or not self.request.exists():
+        if self.dead.is_set() or self.request.stat().st_size == 0:
             return
         if self.moment == "reboot" and self.relay.passed is not None:
             self.relay.cut = "the reboot"
