@@ -115,6 +115,8 @@ impl Engine {
         for domain in lost.iter() {
             if let Some(part) = self.campaign.domain_mut(domain) {
                 part.boot = Boot::Owed;
+                // The end of restoring it has lifted that.
+                part.obligation.is_halted = true;
             }
         }
         self.campaign.boots.is_due = true;

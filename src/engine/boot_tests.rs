@@ -167,6 +167,28 @@ fn undoing_what_was_booted_takes_a_second_boot_that_shows_it() {
 }
 
 #[test]
+fn what_was_restored_is_asked_alone_after_the_boot_that_shows_it() {
+    for (answer, is_old) in [(Shown::Other(Text::from_checked("1")), true), (Shown::All, false)] {
+        let mut course = confirmed();
+        course.engine.campaign.groups.restorable = set(0);
+        course.say(1, Status::IdentificationFailed, false);
+        course.say(1, Status::RollbackSuccess, false);
+        assert_eq!(course.say(0, Status::RollbackSuccess, false), "Cleanup>0");
+        assert_eq!(course.say(0, Status::CleanupSuccess, false), "#desiredstate>0");
+        assert_eq!(course.say_restoring(0, Status::Identified, false), "#Cleanup>0");
+        assert_eq!(course.say_restoring(0, Status::CleanupSuccess, false), "Running");
+        course.now = crate::model::time::Tick(0);
+        trigger(&mut course);
+        start(&mut course, true);
+        assert_eq!(hello(&mut course, 0), "booted?>0");
+        assert_eq!(shown(&mut course, 0, answer, Moment::SinceBoot), "Cleanup>1", "it has cleaned up before");
+        let part = course.campaign().domain(ix(0)).unwrap();
+        assert_eq!((course.campaign().is_inconsistent(part), &part.failure), (!is_old, &None));
+        assert!(course.say(1, Status::CleanupSuccess, false).starts_with("Incomplete"));
+    }
+}
+
+#[test]
 fn a_boot_that_somebody_else_causes_is_that_boot() {
     let mut course = Course::reach(settings(), 2, Phase::Activate);
     course.say(0, Status::ActivationSuccess, true);
