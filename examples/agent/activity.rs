@@ -111,10 +111,10 @@ impl Activity {
         self.planned.iter().map(|planned| planned.action.clone()).collect()
     }
 
-    /// What is installed if it ended now; none if it was not activated.
-    pub fn installed(self) -> Option<Vec<Installed>> {
-        let stays = self.planned.into_iter().filter(|planned| !planned.removes).map(|planned| planned.action);
-        self.activated.then(|| stays.map(|action| (action.id, action.version)).collect())
+    /// What is installed once it is activated.
+    pub fn wanted(&self) -> Vec<Installed> {
+        let stays = self.planned.iter().filter(|planned| !planned.removes).map(|planned| &planned.action);
+        stays.map(|action| (action.id.clone(), action.version.clone())).collect()
     }
 
     /// Starts a command for the baseline's components; an empty one means all.

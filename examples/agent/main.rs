@@ -16,11 +16,14 @@ use update_manager::agent::{Action, Agent, Command, DesiredState, HardwareNode, 
 use update_manager::agent::{Request, SoftwareNode, Status};
 use update_manager::logging::{self, Settings};
 
-use activity::{Activity, Installed, Progress, Then};
+use activity::{Activity, Progress, Then};
+use memory::Memory;
+use slots::{Boots, Slots};
 use strict::{is_hello, refusal, Like, Waiting};
 
 mod activity;
 mod memory;
+mod slots;
 mod strict;
 
 /// An update agent that installs nothing.
@@ -58,6 +61,10 @@ struct Flags {
     /// the only phase that is busy: download, update, activate, rollback or cleanup (default: all)
     #[argh(option, default = "String::new()")]
     busy_in: String,
+    /// what the host boots after ACTIVATE, if that takes effect with a boot of the host: new, or
+    /// old, where it falls back (needs --state)
+    #[argh(option)]
+    boots: Option<Boots>,
     /// print nothing
     #[argh(switch)]
     quiet: bool,
@@ -67,8 +74,7 @@ struct Example {
     flags: Flags,
     like: Like,
     agent: Agent,
-    installed: Vec<Installed>,
-    activity: Option<Activity>,
+    memory: Memory,
     /// When the running command has its next progress.
     due: Option<Instant>,
     /// The last status that it answered with, for a strict one.
@@ -82,22 +88,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     if flags.state.is_some() != (like == Like::Tolerant) {
         return Err("--state is needed by a tolerant agent, and by no other".into());
     }
+    if flags.boots.is_some() && flags.state.is_none() {
+        return Err("--boots needs --state".into());
+    }
     if !flags.quiet {
         // What keeps it from the broker is told in the log alone.
         let (level, file) = (LevelFilter::Warn, String::new());
         logging::start(&Settings { level, file, file_size_mb: 0, file_count: 0, file_max_age_days: 0 });
     }
     let agent = Agent::connect(&flags.domain, &flags.broker)?;
-    let (installed, mut activity) = flags.state.as_deref().map(memory::load).unwrap_or_default();
-    let unanswered = activity.as_ref().and_then(|activity| activity.running());
+    let mut memory = flags.state.as_deref().map(memory::load).unwrap_or_default();
+    memory.slots = flags.boots.map(|boots| Slots::load(memory.slots.take(), &memory.installed, boots));
+    let unanswered = memory.activity.as_ref().and_then(|activity| activity.running());
     let unanswered = unanswered.map(|(command, baseline)| (command, baseline.to_owned()));
     let mut due = None;
-    if let (Some(activity), Some((command, baseline))) = (&mut activity, unanswered) {
+    if let (Some(activity), Some((command, baseline))) = (&mut memory.activity, unanswered) {
         activity.start(command, baseline, flags.fail.eq_ignore_ascii_case(command.name()));
         due = Some(Instant::now());
     }
     let (reached, waiting) = (Status::Identified, Waiting::default());
-    let mut example = Example { flags, like, agent, installed, activity, due, reached, waiting };
+    let mut example = Example { flags, like, agent, memory, due, reached, waiting };
     loop {
         example.serve()?;
     }
@@ -144,11 +154,16 @@ impl Example {
         }
     }
 
-    /// Takes a desired state; it replaces a running one without a word.
+    /// Takes a desired state; it replaces a running one without a word, unless that is
+    /// activated and takes effect with a boot.
     fn identify(&mut self, id: String, desired: DesiredState) -> Result<(), PublishError> {
         self.say(&format!("desired state {id}"));
+        let known = self.memory.activity.as_ref().filter(|activity| activity.id == id && activity.activated);
+        if let Some(actions) = known.filter(|_| self.memory.slots.is_some()).map(Activity::actions) {
+            return self.feedback(&id, Status::Identified, "", &actions);
+        }
         self.due = None;
-        self.activity = None;
+        self.memory.activity = None;
         if self.flags.silent == "identify" {
             return Ok(());
         }
@@ -157,7 +172,7 @@ impl Example {
         }
         self.feedback(&id, Status::Identifying, "", &[])?;
         sleep(Duration::from_millis(self.flags.delay));
-        let mut activity = Activity::new(id, desired, &self.installed);
+        let mut activity = Activity::new(id, desired, &self.memory.installed);
         if let Some(count) = self.flags.actions {
             activity.resize(count);
         }
@@ -166,7 +181,7 @@ impl Example {
             return self.feedback(&activity.id, Status::Completed, "", &[]);
         }
         let id = activity.id.clone();
-        self.activity = Some(activity);
+        self.memory.activity = Some(activity);
         self.reached = Status::Identified;
         self.remember();
         self.feedback(&id, Status::Identified, "", &actions)
@@ -176,7 +191,7 @@ impl Example {
     fn start(&mut self, id: &str, command: Command, baseline: String) -> Result<(), PublishError> {
         let name = command.name();
         self.say(&format!("{name} {baseline}"));
-        let Some(activity) = self.activity.as_mut().filter(|activity| activity.id == id) else { return Ok(()) };
+        let Some(activity) = self.memory.activity.as_mut().filter(|activity| activity.id == id) else { return Ok(()) };
         if self.flags.silent.eq_ignore_ascii_case(name) {
             self.due = None;
             self.remember();
@@ -189,6 +204,9 @@ impl Example {
             }
         }
         activity.start(command, baseline, self.flags.fail.eq_ignore_ascii_case(name));
+        if let Some(slots) = &mut self.memory.slots {
+            slots.begin(command, activity, &self.memory.installed);
+        }
         let is_busy = self.flags.busy_in.is_empty() || self.flags.busy_in.eq_ignore_ascii_case(name);
         let busy = Duration::from_millis(if is_busy { self.flags.busy } else { 0 });
         self.due = Some(Instant::now() + busy);
@@ -199,7 +217,7 @@ impl Example {
     /// Says how far the running command is, and goes on with it.
     fn progress(&mut self) -> Result<(), PublishError> {
         self.due = None;
-        let Some(mut activity) = self.activity.take() else { return Ok(()) };
+        let Some(mut activity) = self.memory.activity.take() else { return Ok(()) };
         let id = activity.id.clone();
         if let Some(Progress { status, message, actions, then }) = activity.advance() {
             let goes_on = matches!(then, Then::GoesOn);
@@ -214,18 +232,18 @@ impl Example {
                 Then::IsAnswered => {}
                 Then::Ends(status) => {
                     self.feedback(&id, status, "", &activity.actions())?;
-                    self.installed = activity.installed().unwrap_or(std::mem::take(&mut self.installed));
+                    self.memory.end(&activity);
                     return Ok(());
                 }
             }
         }
-        self.activity = Some(activity);
+        self.memory.activity = Some(activity);
         Ok(())
     }
 
     fn remember(&self) {
         if let Some(path) = &self.flags.state {
-            memory::save(path, &self.installed, self.activity.as_ref());
+            memory::save(path, &self.memory);
         }
     }
 
@@ -239,7 +257,7 @@ impl Example {
             addressable: true,
             ..HardwareNode::default()
         });
-        for (id, version) in &self.installed {
+        for (id, version) in self.memory.in_use() {
             let (id, version) = (self.agent.node_id(id), version.clone());
             inventory.add_software(SoftwareNode { id, version, ..SoftwareNode::default() });
         }

@@ -1,6 +1,7 @@
 //! What the agent remembers over a restart: a file, replaced in one go.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::Path;
 
 use serde_json::{json, Value};
@@ -9,25 +10,66 @@ use update_manager::model::text::Text;
 use update_manager::wire::status::action_status;
 
 use crate::activity::{Activity, Installed, Planned};
+use crate::slots::Slots;
 
-/// Writes what is installed and the activity that runs; a failure ends the agent,
-/// which would break its promise otherwise.
-pub fn save(path: &Path, installed: &[Installed], activity: Option<&Activity>) {
-    let document = json!({ "installed": installed, "activity": activity.map(encode) });
-    let new = path.with_extension("new");
-    let written = fs::write(&new, document.to_string()).and_then(|()| fs::rename(&new, path));
-    if let Err(error) = written {
+/// What an agent has and does.
+#[derive(Default)]
+pub struct Memory {
+    pub installed: Vec<Installed>,
+    pub activity: Option<Activity>,
+    /// If its updates take effect with a boot.
+    pub slots: Option<Slots>,
+}
+
+impl Memory {
+    /// What is in use.
+    pub fn in_use(&self) -> &[Installed] {
+        self.slots.as_ref().map_or(&self.installed, |slots| &slots.running)
+    }
+
+    /// An activity has ended: what it has activated stays.
+    pub fn end(&mut self, activity: &Activity) {
+        if activity.activated {
+            self.installed = activity.wanted();
+        }
+        if let Some(slots) = &mut self.slots {
+            slots.next = self.installed.clone();
+        }
+    }
+}
+
+/// Writes it, so that a power cut does not lose it; a failure ends the agent, which would
+/// break its promise otherwise.
+pub fn save(path: &Path, memory: &Memory) {
+    let Memory { installed, activity, slots } = memory;
+    let slots = slots.as_ref().map(|slots| json!([slots.boot, slots.running, slots.next]));
+    let document = json!({ "installed": installed, "activity": activity.as_ref().map(encode), "slots": slots });
+    if let Err(error) = replace(path, document.to_string().as_bytes()) {
         eprintln!("{}: {error}", path.display());
         std::process::exit(1);
     }
 }
 
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
 /// What was saved; nothing if nothing was, or it cannot be read.
-pub fn load(path: &Path) -> (Vec<Installed>, Option<Activity>) {
+pub fn load(path: &Path) -> Memory {
     let document = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    let Some(document) = document else { return (Vec::new(), None) };
-    let installed = serde_json::from_value(document["installed"].clone()).unwrap_or_default();
-    (installed, decode(&document["activity"]))
+    let Some(document) = document else { return Memory::default() };
+    let slots = serde_json::from_value(document["slots"].clone()).ok();
+    Memory {
+        installed: serde_json::from_value(document["installed"].clone()).unwrap_or_default(),
+        activity: decode(&document["activity"]),
+        slots: slots.map(|(boot, running, next)| Slots { boot, running, next }),
+    }
 }
 
 fn encode(activity: &Activity) -> Value {
