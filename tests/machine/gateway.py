@@ -6,21 +6,28 @@ import re
 from machine import PROMPT, TOLD, Broken
 
 LOG = "/var/log/kanto-update-manager/kanto-update-manager.log"
+FEEDBACK = "deviceupdate/desiredstatefeedback"
 FINAL = ("COMPLETED", "INCOMPLETE", "IDENTIFICATION_FAILED")
 BOOTED = re.compile(rb"BusyBox v.*?" + PROMPT.pattern, re.DOTALL)
+
+
+def messages(machine, since=0):
+    """All that the console has shown of the broker, in order: where, topic, message."""
+    for line in TOLD.finditer(machine.seen, since):
+        try:
+            yield line.start(), line.group(1).decode(), json.loads(line.group(2))
+        except ValueError as error:
+            raise Broken(f"{error}: {line.group(0)!r}") from None
 
 
 def told(machine, activity, since=0):
     """What was told of an activity on its way over the broker, in order: statuses
     to the backend, commands to agents."""
-    for line in TOLD.finditer(machine.seen, since):
-        try:
-            message = json.loads(line.group(2))
-        except ValueError as error:
-            raise Broken(f"{error}: {line.group(0)!r}") from None
-        if message["activityId"] == activity:
+    for _, topic, message in messages(machine, since):
+        is_told = topic == FEEDBACK or topic.endswith("/command")
+        if is_told and message["activityId"] == activity:
             payload = message["payload"]
-            yield line.group(1).decode(), payload.get("status") or payload.get("command"), payload.get("message", "")
+            yield topic, payload.get("status") or payload.get("command"), payload.get("message", "")
 
 
 def finals(machine, activity, since=0):
@@ -31,7 +38,8 @@ def finals(machine, activity, since=0):
 def await_final(machine, activity, since=0):
     """Waits for a final status; it and its message."""
     words = b"|".join(final.encode() for final in FINAL)
-    pattern = rb'~ [^{]*\{"activityId":"%s"[^\r\n]*"status":"(?:%s)"[^\r\n]*\r?\n' % (activity.encode(), words)
+    pattern = rb'~ %s \{"activityId":"%s"[^\r\n]*"status":"(?:%s)"[^\r\n]*\r?\n'
+    pattern %= (FEEDBACK.encode(), activity.encode(), words)
     machine.expect(pattern, f"a final status of {activity}", since)
     return finals(machine, activity, since)[0]
 

@@ -1,4 +1,4 @@
-"""Boots a machine and goes through its course, or through power cuts."""
+"""Boots a machine and goes through one of its courses."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 
+import commit
 import course
 import cuts
 from machine import Broken, Machine
@@ -18,6 +19,7 @@ def main():
     parser.add_argument("packages")
     parser.add_argument("folder", help="with initramfs.gz and state.ext4; the console's words go there")
     parser.add_argument("--cuts", type=int, default=0)
+    parser.add_argument("--commit-after-reboot", action="store_true")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     args = parser.parse_args()
     disk, console = os.path.join(args.folder, "state.ext4"), os.path.join(args.folder, "console")
@@ -32,6 +34,8 @@ def main():
     try:
         if args.cuts:
             cuts.run(machine, args.seed, args.cuts, say)
+        elif args.commit_after_reboot:
+            commit.run(machine, args.seed, say)
         else:
             course.run(machine, say)
     except Broken as broken:
