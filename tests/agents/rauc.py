@@ -297,7 +297,7 @@ def main():
     parser.add_argument("manager", type=pathlib.Path)
     parser.add_argument("--stride", type=int, default=1)
     parser.add_argument("scenarios", nargs="*")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = {scenario.__name__: scenario for scenario in SCENARIOS}
     wanted.update({kill.__name__: lambda device, kill=kill: kill(device, args.stride) for kill in rauc_kills.SCENARIOS})
