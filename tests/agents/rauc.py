@@ -8,6 +8,7 @@ import signal
 import sys
 
 import rauc_kills
+import rauc_reboot
 from rauc_device import ATTEMPTS, IMAGE_BYTES, Device, image, kill_group, run, wait_until
 from server import Server
 
@@ -26,12 +27,13 @@ def refused(device, command, version, keys, words):
     assert code == 1 and words in said, f"{command} ends with {code}: {said}"
 
 
-def is_at(device, slot, version):
-    """The device has booted the slot with the version, boots it again, and keeps it."""
+def is_at(device, slot, version, kept=()):
+    """The device has booted the slot with the version, boots it again, and keeps it; of the
+    update there is nothing left but the files that are `kept`."""
     assert (device.booted, device.version) == (slot, version), (device.booted, device.version)
     assert device.primary() == slot, device.variables
     assert device.left(slot) == ATTEMPTS, f"not marked good: {device.variables}"
-    assert sorted(os.listdir(device.state)) == [], os.listdir(device.state)
+    assert os.listdir(device.state) == [*kept], os.listdir(device.state)
 
 
 def applied(device, activity, version, keys, end, env=None):
@@ -130,8 +132,17 @@ def rollback_after_boot(device):
     left = device.left("B")
     steps(device, ["rollback", "cleanup"], "act-2", "2", keys)
     assert (device.left("B"), device.primary()) == (left, "A")
+    # Restoring the old version takes neither its bundle nor a write to its slot.
+    before, gone = device.variables, {**keys, "url": "/gone.raucb"}
+    steps(device, [*FORWARD, "cleanup"], "act-2#restore", "1", gone)
+    assert device.variables == before
     device.boot()
-    is_at(device, "A", "1")
+    is_at(device, "A", "1", kept=["slots"])
+    refused(device, "download", "2", gone, "cannot be fetched")
+    steps(device, [*FORWARD], "act-3", "2", keys)
+    device.boot()
+    steps(device, ["cleanup"], "act-3", "2", keys)
+    is_at(device, "B", "2")
 
 
 def nothing_to_do(device):
@@ -301,6 +312,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = {scenario.__name__: scenario for scenario in SCENARIOS}
     wanted.update({kill.__name__: lambda device, kill=kill: kill(device, args.stride) for kill in rauc_kills.SCENARIOS})
+    wanted["commit_by_manager"] = rauc_reboot.commit_by_manager
     for name in args.scenarios or wanted:
         device = Device(args.manager.resolve())
         try:

@@ -13,6 +13,7 @@ import pathlib
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -64,6 +65,12 @@ def wait_until(what, condition):
     while not condition():
         assert time.monotonic() < end, f"timed out: {what}"
         time.sleep(0.01)
+
+
+def accepts(family, address):
+    """Whether somebody listens on a socket."""
+    with socket.socket(family) as client:
+        return client.connect_ex(address) == 0
 
 
 def run(*command, **options):
@@ -127,7 +134,7 @@ class Device:
         command = ["dbus-daemon", "--session", "--nofork", f"--address=unix:path={self.folder}/bus"]
         bus = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.undo.callback(self.end, bus)
-        wait_until("the bus is there", (self.folder / "bus").exists)
+        wait_until("the bus is there", lambda: accepts(socket.AF_UNIX, f"{self.folder}/bus"))
         self.undo.callback(self.power_off)
         self.reset("1")
 
