@@ -215,6 +215,20 @@ fn a_boot_counts_for_what_had_activated_before_boots_were_noted() {
 }
 
 #[test]
+fn one_that_has_ended_by_itself_takes_effect_with_a_boot_since() {
+    for has_booted in [false, true] {
+        let mut course = Course::reach(settings(), 2, Phase::Activate);
+        course.say(0, Status::Completed, true);
+        start(&mut course, has_booted);
+        assert_eq!(course.say(1, Status::ActivationSuccess, true), "Cleanup>1");
+        assert!(course.say(1, Status::CleanupSuccess, true).starts_with("Completed"));
+        course.handle(Event::Delivered).unwrap();
+        course.handle(Event::Settled).unwrap();
+        assert_eq!(course.engine.reboot() == Reboot::None, has_booted);
+    }
+}
+
+#[test]
 fn one_that_has_activated_since_the_boot_is_not_told_again_at_a_start() {
     let mut course = Course::reach(settings(), 2, Phase::Activate);
     course.say(0, Status::ActivationSuccess, true);
