@@ -9,6 +9,7 @@ binary, the lines below it are what it prints, `= N` is its exit code if that is
   % agent ARGS...     an example agent
   % start             the manager
   % broker stop|start
+  % boot              of the host: the manager and the agents end at once, and start
   % until TEXT        waits until `status` shows the text
   % begin ...         a command that goes on in a terminal of its own
   % resize COLUMNS ROWS  its terminal's new size
@@ -36,6 +37,7 @@ import tempfile
 import threading
 import termios
 import time
+import uuid
 
 import jsonschema
 from referencing import Registry, Resource
@@ -136,13 +138,14 @@ class Terminal:
 
 class World:
     def __init__(self, target, is_dumb):
-        self.um = os.environ.get("UM", str(target / "update-manager"))
-        self.agent = str(target / "examples/agent")
+        self.um = os.path.abspath(os.environ.get("UM", str(target / "update-manager")))
+        self.agent = os.path.abspath(target / "examples/agent")
         self.is_dumb = is_dumb
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="um-console-"))
         self.processes = []
         self.config = {}
         self.broker = None
+        self.manager, self.agents = None, {}
         self.behind = None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -161,8 +164,9 @@ class World:
 
     def runs(self, name, command):
         log = open(self.folder / f"{name}.log", "ab")
-        env = {**os.environ, "FILE_SYS_RQ": str(self.folder / "rq"), "FILE_SYS_RQ_TRIGGER": str(self.folder / "trigger")}
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+        names = {"FILE_SYS_RQ": "rq", "FILE_SYS_RQ_TRIGGER": "trigger", "FILE_BOOT_ID": "boot_id"}
+        env = {**os.environ, **{name: str(self.folder / file) for name, file in names.items()}}
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=self.folder)
         self.processes.append(process)
         return process
 
@@ -176,12 +180,28 @@ class World:
             **self.config,
         }
         (self.folder / "config.json").write_text(json.dumps(config))
-        self.runs("manager", [self.um, "--config-file", str(self.folder / "config.json")])
-        self.until("connected for")
+        self.starts_manager()
         for domain in config["agents"]:
             if (self.folder / f"agent-{domain}.log").exists():
                 self.waits("its inventory", lambda: f" {domain} " in self.shown("status") and "no inventory" not in [
                     line for line in self.shown("status").splitlines() if line.startswith(f" {domain} ")][0])
+
+    def boots(self):
+        for process in [self.manager, *self.agents.values()]:
+            process.kill()
+            process.wait()
+        for words in list(self.agents):
+            self.starts_agent(words)
+        self.starts_manager()
+
+    def starts_agent(self, words):
+        command = [self.agent, "--domain", *words.split(), "--broker", f"127.0.0.1:{self.port}"]
+        self.agents[words] = self.runs(f"agent-{words.split()[0]}", command)
+
+    def starts_manager(self):
+        (self.folder / "boot_id").write_text(f"{uuid.uuid4()}\n")
+        self.manager = self.runs("manager", [self.um, "--config-file", str(self.folder / "config.json")])
+        self.until("connected for")
 
     def command(self, words):
         config = ["--config-file", str(self.folder / "config.json")] if (self.folder / "config.json").exists() else [
@@ -274,11 +294,11 @@ class Session:
         if word == "config":
             world.config.update(json.loads(rest))
         elif word == "agent":
-            domain = rest.split()[0]
-            broker = ["--broker", f"127.0.0.1:{world.port}"]
-            world.runs(f"agent-{domain}", [world.agent, "--domain", *rest.split(), *broker])
+            world.starts_agent(rest)
         elif word == "start":
             world.starts()
+        elif word == "boot":
+            world.boots()
         elif word == "broker":
             world.broker_starts() if rest == "start" else world.broker_stops()
         elif word == "until":
