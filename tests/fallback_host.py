@@ -37,7 +37,11 @@ def unsharing():
 
 
 class SelfUpdate:
-    """The agent of the system, and its bootloader. It forgets its activity at a boot."""
+    """The agent of the system, and its bootloader.
+
+    It remembers over a boot which activity it is in, so that CLEANUP still makes the system
+    stay, but not what it has done for it.
+    """
 
     answers = {
         "DOWNLOAD": "DOWNLOAD_SUCCESS",
@@ -72,7 +76,7 @@ class SelfUpdate:
     def boot(self, goes_back):
         self.leave()
         self.booted = self.stays if goes_back or self.tried is None else self.tried
-        self.activity, self.tried = None, None
+        self.tried = None
         self.join()
 
     def hear(self, _client, _data, message):
@@ -81,7 +85,6 @@ class SelfUpdate:
         if message.topic.endswith("/get"):
             self.show(activity)
         elif message.topic.endswith("/command"):
-            # A command of an activity that it does not know is from before a boot.
             if activity == self.activity:
                 self.obey(envelope["payload"]["command"])
         else:
