@@ -162,7 +162,6 @@ class Host(World):
             # It may outlive the manager and the folder.
             "rebootCommand": f"truncate --no-create --size 1 '{self.request}'",
             "verifyTimeout": "10s",
-            "cleanupTimeout": "3s",
         }
 
     def environment(self):
