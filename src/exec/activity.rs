@@ -76,6 +76,21 @@ pub struct Activity {
     pub failure: String,
 }
 
+impl Activity {
+    /// The plan was saved without its statuses: each change has that of the last command that
+    /// was done well, so that one that has activated all says so.
+    pub(super) fn recall_statuses(&mut self) {
+        let done = [(Command::Activate, self.is_activated), (Command::Update, self.is_updated)];
+        let done = done.into_iter().chain([(Command::Download, self.is_downloaded)]).find(|(_, is_done)| *is_done);
+        let Some((command, _)) = done.filter(|_| !matches!(self.last, Some((Command::Rollback, ..)))) else { return };
+        for planned in self.plan.iter_mut().filter(|planned| planned.change != Change::Keep) {
+            if let Some([_, success, _]) = of_change(command, planned.change) {
+                (planned.action.status, planned.action.progress) = (success, 100);
+            }
+        }
+    }
+}
+
 /// How the last activity has ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct End {

@@ -12,7 +12,7 @@ use super::activity::{Activity, Effect, End, Outcome, Said, Step};
 use super::plan::{self, Installed, Planned};
 use super::told::Told;
 use crate::agent::{Command, DesiredState, Request, Status};
-use crate::limits::EXEC_INSTALLED_MAX;
+use crate::limits::{EXEC_INSTALLED_MAX, ROUNDS_MAX};
 
 /// The course of a domain's activities.
 #[derive(Debug, Default)]
@@ -25,7 +25,8 @@ pub struct Course {
     pub installed: Vec<Installed>,
     /// What is being identified, and the plan once there is one.
     next: Option<(String, DesiredState, Vec<Planned>)>,
-    asker: Option<String>,
+    /// The activities for which somebody wants to know what is installed.
+    askers: Vec<String>,
     todo: VecDeque<Step>,
     running: Option<Step>,
     seen: Vec<Installed>,
@@ -58,7 +59,11 @@ impl Course {
             Request::Command { activity, command, baseline } => self.handle_command(&activity, command, &baseline, out),
             Request::CurrentStateGet { activity } => match self.running {
                 None | Some(Step::Inventory) => {
-                    self.asker = Some(activity);
+                    self.askers.retain(|asker| *asker != activity);
+                    if self.askers.len() == ROUNDS_MAX {
+                        self.askers.remove(0);
+                    }
+                    self.askers.push(activity);
                     if self.running.is_none() {
                         self.todo.push_back(Step::Inventory);
                     }
@@ -148,7 +153,7 @@ impl Course {
         }
         self.todo.clear();
         self.next = None;
-        if self.asker.is_some() {
+        if !self.askers.is_empty() {
             self.todo.push_back(Step::Inventory);
         }
     }
@@ -251,7 +256,7 @@ impl Course {
                 } else if let Err(words) = result {
                     log::warn!("inventory: {words}; the last one known is reported");
                 }
-                if let Some(asker) = self.asker.take() {
+                for asker in std::mem::take(&mut self.askers) {
                     out.push(Effect::Say(Said::Inventory(asker, self.installed.clone())));
                 }
             }

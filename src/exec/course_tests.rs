@@ -324,7 +324,7 @@ fn the_inventory_is_asked_of_the_program_unless_it_works() {
     bench.handle(Request::CurrentStateGet { activity: "q".into() });
     bench.handle(Request::CurrentStateGet { activity: "r".into() });
     bench.ends(&["component one 1", "component two 2", "component one 3"], Outcome::Done);
-    assert_eq!(bench.done(), ["inventory", "r 2"]);
+    assert_eq!(bench.done(), ["inventory", "q 2", "r 2"], "each gets its answer");
     bench.handle(Request::CurrentStateGet { activity: "s".into() });
     bench.fails("x");
     assert_eq!(bench.done(), ["inventory", "s 2"], "the last one known");

@@ -258,6 +258,9 @@ fn decode(saved: &str, domain: &str, course: &mut Course) -> Option<()> {
             }
         }
     }
+    if let Some(activity) = &mut course.activity {
+        activity.recall_statuses();
+    }
     Some(())
 }
 
@@ -272,6 +275,7 @@ fn plain(escaped: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::ActionStatus;
 
     fn folder() -> (PathBuf, String) {
         let folder = passing().unwrap();
@@ -302,6 +306,29 @@ mod tests {
         course
     }
 
+    /// The status that each change has when this was saved and read.
+    fn status_of(set: impl FnOnce(&mut Activity)) -> ActionStatus {
+        let (folder, path) = folder();
+        let memory = Memory::open(&path, "d").unwrap();
+        let mut saved = course();
+        set(saved.activity.as_mut().unwrap());
+        memory.save(&saved).unwrap();
+        let mut found = Course::default();
+        memory.load("d", &mut found);
+        fs::remove_dir_all(folder).unwrap();
+        found.activity.unwrap().plan[0].action.status
+    }
+
+    #[test]
+    fn changes_have_the_status_of_the_last_command_that_was_done_well() {
+        let activated = |activity: &mut Activity| (activity.is_updated, activity.is_activated) = (true, true);
+        assert_eq!(status_of(activated), ActionStatus::ActivationSuccess);
+        assert_eq!(status_of(|activity| activity.is_updated = true), ActionStatus::UpdateSuccess);
+        assert_eq!(status_of(|_| ()), ActionStatus::DownloadSuccess);
+        let rolled_back = |activity: &mut Activity| activity.last = Some((Command::Rollback, true, String::new()));
+        assert_eq!(status_of(rolled_back), ActionStatus::Identified);
+    }
+
     #[test]
     fn what_is_saved_is_found_again_and_a_second_agent_is_kept_out() {
         let (folder, path) = folder();
@@ -314,6 +341,9 @@ mod tests {
         drop(memory);
         let mut found = Course::default();
         Memory::open(&path, "d").unwrap().load("d", &mut found);
+        // The statuses are those of the last command that was done well.
+        let mut saved = saved;
+        saved.activity.as_mut().unwrap().recall_statuses();
         assert_eq!((found.activity, found.end), (saved.activity, saved.end));
         assert_eq!(found.installed, [("one".to_owned(), "1".to_owned()), ("two".to_owned(), String::new())]);
         fs::remove_dir_all(folder).unwrap();
