@@ -171,7 +171,11 @@ impl<'a> View<'a> {
                     | State::Done(Ended::Completed | Ended::CleanedUp)
             );
             let is_lost = groups.turned.contains(part.group) && self.campaign.is_inconsistent(part);
-            is_free && is_lost && matches!(part.restore, Restore::No | Restore::Cleared)
+            // A further boot shows what has become of it, and nothing else.
+            let is_for_boot = self.grouping.boots.contains(domain)
+                && part.evidence.was_booted
+                && part.state == State::RolledBack(Ending::Ok);
+            is_free && is_lost && !is_for_boot && matches!(part.restore, Restore::No | Restore::Cleared)
         };
         groups.restorable.contains(domain) && self.campaign.domain(domain).is_some_and(is_open)
     }
