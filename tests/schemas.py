@@ -230,7 +230,7 @@ def main(paths):
     for drift in configuration_drifts():
         report.fail("docs/configuration.md", drift)
     named = set()
-    for path in sorted(glob.glob(os.path.join(DOCS, "*.md"))):
+    for path in sorted(glob.glob(os.path.join(DOCS, "**", "*.md"), recursive=True)):
         named |= report.examples(path)
     for name in sorted(set(report.schemas.validators) - named - {"envelope", "desired-state-command"}):
         report.fail(f"docs/schemas/{name}.json", "there is no example of it in docs/*.md")
