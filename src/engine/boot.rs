@@ -224,13 +224,6 @@ impl Engine {
                 booted.insert(part.group);
             }
         }
-        // A boot since one has ended by itself is the one that it takes effect with.
-        for domain in self.settings.grouping.boots.iter().filter(|_| saved.has_booted) {
-            let part = self.campaign.domain_mut(domain);
-            if let Some(part) = part.filter(|part| part.boot == Boot::No && matches!(part.state, State::Done(_))) {
-                part.boot = Boot::Over;
-            }
-        }
         // The others of the group were in use together with it, but for those that have activated
         // since the boot.
         let is_with = |part: &&mut Domain| saved.has_booted && part.boot == Boot::No && booted.contains(part.group);

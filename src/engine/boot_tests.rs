@@ -231,6 +231,19 @@ fn one_that_has_ended_by_itself_takes_effect_with_a_boot_since() {
 }
 
 #[test]
+fn one_that_ends_by_itself_after_a_boot_has_taken_effect() {
+    let mut course = Course::reach(settings(), 2, Phase::Activate);
+    start(&mut course, true);
+    assert_eq!(hello(&mut course, 0), "desiredstate>0");
+    assert_eq!(course.say(0, Status::Completed, false), "Cleanup>0");
+    course.say(1, Status::ActivationSuccess, true);
+    assert!(course.say(1, Status::CleanupSuccess, true).starts_with("Completed"));
+    course.handle(Event::Delivered).unwrap();
+    course.handle(Event::Settled).unwrap();
+    assert_eq!(course.engine.reboot(), Reboot::None);
+}
+
+#[test]
 fn one_that_has_activated_since_the_boot_is_not_told_again_at_a_start() {
     let mut course = Course::reach(settings(), 2, Phase::Activate);
     course.say(0, Status::ActivationSuccess, true);

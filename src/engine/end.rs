@@ -34,9 +34,11 @@ impl Engine {
     /// group that is committed owes it whatever has become of others.
     fn owes_reboot(&self, domain: DomainIx, outcome: Status) -> bool {
         let groups = &self.campaign.groups;
+        let boots_before = self.settings.grouping.boots.contains(domain);
         let is_new = |part: &Domain| {
             let is_committed = groups.committed.contains(part.group) && part.failure.is_none();
-            (outcome == Status::Completed || is_committed) && part.boot != Boot::Over
+            let has_booted = boots_before && part.evidence.has_committed && part.evidence.was_booted;
+            (outcome == Status::Completed || is_committed) && part.boot != Boot::Over && !has_booted
         };
         self.campaign.actions.count(domain) > 0 && self.campaign.domain(domain).is_some_and(is_new)
     }

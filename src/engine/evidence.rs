@@ -28,7 +28,7 @@ pub struct Evidence {
     pub shows_other: bool,
     /// It has said COMPLETED of its own accord: it has committed by itself.
     pub has_committed: bool,
-    /// The host has booted since it was given ACTIVATE.
+    /// The host has booted since it was given ACTIVATE, or has committed by itself.
     pub was_booted: bool,
     /// It was given CLEANUP when it had committed by itself.
     pub was_cleaned: bool,
@@ -81,9 +81,10 @@ impl Domain {
         self.evidence.is_old |= phase <= Phase::Download && !self.evidence.was_updated;
     }
 
-    /// Notes that the host has booted: what was activated with it is in use now.
+    /// Notes that the host has booted: what was activated with it is in use now, and what the
+    /// domain has committed by itself.
     pub(super) fn note_boot(&mut self) {
-        self.evidence.was_booted |= self.furthest >= Some(Phase::Activate);
+        self.evidence.was_booted |= self.furthest >= Some(Phase::Activate) || self.evidence.has_committed;
     }
 
     /// Notes how its ROLLBACK ended. Some agents never answer it: silence counts only where
