@@ -9,9 +9,8 @@ import sys
 import time
 
 import podman_kills
-from podman_world import AGENT, COMMAND, Fault, REGISTRY, World, expect, marks, run, wait
+from podman_world import AGENT, COMMAND, Fault, NONE, REGISTRY, World, expect, marks, run, wait
 
-NONE = ("network", "none")
 
 
 def app(version, *config, name="app"):

@@ -16,6 +16,7 @@ AGENT = pathlib.Path("agents/podman").resolve()
 # The password is "secret".
 HTPASSWD = "agent:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n"
 REGISTRY = "127.0.0.1:5000"
+NONE = ("network", "none")
 PATIENCE_S = 60
 # What a container runs, with a mark that its process is known by.
 COMMAND = "trap 'exit 0' TERM; : um-test {0}; while :; do sleep 1; done"
