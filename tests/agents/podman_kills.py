@@ -159,6 +159,14 @@ class Course:
         self.check()
         return command is not None
 
+    def turn_back(self):
+        """Rolls back what was activated, as happens when another domain fails later."""
+        self.plan(STATES[self.state], STATES[1 - self.state])
+        self.call("download", "update", "activate")
+        expect(marks(), self.running(STATES[1 - self.state]), "what runs when it is activated")
+        self.call("rollback", "rollback", "cleanup")
+        self.check()
+
     def check(self):
         wanted = self.running(STATES[self.state])
         expect(marks(), wanted, f"what runs; {self.log()}")
@@ -178,6 +186,7 @@ def play(world, mode, every):
     course.plan({}, STATES[0])
     course.call(*COMMANDS)
     course.check()
+    course.turn_back()
     first = course.random.randint(1, every)
     step = first
     try:

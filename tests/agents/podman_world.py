@@ -129,12 +129,14 @@ class World:
                 run("podman", "rm", "--all", "--force")
         raise Fault(f"podman runs no containers here: {why}")
 
-    def make_image(self, name, mark, command=None):
+    def make_image(self, name, mark, command=None, volume=None):
         """Makes an image whose containers have a mark."""
         command = json.dumps(command or ["sh", "-c", COMMAND.format(mark)])
         archive = self.folder / "root.tar"
         run("tar", "-C", self.folder / "root", "-cf", archive, ".")
-        run("podman", "import", "--quiet", "--change", f"CMD {command}", "--change", f"LABEL mark={mark}", archive, name)
+        changes = ["--change", f"CMD {command}", "--change", f"LABEL mark={mark}"]
+        changes += ["--change", f"VOLUME {volume}"] if volume else []
+        run("podman", "import", "--quiet", *changes, archive, name)
 
     def publish(self, name, mark, command=None):
         """Makes an image that only the registry has."""
@@ -177,14 +179,14 @@ class World:
                 subprocess.run(["umount", "--lazy", place], stderr=subprocess.DEVNULL, check=False)
         run("mount", "-t", "tmpfs", "tmpfs", "/run")
 
-    def apply(self, components, **environment):
+    def apply(self, components, config="config.json", **environment):
         """Applies a desired state: what the command printed on standard output, and its end."""
         self.activities += 1
         domain = {"id": "containers", "components": [component(*one) for one in components]}
         desired = json.dumps({"domains": [domain]})
         done = subprocess.run(
             [self.manager, "apply", "--standalone", "--activity", f"act-{self.activities}", "--config-file",
-             self.folder / "config.json", "-"],
+             self.folder / config, "-"],
             input=desired, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=3 * PATIENCE_S, check=False,
             env={**os.environ, **environment})
         return done.stdout, done.stdout.strip().rsplit("\n", 1)[-1].partition(" ")[2] or done.stderr
