@@ -4,7 +4,7 @@ import re
 import time
 
 from gateway import BOOTED, apply, await_command, await_final, boot, boot_id, check_kernel, finals, succeed, told
-from machine import Broken
+from machine import RESET, Broken
 
 COMMANDS = ["DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"]
 
@@ -59,7 +59,7 @@ def reboot(machine, say):
         raise Broken("the second activity has ended although its agents are silent")
     mark = machine.mark()
     succeed(machine, "killall mosquitto")
-    machine.expect(rb"sysrq: Resetting", "the manager reboots through /proc/sysrq-trigger", mark)
+    machine.expect(RESET, "the manager reboots through /proc/sysrq-trigger", mark)
     boot(machine, mark)
     after = boot_id(machine)
     if before == after:

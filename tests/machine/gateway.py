@@ -73,7 +73,11 @@ def boot_id(machine):
 
 def apply(machine, activity, domains=("containers", "self-update")):
     """As the backend: sends a desired state, each time the same one."""
-    parts = [{"id": domain, "components": [{"id": "app", "version": activity}]} for domain in domains]
+    send(machine, activity, [{"id": domain, "components": [{"id": "app", "version": activity}]} for domain in domains])
+
+
+def send(machine, activity, parts):
+    """As the backend: sends a desired state with the parts of its domains."""
     message = {"activityId": activity, "timestamp": 1700000000000, "payload": {"domains": parts}}
     text = json.dumps(message, separators=(",", ":"))
     succeed(machine, f"mosquitto_pub -h 127.0.0.1 -q 1 -t deviceupdate/desiredstate -m '{text}'")

@@ -13,6 +13,9 @@ PATIENCE_S = 240
 # What tests/machine/init makes the shell say when it waits for a command.
 PROMPT = re.compile(rb"/ # ")
 
+# What the kernel says when the manager resets the machine.
+RESET = re.compile(rb"sysrq: Resetting")
+
 # What it makes mosquitto_sub say: topic and payload.
 TOLD = re.compile(rb"~ (\S+) (\{.*\})\r?\n")
 
@@ -26,13 +29,17 @@ class Broken(Exception):
     """The machine did not do what it has to."""
 
 
+class Reset(Broken):
+    """The machine was reset while a command ran at its console."""
+
+
 class Machine:
     """A machine that can be switched on and off. `seen` is all that its console has
     said; it is kept in the file `path`, too."""
 
-    def __init__(self, debian, packages, initramfs, disk, path):
+    def __init__(self, debian, packages, initramfs, disk, path, patience_s=PATIENCE_S):
         self.debian, self.packages, self.initramfs, self.disk = debian, packages, initramfs, disk
-        self.path = path
+        self.path, self.patience_s = path, patience_s
         self.process = None
         self.seen = b""
         self.more = threading.Condition()
@@ -95,7 +102,7 @@ class Machine:
     def wait(self, condition, what):
         """Waits until something that the console says fulfils the condition; what
         that returned."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + self.patience_s
         with self.more:
             while True:
                 if result := condition():
@@ -103,7 +110,7 @@ class Machine:
                 left = end - time.monotonic()
                 if left <= 0 or not self.is_on():
                     tail = self.seen[-3000:].decode(errors="replace")
-                    why = f"not in {PATIENCE_S} s" if self.is_on() else "the machine has ended"
+                    why = f"not in {self.patience_s} s" if self.is_on() else "the machine has ended"
                     raise Broken(f"{what}: {why}\n-- the console says:\n{tail}")
                 self.more.wait(min(left, 1))
 
@@ -113,7 +120,9 @@ class Machine:
         start = self.mark()
         self.process.stdin.write(command.encode() + b"; echo =$?=\n")
         self.process.stdin.flush()
-        match = self.expect(rb"=(\d+)=\r?\n", command, start)
+        match = self.expect(RESET.pattern + rb"|=(\d+)=\r?\n", command, start)
+        if not match.group(1):
+            raise Reset(f"{command}: the machine was reset")
         said = TOLD.sub(b"", self.seen[start : match.start()])
         # The terminal shows the command first.
         return int(match.group(1)), said.split(b"echo =$?=", 1)[-1].decode(errors="replace")
