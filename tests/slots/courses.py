@@ -1,0 +1,163 @@
+"""The courses that a gateway goes through, each from the same disk."""
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections import namedtuple
+
+from device import look
+from gateway import LOG, boot, check_kernel, finals, send, succeed
+from machine import RESET, TOLD, Broken, Reset
+
+# A bundle of the system and its version, an archive of files and its version, the end,
+# and words of the message at the end.
+Course = namedtuple("Course", "bundle system archive files end why")
+
+COURSES = {
+    "both": Course("new", "2", "app-2", "2", "COMPLETED", ""),
+    "boot-fails": Course("broken", "3", "app-2", "2", "INCOMPLETE", "the host has booted the old version"),
+    "files-fail": Course("new", "2", "app-bad", "3", "INCOMPLETE", "files"),
+}
+
+# The versions that the disk begins with.
+OLD = "1"
+
+# The stand-in for the bootloader says that.
+BOOTS = re.compile(rb"bootloader: boots slot (.)")
+ATTEMPTS = 3
+
+
+class Server:
+    """The folder of the server, from which the gateway fetches."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def component(self, name, version, file):
+        with open(os.path.join(self.folder, file), "rb") as content:
+            digest = hashlib.sha256(content.read()).hexdigest()
+        config = [{"key": "url", "value": f"http://127.0.0.1/{file}"}, {"key": "sha256", "value": digest}]
+        return {"id": name, "version": version, "config": config}
+
+    def parts(self, course):
+        """The desired state of a course."""
+        system = self.component("os-image", course.system, f"{course.bundle}.raucb")
+        files = self.component("app", course.files, f"{course.archive}.tar.gz")
+        return [{"id": "files", "components": [files]}, {"id": "self-update", "components": [system]}]
+
+
+def prepare(machine, server, say):
+    """Boots the new disk, and installs the first files; the system is there already."""
+    machine.start()
+    boot(machine)
+    words = succeed(machine, "uname -rm; rauc --version; kanto-update-manager --version")
+    say(", ".join(words.split("\r\n")).strip(", "))
+    first = Course("new", OLD, "app-1", OLD, "COMPLETED", "")
+    lead(machine, "first", first, server)
+    # The kernel would write back some of it later.
+    succeed(machine, "sync")
+    machine.kill()
+
+
+def run(machine, name, server, say):
+    """Goes through a course to its end; the seconds that it took."""
+    course = COURSES[name]
+    machine.start()
+    boot(machine)
+    begin = time.monotonic()
+    since = lead(machine, name, course, server)
+    took_s = time.monotonic() - begin
+    check_boots(machine, name, since)
+    for line in story(machine, name, since):
+        say(f"{name}: {line}")
+    say(f"{name}: {look(machine)}, after {took_s:.0f} s")
+    machine.kill()
+    return took_s
+
+
+def lead(machine, name, course, server):
+    """Leads a machine that is up through a course. Where its console was before."""
+    since = machine.mark()
+    order = lambda: send(machine, name, server.parts(course))
+    order()
+    if await_end(machine, name, since, order):
+        raise Broken(f"{name}: after a boot the manager does not know the activity")
+    judge(machine, name, course, since)
+    return since
+
+
+def await_end(machine, name, since, order, is_up=True):
+    """Waits for the final status, over all resets. Whoever does not know the activity after
+    a boot gets it again from `order`; how many times that was."""
+    place = since if is_up else machine.begin
+    again = 0
+    while True:
+        try:
+            if not is_up:
+                boot(machine, place)
+                if not finals(machine, name, since) and not is_known(machine, name):
+                    order()
+                    again += 1
+            machine.wait(lambda: finals(machine, name, since) or RESET.search(machine.seen, place), f"the end of {name}")
+            if finals(machine, name, since):
+                # Whoever still wants something of it has a minute of the machine's.
+                succeed(machine, "sleep 60")
+                return again
+        except Reset:
+            pass
+        place = RESET.search(machine.seen, place).end()
+        is_up = False
+
+
+def is_known(machine, name):
+    """Whether the manager of this boot has taken it up, or sent its end."""
+    return succeed(machine, f"grep -c '{name}' {LOG} || true").strip() != "0"
+
+
+def judge(machine, name, course, since):
+    """One final status, and the device is what it says."""
+    ends = finals(machine, name, since)
+    if len({status for status, _ in ends}) != 1:
+        raise Broken(f"{name} has ended with {ends}")
+    status, why = ends[-1]
+    state = look(machine)
+    is_new = status == "COMPLETED"
+    wanted = (course.system, course.files) if is_new else (OLD, OLD)
+    if (state.system, state.files) != wanted:
+        raise Broken(f"{name}: {status} {why}, and the device is {state}")
+    slot = "B" if is_new and course.system != OLD else "A"
+    if (state.slot, state.primary) != (slot, slot) or slot not in state.good or state.attempts != ATTEMPTS:
+        raise Broken(f"{name}: slot {slot} is not what RAUC boots: {state}")
+    if status != course.end or course.why not in why:
+        raise Broken(f"{name}: it has to end with {course.end} {course.why}, and ended with {status} {why}")
+    check_kernel(machine)
+
+
+def check_boots(machine, name, since):
+    """The slots that were booted in a course without power cuts, and when it ended."""
+    slots = "".join(match.group(1).decode() for match in BOOTS.finditer(machine.seen, since))
+    wanted = {"both": "B", "boot-fails": "B" * ATTEMPTS + "A", "files-fail": ""}[name]
+    if not slots.startswith(wanted) or slots.strip("A") != wanted.strip("A"):
+        raise Broken(f"{name}: the slots {slots} were booted, and it should be {wanted}")
+    boots = [match.start() for match in BOOTS.finditer(machine.seen, since)]
+    if boots and finals(machine, name, since) != finals(machine, name, boots[-1]):
+        raise Broken(f"{name}: it has ended before the last boot")
+
+
+def story(machine, name, since):
+    """What was told, without what only repeats, and the slots that were booted."""
+    before = None
+    for match in re.finditer(BOOTS.pattern + rb"[^\r\n]*|" + TOLD.pattern, machine.seen[since:]):
+        if match.group(1):
+            line = match.group(0).decode().strip()
+        else:
+            message = json.loads(match.group(3))
+            payload = message["payload"]
+            line = f"{match.group(2).decode()} {payload.get('status') or payload.get('command')} {payload.get('message', '')}"
+            if message["activityId"] != name:
+                continue
+        if line != before:
+            yield line
+        before = line

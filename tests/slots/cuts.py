@@ -1,0 +1,47 @@
+"""Takes the power away at random moments of the courses; the device has to be all old or
+all new afterwards, as its one final status says."""
+
+import random
+import time
+
+from courses import COURSES, await_end, judge
+from device import look
+from gateway import boot, finals, send, told
+from machine import Broken
+
+
+class Cut:
+    """A power cut, drawn from the seed: the same for the same seed and number, but for
+    the host's speed."""
+
+    def __init__(self, seed, number):
+        draw = random.Random(f"{seed}/{number}")
+        # Each course comes as often as the others.
+        self.course = list(COURSES)[number % len(COURSES)]
+        self.name = f"{self.course}-{number}"
+        # The part of the course that is over by then.
+        self.part = draw.random()
+
+
+def run(machine, cut, server, seconds):
+    """Leads an activity to its end over one power cut. What happened, in words."""
+    course = COURSES[cut.course]
+    machine.start()
+    boot(machine)
+    since = machine.mark()
+    order = lambda: send(machine, cut.name, server.parts(course))
+    order()
+    time.sleep(cut.part * seconds[cut.course])
+    machine.kill()
+    said = [words for _, words, _ in told(machine, cut.name, since)]
+    is_over = any(finals(machine, cut.name, since))
+    machine.start()
+    again = await_end(machine, cut.name, since, order, is_up=False)
+    if again and len(set(said)) > 1 and not is_over:
+        raise Broken(f"{cut.name}: {said[-1]} was told, and nothing of it is known after the cut")
+    judge(machine, cut.name, course, since)
+    status = finals(machine, cut.name, since)[-1]
+    words = f"cut after {said[-1] if said else 'nothing'}, {'sent again' if again else 'taken up'}"
+    machine_is = look(machine)
+    machine.kill()
+    return f"{words}: {' '.join(status)}; {machine_is}"
