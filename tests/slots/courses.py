@@ -147,17 +147,18 @@ def check_boots(machine, name, since):
 
 
 def story(machine, name, since):
-    """What was told, without what only repeats, and the slots that were booted."""
+    """What was told to the backend and to the agents, without what only repeats, and the
+    slots that were booted."""
     before = None
     for match in re.finditer(BOOTS.pattern + rb"[^\r\n]*|" + TOLD.pattern, machine.seen[since:]):
-        if match.group(1):
-            line = match.group(0).decode().strip()
-        else:
+        line = match.group(0).decode().strip()
+        if not match.group(1):
             message = json.loads(match.group(3))
-            payload = message["payload"]
-            line = f"{match.group(2).decode()} {payload.get('status') or payload.get('command')} {payload.get('message', '')}"
             if message["activityId"] != name:
                 continue
+            payload = message["payload"]
+            peer = match.group(2).decode().split("/")[0]
+            line = f"{peer}: {payload.get('status') or payload.get('command')} {payload.get('message', '')}".strip()
         if line != before:
             yield line
         before = line

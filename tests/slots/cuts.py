@@ -37,11 +37,11 @@ def run(machine, cut, server, seconds):
     is_over = any(finals(machine, cut.name, since))
     machine.start()
     again = await_end(machine, cut.name, since, order, is_up=False)
-    if again and len(set(said)) > 1 and not is_over:
+    if again and said and not is_over:
         raise Broken(f"{cut.name}: {said[-1]} was told, and nothing of it is known after the cut")
     judge(machine, cut.name, course, since)
     status = finals(machine, cut.name, since)[-1]
-    words = f"cut after {said[-1] if said else 'nothing'}, {'sent again' if again else 'taken up'}"
-    machine_is = look(machine)
+    state = look(machine)
     machine.kill()
-    return f"{words}: {' '.join(status)}; {machine_is}"
+    words = f"cut after {said[-1] if said else 'nothing'}, {'sent again' if again else 'taken up'}"
+    return f"{words}: {' '.join(status)}; {state}"
