@@ -57,16 +57,16 @@ class Gateway:
         shutil.copyfile(self.first, self.disk)
 
     def go_through(self, seed):
-        """All courses without a cut. How long each takes is kept for the cuts."""
+        """All courses without a cut. What each takes is kept for the cuts."""
         self.restore()
         courses.prepare(self.machine, self.server, say)
         shutil.copyfile(self.disk, self.first)
-        seconds = {}
+        cpu_seconds = {}
         for name in courses.COURSES:
             self.restore()
-            seconds[name] = courses.run(self.machine, name, self.server, say)
+            cpu_seconds[name] = courses.run(self.machine, name, self.server, say)
         with open(self.drawn, "w", encoding="utf-8") as file:
-            json.dump({"seed": seed, "seconds": seconds}, file)
+            json.dump({"seed": seed, "cpu_seconds": cpu_seconds}, file)
 
     def cut(self, first, last, seed):
         """The cuts with these numbers, each from the first disk."""
@@ -78,7 +78,7 @@ class Gateway:
             begin = time.monotonic()
             self.restore()
             try:
-                what = cuts.run(self.machine, cut, self.server, drawn["seconds"])
+                what = cuts.run(self.machine, cut, self.server, drawn["cpu_seconds"])
             except Broken as broken:
                 raise Broken(f"--seed {seed} --from {number}: {broken}") from None
             say(f"{number}: {cut.course} {cut.part * 100:.0f} %, {what}; {time.monotonic() - begin:.0f} s")
