@@ -58,7 +58,8 @@ def prepare(machine, server, say):
     words = succeed(machine, "uname -rm; rauc --version; kanto-update-manager --version")
     say(", ".join(words.split("\r\n")).strip(", "))
     first = Course("new", OLD, "app-1", OLD, "COMPLETED", "", "")
-    lead(machine, "first", first, server)
+    since = lead(machine, "first", first, server)
+    judge(machine, "first", first, since)
     # The kernel would write back some of it later.
     succeed(machine, "sync")
     machine.kill()
@@ -72,22 +73,22 @@ def run(machine, name, server, say):
     begin_s, begin_cpu_s = time.monotonic(), machine.cpu_s()
     since = lead(machine, name, course, server)
     took_s, took_cpu_s = time.monotonic() - begin_s, machine.cpu_s() - begin_cpu_s
+    state = judge(machine, name, course, since)
     check_boots(machine, name, since)
     for line in story(machine, name, since):
         say(f"{name}: {line}")
-    say(f"{name}: {look(machine)}, after {took_s:.0f} s, {took_cpu_s:.0f} s of the processor")
+    say(f"{name}: {state}, after {took_s:.0f} s, {took_cpu_s:.0f} s of the processor")
     machine.kill()
     return took_cpu_s
 
 
 def lead(machine, name, course, server):
-    """Leads a machine that is up through a course. Where its console was before."""
+    """Leads a machine that is up to the end of a course. Where its console was before."""
     since = machine.mark()
     order = lambda: send(machine, name, server.parts(course))
     order()
     if await_end(machine, name, since, order):
         raise Broken(f"{name}: after a boot the manager does not know the activity")
-    judge(machine, name, course, since)
     return since
 
 
@@ -105,8 +106,6 @@ def await_end(machine, name, since, order, is_up=True):
                     again += 1
             machine.wait(lambda: finals(machine, name, since) or RESET.search(machine.seen, place), f"the end of {name}")
             if finals(machine, name, since):
-                # Whoever still wants something of it has a minute of the machine's.
-                succeed(machine, "sleep 60")
                 return again
         except Reset:
             pass
@@ -120,7 +119,9 @@ def is_known(machine, name):
 
 
 def judge(machine, name, course, since):
-    """One final status, and the device is what it says."""
+    """One final status, and the device is what it says. The state of the device."""
+    # Whoever still wants something of it has a minute of the machine's.
+    succeed(machine, "sleep 60")
     ends = finals(machine, name, since)
     if len({status for status, _ in ends}) != 1:
         raise Broken(f"{name} has ended with {ends}")
@@ -136,6 +137,7 @@ def judge(machine, name, course, since):
     if status != course.end or course.why not in why:
         raise Broken(f"{name}: it has to end with {course.end} {course.why}, and ended with {status} {why}")
     check_kernel(machine)
+    return state
 
 
 def check_boots(machine, name, since):

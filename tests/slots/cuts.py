@@ -5,7 +5,6 @@ import random
 import time
 
 from courses import COURSES, await_end, judge
-from device import look
 from gateway import boot, finals, send, told
 from machine import Broken
 
@@ -34,7 +33,7 @@ def run(machine, cut, server, cpu_seconds):
     order = lambda: send(machine, cut.name, server.parts(course))
     end_s = machine.cpu_s() + cut.part * cpu_seconds[cut.course]
     order()
-    while machine.cpu_s() < end_s:
+    while machine.is_on() and machine.cpu_s() < end_s:
         time.sleep(TICK_S)
     machine.kill()
     said = [words for _, words, _ in told(machine, cut.name, since)]
@@ -43,9 +42,8 @@ def run(machine, cut, server, cpu_seconds):
     again = await_end(machine, cut.name, since, order, is_up=False)
     if again and said and not is_over:
         raise Broken(f"{cut.name}: {said[-1]} was told, and nothing of it is known after the cut")
-    judge(machine, cut.name, course, since)
+    state = judge(machine, cut.name, course, since)
     status = finals(machine, cut.name, since)[-1]
-    state = look(machine)
     machine.kill()
     words = f"cut after {said[-1] if said else 'nothing'}, {'sent again' if again else 'taken up'}"
     return f"{words}: {' '.join(status)}; {state}"

@@ -45,25 +45,24 @@ def say(line):
 
 
 class Gateway:
-    """The machine and its disk, and the disk that each course begins with."""
+    """The machine and its disk; the disk when it is new, and as each course begins with it."""
 
     def __init__(self, packages, folder):
         path = lambda name: os.path.join(folder, name)
-        self.first, self.disk, self.drawn = path("first.disk"), path("disk"), path("drawn.json")
+        self.new, self.first, self.disk, self.drawn = (
+            path(name) for name in ("new.disk", "first.disk", "disk", "drawn.json")
+        )
         self.server = courses.Server(path("server"))
         self.machine = Machine("arm64", packages, path("initramfs.gz"), self.disk, path("console"), PATIENCE_S)
 
-    def restore(self):
-        shutil.copyfile(self.first, self.disk)
-
     def go_through(self, seed):
         """All courses without a cut. What each takes is kept for the cuts."""
-        self.restore()
+        shutil.copyfile(self.new, self.disk)
         courses.prepare(self.machine, self.server, say)
         shutil.copyfile(self.disk, self.first)
         cpu_seconds = {}
         for name in courses.COURSES:
-            self.restore()
+            shutil.copyfile(self.first, self.disk)
             cpu_seconds[name] = courses.run(self.machine, name, self.server, say)
         with open(self.drawn, "w", encoding="utf-8") as file:
             json.dump({"seed": seed, "cpu_seconds": cpu_seconds}, file)
@@ -76,7 +75,7 @@ class Gateway:
         for number in range(first, last + 1):
             cut = cuts.Cut(seed, number)
             begin = time.monotonic()
-            self.restore()
+            shutil.copyfile(self.first, self.disk)
             try:
                 what = cuts.run(self.machine, cut, self.server, drawn["cpu_seconds"])
             except Broken as broken:
