@@ -23,11 +23,14 @@ def look(machine):
     rauc = succeed(machine, "rauc status --output-format=shell")
     if value(rauc, "RAUC_SYSTEM_BOOTED_BOOTNAME") != slot:
         raise Broken(f"slot {slot} is booted, and RAUC says:\n{rauc}")
-    names = {value(rauc, f"RAUC_SYSTEM_SLOTS").split()[at - 1]: at for at in (1, 2)}
-    bootnames = {name: value(rauc, f"RAUC_SLOT_BOOTNAME_{at}") for name, at in names.items()}
-    good = {bootnames[name] for name, at in names.items() if value(rauc, f"RAUC_SLOT_BOOT_STATUS_{at}") == "good"}
+    bootnames, good = {}, set()
+    for number, name in enumerate(value(rauc, "RAUC_SYSTEM_SLOTS").split(), 1):
+        bootnames[name] = value(rauc, f"RAUC_SLOT_BOOTNAME_{number}")
+        if value(rauc, f"RAUC_SLOT_BOOT_STATUS_{number}") == "good":
+            good.add(bootnames[name])
+    primary = bootnames[value(rauc, "RAUC_BOOT_PRIMARY")]
     attempts = int(succeed(machine, f"fw_printenv -n BOOT_{slot}_LEFT"))
-    return State(slot, system, files, bootnames[value(rauc, "RAUC_BOOT_PRIMARY")], good, attempts)
+    return State(slot, system, files, primary, good, attempts)
 
 
 def value(text, name):
