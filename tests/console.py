@@ -147,16 +147,22 @@ class World:
         self.broker = None
         self.manager, self.agents = None, {}
         self.behind = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.broker_starts()
+        # Until it listens, somebody else may take a port that was free.
+        for _ in range(5):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self.port = free.getsockname()[1]
+            if self.broker_starts():
+                return
+        raise AssertionError("the broker finds no port")
 
     def broker_starts(self):
         file = self.folder / "mosquitto.conf"
         file.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\nset_tcp_nodelay true\n")
+        log = self.folder / "broker.log"
+        log.unlink(missing_ok=True)
         self.broker = self.runs("broker", ["mosquitto", "-c", str(file)])
-        self.waits("the broker listens", lambda: socket.socket().connect_ex(("127.0.0.1", self.port)) == 0)
+        self.waits("the broker listens", lambda: " running" in log.read_text() or self.broker.poll() is not None)
+        return self.broker.poll() is None
 
     def broker_stops(self):
         self.broker.terminate()
