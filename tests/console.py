@@ -146,6 +146,7 @@ class World:
         self.config = {}
         self.broker = None
         self.manager, self.agents = None, {}
+        self.makes_boot_id()
         self.behind = None
         # Until it listens, somebody else may take a port that was free.
         for _ in range(5):
@@ -196,6 +197,7 @@ class World:
         for process in [self.manager, *self.agents.values()]:
             process.kill()
             process.wait()
+        self.makes_boot_id()
         for words in list(self.agents):
             self.starts_agent(words)
         self.starts_manager()
@@ -204,8 +206,10 @@ class World:
         command = [self.agent, "--domain", *words.split(), "--broker", f"127.0.0.1:{self.port}"]
         self.agents[words] = self.runs(f"agent-{words.split()[0]}", command)
 
-    def starts_manager(self):
+    def makes_boot_id(self):
         (self.folder / "boot_id").write_text(f"{uuid.uuid4()}\n")
+
+    def starts_manager(self):
         self.manager = self.runs("manager", [self.um, "--config-file", str(self.folder / "config.json")])
         self.until("connected for")
 
