@@ -181,7 +181,7 @@ class Course:
 
 
 def play(world, mode, every):
-    run("podman", "create", "--name", "other-1-0", "--label", "update-manager.domain=another", "localhost/base")
+    run("podman", "create", "--replace", "--name", "other-1-0", "--label", "update-manager.domain=another", "localhost/base")
     course = Course(world, mode)
     course.plan({}, STATES[0])
     course.call(*COMMANDS)
