@@ -18,6 +18,8 @@ HTPASSWD = "agent:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n
 REGISTRY = "127.0.0.1:5000"
 NONE = ("network", "none")
 PATIENCE_S = 60
+# What a boot finds empty; podman has its locks in /dev/shm.
+VOLATILE = ("/run", "/dev/shm")
 # What a container runs, with a mark that its process is known by.
 COMMAND = "trap 'exit 0' TERM; : um-test {0}; while :; do sleep 1; done"
 
@@ -68,7 +70,7 @@ class World:
         self.cgroups = set(pathlib.Path("/sys/fs/cgroup").glob("**/libpod*"))
         # The machine's own is out of sight, and not changed.
         pathlib.Path("/var/lib/cni").mkdir(parents=True, exist_ok=True)
-        for place in (self.folder, "/var/lib/cni", "/run"):
+        for place in (self.folder, "/var/lib/cni", *VOLATILE):
             run("mount", "-t", "tmpfs", "tmpfs", place)
         self.lift_loopback()
         self.configure()
@@ -163,7 +165,7 @@ class World:
         run("podman", "login", "--authfile", self.folder / "auth.json", "-u", "agent", "-p", "secret", REGISTRY)
 
     def cut_power(self):
-        """Ends all at once but for this test and the registry, and empties /run."""
+        """Ends all at once but for this test and the registry, and empties what is volatile."""
         spared = {1, os.getpid(), self.registry.pid}
         while victims := [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid not in spared]:
             for pid in victims:
@@ -175,9 +177,10 @@ class World:
         # Mounts of a storage and of networks are in it, and do not outlive it.
         for line in reversed(pathlib.Path("/proc/self/mounts").read_text().splitlines()):
             place = line.split()[1]
-            if place.startswith(("/run", f"{self.folder}/")):
+            if place.startswith((*VOLATILE, f"{self.folder}/")):
                 subprocess.run(["umount", "--lazy", place], stderr=subprocess.DEVNULL, check=False)
-        run("mount", "-t", "tmpfs", "tmpfs", "/run")
+        for place in VOLATILE:
+            run("mount", "-t", "tmpfs", "tmpfs", place)
 
     def apply(self, components, config="config.json", **environment):
         """Applies a desired state: what the command printed on standard output, and its end."""
