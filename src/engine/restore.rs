@@ -6,8 +6,8 @@
 //!                                   └── a failure ─> CLEANUP ─> inconsistent
 //! ```
 //!
-//! All but the first CLEANUP has an activity of its own towards the agent. The domain is led through it like one that was started over,
-//! without gates and without the others.
+//! Towards the agent, all but the first CLEANUP belongs to an activity of its own. The domain is
+//! led through it like one that was started over, without gates and without the others.
 //!
 //! Invariants: it is tried once; its actions are not told. Deliberately absent: what the
 //! domain was committed to, which `store::kept` has.
